@@ -1,0 +1,44 @@
+# Two commands do everything on a fresh machine: `make run` and `make test`.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+UV_VERSION := 0.13.9
+# A uv that is there is used; else a pinned one is installed from PyPI into .uv by any Python 3 with venv.
+UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
+ARGS ?=
+
+.PHONY: help setup run test lint lock-check bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  ARGS='...' goes on to the command, e.g. make run ARGS='--limit 3200'"
+
+setup: .venv/.synced ## Install the frozen lock into .venv (Python 3.10)
+
+run: setup ## Run the pipeline: from a CSV to a pushed model
+	.venv/bin/clickbait run $(ARGS)
+
+test: setup ## Run all tests
+	.venv/bin/python -m pytest $(ARGS)
+
+lint: setup ## Check style and format
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+lock-check: | $(UV) ## Fail where setup.py and uv.lock disagree
+	$(UV) lock --check
+
+bench: setup ## Measure seeds and casings on the real 32,000 rows (after `clickbait fetch`)
+	.venv/bin/python -m bench $(ARGS)
+
+clean: ## Remove .venv and .uv
+	rm -rf .venv .uv
+
+.venv/.synced: setup.py pyproject.toml uv.lock .python-version | $(UV)
+	$(UV) sync --frozen --extra dev
+	@touch $@
+
+.uv/bin/uv:
+	@echo "uv $(UV_VERSION) is installed from PyPI into .uv"
+	python3 -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)

@@ -1,0 +1,1 @@
+"""TFX's Evaluator, which a first run without a baseline does not confuse."""

@@ -1,0 +1,64 @@
+"""The Beam side of HeadlineExampleGen."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import tensorflow as tf
+from google.protobuf import json_format, struct_pb2
+from tfx.components.example_gen import base_example_gen_executor
+from tfx.proto import example_gen_pb2
+from tfx.types import standard_component_specs
+from tfx.utils import proto_utils
+
+from components.headline_example_gen.rows import Row, check_rows, read_rows, sampling_key
+from trainer import features
+
+
+class Executor(base_example_gen_executor.BaseExampleGenExecutor):
+    """Checks all rows, then reads them into tf.Examples; the base class splits them by hash and writes them."""
+
+    def GetInputSourceToExamplePTransform(self) -> beam.PTransform:  # noqa: N802  TFX's name
+        return _headlines_to_examples
+
+
+@beam.ptransform_fn
+@beam.typehints.with_input_types(beam.Pipeline)
+@beam.typehints.with_output_types(tf.train.Example)
+def _headlines_to_examples(pipeline: beam.Pipeline, exec_properties: dict[str, Any], pattern: str) -> beam.PCollection:
+    options = _options(exec_properties)
+    text_column, label_column = options["text_column"], options["label_column"]
+    limit = options["limit_rows"]
+    base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
+    paths = sorted(glob.glob(str(Path(glob.escape(base)) / pattern)))
+    last_key = check_rows(paths, text_column, label_column, None if limit is None else int(limit))
+
+    def rows(path: str):
+        for row in read_rows(path, text_column, label_column):
+            # Faults were refused above, before anything was written.
+            if isinstance(row, Row) and (last_key is None or sampling_key(row.title) <= last_key):
+                yield row
+
+    return pipeline | "Files" >> beam.Create(paths) | "Rows" >> beam.FlatMap(rows) | "Examples" >> beam.Map(_to_example)
+
+
+def _to_example(row: Row) -> tf.train.Example:
+    return tf.train.Example(
+        features=tf.train.Features(
+            feature={
+                features.TITLE: tf.train.Feature(bytes_list=tf.train.BytesList(value=[row.title.encode()])),
+                features.LABEL: tf.train.Feature(int64_list=tf.train.Int64List(value=[row.label])),
+            }
+        )
+    )
+
+
+def _options(exec_properties: dict[str, Any]) -> dict[str, Any]:
+    config = example_gen_pb2.CustomConfig()
+    proto_utils.json_to_proto(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], config)
+    options = struct_pb2.Struct()
+    config.custom_config.Unpack(options)
+    return json_format.MessageToDict(options)

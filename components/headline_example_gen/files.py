@@ -1,0 +1,55 @@
+"""A file, a folder or a glob of CSV files, as TFX's pair of an input base and a pattern below it."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+from components.errors import InputError
+
+_ENDINGS = (".csv", ".csv.gz")
+
+
+class CsvInput(NamedTuple):
+    """What FileBasedExampleGen takes: a folder, a pattern relative to it, and the files that it matches now."""
+
+    base: str
+    pattern: str
+    paths: tuple[str, ...]
+
+
+def find_csv_files(path: str) -> CsvInput:
+    """Resolves `--data`.
+
+    Args:
+      path: a file of any name, a folder that holds .csv or .csv.gz files, or a glob.
+
+    Raises:
+      InputError: nothing is there, or a folder holds no CSV or a mixture of plain and compressed ones.
+    """
+    place = Path(path).expanduser()
+    if place.is_file():
+        return CsvInput(str(place.parent.resolve()), glob.escape(place.name), (str(place.resolve()),))
+    if place.is_dir():
+        for ending in _ENDINGS:
+            if found := sorted(str(file.resolve()) for file in place.glob(f"*{ending}")):
+                return CsvInput(str(place.resolve()), f"*{ending}", tuple(found))
+        raise InputError(f"A data folder holds .csv or .csv.gz files. Received: {path}, which holds none.")
+    if glob.has_magic(str(place)):
+        fixed = next(parent for parent in place.parents if not glob.has_magic(str(parent)))
+        if found := sorted(file for file in glob.glob(str(place.absolute())) if Path(file).is_file()):
+            return CsvInput(str(fixed.absolute()), str(place.relative_to(fixed)), tuple(found))
+        raise InputError(f"The data must be there. Received: {path}, a pattern that matches no file.")
+    raise InputError(f"The data must be there. Received: {path}, where there is nothing. Give --data FILE-or-folder.")
+
+
+def data_digest(paths: tuple[str, ...]) -> str:
+    """sha256 over the files' bytes, in the order of `paths`; of one file it is the file's own."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with Path(path).open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return f"sha256:{digest.hexdigest()}"

@@ -1,0 +1,220 @@
+"""Gets the Stop Clickbait headlines, checks them against pinned sums, and writes them as one `title,label` CSV."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from data.errors import DataError
+
+PUBLIC_SOURCE = "https://raw.githubusercontent.com/bhargaviparanjape/clickbait/master/dataset"
+DEFAULT_DESTINATION = Path("data/clickbait.csv")
+
+CLICKBAIT_FILE = "clickbait_data.gz"
+NEWS_FILE = "non_clickbait_data.gz"
+SHA256 = {
+    CLICKBAIT_FILE: "a174ae2a377908ae58a514416c01a19c882de27fa6b1500da3774114e332a546",
+    NEWS_FILE: "4baa2a3cf6b28a48b765e4f763b5d5f03535caae1c70a26f680d39b0ca782a05",
+}
+LABELS = {CLICKBAIT_FILE: 1, NEWS_FILE: 0}
+
+# A host may have several addresses, each of which is tried: a short connect timeout keeps the whole bounded.
+CONNECT_TIMEOUT_SECONDS = 3.0
+READ_TIMEOUT_SECONDS = 10.0
+RETRY_ATTEMPTS = 4
+RETRY_FOR_SECONDS = 10.0
+RETRY_FIRST_WAIT_SECONDS = 0.5
+
+WAY_OUT = f"Use a folder or a web address that holds {CLICKBAIT_FILE} and {NEWS_FILE}: "
+WAY_OUT += "clickbait fetch --source FOLDER_OR_URL"
+
+
+@dataclass(frozen=True)
+class FetchResult:
+    """The CSV that was written: where, its rows, how many of them are clickbait, its sha256, and where it is from."""
+
+    path: Path
+    rows: int
+    clickbait_rows: int
+    sha256: str
+    source: str
+
+
+def fetch(source: str | Path | None = None, destination: str | Path = DEFAULT_DESTINATION) -> FetchResult:
+    """Writes the Stop Clickbait headlines to a CSV with the columns `title` and `label` (1 clickbait, 0 news).
+
+    Files from the web are kept in `downloads/` beside the CSV; those already there with the right sum are not
+    fetched again. Nothing is left half written: files get their name once they are whole and checked.
+
+    Args:
+        source: a folder (absolute, relative, `~` or `file://`) or the http(s) address of one that holds the two .gz
+            files; by default the authors' public repository.
+        destination: the CSV to write; its folder is made where it is missing.
+
+    Returns:
+        What was written.
+
+    Raises:
+        DataError: a file is missing, unreachable or not the pinned one, or the destination cannot be written.
+    """
+    place = PUBLIC_SOURCE if source is None else str(source).strip()
+    destination = Path(destination).expanduser()
+    if destination.is_dir():
+        raise DataError(f"The destination must be a CSV file. Received the folder {destination}. Add a file name.")
+
+    if place.lower().startswith(("http://", "https://")):
+        packed = {name: _download(place, name, destination.parent / "downloads") for name in SHA256}
+        shown = _without_secrets(place)
+    else:
+        folder = _local_folder(place)
+        packed = {name: _read_local(folder, name) for name in SHA256}
+        shown = str(folder)
+
+    rows = [(title, LABELS[name]) for name, content in packed.items() for title in _titles(content)]
+    rows.sort(key=_shuffling_key)
+    content = _csv_bytes(rows)
+    _write_whole(destination, content)
+    return FetchResult(
+        path=destination,
+        rows=len(rows),
+        clickbait_rows=sum(label for _, label in rows),
+        sha256=hashlib.sha256(content).hexdigest(),
+        source=shown,
+    )
+
+
+def _local_folder(place: str) -> Path:
+    if place.startswith(("file:///", "file://localhost/")):
+        folder = Path(unquote(urlsplit(place).path))
+    elif "://" in place or not place:
+        raise DataError(f"The source must be a folder or an http(s) address. Received: {place!r}. {WAY_OUT}")
+    else:
+        folder = Path(place).expanduser()
+    if not folder.is_dir():
+        kind = "a file" if folder.exists() else "nothing there"
+        raise DataError(f"The source must be a folder that exists. Received: {folder} ({kind}). {WAY_OUT}")
+    return folder.resolve()
+
+
+def _read_local(folder: Path, name: str) -> bytes:
+    path = folder / name
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"The folder {folder} holds no {name}. {WAY_OUT}") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}. {WAY_OUT}") from error
+    _check_sum(name, hashlib.sha256(content).hexdigest(), str(path))
+    return content
+
+
+def _download(base: str, name: str, folder: Path) -> bytes:
+    import pooch
+
+    # pooch reports each download on stderr; what is said to the user is the caller's business.
+    pooch.get_logger().setLevel("WARNING")
+    try:
+        parts = urlsplit(base)
+    except ValueError as error:
+        raise DataError(f"The source must be a folder or an http(s) address. Received: {base!r}. {WAY_OUT}") from error
+    url = parts._replace(path=f"{parts.path.rstrip('/')}/{name}").geturl()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = pooch.retrieve(url, f"sha256:{SHA256[name]}", fname=name, path=folder, downloader=_get)
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise _cannot_write(folder / name, error) from error
+
+
+def _get(url: str, output_file: str, _pooch: object) -> None:
+    """A downloader for pooch: retries what may pass, and puts what does not in words for the user."""
+    import pooch
+    import requests
+    import tenacity
+
+    shown = _without_secrets(url)
+    get = pooch.HTTPDownloader(
+        timeout=(CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS),
+        # A server that marks .gz files as an encoding would have them unpacked on the way.
+        headers={"Accept-Encoding": "identity"},
+    )
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(_may_pass),
+        stop=tenacity.stop_after_attempt(RETRY_ATTEMPTS) | tenacity.stop_after_delay(RETRY_FOR_SECONDS),
+        wait=tenacity.wait_exponential(multiplier=RETRY_FIRST_WAIT_SECONDS, max=3),
+        reraise=True,
+    )
+    try:
+        retrying(get, url, output_file, None)
+    except requests.HTTPError as error:
+        raise DataError(f"{shown} answered HTTP {error.response.status_code}. {WAY_OUT}") from error
+    except requests.RequestException as error:
+        reason = type(error).__name__
+        raise DataError(f"{shown} cannot be reached ({reason}). Is there a network? {WAY_OUT}") from error
+    _check_sum(Path(urlsplit(url).path).name, pooch.file_hash(output_file), shown)
+
+
+def _may_pass(error: BaseException) -> bool:
+    import requests
+
+    if isinstance(error, requests.HTTPError):
+        return error.response.status_code == 429 or error.response.status_code >= 500
+    return isinstance(error, (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError))
+
+
+def _check_sum(name: str, got: str, where: str) -> None:
+    if got != SHA256[name]:
+        raise DataError(
+            f"{name} is not the pinned file: expected sha256 {SHA256[name]}, got {got} from {where}. {WAY_OUT}"
+        )
+
+
+def _without_secrets(url: str) -> str:
+    """The address without user, password and query, which may hold a token: it is printed and recorded."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def _titles(packed: bytes) -> list[str]:
+    # split, not splitlines: a title may hold one of Unicode's other line separators.
+    lines = (line.strip() for line in gzip.decompress(packed).decode("utf-8").split("\n"))
+    return [line for line in lines if line]
+
+
+def _shuffling_key(row: tuple[str, int]) -> tuple[str, str]:
+    # The salt keeps the order independent of any split by the plain hash of the title: the head of the file then
+    # holds rows of both splits, as it does of both classes.
+    title = row[0]
+    return hashlib.sha256(f"row order:{title}".encode()).hexdigest(), title
+
+
+def _csv_bytes(rows: list[tuple[str, int]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("title", "label"))
+    writer.writerows(rows)
+    return text.getvalue().encode("utf-8")
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.write_bytes(content)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> DataError:
+    reason = error.strerror or str(error)
+    return DataError(f"{path} cannot be written: {reason}. Give a destination in a folder that you may write to.")

@@ -1,0 +1,5 @@
+"""`python -m pipeline` is `clickbait`."""
+
+from pipeline.cli import main
+
+main()

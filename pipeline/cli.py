@@ -1,0 +1,174 @@
+"""The command line `clickbait`. Every command imports what it needs when it runs, so that `--help` is instant."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+EXIT_UNFORESEEN = 1
+EXIT_INTERRUPTED = 130
+
+_OUTPUT = click.option(
+    "--output", type=click.Path(path_type=Path), help="Folder that holds all that runs write.  [default: output]"
+)
+
+
+class _Group(click.Group):
+    """Shows a user's mistake as a message, with the exit code that the exception names."""
+
+    def invoke(self, ctx: click.Context):
+        try:
+            return super().invoke(ctx)
+        except (click.exceptions.Exit, click.ClickException, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(EXIT_INTERRUPTED)
+        except Exception as error:
+            if not hasattr(error, "exit_code"):
+                raise
+            click.echo(f"clickbait: {error}", err=True)
+            ctx.exit(error.exit_code)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="clickbait-tfx", prog_name="clickbait")
+def main() -> None:
+    """Is this title clickbait? Fine-tunes a TensorFlow Hub text encoder with TFX, from a CSV to TF Serving.
+
+    Exit codes: 0 pushed or done, 2 the call or the input is wrong, 3 the data was refused, 4 the model was not blessed,
+    5 it failed infra validation, 1 anything unforeseen.
+    """
+
+
+@main.command()
+@click.option("--source", help="Folder or URL that holds the two .gz files.  [default: the public addresses]")
+def fetch(source: str | None) -> None:
+    """Get the Stop Clickbait headlines: 32,000 rows into data/clickbait.csv."""
+    from data.fetch import fetch as fetch_headlines
+
+    result = fetch_headlines(source)
+    click.echo(f"{result.path}: {result.rows:,} rows, {result.clickbait_rows:,} clickbait, sha256 {result.sha256}")
+
+
+@main.command()
+@click.option("--data", "data_path", help="CSV file, folder or glob.  [default: the fetched CSV, else the sample]")
+@click.option("--text-column", help="The CSV's column of texts.  [default: title]")
+@click.option("--label-column", help="The CSV's column of labels, 0 or 1.  [default: label]")
+@click.option("--encoder", help="embedded, hub URL, Kaggle handle, SavedModel folder or .tar.gz.  [default: embedded]")
+@click.option("--offline", is_flag=True, default=None, help="Never download: the encoder is in the cache, or it fails.")
+@click.option("--preset", default="default", show_default=True, help="default, article or smoke.")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML file over the preset.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One setting, e.g. training.epochs=3.")
+@_OUTPUT
+@click.option("--limit", type=int, help="Use a sample of that many rows.")
+@click.option("--epochs", type=int, help="Passes over the training rows.")
+@click.option("--seed", type=int, help="Of weights, shuffling and casing.")
+@click.option("--from", "from_node", metavar="NODE", help="First component to run.")
+@click.option("--to", "to_node", metavar="NODE", help="Last component to run.")
+@click.option("--fresh", is_flag=True, help="Run every component anew, whatever the cache holds.")
+@click.option("-v", "--verbose", is_flag=True, help="Show the libraries' log, too.")
+@click.pass_context
+def run(
+    ctx: click.Context,
+    data_path: str | None,
+    text_column: str | None,
+    label_column: str | None,
+    encoder: str | None,
+    offline: bool | None,
+    preset: str,
+    config_file: Path | None,
+    overrides: tuple[str, ...],
+    output: Path | None,
+    limit: int | None,
+    epochs: int | None,
+    seed: int | None,
+    from_node: str | None,
+    to_node: str | None,
+    fresh: bool,
+    verbose: bool,
+) -> None:
+    """Run the pipeline here: from a CSV to a pushed model."""
+    from pipeline.config import load_config
+    from pipeline.local_runner import run_pipeline
+
+    flags = {
+        "data.path": data_path,
+        "data.text_column": text_column,
+        "data.label_column": label_column,
+        "data.limit_rows": limit,
+        "encoder.source": encoder,
+        "encoder.offline": offline,
+        "training.epochs": epochs,
+        "training.seed": seed,
+        "output": output,
+        "cache": False if fresh else None,
+    }
+    config = load_config(preset, config_file, overrides, flags)
+    ctx.exit(run_pipeline(config, preset=preset, from_node=from_node, to_node=to_node, verbose=verbose))
+
+
+@main.command()
+@_OUTPUT
+def runs(output: Path | None) -> None:
+    """List what was run."""
+    from rich.console import Console
+
+    from pipeline.runs import read_runs
+    from pipeline.summary import run_table
+
+    known = read_runs(output or "output")
+    if not known:
+        click.echo(f"No runs in {output or 'output'}. Type `clickbait run`.")
+        return
+    Console(highlight=False).print(run_table(known))
+
+
+@main.command()
+@click.argument("run", required=False)
+@_OUTPUT
+@click.option("--json", "as_json", is_flag=True, help="Print verdict.json as it is.")
+def verdict(run: str | None, output: Path | None, as_json: bool) -> None:
+    """Say why a run was or was not blessed and pushed; RUN is an id or its beginning, by default the newest."""
+    from pipeline.runs import read_run
+
+    found = read_run(output or "output", run)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    from pipeline.summary import print_head, print_summary
+
+    console, folder = Console(highlight=False), Path(found["folder"])
+    if "data" in found:
+        print_head(console, found, folder)
+    print_summary(console, found, folder)
+
+
+@main.command()
+@click.argument("texts", nargs=-1, required=True)
+@click.option("--encoder", default="embedded", show_default=True, help="As for run.")
+@click.option("--offline", is_flag=True, help="Never download.")
+def embed(texts: tuple[str, ...], encoder: str, offline: bool) -> None:
+    """Print the encoder's vector for each text: shape, norm and values."""
+    from pipeline.embed import embed_texts
+
+    embed_texts(texts, encoder, offline=offline)
+
+
+@main.command()
+@click.pass_context
+def doctor(ctx: click.Context) -> None:
+    """Check the installation and say what to do."""
+    from pipeline.doctor import run_doctor
+
+    ctx.exit(run_doctor())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

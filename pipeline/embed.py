@@ -1,0 +1,39 @@
+"""`clickbait embed`: the article's first look at an encoder."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.terminal import captured_output
+from trainer.encoders.resolve import resolve_encoder
+
+_SHOWN_VALUES = 8
+
+
+def embed_texts(texts: Sequence[str], source: str, *, offline: bool) -> None:
+    """Prints shape, norm and the first values of each text's vector.
+
+    Raises:
+      EncoderError: the encoder cannot be had, or does not map texts to vectors.
+    """
+    with tempfile.TemporaryDirectory() as folder, captured_output(Path(folder, "log.txt"), verbose=False) as terminal:
+        encoder = resolve_encoder(source, offline=offline)
+        from trainer.encoders.check import check_encoder
+
+        check_encoder(encoder.path, source=source, fine_tune=False)
+
+        import numpy as np
+        import tensorflow as tf
+        import tensorflow_hub as hub
+
+        vectors = hub.load(str(encoder.path))(tf.constant(list(texts))).numpy()
+        for text, vector in zip(texts, vectors, strict=True):
+            shown = ", ".join(f"{value:+.4f}" for value in vector[:_SHOWN_VALUES])
+            more = f", ... {vector.size - _SHOWN_VALUES} more" if vector.size > _SHOWN_VALUES else ""
+            terminal.out.print(text, markup=False, style="bold", soft_wrap=True)
+            norm = float(np.linalg.norm(vector))
+            terminal.out.print(
+                f"  shape {vector.shape}  norm {norm:.4f}  [{shown}{more}]", markup=False, soft_wrap=True
+            )

@@ -1,0 +1,37 @@
+"""Where things lie: in the repository, and in a run's output."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import data
+from pipeline.config import PipelineConfig
+
+DATA_DIR = Path(data.__file__).parent
+SCHEMA_FILE = DATA_DIR / "schema.pbtxt"
+SAMPLE_FILE = DATA_DIR / "sample" / "headlines.csv"
+
+
+@dataclasses.dataclass(frozen=True)
+class OutputPaths:
+    """What a run writes, all below `--output`; absolute, because TFX records them."""
+
+    runs: Path
+    """One folder a run: verdict, configuration, log."""
+    pipeline_root: Path
+    """TFX's artifacts."""
+    metadata: Path
+    """ML Metadata, SQLite."""
+    serving_model: Path
+    """The folder of versions that TF Serving watches."""
+
+    @classmethod
+    def of(cls, config: PipelineConfig) -> OutputPaths:
+        output = Path(config.output).expanduser().absolute()
+        return cls(
+            runs=output / "runs",
+            pipeline_root=output / "tfx",
+            metadata=output / "metadata.db",
+            serving_model=output / "serving" / config.model_name,
+        )

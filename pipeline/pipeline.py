@@ -1,0 +1,104 @@
+"""The DAG, whole: from CSV files to a version that TF Serving loads."""
+
+from __future__ import annotations
+
+import trainer.keras_policy  # noqa: F401  isort: skip
+
+import dataclasses
+
+import tfx.v1 as tfx
+
+from components.evaluator.component import Evaluator
+from components.headline_example_gen.component import HeadlineExampleGen
+from components.latest_blessed_model.component import LatestBlessedModel
+from components.versioned_pusher.component import VersionedPusher
+from pipeline.config import PipelineConfig
+from pipeline.evaluation import create_eval_config
+from pipeline.inputs import RunInputs, prepare_inputs
+from pipeline.paths import SCHEMA_FILE, OutputPaths
+from trainer import features
+from trainer.settings import TrainerSettings
+
+
+def create_pipeline(config: PipelineConfig, inputs: RunInputs | None = None) -> tfx.dsl.Pipeline:
+    """Wires the components.
+
+    Args:
+      config: everything a run can be told.
+      inputs: what the run starts from; found by the configuration when not given.
+
+    Returns:
+      A pipeline for `tfx.orchestration.LocalDagRunner`.
+    """
+    inputs = inputs or prepare_inputs(config)
+    paths = OutputPaths.of(config)
+
+    example_gen = HeadlineExampleGen(
+        input_base=inputs.data.csv.base,
+        pattern=inputs.data.csv.pattern,
+        **config.data.model_dump(exclude={"path"}),
+    )
+    statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"])
+    schema_gen = tfx.components.ImportSchemaGen(schema_file=str(SCHEMA_FILE))
+    example_validator = tfx.components.ExampleValidator(
+        statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
+    )
+
+    # An importable run_fn: a module_file would build and install a wheel at run time.
+    settings = TrainerSettings(
+        encoder=inputs.encoder.source,
+        encoder_digest=inputs.encoder.digest,
+        offline=config.encoder.offline,
+        **config.training.model_dump(),
+    )
+    trainer = tfx.components.Trainer(
+        run_fn="trainer.run_fn",
+        examples=example_gen.outputs["examples"],
+        train_args=tfx.proto.TrainArgs(splits=[features.TRAIN_SPLIT]),
+        eval_args=tfx.proto.EvalArgs(splits=[features.EVAL_SPLIT]),
+        custom_config=dataclasses.asdict(settings),
+    )
+
+    # A component and no Resolver, which open-source Kubeflow Pipelines does not run.
+    latest_blessed_model = LatestBlessedModel(
+        serving_model_dir=str(paths.serving_model), version=inputs.baseline_version
+    )
+
+    # Two Evaluators, because one merges the splits that it is given, and the article has a threshold for each.
+    evaluators = {
+        split: Evaluator(
+            examples=example_gen.outputs["examples"],
+            model=trainer.outputs["model"],
+            baseline_model=latest_blessed_model.outputs["model"] if split == features.EVAL_SPLIT else None,
+            schema=schema_gen.outputs["schema"],
+            eval_config=create_eval_config(config.evaluation, split),
+            example_splits=[split],
+        ).with_id(f"{split.capitalize()}Evaluator")
+        for split in (features.EVAL_SPLIT, features.TRAIN_SPLIT)
+    }
+    pusher = VersionedPusher(
+        model=trainer.outputs["model"],
+        eval_blessing=evaluators[features.EVAL_SPLIT].outputs["blessing"],
+        train_blessing=evaluators[features.TRAIN_SPLIT].outputs["blessing"],
+        serving_model_dir=str(paths.serving_model),
+        run_id=inputs.run_id,
+        fingerprint=inputs.fingerprint,
+    )
+
+    return tfx.dsl.Pipeline(
+        pipeline_name=config.model_name,
+        pipeline_root=str(paths.pipeline_root),
+        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(str(paths.metadata)),
+        components=[
+            example_gen,
+            statistics_gen,
+            schema_gen,
+            example_validator,
+            trainer,
+            latest_blessed_model,
+            *evaluators.values(),
+            pusher,
+        ],
+        enable_cache=config.cache,
+        beam_pipeline_args=config.beam.pipeline_args,
+    )

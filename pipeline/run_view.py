@@ -1,0 +1,103 @@
+"""What a person sees of a run while it runs: a line a component, and the training's progress."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.markup import escape
+
+# The phrases by which TFX 1.16 tells what it does (tfx/orchestration/local/local_dag_runner.py, portable/launcher.py).
+_STARTED = "Component %s is running."
+_FINISHED = "Component %s is finished."
+_CACHED = "A cached execution %d is used."
+
+
+class RunView(logging.Handler):
+    """Listens to TFX's and the Trainer's log records, draws them and keeps the timings.
+
+    Args:
+      console: of the terminal.
+
+    Attributes:
+      timings: for each component in order of its run: `seconds`, and `status`: `running`, `done`, `cached`, `failed`.
+    """
+
+    def __init__(self, console: Console):
+        super().__init__(logging.INFO)
+        self.timings: dict[str, dict] = {}
+        self._console = console
+        self._status = console.status("") if console.is_terminal else None
+        self._began = 0.0
+        self._current: str | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        progress = getattr(record, "progress", None)
+        if progress is not None:
+            self._progress(progress)
+        elif record.msg == _STARTED:
+            self._started(record.args[0])
+        elif record.msg == _CACHED and self._current:
+            self.timings[self._current]["status"] = "cached"
+        elif record.msg == _FINISHED:
+            self._ended("done")
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[RunView]:
+        """Draws what happens inside; the component that an exception interrupts is marked `failed`."""
+        loggers = [logging.getLogger("absl"), logging.getLogger("trainer")]
+        for logger in loggers:
+            logger.setLevel(logging.INFO)
+            logger.addHandler(self)
+        if self._status:
+            self._status.start()
+        try:
+            yield self
+        except BaseException:
+            if self._current:
+                self._ended("failed")
+            raise
+        finally:
+            if self._status:
+                self._status.stop()
+            for logger in loggers:
+                logger.removeHandler(self)
+
+    def say(self, text: str) -> None:
+        """What goes on before the first component and between them."""
+        if self._status:
+            self._status.update(text)
+
+    def _started(self, node: str) -> None:
+        self._current, self._began = node, time.monotonic()
+        self.timings[node] = {"status": "running", "seconds": 0.0}
+        self.say(node)
+
+    def _ended(self, status: str) -> None:
+        node, self._current = self._current, None
+        timing = self.timings[node]
+        timing["seconds"] = round(time.monotonic() - self._began, 2)
+        if status == "failed" or timing["status"] == "running":
+            timing["status"] = status
+        mark = {"done": "[green]✓[/]", "cached": "[cyan]=[/]", "failed": "[red]✗[/]"}[timing["status"]]
+        note = {"cached": "  [dim]unchanged, taken from the cache[/]", "failed": "  [red]failed[/]"}
+        self._console.print(
+            f" {mark} {escape(node):<22}{timing['seconds']:>7.1f} s{note.get(timing['status'], '')}", soft_wrap=True
+        )
+
+    def _progress(self, progress: dict) -> None:
+        shown = "  ".join(
+            f"{name} {progress[name]:.4f}"
+            for name in ("loss", "accuracy", "val_loss", "val_accuracy")
+            if name in progress
+        )
+        line = f"epoch {progress['epoch']}/{progress['epochs']}  step {progress['step']}/{progress['steps']}  {shown}"
+        if progress["done"]:
+            self._console.print(f"   [dim]{line}[/]", soft_wrap=True)
+        else:
+            elapsed = time.monotonic() - self._began
+            left = elapsed / progress["step"] * (progress["steps"] - progress["step"])
+            self.say(f"{self._current}  {line}  about {left:.0f} s left")

@@ -1,0 +1,64 @@
+"""Run folders: `<output>/runs/<run-id>/` with the configuration, the log and the verdict. Light: no TensorFlow."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+VERDICT_FILE = "verdict.json"
+CONFIG_FILE = "config.yaml"
+LOG_FILE = "log.txt"
+VERDICT_SCHEMA_VERSION = 1
+
+
+class RunNotFound(Exception):  # noqa: N818  the contract's own words
+    """There is no such run."""
+
+    exit_code = 2
+
+
+def write_verdict(folder: Path, verdict: dict[str, Any]) -> None:
+    """Writes `verdict.json`, whole or not at all."""
+    partial = folder / f".{VERDICT_FILE}"
+    partial.write_text(json.dumps(verdict, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(folder / VERDICT_FILE)
+
+
+def read_runs(output: str | Path) -> list[dict[str, Any]]:
+    """The verdicts below an output folder, oldest first; a run that left none appears as `interrupted`."""
+    folders = sorted(folder for folder in (Path(output).expanduser() / "runs").glob("*") if folder.is_dir())
+    return [_read_verdict(folder) for folder in folders]
+
+
+def read_run(output: str | Path, run: str | None = None) -> dict[str, Any]:
+    """The verdict of one run.
+
+    Args:
+      output: the output folder.
+      run: its id or the unique beginning of one; none is the newest.
+
+    Raises:
+      RunNotFound: no run, or more than one, answers to that.
+    """
+    runs = read_runs(output)
+    if not runs:
+        raise RunNotFound(
+            f"There must be a run to look at. Received: {output}, where none was run. Type `clickbait run`."
+        )
+    if run is None:
+        return runs[-1]
+    known = [one for one in runs if one["run_id"] == run] or [one for one in runs if one["run_id"].startswith(run)]
+    if len(known) != 1:
+        newest = ", ".join(one["run_id"] for one in runs[-5:])
+        problem = "no run is called so" if not known else f"{len(known)} runs begin so"
+        raise RunNotFound(f"A run is named by its id. Received: {run!r}, {problem}. The newest: {newest}.")
+    return known[0]
+
+
+def _read_verdict(folder: Path) -> dict[str, Any]:
+    try:
+        verdict = json.loads((folder / VERDICT_FILE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        verdict = {"status": "interrupted", "reason": "the run left no verdict"}
+    return {**verdict, "run_id": folder.name, "folder": str(folder)}

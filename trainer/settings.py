@@ -1,0 +1,46 @@
+"""What the Trainer is told, as one typed object."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainerSettings:
+    """The Trainer's `custom_config`. Whatever changes the model must stand here, because TFX's cache keys on it."""
+
+    encoder: str
+    """`embedded`, a hub URL, a Kaggle handle, a SavedModel folder or a .tar.gz."""
+    encoder_digest: str
+    """sha256 of the encoder's content, as `trainer.encoders.resolve` counts it."""
+    offline: bool
+    """Whether the encoder may not be fetched."""
+    fine_tune: bool
+    """Whether the encoder's weights are trained with the head."""
+    epochs: int
+    batch_size: int
+    """Headlines a step."""
+    learning_rate: float
+    learning_rate_decay: Literal["constant", "linear"]
+    """`linear` goes to 0 over all steps."""
+    optimizer: Literal["lazy_adam", "adam"]
+    casing: Literal["as_is", "lower", "augment"]
+    """See `trainer.casing`."""
+    length_buckets: int
+    """Batches that are cut together from one length-sorted window; 1 is no bucketing."""
+    shuffle_buffer_rows: int
+    seed: int
+
+    @classmethod
+    def from_custom_config(cls, custom_config: dict[str, Any]) -> TrainerSettings:
+        """Reads `fn_args.custom_config`, leaving out the keys that TFX adds to it.
+
+        Raises:
+          ValueError: a setting is missing.
+        """
+        names = [field.name for field in dataclasses.fields(cls)]
+        missing = [name for name in names if name not in custom_config]
+        if missing:
+            raise ValueError(f"The Trainer's custom_config lacks {', '.join(missing)}. Received: {custom_config}.")
+        return cls(**{name: custom_config[name] for name in names})
