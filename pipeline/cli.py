@@ -13,6 +13,9 @@ EXIT_INTERRUPTED = 130
 _OUTPUT = click.option(
     "--output", type=click.Path(path_type=Path), help="Folder that holds all that runs write.  [default: output]"
 )
+_PRESET = click.option("--preset", default="default", show_default=True, help="default, article or smoke.")
+_CONFIG_FILE = click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML over the preset.")
+_OVERRIDES = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="E.g. training.epochs=3.")
 
 
 class _Group(click.Group):
@@ -59,9 +62,9 @@ def fetch(source: str | None) -> None:
 @click.option("--label-column", help="The CSV's column of labels, 0 or 1.  [default: label]")
 @click.option("--encoder", help="embedded, hub URL, Kaggle handle, SavedModel folder or .tar.gz.  [default: embedded]")
 @click.option("--offline", is_flag=True, default=None, help="Never download: the encoder is in the cache, or it fails.")
-@click.option("--preset", default="default", show_default=True, help="default, article or smoke.")
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML file over the preset.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One setting, e.g. training.epochs=3.")
+@_PRESET
+@_CONFIG_FILE
+@_OVERRIDES
 @_OUTPUT
 @click.option("--limit", type=int, help="Use a sample of that many rows.")
 @click.option("--epochs", type=int, help="Passes over the training rows.")
@@ -108,6 +111,19 @@ def run(
     }
     config = load_config(preset, config_file, overrides, flags)
     ctx.exit(run_pipeline(config, preset=preset, from_node=from_node, to_node=to_node, verbose=verbose))
+
+
+@main.command()
+@_PRESET
+@_CONFIG_FILE
+@_OVERRIDES
+def config(preset: str, config_file: Path | None, overrides: tuple[str, ...]) -> None:
+    """Show every setting: its value, what it takes and what it means."""
+    from pipeline.config import describe_config, load_config
+
+    for setting in describe_config(load_config(preset, config_file, overrides)):
+        click.echo(f"{click.style(setting.key, bold=True)} = {setting.value}")
+        click.echo(f"    {setting.description} Takes: {setting.allowed}.")
 
 
 @main.command()

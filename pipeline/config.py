@@ -1,14 +1,11 @@
 """The configuration: one validated `PipelineConfig`, made of layers of which the later wins.
 
 Layers: preset < file < environment (`CLICKBAIT__TRAINING__EPOCHS=3`) < `--set training.epochs=3` < the CLI's own flags.
-All layers are flat maps of dotted keys until the end, so that a value that is refused can name where it came from.
 """
 
 import difflib
-import json
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -16,8 +13,9 @@ from typing import Any, Literal, NamedTuple
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipeline.config_layers import Given, Layer, LayerReader, allowed, shown
+
 PRESETS_DIR = Path(__file__).parent / "presets"
-ENV_PREFIX = "CLICKBAIT__"
 
 
 class ConfigError(Exception):
@@ -142,22 +140,12 @@ class PipelineConfig(_Section):
 
 
 class Setting(NamedTuple):
-    """One key of the configuration, for help and documentation."""
+    """One key of the configuration, for a person."""
 
     key: str
-    type: str
-    default: Any
-    description: str
-
-
-class _Given(NamedTuple):
-    """A value and the layer it came from."""
-
     value: Any
-    source: str
-
-
-_Layer = dict[str, _Given]
+    allowed: str
+    description: str
 
 
 def load_config(
@@ -182,27 +170,27 @@ def load_config(
     Raises:
         ConfigError: with all problems that were found, a line each.
     """
-    problems: list[str] = []
-    file_layer = _read_yaml(Path(file), f"file {file}", problems) if file is not None else {}
+    reader = LayerReader(_keys())
+    problems = reader.problems
+    file_layer = reader.file(Path(file), f"file {file}") if file is not None else {}
     preset = _choose_preset(preset, file_layer.pop("preset", None), problems)
     layers = [
-        _read_yaml(PRESETS_DIR / f"{preset}.yaml", f"preset {preset}", problems),
+        reader.file(PRESETS_DIR / f"{preset}.yaml", f"preset {preset}"),
         file_layer,
-        _environment_layer(environ, problems),
-        _override_layer(overrides, problems),
-        _flag_layer(flags, problems),
+        reader.environment(environ),
+        reader.overrides(overrides),
+        reader.flags(flags),
     ]
     given = {key: value for layer in layers for key, value in layer.items()}
     tree: dict[str, Any] = {}
     for key, (value, _) in given.items():
         section, _, leaf = key.rpartition(".")
         (tree.setdefault(section, {}) if section else tree)[leaf] = value
-    config = None
     try:
         config = PipelineConfig.model_validate(tree)
     except ValidationError as error:
         problems += _refused_values(error, given, preset)
-    if problems or config is None:
+    if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise ConfigError("\n".join([f"The configuration cannot be used ({count}):", *(f"  {p}" for p in problems)]))
     return config
@@ -213,18 +201,46 @@ def preset_names() -> list[str]:
     return sorted(path.stem for path in PRESETS_DIR.glob("*.yaml"))
 
 
-def describe_config() -> list[Setting]:
-    """Every key with what it takes, the default preset's value and its meaning, in the order of the model."""
-    defaults = load_config(environ={}).model_dump()
+def describe_config(config: PipelineConfig) -> list[Setting]:
+    """Every key with its value in `config`, what it takes and its meaning, in the order of the model."""
+    values = config.model_dump()
     settings = []
     for key, schema in _keys().items():
         section, _, leaf = key.rpartition(".")
-        default = (defaults[section] if section else defaults)[leaf]
-        settings.append(Setting(key, _allowed(schema), default, schema["description"]))
+        value = (values[section] if section else values)[leaf]
+        settings.append(Setting(key, value, allowed(schema), schema["description"]))
     return settings
 
 
-# ---- What the schema says
+def _choose_preset(asked: str, in_file: Given | None, problems: list[str]) -> str:
+    name, source = asked, "call"
+    if in_file is not None:
+        if asked in ("default", in_file.value):
+            name, source = in_file
+        else:
+            problems.append(
+                f"preset ({in_file.source}): received {shown(in_file.value)}, but the call asks for {shown(asked)}. "
+                "Keep one of the two."
+            )
+    names = preset_names()
+    if name in names:
+        return name
+    close = difflib.get_close_matches(name, names, n=1) if isinstance(name, str) else []
+    hint = f" Did you mean {close[0]}?" if close else ""
+    problems.append(f"preset ({source}): received {shown(name)}, allowed: one of {', '.join(names)}.{hint}")
+    return "default"  # so that the problems of the other layers are found too
+
+
+def _refused_values(error: ValidationError, given: Layer, preset: str) -> list[str]:
+    # Keyed by dotted key: a list with two wrong items is one problem.
+    lines: dict[str, str] = {}
+    for detail in error.errors(include_url=False):
+        path = [str(part) for part in detail["loc"]]
+        key = next(key for key in (".".join(path[:2]), path[0]) if key in _keys())
+        source = given[key].source if key in given else f"preset {preset}"
+        received = shown(given[key].value) if key in given else "nothing"
+        lines[key] = f"{key} ({source}): received {received}, allowed: {allowed(_keys()[key])}."
+    return list(lines.values())
 
 
 @lru_cache(maxsize=1)
@@ -239,234 +255,3 @@ def _keys() -> dict[str, dict[str, Any]]:
         else:
             keys[name] = prop
     return keys
-
-
-def _sections() -> list[str]:
-    return list(dict.fromkeys(key.partition(".")[0] for key in _keys() if "." in key))
-
-
-def _allowed(schema: Mapping[str, Any]) -> str:
-    """The values that a key takes, in words."""
-    if "anyOf" in schema:
-        return " or ".join(_allowed(option) for option in schema["anyOf"])
-    if "enum" in schema:
-        return f"one of {', '.join(schema['enum'])}"
-    if schema["type"] == "string" and "pattern" in schema:
-        return f"text that matches {schema['pattern']}"
-    words = {
-        "integer": "whole number",
-        "number": "number",
-        "boolean": "true or false",
-        "array": "list of texts",
-        "null": "null",
-    }
-    text = words.get(schema["type"], "text, not empty")
-    bounds = [
-        f"{word} {schema[bound]:g}" if isinstance(schema[bound], float) else f"{word} {schema[bound]}"
-        for bound, word in {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}.items()
-        if bound in schema
-    ]
-    return f"{text}, {' and '.join(bounds)}" if bounds else text
-
-
-def _takes(schema: Mapping[str, Any], kind: str) -> bool:
-    return any(option.get("type") == kind for option in schema.get("anyOf", [schema]))
-
-
-def _is_free_text(schema: Mapping[str, Any]) -> bool:
-    return _takes(schema, "string") and "enum" not in schema
-
-
-# ---- What is read
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with the scalars of version 1.2: `4e-4` is a number, `010` is ten, `1:30` and dates stay text."""
-
-    yaml_implicit_resolvers: dict[str | None, list] = {}
-
-
-_SCALARS = {
-    "tag:yaml.org,2002:null": (r"(?:~|null|Null|NULL|)$", lambda text: None),
-    # yes/no/on/off as in YAML 1.1: what people type for a switch.
-    "tag:yaml.org,2002:bool": (
-        r"(?i:true|yes|on|false|no|off)$",
-        lambda text: text.lower() in ("true", "yes", "on"),
-    ),
-    "tag:yaml.org,2002:int": (r"[-+]?[0-9](?:_?[0-9])*$", int),
-    "tag:yaml.org,2002:float": (r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$", float),
-}
-for _tag, (_pattern, _) in _SCALARS.items():
-    _Loader.add_implicit_resolver(_tag, re.compile(_pattern), None)
-
-
-def _from_node(node: yaml.Node | None, schema: Mapping[str, Any]) -> Any:
-    """The value of a YAML node for a key. Where the key takes text, `2020` stays the text it was written as."""
-    if node is None:
-        return None
-    if isinstance(node, yaml.MappingNode):
-        return {str(key.value): _from_node(value, {}) for key, value in node.value}
-    if isinstance(node, yaml.SequenceNode):
-        return [_from_node(item, schema.get("items", {})) for item in node.value]
-    if _is_free_text(schema) and not node.tag.endswith(":null"):
-        return node.value
-    convert = _SCALARS.get(node.tag, ("", str))[1]
-    try:
-        return convert(node.value)
-    except ValueError:  # an explicit tag that does not fit, as in `!!int three`
-        return node.value
-
-
-def _from_text(text: str, schema: Mapping[str, Any]) -> Any:
-    """The value of a text from the environment or `--set` for a key."""
-    if _is_free_text(schema):
-        # Not parsed: a glob, a Windows path or a column named `yes` means itself.
-        return None if _takes(schema, "null") and text.strip().lower() in ("", "~", "null") else text
-    try:
-        return _from_node(yaml.compose(text, _Loader), schema)
-    except yaml.YAMLError:
-        return text  # the type check refuses it and shows it as it came
-
-
-def _read_yaml(path: Path, source: str, problems: list[str]) -> _Layer:
-    """A preset or a file as a layer; a `preset` key is kept for the caller."""
-    try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), _Loader)
-    except OSError as error:
-        problems.append(f"{source}: cannot be read ({error.strerror}). Give the path of a YAML file.")
-        return {}
-    except UnicodeDecodeError:
-        problems.append(f"{source}: is not UTF-8 text. Give the path of a YAML file.")
-        return {}
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problems.append(f"{source}: is not YAML{where} ({getattr(error, 'problem', None) or 'unreadable character'}).")
-        return {}
-    if not isinstance(root, yaml.MappingNode):
-        received = "nothing" if root is None else _shown(_from_node(root, {}))
-        problems.append(f"{source}: must be a mapping such as `training: {{epochs: 3}}`, received {received}.")
-        return {}
-    layer: _Layer = {}
-    for key, node in _leaves(root):
-        value = _from_node(node, _keys().get(key, {"type": "string"} if key == "preset" else {}))
-        if key in layer:
-            problems.append(f"{key} ({source}): given twice, keep one.")
-        elif key == "preset":
-            layer[key] = _Given(value, source)
-        else:
-            _put(layer, key, value, source, problems)
-    return layer
-
-
-def _leaves(root: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node]]:
-    for key_node, node in root.value:
-        key = str(key_node.value)
-        empty = isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")
-        if key in _sections() and isinstance(node, yaml.MappingNode):
-            yield from ((f"{key}.{leaf.value}", value) for leaf, value in node.value)
-        elif not (key in _sections() and empty):  # a section whose keys are all commented out says nothing
-            yield key, node
-
-
-def _environment_layer(environ: Mapping[str, str], problems: list[str]) -> _Layer:
-    layer: _Layer = {}
-    for name in sorted(environ):
-        if name.upper().startswith(ENV_PREFIX):
-            key = name[len(ENV_PREFIX) :].lower().replace("__", ".")
-            value = _from_text(environ[name], _keys().get(key, {}))
-            _put(layer, key, value, f"environment variable {name}", problems)
-    return layer
-
-
-def _override_layer(overrides: Sequence[str], problems: list[str]) -> _Layer:
-    layer: _Layer = {}
-    for override in overrides:
-        key, equals, text = override.partition("=")
-        key = key.strip()
-        if not equals or not key:
-            problems.append(f"--set: must be key=value, as in training.epochs=3, received {_shown(override)}.")
-        else:
-            _put(layer, key, _from_text(text, _keys().get(key, {})), "--set", problems)
-    return layer
-
-
-def _flag_layer(flags: Mapping[str, Any], problems: list[str]) -> _Layer:
-    layer: _Layer = {}
-    for key, value in flags.items():
-        if value is not None:
-            value = os.fspath(value) if isinstance(value, os.PathLike) else value
-            _put(layer, key, list(value) if isinstance(value, tuple) else value, "flag", problems)
-    return layer
-
-
-# ---- What is refused
-
-
-def _put(layer: _Layer, key: str, value: Any, source: str, problems: list[str]) -> None:
-    if key in _keys():
-        layer[key] = _Given(value, source)
-    elif key in _sections():
-        problems.append(f"{key} ({source}): is a section, received {_shown(value)}. {_keys_of(key)}")
-    elif key == "preset":
-        problems.append(f"{key} ({source}): a preset is chosen with --preset, or by `preset:` in the file.")
-    else:
-        problems.append(f"{key} ({source}): is not a key, received {_shown(value)}. {_nearest(key)}")
-
-
-def _choose_preset(asked: str, in_file: _Given | None, problems: list[str]) -> str:
-    name, source = asked, "call"
-    if in_file is not None:
-        if asked not in ("default", in_file.value):
-            problems.append(
-                f"preset ({in_file.source}): received {_shown(in_file.value)}, but the call asks for "
-                f"{_shown(asked)}. Keep one of the two."
-            )
-        else:
-            name, source = in_file
-    names = preset_names()
-    if name in names:
-        return name
-    close = difflib.get_close_matches(name, names, n=1) if isinstance(name, str) else []
-    hint = f" Did you mean {close[0]}?" if close else ""
-    problems.append(f"preset ({source}): received {_shown(name)}, allowed: one of {', '.join(names)}.{hint}")
-    return "default"  # so that the problems of the other layers are found too
-
-
-def _refused_values(error: ValidationError, given: _Layer, preset: str) -> list[str]:
-    # Keyed by dotted key: a list with two wrong items is one problem.
-    lines: dict[str, str] = {}
-    for detail in error.errors(include_url=False):
-        path = [str(part) for part in detail["loc"]]
-        key = next((k for k in (".".join(path[:2]), path[0]) if k in _keys()), ".".join(path))
-        allowed = _allowed(_keys()[key]) if key in _keys() else detail["msg"]
-        value, source = given.get(key, (None, f"preset {preset}"))
-        received = _shown(value) if key in given else "nothing"
-        lines[key] = f"{key} ({source}): received {received}, allowed: {allowed}."
-    return list(lines.values())
-
-
-def _nearest(key: str) -> str:
-    """The way out for an unknown key: the nearest known one, else the valid keys."""
-    wanted = key.lower().replace("-", "_")
-    section, _, leaf = wanted.rpartition(".")
-    siblings = {k.rpartition(".")[2]: k for k in _keys() if k.rpartition(".")[0] == section}
-    matches = [siblings[name] for name in difflib.get_close_matches(leaf, siblings, n=1)]
-    matches = matches or [k for k in _keys() if k.rpartition(".")[2] == leaf]
-    if not matches and section not in _sections():
-        matches = difflib.get_close_matches(wanted, [*_keys(), *_sections()], n=1, cutoff=0.7)
-    if matches:
-        return f"Did you mean {' or '.join(matches)}?"
-    return _keys_of(section if section in _sections() else "")
-
-
-def _keys_of(section: str) -> str:
-    if section:
-        return f"Its keys: {', '.join(key for key in _keys() if key.startswith(f'{section}.'))}."
-    top = [key for key in _keys() if "." not in key]
-    return f"Valid keys: {', '.join(top)}; sections: {', '.join(_sections())}."
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -28,7 +28,7 @@ _GIB = 2**30
 # In a process of its own, as every command of the project begins: policy first, then TensorFlow.
 _PROBE = """
 import trainer.keras_policy, tensorflow as tf, tensorflow_hub, tensorflow_text, tfx.v1
-assert tf.keras.__version__.startswith("2."), f"tf.keras is Keras {tf.keras.__version__}"
+assert tf.keras.layers.Dense.__module__.startswith("tf_keras."), "tf.keras is Keras 3"
 """
 
 

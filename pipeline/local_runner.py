@@ -52,6 +52,7 @@ def run_pipeline(
     verdict = _opening(config, preset, run_id, data)
     with captured_output(folder / runs.LOG_FILE, verbose=verbose) as terminal:
         print_head(terminal.out, verdict, folder)
+        terminal.out.print()
         view = RunView(terminal.out)
         try:
             with view.listening():
@@ -60,7 +61,7 @@ def run_pipeline(
                 verdict |= _judge(config, paths, inputs)
         except KeyboardInterrupt:
             verdict |= {"status": "interrupted", "exit_code": EXIT_INTERRUPTED}
-            verdict["reason"] = "interrupted; run the same command again to go on from the finished components"
+            verdict["reason"] = "the same command goes on from the finished components"
         except Exception as error:
             traceback.print_exc()  # into the log
             verdict |= {"status": "failed", **_explain(error)}

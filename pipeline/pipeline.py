@@ -36,6 +36,7 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs | None = None) -> 
     example_gen = HeadlineExampleGen(
         input_base=inputs.data.csv.base,
         pattern=inputs.data.csv.pattern,
+        content_digest=inputs.data.digest,
         **config.data.model_dump(exclude={"path"}),
     )
     statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"])

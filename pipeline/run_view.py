@@ -16,6 +16,14 @@ _FINISHED = "Component %s is finished."
 _CACHED = "A cached execution %d is used."
 
 
+_MARKS = {
+    "done": ("[green]✓[/]", ""),
+    "cached": ("[cyan]=[/]", "  [dim]unchanged, taken from the cache[/]"),
+    "failed": ("[red]✗[/]", "  [red]failed[/]"),
+    "interrupted": ("[yellow]✗[/]", "  [yellow]interrupted[/]"),
+}
+
+
 class RunView(logging.Handler):
     """Listens to TFX's and the Trainer's log records, draws them and keeps the timings.
 
@@ -23,7 +31,8 @@ class RunView(logging.Handler):
       console: of the terminal.
 
     Attributes:
-      timings: for each component in order of its run: `seconds`, and `status`: `running`, `done`, `cached`, `failed`.
+      timings: for each component in order of its run: `seconds`, and `status`: `running`, `done`, `cached`, `failed`,
+        `interrupted`.
     """
 
     def __init__(self, console: Console):
@@ -56,9 +65,9 @@ class RunView(logging.Handler):
             self._status.start()
         try:
             yield self
-        except BaseException:
+        except BaseException as error:
             if self._current:
-                self._ended("failed")
+                self._ended("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
             raise
         finally:
             if self._status:
@@ -80,13 +89,10 @@ class RunView(logging.Handler):
         node, self._current = self._current, None
         timing = self.timings[node]
         timing["seconds"] = round(time.monotonic() - self._began, 2)
-        if status == "failed" or timing["status"] == "running":
+        if status != "done" or timing["status"] == "running":
             timing["status"] = status
-        mark = {"done": "[green]✓[/]", "cached": "[cyan]=[/]", "failed": "[red]✗[/]"}[timing["status"]]
-        note = {"cached": "  [dim]unchanged, taken from the cache[/]", "failed": "  [red]failed[/]"}
-        self._console.print(
-            f" {mark} {escape(node):<22}{timing['seconds']:>7.1f} s{note.get(timing['status'], '')}", soft_wrap=True
-        )
+        mark, note = _MARKS[timing["status"]]
+        self._console.print(f" {mark} {escape(node):<22}{timing['seconds']:>7.1f} s{note}", soft_wrap=True)
 
     def _progress(self, progress: dict) -> None:
         shown = "  ".join(

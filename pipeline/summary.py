@@ -20,7 +20,6 @@ def print_head(console: Console, verdict: dict[str, Any], folder: Path) -> None:
     _line(console, "data", verdict["data"]["description"])
     _line(console, "encoder", f"{encoder['source']}, {trained} · preset {verdict['preset']}")
     _line(console, "run", f"{verdict['run_id']} · log {shorten(folder / 'log.txt')}")
-    console.print()
 
 
 def print_summary(console: Console, verdict: dict[str, Any], folder: Path) -> None:

@@ -54,6 +54,8 @@ def captured_output(log_file: Path, *, verbose: bool) -> Iterator[Terminal]:
             if tee:
                 tee.stdin.close()
                 tee.wait()
+            for console in terminal:
+                console.file.close()
 
 
 def _console(descriptor: int) -> Console:

@@ -25,11 +25,12 @@ def export_model(model: tf_keras.Model, directory: str | Path, *, policy: str) -
     # A compiled model carries its optimizer's two slots a weight: three times the size. The same layers, uncompiled.
     bare = tf_keras.models.Sequential(model.layers, name=model.name)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=features.TITLE)])
+    # autograph=False: Keras's code needs no translation, which would take longer than the export.
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=features.TITLE)], autograph=False)
     def score_titles(title):
         return {features.PROBABILITY: bare(casing.normalise(title, policy))}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False)
     def score_examples(examples):
         parsed = tf.io.parse_example(examples, {features.TITLE: tf.io.FixedLenFeature([], tf.string)})
         return score_titles(parsed[features.TITLE])

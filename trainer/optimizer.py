@@ -42,8 +42,9 @@ class LazyAdam(tf_keras.optimizers.Adam):
         rate = tf.cast(self.learning_rate, dtype) * tf.sqrt(1 - tf.pow(beta_2, step)) / (1 - tf.pow(beta_1, step))
 
         m, v = tf.gather(first, rows), tf.gather(second, rows)
-        m += (values - m) * (1 - beta_1)
-        v += (tf.square(values) - v) * (1 - beta_2)
+        # 1 - beta in double precision, as Keras: in float32, 1 - 0.999 is off by a twenty-thousandth.
+        m += (values - m) * (1 - self.beta_1)
+        v += (tf.square(values) - v) * (1 - self.beta_2)
         first.scatter_update(tf.IndexedSlices(m, rows))
         second.scatter_update(tf.IndexedSlices(v, rows))
         variable.scatter_sub(tf.IndexedSlices(rate * m / (tf.sqrt(v) + self.epsilon), rows))

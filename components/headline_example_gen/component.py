@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from google.protobuf import json_format, struct_pb2
+import glob
+
+from google.protobuf import struct_pb2
 from tfx.components.example_gen import component as example_gen
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import example_gen_pb2
@@ -26,6 +28,8 @@ class HeadlineExampleGen(example_gen.FileBasedExampleGen):
       train_buckets: hash buckets of the title that go to train; 7 with 3 for eval is 70/30.
       eval_buckets: hash buckets that go to eval.
       limit_rows: takes a sample of that many rows; None takes all.
+      content_digest: of the files. TFX's cache knows a file by its size and its second of change alone, and on
+        Kubeflow not at all.
     """
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
@@ -40,16 +44,23 @@ class HeadlineExampleGen(example_gen.FileBasedExampleGen):
         train_buckets: int,
         eval_buckets: int,
         limit_rows: int | None = None,
+        content_digest: str = "",
     ):
         split = example_gen_pb2.SplitConfig
-        columns = struct_pb2.Struct()
-        json_format.ParseDict(
-            {"text_column": text_column, "label_column": label_column, "limit_rows": limit_rows}, columns
+        options = struct_pb2.Struct()
+        options.update(
+            {
+                "text_column": text_column,
+                "label_column": label_column,
+                "limit_rows": limit_rows,
+                "content_digest": content_digest,
+            }
         )
         custom_config = example_gen_pb2.CustomConfig()
-        custom_config.custom_config.Pack(columns)
+        custom_config.custom_config.Pack(options)
         super().__init__(
-            input_base=input_base,
+            # TFX's driver globs base and pattern as one to see whether the files have changed.
+            input_base=glob.escape(input_base),
             input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="headlines", pattern=pattern)]),
             output_config=example_gen_pb2.Output(
                 split_config=split(

@@ -33,13 +33,13 @@ def _headlines_to_examples(pipeline: beam.Pipeline, exec_properties: dict[str, A
     text_column, label_column = options["text_column"], options["label_column"]
     limit = options["limit_rows"]
     base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
-    paths = sorted(glob.glob(str(Path(glob.escape(base)) / pattern)))
-    last_key = check_rows(paths, text_column, label_column, None if limit is None else int(limit))
+    paths = sorted(path for path in glob.glob(str(Path(base) / pattern)) if Path(path).is_file())
+    left_out = check_rows(paths, text_column, label_column, None if limit is None else int(limit))
 
     def rows(path: str):
         for row in read_rows(path, text_column, label_column):
             # Faults were refused above, before anything was written.
-            if isinstance(row, Row) and (last_key is None or sampling_key(row.title) <= last_key):
+            if isinstance(row, Row) and (left_out is None or sampling_key(row.title) < left_out):
                 yield row
 
     return pipeline | "Files" >> beam.Create(paths) | "Rows" >> beam.FlatMap(rows) | "Examples" >> beam.Map(_to_example)

@@ -33,16 +33,24 @@ def find_csv_files(path: str) -> CsvInput:
     if place.is_file():
         return CsvInput(str(place.parent.resolve()), glob.escape(place.name), (str(place.resolve()),))
     if place.is_dir():
-        for ending in _ENDINGS:
-            if found := sorted(str(file.resolve()) for file in place.glob(f"*{ending}")):
-                return CsvInput(str(place.resolve()), f"*{ending}", tuple(found))
-        raise InputError(f"A data folder holds .csv or .csv.gz files. Received: {path}, which holds none.")
+        base = place.resolve()
+        found = {f"*{ending}": _files(f"{glob.escape(str(base))}/*{ending}") for ending in _ENDINGS}
+        found = {pattern: paths for pattern, paths in found.items() if paths}
+        if len(found) != 1:
+            holds = "both" if found else "none"
+            raise InputError(f"A data folder holds .csv or .csv.gz files. Received: {path}, which holds {holds}.")
+        return CsvInput(str(base), *found.popitem())
     if glob.has_magic(str(place)):
         fixed = next(parent for parent in place.parents if not glob.has_magic(str(parent)))
-        if found := sorted(file for file in glob.glob(str(place.absolute())) if Path(file).is_file()):
-            return CsvInput(str(fixed.absolute()), str(place.relative_to(fixed)), tuple(found))
+        if paths := _files(str(place.absolute())):
+            return CsvInput(str(fixed.absolute()), str(place.relative_to(fixed)), paths)
         raise InputError(f"The data must be there. Received: {path}, a pattern that matches no file.")
     raise InputError(f"The data must be there. Received: {path}, where there is nothing. Give --data FILE-or-folder.")
+
+
+def _files(pattern: str) -> tuple[str, ...]:
+    # As glob, and so TFX, matches: no hidden files such as the `._a.csv` of macOS.
+    return tuple(sorted(file for file in glob.glob(pattern) if Path(file).is_file()))
 
 
 def data_digest(paths: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import heapq
 import io
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from components.errors import DataRefused, InputError
 _SHOWN_FAULTS = 5
 _MIN_ROWS = 10
 _LABELS = {"0": 0, "1": 1}
+_UNREADABLE = (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error)
 
 # A headline is no book, and an unbalanced quote must not swallow a file of any size.
 csv.field_size_limit(1 << 20)
@@ -49,7 +51,7 @@ def read_header(path: str, text_column: str, label_column: str) -> list[str]:
     try:
         with _open(path) as stream:
             return _header(path, csv.reader(stream, strict=True), text_column, label_column)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except _UNREADABLE as error:
         raise InputError(_unreadable(path, error)) from error
 
 
@@ -59,6 +61,7 @@ def read_rows(path: str, text_column: str, label_column: str) -> Iterator[Row | 
     Raises:
       InputError: as `read_header`, or the file stops being a CSV on the way.
     """
+    line = 1
     try:
         with _open(path) as stream:
             reader = csv.reader(stream, strict=True)
@@ -69,8 +72,8 @@ def read_rows(path: str, text_column: str, label_column: str) -> Iterator[Row | 
                 if fields:  # a blank line separates nothing and labels nothing
                     yield _row(path, line, fields, header, text_at, label_at)
                 line = reader.line_num + 1
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(_unreadable(path, error)) from error
+    except _UNREADABLE as error:
+        raise InputError(_unreadable(path, error, line)) from error
 
 
 def check_rows(paths: Sequence[str], text_column: str, label_column: str, limit: int | None = None) -> int | None:
@@ -83,8 +86,8 @@ def check_rows(paths: Sequence[str], text_column: str, label_column: str, limit:
       limit: how many rows are wanted, at the most.
 
     Returns:
-      The largest `sampling_key` of the wanted rows, or None when all are wanted: a sample that does not depend on the
-      order of the rows.
+      The smallest `sampling_key` that is left out, or None when all rows are wanted. A sample is the rows with smaller
+      keys: it does not depend on the order of the rows, and equal titles go in or stay out together.
 
     Raises:
       InputError: a file cannot be read.
@@ -93,7 +96,8 @@ def check_rows(paths: Sequence[str], text_column: str, label_column: str, limit:
     faults: list[Fault] = []
     refused = 0
     labels: Counter[int] = Counter()
-    smallest: list[int] = []  # a heap of negated keys
+    sample: list[tuple[int, int]] = []  # a heap of negated keys and labels: the largest key is the first to leave
+    left_out: int | None = None
     for path in paths:
         for row in read_rows(path, text_column, label_column):
             if isinstance(row, Fault):
@@ -103,11 +107,12 @@ def check_rows(paths: Sequence[str], text_column: str, label_column: str, limit:
                 continue
             labels[row.label] += 1
             if limit is not None:
-                key = -sampling_key(row.title)
-                if len(smallest) < limit:
-                    heapq.heappush(smallest, key)
+                entry = (-sampling_key(row.title), row.label)
+                if len(sample) < limit:
+                    heapq.heappush(sample, entry)
                 else:
-                    heapq.heappushpop(smallest, key)
+                    key = -heapq.heappushpop(sample, entry)[0]
+                    left_out = key if left_out is None else min(left_out, key)
     accepted = labels.total()
     if refused:
         shown = "\n".join(f"  {fault}" for fault in faults)
@@ -126,7 +131,12 @@ def check_rows(paths: Sequence[str], text_column: str, label_column: str, limit:
             f"The data needs rows of both classes. Received: {accepted:,} rows, all labelled {next(iter(labels))}. "
             "Give data with both labels, 0 and 1, with --data."
         )
-    return -smallest[0] if smallest and accepted > len(smallest) else None
+    if left_out is not None and len({label for key, label in sample if -key < left_out}) < 2:
+        raise DataRefused(
+            f"The data needs rows of both classes. Received: a sample of {limit} of {accepted:,} rows, which holds not "
+            "both labels. Give a larger --limit."
+        )
+    return left_out
 
 
 def sampling_key(title: str) -> int:
@@ -140,8 +150,6 @@ def _row(path: str, line: int, fields: list[str], header: list[str], text_at: in
     title, label = fields[text_at], fields[label_at].strip()
     if not title.strip():
         return Fault(path, line, f"the {header[text_at]} is blank")
-    if "\0" in title:
-        return Fault(path, line, f"the {header[text_at]} holds a NUL character")
     if label not in _LABELS:
         found = f"is {label!r}" if label else "is blank"
         return Fault(path, line, f"the {header[label_at]} {found}, expected 0 or 1")
@@ -167,11 +175,13 @@ def _open(path: str) -> io.TextIOBase:
     return io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
 
 
-def _unreadable(path: str, error: Exception) -> str:
+def _unreadable(path: str, error: Exception, line: int = 1) -> str:
     if isinstance(error, UnicodeDecodeError):
         found = f"bytes that are not UTF-8 ({error.object[error.start : error.start + 4]!r})"
     elif isinstance(error, csv.Error):
-        found = f"{error}; look for an unbalanced quote"
+        # "line contains NUL" is the csv module's word for binary or UTF-16.
+        hint = "the file is binary or UTF-16" if "NUL" in str(error) else "look for an unbalanced quote"
+        found = f"in the row from line {line}, {error}; {hint}"
     else:
         found = getattr(error, "strerror", None) or str(error)
     return f"The data must be CSV files in UTF-8, plain or .gz. Received: {path}: {found}."

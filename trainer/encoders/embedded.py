@@ -75,8 +75,9 @@ def _build(folder: Path) -> None:
 
     building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        save_encoder(building)
-        building.rename(folder)
+        # Inside, because mkdtemp's own folder is closed to the other users of a shared cache.
+        save_encoder(building / folder.name)
+        (building / folder.name).rename(folder)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 

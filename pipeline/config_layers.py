@@ -1,0 +1,234 @@
+"""The layers of a configuration: flat maps of dotted keys, each value with the place that it came from."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+ENV_PREFIX = "CLICKBAIT__"
+
+_Schema = Mapping[str, Any]  # JSON schema of one value
+
+
+class Given(NamedTuple):
+    """A value and the layer it came from."""
+
+    value: Any
+    source: str
+
+
+Layer = dict[str, Given]
+
+
+class LayerReader:
+    """Reads layers, and keeps what it has to refuse.
+
+    Args:
+        keys: dotted key -> JSON schema of its value.
+
+    Attributes:
+        problems: a line each, in the order of reading.
+    """
+
+    def __init__(self, keys: Mapping[str, _Schema]):
+        self.problems: list[str] = []
+        self._keys = keys
+        self._sections = list(dict.fromkeys(key.partition(".")[0] for key in keys if "." in key))
+
+    def file(self, path: Path, source: str) -> Layer:
+        """A YAML mapping with its sections nested; a `preset` key is kept for the caller."""
+        try:
+            root = yaml.compose(path.read_text(encoding="utf-8"), _Loader)
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            self.problems.append(f"{source}: {_unreadable(error)}")
+            return {}
+        if not isinstance(root, yaml.MappingNode):
+            received = "nothing" if root is None else shown(_from_node(root, {}))
+            self.problems.append(f"{source}: must be a mapping such as `training: {{epochs: 3}}`, received {received}.")
+            return {}
+        layer: Layer = {}
+        for key, node in self._leaves(root):
+            if key in layer:
+                self.problems.append(f"{key} ({source}): given twice, keep one.")
+            elif key == "preset":
+                layer[key] = Given(_from_node(node, {"type": "string"}), source)
+            else:
+                self._put(layer, key, _from_node(node, self._keys.get(key, {})), source)
+        return layer
+
+    def environment(self, environ: Mapping[str, str]) -> Layer:
+        """Variables named `CLICKBAIT__SECTION__KEY`, in any case."""
+        layer: Layer = {}
+        for name in sorted(environ):
+            if name.upper().startswith(ENV_PREFIX):
+                key = name[len(ENV_PREFIX) :].lower().replace("__", ".")
+                value = _from_text(environ[name], self._keys.get(key, {}))
+                self._put(layer, key, value, f"environment variable {name}")
+        return layer
+
+    def overrides(self, overrides: Sequence[str]) -> Layer:
+        """`key=value` each, of which the later wins."""
+        layer: Layer = {}
+        for override in overrides:
+            key, equals, text = override.partition("=")
+            key = key.strip()
+            if equals and key:
+                self._put(layer, key, _from_text(text, self._keys.get(key, {})), "--set")
+            else:
+                self.problems.append(f"--set: must be key=value, as in training.epochs=3, received {shown(override)}.")
+        return layer
+
+    def flags(self, flags: Mapping[str, Any]) -> Layer:
+        """Values that have their type already; None was not given."""
+        layer: Layer = {}
+        for key, value in flags.items():
+            if isinstance(value, os.PathLike):
+                value = os.fspath(value)
+            elif isinstance(value, tuple):
+                value = list(value)
+            if value is not None:
+                self._put(layer, key, value, "flag")
+        return layer
+
+    def _leaves(self, root: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node]]:
+        for key_node, node in root.value:
+            key = str(key_node.value)
+            if key in self._sections and isinstance(node, yaml.MappingNode):
+                yield from ((f"{key}.{leaf.value}", value) for leaf, value in node.value)
+            elif key not in self._sections or not _is_null(node):  # an empty section says nothing
+                yield key, node
+
+    def _put(self, layer: Layer, key: str, value: Any, source: str) -> None:
+        if key in self._keys:
+            layer[key] = Given(value, source)
+            return
+        if key in self._sections:
+            problem = f"is a section, received {shown(value)}. {self._keys_of(key)}"
+        elif key == "preset":
+            problem = "a preset is chosen with --preset, or by `preset:` in the file."
+        else:
+            problem = f"is not a key, received {shown(value)}. {self._nearest(key)}"
+        self.problems.append(f"{key} ({source}): {problem}")
+
+    def _nearest(self, key: str) -> str:
+        """The way out for an unknown key: the nearest known one, else the valid keys."""
+        wanted = key.lower().replace("-", "_")
+        section, _, leaf = wanted.rpartition(".")
+        siblings = {known.rpartition(".")[2]: known for known in self._keys if known.rpartition(".")[0] == section}
+        matches = [siblings[name] for name in difflib.get_close_matches(leaf, siblings, n=1)]
+        matches = matches or [known for known in self._keys if known.rpartition(".")[2] == leaf]
+        if not matches and section not in self._sections:
+            matches = difflib.get_close_matches(wanted, [*self._keys, *self._sections], n=1, cutoff=0.7)
+        if matches:
+            return f"Did you mean {' or '.join(matches)}?"
+        return self._keys_of(section)
+
+    def _keys_of(self, section: str) -> str:
+        if section in self._sections:
+            return f"Its keys: {', '.join(key for key in self._keys if key.startswith(f'{section}.'))}."
+        top = [key for key in self._keys if "." not in key]
+        return f"Valid keys: {', '.join(top)}; sections: {', '.join(self._sections)}."
+
+
+def shown(value: Any) -> str:
+    """A value that was received, as a message shows it."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def allowed(schema: _Schema) -> str:
+    """The values that a key takes, in words."""
+    if "anyOf" in schema:
+        return " or ".join(allowed(option) for option in schema["anyOf"])
+    if "enum" in schema:
+        return f"one of {', '.join(schema['enum'])}"
+    if "pattern" in schema:
+        return f"text that matches {schema['pattern']}"
+    words = {
+        "integer": "whole number",
+        "number": "number",
+        "boolean": "true or false",
+        "array": "list of texts",
+        "null": "null",
+        "string": "text, not empty",
+    }
+    ends = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}
+    bounds = " and ".join(f"{word} {schema[end]:.15g}" for end, word in ends.items() if end in schema)
+    return ", ".join(filter(None, [words[schema["type"]], bounds]))
+
+
+# ---- YAML
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with the scalars of version 1.2: `4e-4` is a number, `010` is ten, `1:30` and dates stay text."""
+
+    yaml_implicit_resolvers: dict[str | None, list] = {}
+
+
+_SCALARS = {
+    "tag:yaml.org,2002:null": (r"(?:~|null|Null|NULL|)$", lambda text: None),
+    # yes/no/on/off as in YAML 1.1: what people type for a switch.
+    "tag:yaml.org,2002:bool": (r"(?i:true|yes|on|false|no|off)$", lambda text: text.lower() in ("true", "yes", "on")),
+    "tag:yaml.org,2002:int": (r"[-+]?[0-9](?:_?[0-9])*$", int),
+    "tag:yaml.org,2002:float": (r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$", float),
+}
+for _tag, (_pattern, _) in _SCALARS.items():
+    _Loader.add_implicit_resolver(_tag, re.compile(_pattern), None)
+
+
+def _from_node(node: yaml.Node | None, schema: _Schema) -> Any:
+    """The value of a YAML node for a key. Where the key takes text, `2020` stays the text it was written as."""
+    if node is None:
+        return None
+    if isinstance(node, yaml.MappingNode):
+        return {str(key.value): _from_node(value, {}) for key, value in node.value}
+    if isinstance(node, yaml.SequenceNode):
+        return [_from_node(item, schema.get("items", {})) for item in node.value]
+    if _is_free_text(schema) and not _is_null(node):
+        return node.value
+    convert = _SCALARS.get(node.tag, ("", str))[1]
+    try:
+        return convert(node.value)
+    except ValueError:  # an explicit tag that does not fit, as in `!!int three`
+        return node.value
+
+
+def _from_text(text: str, schema: _Schema) -> Any:
+    """The value of a text from the environment or `--set` for a key."""
+    if _is_free_text(schema):
+        # Not parsed: a glob, a Windows path or a column named `yes` means itself.
+        return None if _takes(schema, "null") and text.strip().lower() in ("", "~", "null") else text
+    try:
+        return _from_node(yaml.compose(text, _Loader), schema)
+    except yaml.YAMLError:
+        return text  # the type check refuses it and shows it as it came
+
+
+def _is_null(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")
+
+
+def _is_free_text(schema: _Schema) -> bool:
+    return _takes(schema, "string") and "enum" not in schema
+
+
+def _takes(schema: _Schema, kind: str) -> bool:
+    return any(option.get("type") == kind for option in schema.get("anyOf", [schema]))
+
+
+def _unreadable(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"cannot be read ({error.strerror}). Give the path of a YAML file."
+    if isinstance(error, UnicodeDecodeError):
+        return "is not UTF-8 text. Give the path of a YAML file."
+    mark = getattr(error, "problem_mark", None)
+    where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    return f"is not YAML{where} ({getattr(error, 'problem', None) or 'unreadable character'})."

@@ -1,0 +1,171 @@
+"""The serving folder holds whole versions or none, in rising order, each with its card."""
+
+import dataclasses
+import datetime
+import itertools
+import os
+import shutil
+import time
+
+import pytest
+
+from components import versions
+from components.versions import VersionCard, link_tree, list_versions, read_card, write_version
+
+CARD = VersionCard(digest="sha256:1", run_id="r1", fingerprint="f1", pushed_at="2024-01-01T00:00:00+00:00")
+
+
+@pytest.fixture
+def model(tmp_path):
+    folder = tmp_path / "model"
+    (folder / "variables").mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(b"graph")
+    (folder / "variables" / "variables.index").write_bytes(b"index")
+    return folder
+
+
+@pytest.fixture
+def serving(tmp_path):
+    return tmp_path / "serving" / "clickbait"
+
+
+def put(serving, name, *, with_model=True):
+    (serving / name).mkdir(parents=True)
+    if with_model:
+        (serving / name / "saved_model.pb").write_bytes(b"graph")
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_no_folder_has_no_versions(serving):
+    assert list_versions(serving) == []
+
+
+def test_versions_are_the_numbers_that_hold_a_model_ascending_as_numbers(serving):
+    for name in ("2", "10", "1", "tmp", ".pushing-9", "v3", "3.5", "-4", "٣", "5 "):
+        put(serving, name)
+    put(serving, "11", with_model=False)
+    (serving / "12").write_text("a file")
+    assert list_versions(serving) == [1, 2, 10]
+
+
+def test_the_first_version_is_the_time_in_seconds(model, serving):
+    before = int(time.time())
+    assert before <= write_version(model, serving, CARD) <= time.time()
+
+
+def test_versions_rise_even_within_one_second(model, serving, monkeypatch):
+    monkeypatch.setattr(versions.time, "time", lambda: 1_700_000_000.9)
+    written = [write_version(model, serving, CARD) for _ in range(3)]
+    assert written == [1_700_000_000, 1_700_000_001, 1_700_000_002] == list_versions(serving)
+
+
+def test_a_version_is_later_than_the_newest_even_if_the_clock_went_back(model, serving):
+    future = int(datetime.datetime(2100, 1, 1).timestamp())
+    put(serving, str(future))
+    assert write_version(model, serving, CARD) == future + 1
+
+
+def test_a_version_is_a_copy_of_the_model_and_of_nothing_else_but_its_card(model, serving):
+    version = write_version(model, serving, CARD)
+    pushed = serving / str(version)
+    assert {path.relative_to(pushed).as_posix() for path in pushed.rglob("*") if path.is_file()} == {
+        "saved_model.pb",
+        "variables/variables.index",
+        "assets.extra/clickbait.json",
+    }
+    (model / "saved_model.pb").write_bytes(b"trained again")
+    assert (pushed / "saved_model.pb").read_bytes() == b"graph"
+    assert names(serving) == [str(version)]
+
+
+def test_a_card_comes_back_as_it_was_written(model, serving):
+    first = write_version(model, serving, CARD)
+    other = dataclasses.replace(CARD, run_id="Ü2")
+    second = write_version(model, serving, other)
+    assert (read_card(serving, first), read_card(serving, second)) == (CARD, other)
+
+
+def test_a_model_with_a_card_of_its_own_gets_the_new_one(model, serving):
+    (model / "assets.extra").mkdir()
+    (model / "assets.extra" / "clickbait.json").write_text("{}")
+    assert read_card(serving, write_version(model, serving, CARD)) == CARD
+
+
+@pytest.mark.parametrize("content", [None, "", "not json", "[]", "[1]", "{}", '{"digest": "x"}', '"text"'])
+def test_a_version_that_somebody_else_put_there_has_no_card(serving, content):
+    put(serving, "3")
+    if content is not None:
+        (serving / "3" / "assets.extra").mkdir()
+        (serving / "3" / "assets.extra" / "clickbait.json").write_text(content)
+    assert read_card(serving, 3) is None
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "calls"),
+    [(shutil, "copytree", 1), (os, "fsync", 1), (os, "fsync", 3)],
+    ids=["after-the-copy", "at-the-first-flush", "at-the-third-flush"],
+)
+def test_a_crash_leaves_no_version_and_the_next_push_cleans_up(model, serving, monkeypatch, module, name, calls):
+    put(serving, "7")
+    original, count = getattr(module, name), itertools.count(1)
+
+    def crashing(*args, **kwargs):
+        original(*args, **kwargs)
+        if next(count) == calls:
+            raise OSError("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, crashing)
+        with pytest.raises(OSError, match="No space left"):
+            write_version(model, serving, CARD)
+    assert len(names(serving)) == 2
+    assert not any(entry.isdigit() for entry in names(serving) if entry != "7")
+    version = write_version(model, serving, CARD)
+    assert set(names(serving)) == {"7", str(version)}
+
+
+def test_a_copy_that_fails_half_way_leaves_no_version(model, serving):
+    (model / "variables" / "zzz").symlink_to("nowhere")
+    with pytest.raises(shutil.Error):
+        write_version(model, serving, CARD)
+    assert list_versions(serving) == []
+    assert not any(entry.isdigit() for entry in names(serving))
+
+
+def test_every_file_and_folder_is_flushed_before_the_version_appears(model, serving, monkeypatch):
+    before, after = set(), set()
+    fsync = os.fsync
+
+    def recording(descriptor):
+        (after if list_versions(serving) else before).add(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", recording)
+    pushed = serving / str(write_version(model, serving, CARD))
+    assert before == {place.stat().st_ino for place in [pushed, *pushed.rglob("*")]}
+    assert after == {serving.stat().st_ino}
+
+
+def test_linked_trees_share_their_files(model, tmp_path):
+    link_tree(model, tmp_path / "linked")
+    assert (tmp_path / "linked" / "saved_model.pb").samefile(model / "saved_model.pb")
+    assert (tmp_path / "linked" / "variables" / "variables.index").samefile(model / "variables" / "variables.index")
+
+
+def test_a_linked_tree_may_go_into_a_folder_that_is_there(model, tmp_path):
+    (tmp_path / "linked").mkdir()
+    link_tree(model, tmp_path / "linked")
+    assert (tmp_path / "linked" / "saved_model.pb").is_file()
+
+
+def test_where_links_are_impossible_files_are_copied(model, tmp_path, monkeypatch):
+    def refuse(source, destination):
+        raise OSError("Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    link_tree(model, tmp_path / "copied")
+    assert (tmp_path / "copied" / "saved_model.pb").read_bytes() == b"graph"
+    assert not (tmp_path / "copied" / "saved_model.pb").samefile(model / "saved_model.pb")

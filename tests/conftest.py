@@ -1,0 +1,47 @@
+"""Shared by all tests: Keras's policy before anything imports TensorFlow, encoders and examples written once."""
+
+import trainer.keras_policy  # noqa: F401  isort: skip
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.encoders import write_reusable_encoder
+
+
+@pytest.fixture(scope="session")
+def embedded_encoder() -> Path:
+    """The default encoder's SavedModel, built at the first use of the cache (`CLICKBAIT_CACHE`)."""
+    from trainer.encoders.resolve import resolve_encoder
+
+    return resolve_encoder("embedded").path
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory) -> Path:
+    """A reusable SavedModel with one table of 64 rows of 16; it does not see casing."""
+    return write_reusable_encoder(tmp_path_factory.mktemp("encoders") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def examples(tmp_path_factory):
+    """Returns a function that writes `(title, label)` rows as a gzipped TFRecord of tf.Examples and returns its path.
+
+    Each file lies in a folder of its own, as the splits of an Examples artifact do.
+    """
+    import tensorflow as tf
+
+    from tests.helpers.examples import serialized_example
+
+    folder, numbers = tmp_path_factory.mktemp("examples"), itertools.count()
+
+    def write(rows) -> str:
+        path = folder / f"Split-{next(numbers)}" / "data_tfrecord-00000-of-00001.gz"
+        path.parent.mkdir()
+        with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
+            for title, label in rows:
+                writer.write(serialized_example(title, label))
+        return str(path)
+
+    return write

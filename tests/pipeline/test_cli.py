@@ -1,0 +1,144 @@
+"""The command line as a person meets it: help, exit codes, and what a mistake is told."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline.cli import main
+from tests.helpers.verdicts import a_verdict, write_run
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = ["fetch", "run", "config", "runs", "verdict", "embed", "doctor"]
+
+
+def clickbait(*arguments, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess:
+    """The command in a process of its own, as a shell starts it."""
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
+def test_every_command_has_help(command):
+    shown = CliRunner().invoke(main, [*command, "--help"])
+    assert shown.exit_code == 0
+    assert shown.output.startswith("Usage:")
+
+
+def test_the_help_names_the_exit_codes_of_the_contract():
+    shown = " ".join(CliRunner().invoke(main, ["--help"]).output.split())
+    for words in ("0 pushed or done", "3 the data was refused", "4 the model was not blessed"):
+        assert words in shown
+
+
+def test_the_run_command_has_the_options_of_the_contract():
+    shown = CliRunner().invoke(main, ["run", "--help"]).output
+    for option in (
+        *("--data", "--text-column", "--label-column", "--encoder", "--offline", "--preset", "--config", "--set"),
+        *("--output", "--limit", "--epochs", "--seed", "--from", "--to", "--fresh", "--verbose"),
+    ):
+        assert option in shown
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["verdict"]])
+def test_light_commands_take_less_than_half_a_second_of_cpu(arguments, tmp_path):
+    write_run(tmp_path / "output", a_verdict())
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = clickbait(*arguments, cwd=tmp_path)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
+
+
+def test_importing_the_pipeline_imports_no_tensorflow():
+    probe = (
+        "import sys, pipeline, pipeline.cli, pipeline.config, pipeline.inputs, pipeline.local_runner, pipeline.runs\n"
+        "print([name for name in ('tensorflow', 'tfx', 'apache_beam', 'tensorflow_hub') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--no-such-option"], "No such option"),
+        (["run", "--set", "training.epoch=3"], "Did you mean training.epochs?"),
+        (["run", "--set", "training.epochs=0"], "received 0, allowed: whole number, at least 1"),
+        (["run", "--epochs", "0"], "received 0, allowed: whole number, at least 1"),
+        (["run", "--preset", "defalut"], "Did you mean default?"),
+        (["run", "--config", "no-such.yaml"], "no-such.yaml: cannot be read"),
+        (["run", "--data", "no-such.csv"], "no-such.csv, where there is nothing"),
+        (["run", "--data", "titles.csv", "--text-column", "text"], "Name the right one with --text-column"),
+        (["run", "--data", "titles.csv", "--label-column", "y"], "Name the right one with --label-column"),
+        (["run", "--data", "empty.csv"], "empty.csv, which is empty"),
+        (["run", "--data", "titles.csv", "--encoder", "no/such/encoder"], "no/such/encoder does not exist"),
+        (["run", "--data", "titles.csv", "--encoder", "titles.csv"], "which is no tar archive"),
+        (["fetch", "--source", "no-such-folder"], "no-such-folder"),
+        (["verdict", "--output", "nothing"], "where none was run"),
+        (["embed", "Hello World", "--encoder", "no/such/encoder"], "no/such/encoder does not exist"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_message_and_exit_2(arguments, message, tmp_path):
+    (tmp_path / "titles.csv").write_text("title,label\nStorm hits coast,0\n", encoding="utf-8")
+    (tmp_path / "empty.csv").touch()
+    done = clickbait(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_the_article_preset_without_its_module_says_how_to_provide_it(tmp_path):
+    done = clickbait("run", "--preset", "article", "--offline", cwd=tmp_path, CLICKBAIT_CACHE=str(tmp_path / "cache"))
+    assert done.returncode == 2
+    for words in ("https://tfhub.dev/google/universal-sentence-encoder/4", "offline", "--encoder"):
+        assert words in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_run_says_on_its_first_line_that_it_takes_the_sample(tmp_path):
+    done = clickbait("run", "--encoder", "no/such/encoder", cwd=tmp_path)
+    assert "the bundled sample" in done.stdout.splitlines()[0]
+
+
+def test_config_shows_each_setting_with_its_value_and_bounds():
+    shown = CliRunner().invoke(main, ["config", "--preset", "article", "--set", "training.epochs=5"]).output
+    assert "training.epochs = 5" in shown
+    assert "encoder.source = https://tfhub.dev/google/universal-sentence-encoder/4" in shown
+    assert "whole number, at least 1 and at most 1000" in shown
+
+
+def test_runs_lists_what_was_run(tmp_path):
+    write_run(tmp_path / "output", a_verdict(run_id="20260101-000000-aaaa"))
+    write_run(tmp_path / "output", a_verdict(run_id="20260102-000000-bbbb", status="not blessed", pushed=None))
+    shown = clickbait("runs", cwd=tmp_path).stdout
+    assert shown.index("20260101-000000-aaaa") < shown.index("20260102-000000-bbbb")
+    assert "not blessed" in shown
+
+
+def test_verdict_shows_the_run_that_is_asked_for(tmp_path):
+    write_run(tmp_path / "output", a_verdict(run_id="20260101-000000-aaaa"))
+    write_run(tmp_path / "output", a_verdict(run_id="20260102-000000-bbbb", status="not blessed", pushed=None))
+    assert "pushed: " in clickbait("verdict", "20260101", cwd=tmp_path).stdout
+    assert "not blessed: " in clickbait("verdict", cwd=tmp_path).stdout
+
+
+@pytest.mark.slow
+def test_embed_prints_shape_norm_and_values():
+    done = clickbait("embed", "Hello World")
+    assert done.returncode == 0, done.stderr
+    assert "shape (512,)  norm 1.0000  [" in done.stdout
+    assert done.stderr == ""

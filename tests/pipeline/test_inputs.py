@@ -1,0 +1,211 @@
+"""What a run starts from: which data, which baseline, and whether it is the same thing as before."""
+
+import dataclasses
+import datetime
+import re
+from pathlib import Path
+
+import pytest
+
+from components.errors import InputError
+from components.versions import VersionCard, write_version
+from data.fetch import DEFAULT_DESTINATION
+from pipeline import inputs
+from pipeline.config import load_config
+from pipeline.inputs import choose_baseline, choose_data, new_run_id, prepare_inputs
+from pipeline.paths import SAMPLE_FILE, OutputPaths
+from trainer.encoders.errors import EncoderError
+from trainer.encoders.resolve import ResolvedEncoder
+
+ENCODER = ResolvedEncoder(source="embedded", path=Path("/encoder"), digest="sha256:1")
+
+
+@pytest.fixture(autouse=True)
+def work(tmp_path, monkeypatch):
+    """A working folder without fetched data, and an encoder that is there at once."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(inputs, "resolve_encoder", lambda source, *, offline: ENCODER)
+    return folder
+
+
+def configure(*overrides: str):
+    return load_config(overrides=overrides, environ={})
+
+
+def write_csv(path: Path, header: str = "title,label") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{header}\nOne,1\nTwo,0\n", encoding="utf-8")
+    return path
+
+
+# ---- Data
+
+
+def test_without_anything_it_is_the_bundled_sample_and_says_why():
+    source = choose_data(configure())
+    assert (source.origin, source.csv.paths) == ("sample", (str(SAMPLE_FILE),))
+    assert "the bundled sample: no --data, none fetched" in source.description
+
+
+def test_the_fetched_file_wins_over_the_sample(work):
+    path = write_csv(work / DEFAULT_DESTINATION)
+    source = choose_data(configure())
+    assert (source.origin, source.csv.paths) == ("fetched", (str(path),))
+    assert source.description == "data/clickbait.csv · Stop Clickbait, fetched"
+
+
+def test_the_data_that_is_given_wins_over_the_fetched_file(work):
+    write_csv(work / DEFAULT_DESTINATION)
+    path = write_csv(work / "mine.csv")
+    source = choose_data(configure("data.path=mine.csv"))
+    assert (source.origin, source.csv.paths) == ("given", (str(path),))
+    assert source.description == "mine.csv · by --data"
+
+
+def test_several_files_are_described_by_their_number_and_folder(tmp_path):
+    for name in "ab":
+        write_csv(tmp_path / "in" / f"{name}.csv")
+    source = choose_data(configure(f"data.path={tmp_path / 'in'}"))
+    assert source.description == f"2 files in {tmp_path / 'in'} · by --data"
+
+
+def test_data_that_is_given_and_not_there_is_no_reason_to_take_another(work):
+    write_csv(work / DEFAULT_DESTINATION)
+    with pytest.raises(InputError, match=r"missing\.csv, where there is nothing"):
+        choose_data(configure("data.path=missing.csv"))
+
+
+def test_every_file_of_a_folder_must_have_the_columns(tmp_path):
+    write_csv(tmp_path / "in" / "a.csv")
+    write_csv(tmp_path / "in" / "b.csv", header="headline,label")
+    with pytest.raises(InputError, match=r"b\.csv: the column 'title' is not there.*--text-column"):
+        choose_data(configure(f"data.path={tmp_path / 'in'}"))
+
+
+# ---- Baseline
+
+
+@pytest.fixture
+def push(tmp_path):
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "saved_model.pb").write_bytes(b"graph")
+
+    def push(serving: Path, fingerprint: str) -> str:
+        return str(write_version(model, serving, VersionCard("sha256:1", "run", fingerprint, "now")))
+
+    return push
+
+
+def test_without_versions_there_is_no_baseline(tmp_path):
+    assert choose_baseline(tmp_path / "serving", "mine") == "none"
+
+
+def test_the_baseline_is_the_newest_version_of_another_fingerprint(tmp_path, push):
+    push(tmp_path, "other")
+    newest_other = push(tmp_path, "another")
+    push(tmp_path, "mine")
+    push(tmp_path, "mine")
+    assert choose_baseline(tmp_path, "mine") == newest_other
+
+
+def test_a_run_is_no_baseline_of_itself(tmp_path, push):
+    push(tmp_path, "mine")
+    assert choose_baseline(tmp_path, "mine") == "none"
+
+
+def test_a_version_that_somebody_else_put_there_is_a_baseline(tmp_path, push):
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "saved_model.pb").write_bytes(b"graph")
+    push(tmp_path, "mine")
+    assert choose_baseline(tmp_path, "mine") == "7"
+
+
+# ---- Run and fingerprint
+
+
+def test_run_ids_are_unique_and_sort_by_time_even_within_a_second():
+    ids = [new_run_id() for _ in range(50)]
+    assert len(set(ids)) == 50
+    assert ids == sorted(ids)
+
+
+@pytest.mark.parametrize("microsecond", [0, 1, 999_999])
+def test_a_run_id_is_utc_to_the_second_and_of_one_length(monkeypatch, microsecond):
+    class Clock(datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.datetime(2024, 1, 2, 3, 4, 5, microsecond, tz)
+
+    monkeypatch.setattr(inputs.datetime, "datetime", Clock)
+    assert re.fullmatch(r"20240102-030405-[0-9a-f]{5}", new_run_id())
+
+
+@pytest.mark.parametrize(
+    ("override", "same"),
+    [
+        ("output=elsewhere", True),
+        ("cache=false", True),
+        ("data.path=copy.csv", True),
+        ("encoder.offline=true", True),
+        ("training.epochs=9", False),
+        ("training.seed=9", False),
+        ("training.casing=lower", False),
+        ("training.learning_rate=0.1", False),
+        ("evaluation.min_eval_accuracy=0.5", False),
+        ("data.limit_rows=99", False),
+        ("data.train_buckets=8", False),
+    ],
+)
+def test_the_fingerprint_changes_with_what_a_model_is_made_of_and_with_nothing_else(work, override, same):
+    for name in ("mine.csv", "copy.csv"):
+        write_csv(work / name)
+    first = prepare_inputs(configure("data.path=mine.csv")).fingerprint
+    second = prepare_inputs(configure("data.path=mine.csv", override)).fingerprint
+    assert (first == second) is same
+
+
+def test_the_fingerprint_changes_with_the_data(work):
+    path = write_csv(work / "mine.csv")
+    before = prepare_inputs(configure("data.path=mine.csv")).fingerprint
+    path.write_text("title,label\nOne,0\n", encoding="utf-8")
+    assert prepare_inputs(configure("data.path=mine.csv")).fingerprint != before
+
+
+def test_the_fingerprint_changes_with_the_encoder_s_content_and_not_with_its_name(monkeypatch):
+    before = prepare_inputs(configure()).fingerprint
+    for change, same in (({"source": "/a/copy"}, True), ({"digest": "sha256:2"}, False)):
+        other = dataclasses.replace(ENCODER, **change)
+        monkeypatch.setattr(inputs, "resolve_encoder", lambda source, *, offline, other=other: other)
+        assert (prepare_inputs(configure()).fingerprint == before) is same
+
+
+def test_inputs_hold_the_baseline_of_the_configured_output(push):
+    config = configure("output=there", "model_name=mine")
+    version = push(OutputPaths.of(config).serving_model, "other")
+    found = prepare_inputs(config, run_id="r1")
+    assert (found.run_id, found.baseline_version, found.encoder) == ("r1", version, ENCODER)
+    assert prepare_inputs(configure("output=elsewhere")).baseline_version == "none"
+
+
+def test_the_encoder_is_asked_for_as_configured(monkeypatch):
+    def refuse(source, *, offline):
+        raise EncoderError(f"{source} {offline}")
+
+    monkeypatch.setattr(inputs, "resolve_encoder", refuse)
+    with pytest.raises(EncoderError, match="/my/encoder True"):
+        prepare_inputs(configure("encoder.source=/my/encoder", "encoder.offline=true"))
+
+
+def test_output_paths_are_absolute_and_below_the_output(work, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    paths = OutputPaths.of(configure("output=out", "model_name=mine"))
+    assert paths == OutputPaths(
+        runs=work / "out" / "runs",
+        pipeline_root=work / "out" / "tfx",
+        metadata=work / "out" / "metadata.db",
+        serving_model=work / "out" / "serving" / "mine",
+    )
+    assert OutputPaths.of(configure("output=~/out")).runs == Path("/home/me/out/runs")

@@ -1,0 +1,213 @@
+"""The whole way with the real default encoder: a CSV of 300 rows to a pushed model, and what can go otherwise."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import PipelineConfig, load_config
+from pipeline.local_runner import run_pipeline
+from pipeline.paths import SAMPLE_FILE
+from pipeline.runs import read_run
+
+pytestmark = pytest.mark.slow
+
+ROWS = 300
+
+
+@pytest.fixture(scope="module")
+def data_file(tmp_path_factory) -> Path:
+    """The first rows of the sample, under other column names and with a column more."""
+    path = tmp_path_factory.mktemp("data") / "headlines.csv"
+    with SAMPLE_FILE.open(encoding="utf-8", newline="") as source, path.open("w", encoding="utf-8", newline="") as sink:
+        writer = csv.writer(sink)
+        writer.writerow(["id", "headline", "clickbait"])
+        for number, row in enumerate(csv.DictReader(source)):
+            if number < ROWS:
+                writer.writerow([number, row["title"], row["label"]])
+    return path
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("output")
+
+
+@pytest.fixture(scope="module")
+def make_config(data_file, output):
+    def make(*overrides: str) -> PipelineConfig:
+        flags = {
+            "data.path": data_file,
+            "data.text_column": "headline",
+            "data.label_column": "clickbait",
+            "training.epochs": 2,
+            "output": output,
+        }
+        return load_config("smoke", overrides=overrides, flags=flags, environ={})
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def call(data_file, output) -> list[str]:
+    """The same run as a command line."""
+    columns = ["--text-column", "headline", "--label-column", "clickbait"]
+    run = ["run", "--preset", "smoke", "--data", str(data_file), "--output", str(output), *columns]
+    return [sys.executable, "-m", "pipeline", *run]
+
+
+@pytest.fixture(scope="module")
+def first_run(call):
+    """One real run by the command line; the others of this module go on from its cache."""
+    return subprocess.run([*call, "--epochs", "2"], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def first_verdict(first_run, output):
+    return _newest(output)
+
+
+def test_a_csv_becomes_a_pushed_model(first_run, first_verdict, output):
+    assert first_run.returncode == 0, first_run.stdout + first_run.stderr
+    assert first_verdict["status"] == "pushed"
+    assert first_verdict["blessed"] is True
+    assert first_verdict["data"]["origin"] == "given"
+    assert sum(split["rows"] for split in first_verdict["rows"].values()) == ROWS
+    assert Path(first_verdict["pushed"]["path"], "saved_model.pb").is_file()
+    versions = [path.name for path in (output / "serving" / "clickbait").iterdir()]
+    assert versions == [str(first_verdict["pushed"]["version"])]
+
+
+def test_the_terminal_shows_one_screen_and_no_library(first_run, data_file):
+    lines = first_run.stdout.splitlines()
+    assert str(data_file) in lines[0]
+    assert len(lines) <= 40
+    for node in ("HeadlineExampleGen", "StatisticsGen", "ExampleValidator", "Trainer", "VersionedPusher"):
+        assert sum(node in line for line in lines) == 1
+    assert first_run.stderr == ""
+    assert not [
+        line for line in lines if "arning" in line or "absl" in line or "tensorflow/" in line.split("docker")[0]
+    ]
+
+
+def test_the_log_has_what_the_terminal_has_not(first_run, first_verdict):
+    log = Path(first_verdict["folder"], "log.txt").read_text(encoding="utf-8", errors="replace")
+    assert "Component Trainer is finished." in log
+    assert "FutureWarning" in log or "tensorflow/core" in log
+
+
+def test_the_split_is_near_70_to_30(first_verdict):
+    rows = first_verdict["rows"]
+    assert rows["train"]["rows"] / ROWS == pytest.approx(0.7, abs=0.08)
+
+
+def test_all_weights_of_the_encoder_are_trained(first_verdict):
+    assert first_verdict["training"]["trainable_parameters"] == 68_927_232 + 513
+
+
+def test_every_threshold_stands_in_the_verdict_with_what_was_observed(first_verdict):
+    rules = {(one["split"], one["metric"]) for one in first_verdict["thresholds"]}
+    assert rules == {("eval", "binary_accuracy"), ("eval", "auc"), ("train", "binary_accuracy")}
+    assert all(0 < one["observed"] <= 1 for one in first_verdict["thresholds"])
+
+
+def test_the_evaluator_agrees_with_the_pushed_model_in_a_fresh_process(first_verdict, data_file):
+    """Accuracy over both splits, recounted from the SavedModel alone by a process that knows nothing of the project."""
+    verdict = first_verdict
+    script = """
+import csv, json, sys
+import tensorflow as tf, tensorflow_text
+model = tf.saved_model.load(sys.argv[1])
+rows = list(csv.DictReader(open(sys.argv[2], encoding="utf-8", newline="")))
+titles = [row["headline"] for row in rows]
+scores = model.signatures["serving_default"](title=tf.constant(titles))["probability"].numpy()[:, 0]
+examples = [tf.train.Example(features=tf.train.Features(feature={"title": tf.train.Feature(
+    bytes_list=tf.train.BytesList(value=[title.encode()]))})).SerializeToString() for title in titles]
+parsed = model.signatures["serving_examples"](examples=tf.constant(examples))["probability"].numpy()[:, 0]
+right = sum((score > 0.5) == (row["clickbait"] == "1") for score, row in zip(scores, rows))
+print(json.dumps({"right": int(right), "difference": float(abs(scores - parsed).max())}))
+"""
+    path = verdict["pushed"]["path"]
+    done = subprocess.run([sys.executable, "-c", script, path, data_file], capture_output=True, text=True, check=True)
+    recount = json.loads(done.stdout)
+    expected = sum(
+        one["observed"] * verdict["rows"][one["split"]]["rows"]
+        for one in verdict["thresholds"]
+        if one["metric"] == "binary_accuracy"
+    )
+    # A score within rounding of 0.5 may fall to the other side in another batch.
+    assert recount["right"] == pytest.approx(expected, abs=1.5)
+    assert recount["difference"] < 1e-5
+
+
+def test_an_unchanged_rerun_takes_all_from_the_cache_and_pushes_nothing(first_verdict, make_config, output):
+    assert run_pipeline(make_config(), preset="smoke") == 0
+    verdict = _newest(output)
+    ran = {name for name, timing in verdict["components"].items() if timing["status"] != "cached"}
+    assert ran == {"VersionedPusher"}
+    assert verdict["status"] == "unchanged"
+    assert verdict["pushed"]["version"] == first_verdict["pushed"]["version"]
+
+
+def test_a_model_below_a_threshold_is_not_pushed_and_ends_with_4(first_verdict, make_config, output, capfd):
+    untrained = make_config("evaluation.min_eval_accuracy=1.0", "training.learning_rate=1e-9")
+    code = run_pipeline(untrained, preset="smoke")
+    verdict = _newest(output)
+    broken = [one for one in verdict["thresholds"] if not one["passed"]]
+    assert code == 4
+    assert verdict["status"] == "not blessed"
+    assert [(one["split"], one["metric"], one["bound"]) for one in broken] == [("eval", "binary_accuracy", 1.0)]
+    assert "not kept" in capfd.readouterr().out
+    assert len(list((output / "serving" / "clickbait").iterdir())) == 1
+
+
+def test_the_second_model_is_compared_with_the_first(first_verdict, output):
+    (change,) = [one for one in _newest(output)["thresholds"] if one["against"] == "last blessed model"]
+    assert change["bound"] == -1.0
+    assert -1 <= change["observed"] <= 1
+
+
+def test_ctrl_c_in_training_ends_cleanly_and_the_components_before_it_are_not_run_again(first_verdict, call, output):
+    run = subprocess.Popen([*call, "--epochs", "900"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    shown = ""
+    for line in run.stdout:
+        shown += line
+        if "epoch 1/900" in line:
+            run.send_signal(signal.SIGINT)
+    run.wait(timeout=60)
+    verdict = _newest(output)
+    assert run.returncode == 130
+    assert run.stderr.read() == ""
+    assert "interrupted: " in shown
+    assert "Traceback" not in shown
+    statuses = {name: timing["status"] for name, timing in verdict["components"].items()}
+    assert statuses["Trainer"] == "interrupted"
+    assert {statuses["HeadlineExampleGen"], statuses["StatisticsGen"]} == {"cached"}
+
+
+def test_bad_rows_end_with_3_and_nothing_is_trained(tmp_path, capfd):
+    bad = tmp_path / "bad.csv"
+    bad.write_text(
+        "headline,clickbait\n" + "Storm hits coast,0\n" * 20 + "What happened next,maybe\n", encoding="utf-8"
+    )
+    flags = {
+        "data.path": bad,
+        "data.text_column": "headline",
+        "data.label_column": "clickbait",
+        "output": tmp_path / "output",
+    }
+    assert run_pipeline(load_config("smoke", flags=flags, environ={}), preset="smoke") == 3
+    shown = capfd.readouterr()
+    assert f"{bad}:22: the clickbait is 'maybe', expected 0 or 1" in shown.err
+    assert "Traceback" not in shown.err + shown.out
+    assert not (tmp_path / "output" / "serving").exists()
+
+
+def _newest(output: Path) -> dict:
+    return read_run(output)

@@ -1,0 +1,103 @@
+"""Run folders are read back newest last, by id or its beginning, whatever a run left in them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.runs import RunNotFound, read_run, read_runs, write_verdict
+
+
+@pytest.fixture
+def output(tmp_path):
+    """Three runs, of which the second left no verdict."""
+    for run_id, status in (("20240101-000000-aa", "pushed"), ("20240102-000000-ab", None), ("20240103-000000-bb", "x")):
+        folder = tmp_path / "runs" / run_id
+        folder.mkdir(parents=True)
+        if status:
+            write_verdict(folder, {"run_id": run_id, "status": status, "reason": "größer"})
+    return tmp_path
+
+
+def test_a_verdict_comes_back_as_it_was_written_and_knows_its_folder(output):
+    verdict = read_run(output, "20240101-000000-aa")
+    folder = output / "runs" / "20240101-000000-aa"
+    assert verdict == {
+        "run_id": "20240101-000000-aa",
+        "status": "pushed",
+        "reason": "größer",
+        "folder": str(folder),
+    }
+    assert "größer" in (folder / "verdict.json").read_text(encoding="utf-8")
+
+
+def test_runs_come_oldest_first(output):
+    assert [one["run_id"][:8] for one in read_runs(output)] == ["20240101", "20240102", "20240103"]
+
+
+@pytest.mark.parametrize("content", [None, "", '{"status": "pu'])
+def test_a_run_without_a_whole_verdict_was_interrupted(output, content):
+    if content is not None:
+        (output / "runs" / "20240102-000000-ab" / "verdict.json").write_text(content)
+    verdict = read_runs(output)[1]
+    assert (verdict["run_id"], verdict["status"]) == ("20240102-000000-ab", "interrupted")
+    assert verdict["reason"] == "the run left no verdict"
+
+
+def test_files_beside_the_run_folders_are_no_runs(output):
+    (output / "runs" / "notes.txt").write_text("x")
+    assert len(read_runs(output)) == 3
+
+
+def test_without_a_name_it_is_the_newest(output):
+    assert read_run(output)["run_id"] == "20240103-000000-bb"
+
+
+@pytest.mark.parametrize("name", ["20240101", "20240101-000000-a", "20240101-000000-aa"])
+def test_the_unique_beginning_of_an_id_is_enough(output, name):
+    assert read_run(output, name)["run_id"] == "20240101-000000-aa"
+
+
+def test_a_whole_id_wins_over_longer_ones(output):
+    (output / "runs" / "20240101-000000-aab").mkdir()
+    assert read_run(output, "20240101-000000-aa")["run_id"] == "20240101-000000-aa"
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [("2023", "no run is called so"), ("202401", "3 runs begin so"), ("", "3 runs begin so")],
+)
+def test_a_name_that_is_not_one_run_is_refused_with_the_newest_ids(output, name, problem):
+    with pytest.raises(RunNotFound) as caught:
+        read_run(output, name)
+    assert f"Received: {name!r}, {problem}." in str(caught.value)
+    assert "20240103-000000-bb" in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_an_output_without_runs_says_what_to_type(tmp_path):
+    assert read_runs(tmp_path / "missing") == []
+    with pytest.raises(RunNotFound, match=r"Received: .*missing, where none was run\. Type `clickbait run`\."):
+        read_run(tmp_path / "missing")
+
+
+def test_a_verdict_that_cannot_be_written_whole_leaves_the_old_one(output):
+    folder = output / "runs" / "20240101-000000-aa"
+    before = (folder / "verdict.json").read_bytes()
+    with pytest.raises(TypeError):
+        write_verdict(folder, {"status": object()})
+    assert (folder / "verdict.json").read_bytes() == before
+
+
+def test_a_verdict_replaces_the_old_one_and_leaves_nothing_beside_it(output):
+    folder = output / "runs" / "20240101-000000-aa"
+    write_verdict(folder, {"status": "done"})
+    assert [path.name for path in folder.iterdir()] == ["verdict.json"]
+    assert json.loads((folder / "verdict.json").read_text()) == {"status": "done"}
+
+
+def test_reading_runs_imports_nothing_heavy():
+    code = "import sys, pipeline.runs, pipeline.summary; print([m for m in ('tensorflow', 'tfx') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,136 @@
+"""A verdict reads in the terminal as what was run, what it reached, where it went and what to type next."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pipeline.summary import next_command, print_head, print_summary, run_table, shorten
+from tests.helpers.verdicts import a_verdict
+
+
+@pytest.fixture(autouse=True)
+def work(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def shown(function, *arguments) -> str:
+    screen = io.StringIO()
+    function(Console(file=screen, width=120), *arguments)
+    return screen.getvalue()
+
+
+def summary(**changes) -> str:
+    return shown(print_summary, a_verdict(**changes), Path("output/runs/r1"))
+
+
+def rule(**changes):
+    return {**a_verdict()["thresholds"][0], **changes}
+
+
+def test_the_first_line_says_which_data():
+    first, second, third = shown(print_head, a_verdict(), Path("output/runs/r1")).splitlines()[:3]
+    assert first.split() == ["data", "headlines.csv", "·", "by", "--data"]
+    assert second.split(maxsplit=1) == ["encoder", "embedded, fine-tuned · preset default"]
+    assert third.split(maxsplit=1) == ["run", "20260101-000000-aaaa · log output/runs/r1/log.txt"]
+
+
+def test_a_frozen_encoder_is_said_to_be_frozen():
+    verdict = a_verdict(encoder={"source": "[my]/encoder", "fine_tuned": False})
+    assert "[my]/encoder, frozen" in shown(print_head, verdict, Path("r1"))
+
+
+def test_rows_are_counted_per_split_with_the_share_of_the_positive_class():
+    rows = {"train": {"rows": 22_400, "clickbait": 11_000}, "eval": {"rows": 9_600, "clickbait": 5_000}}
+    assert "train 22,400 · eval 9,600 · 50.0% positive" in summary(rows=rows)
+
+
+@pytest.mark.parametrize(
+    ("judged", "line"),
+    [
+        (rule(), "eval   accuracy   >= 0.9846     0.9900  kept"),
+        (rule(observed=0.9, passed=False), "eval   accuracy   >= 0.9846     0.9000  not kept"),
+        (rule(split="train", metric="auc", bound=0.99, observed=1.0), "train  AUC    >= 0.9900     1.0000  kept"),
+        (
+            rule(against="last blessed model", bound=-0.0025, observed=-0.01, passed=False),
+            "eval   accuracy against the last blessed model  >= -0.0025   -0.0100  not kept",
+        ),
+    ],
+)
+def test_each_threshold_is_a_row_with_bound_and_observed_value(judged, line):
+    rows = [row.split() for row in summary(thresholds=[judged]).splitlines()]
+    assert line.split() in rows
+
+
+def test_without_rows_and_thresholds_there_is_no_table():
+    text = summary(rows=None, thresholds=[], status="failed", reason="no such file", pushed=None, exit_code=2)
+    assert "observed" not in text
+    assert "positive" not in text
+    assert "failed: no such file" in text
+
+
+def test_every_anomaly_is_a_line():
+    text = summary(anomalies=["train: title: odd", "eval: label: odd"])
+    assert [line.split(maxsplit=1)[1] for line in text.splitlines() if line.startswith("anomaly")] == [
+        "train: title: odd",
+        "eval: label: odd",
+    ]
+
+
+def test_status_and_reason_stand_in_one_line_and_are_not_read_as_markup():
+    assert "not blessed: not kept: [eval] accuracy" in summary(
+        status="not blessed", reason="not kept: [eval] accuracy", pushed=None
+    )
+
+
+def test_paths_below_the_working_folder_are_short(work):
+    pushed = {"version": 7, "path": str(work / "output/serving/clickbait/7"), "new": True}
+    text = summary(pushed=pushed)
+    assert "version  output/serving/clickbait/7\n" in text
+    assert "verdict  output/runs/r1/verdict.json · 61 s\n" in text
+
+
+def test_shorten_keeps_paths_from_elsewhere(work):
+    assert shorten(work / "a" / "b") == "a/b"
+    assert shorten("/elsewhere/a") == "/elsewhere/a"
+    assert shorten("a/b") == "a/b"
+
+
+@pytest.mark.parametrize(
+    ("changes", "command"),
+    [
+        ({}, "docker run -p 8500:8500 -p 8501:8501 -e MODEL_NAME=clickbait -v /models/clickbait:/models/clickbait"),
+        ({"status": "not blessed", "pushed": None}, "clickbait run --set training.epochs=N"),
+        ({"status": "failed", "pushed": None, "exit_code": 1}, "less output/runs/r1/log.txt"),
+        ({"status": "failed", "pushed": None, "exit_code": 2}, None),
+        ({"status": "interrupted", "pushed": None, "exit_code": 130}, None),
+        ({"status": "done", "pushed": None}, None),
+    ],
+    ids=["pushed", "not-blessed", "unforeseen", "mistake", "interrupted", "done"],
+)
+def test_the_next_command_is_what_helps_after_such_a_run(changes, command):
+    verdict, folder = a_verdict(**changes), Path("output/runs/r1")
+    found = next_command(verdict, folder)
+    assert found is None if command is None else found.startswith(command)
+    assert ("next " in shown(print_summary, verdict, folder)) is (command is not None)
+
+
+def test_a_summary_survives_a_run_that_left_no_verdict():
+    verdict = {"status": "interrupted", "reason": "the run left no verdict", "run_id": "r1", "folder": "r1"}
+    assert "interrupted: the run left no verdict" in shown(print_summary, verdict, Path("r1"))
+
+
+def test_the_table_of_runs_has_a_line_a_run_with_what_each_reached():
+    failed = {"status": "failed", "run_id": "r2", "folder": "r2"}
+    thresholds = [
+        rule(observed=0.98765),
+        rule(metric="auc", observed=0.5),
+        rule(against="last blessed model", observed=-0.5),
+        rule(split="train", observed=1.0),
+    ]
+    text = shown(lambda console: console.print(run_table([a_verdict(run_id="r1", thresholds=thresholds), failed])))
+    head, *lines = [line.split() for line in text.splitlines()]
+    assert head == ["run", "status", "data", "eval", "train", "version", "seconds"]
+    assert lines == [["r1", "pushed", "given", "0.9877", "1.0000", "7", "61"], ["r2", "failed"]]

@@ -1,0 +1,125 @@
+"""What libraries write goes to the log, from C and from children too; the terminal belongs to the person."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.terminal import captured_output
+
+NOISE = """
+import os, subprocess, sys, warnings
+os.write(1, b"from C to stdout\\n")
+os.write(2, b"from C to stderr\\n")
+subprocess.run([sys.executable, "-c", "import sys; print('from a child'); print('child error', file=sys.stderr)"])
+print("printed")
+print("printed without an end of line", end="")
+warnings.warn("a warning")
+"""
+WRITTEN = (
+    "from C to stdout",
+    "from C to stderr",
+    "from a child",
+    "child error",
+    "printed",
+    "printed without an end of line",
+    "UserWarning: a warning",
+)
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "log.txt"
+
+
+def run(log, inside: str, *, verbose: bool = False) -> subprocess.CompletedProcess:
+    """Runs code in a process of its own, whose sys.stdout is the terminal's and not pytest's."""
+    code = "from pathlib import Path\nfrom pipeline.terminal import captured_output\n"
+    code += "print('before')\n"
+    code += f"with captured_output(Path({str(log)!r}), verbose={verbose}) as terminal:\n"
+    code += "".join(f"    {line}\n" for line in inside.strip().splitlines())
+    code += "print('after')\n"
+    # Buffered, as where nobody has set this variable.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    call = [sys.executable, "-c", code]
+    return subprocess.run(call, capture_output=True, text=True, check=False, timeout=60, env=env)
+
+
+def test_all_that_is_written_lands_in_the_log_and_nothing_on_the_terminal(log):
+    done = run(log, NOISE)
+    written = log.read_text()
+    assert (done.returncode, done.stdout, done.stderr) == (0, "before\nafter\n", "")
+    assert [text for text in WRITTEN if text not in written] == []
+
+
+def test_verbose_shows_on_the_terminal_what_goes_to_the_log(log):
+    done = run(log, NOISE, verbose=True)
+    written = log.read_text()
+    assert [text for text in WRITTEN if text not in written] == []
+    assert done.stdout == f"before\n{written}after\n"
+
+
+def test_the_person_sees_what_is_said_to_them_on_the_stream_that_is_meant(log):
+    done = run(log, "terminal.out.print('to you')\nterminal.err.print('careful')")
+    assert (done.stdout, done.stderr) == ("before\nto you\nafter\n", "careful\n")
+    assert log.read_text() == ""
+
+
+def test_an_exception_comes_through_and_the_streams_are_restored(log):
+    done = run(log, "print('inside')\nraise ValueError('seen')")
+    assert done.returncode == 1
+    assert done.stderr.endswith("ValueError: seen\n")
+    assert done.stdout == "before\n"
+    assert log.read_text() == "inside\n"
+
+
+def test_a_line_is_on_the_terminal_as_soon_as_it_is_said(log, capfd):
+    with captured_output(log, verbose=False) as terminal:
+        terminal.out.print("now")
+        assert capfd.readouterr().out == "now\n"
+
+
+def test_descriptors_are_restored_and_none_is_left_open(log, capfd):
+    def open_descriptors():
+        return [number for number in range(256) if _is_open(number)]
+
+    before = open_descriptors(), os.fstat(1), os.fstat(2)
+    for verbose in (False, True):
+        with captured_output(log, verbose=verbose):
+            os.write(1, b"hidden\n")
+            assert not os.path.sameopenfile(1, before[0][0])
+    assert open_descriptors() == before[0]
+    assert (os.fstat(1).st_ino, os.fstat(2).st_ino) == (before[1].st_ino, before[2].st_ino)
+    os.write(1, b"seen\n")
+    os.write(2, b"seen too\n")
+    assert capfd.readouterr() == ("hidden\nseen\n", "seen too\n")
+
+
+def test_the_log_is_appended_to(log, capfd):
+    for verbose in (False, True, False):
+        with captured_output(log, verbose=verbose):
+            os.write(2, b"again\n")
+    assert log.read_text() == "again\n" * 3
+
+
+def test_a_log_that_cannot_be_opened_leaves_the_terminal_alone(tmp_path, capfd):
+    with pytest.raises(FileNotFoundError), captured_output(tmp_path / "missing" / "log.txt", verbose=False):
+        pass
+    os.write(1, b"seen\n")
+    assert capfd.readouterr().out == "seen\n"
+
+
+def test_a_pipe_is_no_terminal_and_gets_lines_of_a_fixed_width_without_colours(log, monkeypatch, capfd):
+    monkeypatch.setenv("COLUMNS", "20")
+    with captured_output(log, verbose=False) as terminal:
+        terminal.out.print("[red]" + "word " * 20 + "[/]")
+    assert capfd.readouterr().out.rstrip() == ("word " * 20).rstrip()
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,197 @@
+"""`trainer.run_fn`, called as TFX calls it, on 200 generated rows and a tiny encoder."""
+
+import json
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import trainer
+from trainer.encoders.errors import EncoderError
+from trainer.encoders.resolve import resolve_encoder
+from trainer.settings import TrainerSettings
+
+TRAIN_ROWS, EVAL_ROWS, BATCH, EPOCHS = 203, 37, 16, 3
+STEPS = 13 * EPOCHS
+TITLES = ["You won't believe this cat", "Parliament passes the budget", "What one cat did", "Election called early"]
+
+
+def generated(rows, seed):
+    """Headlines of words that belong to one class and words that belong to both."""
+    random = np.random.default_rng(seed)
+    words = (["budget", "election", "parliament", "minister"], ["cat", "you", "won't", "believe"])
+    both = ["the", "one", "what", "day", "year", "early"]
+    for _ in range(rows):
+        label = int(random.integers(2))
+        yield " ".join([*random.choice(words[label], 3), *random.choice(both, 2)]), label
+
+
+class Records(logging.Handler):
+    def __init__(self):
+        super().__init__(logging.INFO)
+        self.records = []
+
+    def emit(self, record):
+        self.records.append(record)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, examples, tiny_encoder):
+    """Returns a function that runs `run_fn` with changed settings and returns its folders and log records."""
+    train, evaluation = examples(generated(TRAIN_ROWS, 0)), examples(generated(EVAL_ROWS, 1))
+    settings = {
+        "encoder": str(tiny_encoder),
+        "encoder_digest": resolve_encoder(str(tiny_encoder)).digest,
+        "offline": True,
+        "fine_tune": True,
+        "epochs": EPOCHS,
+        "batch_size": BATCH,
+        "learning_rate": 0.05,
+        "learning_rate_decay": "linear",
+        "optimizer": "lazy_adam",
+        "casing": "augment",
+        "length_buckets": 2,
+        "shuffle_buffer_rows": 100,
+        "seed": 7,
+        "key_that_tfx_adds": None,
+    }
+
+    def start(without=(), **changes):
+        folder = tmp_path_factory.mktemp("run")
+        fn_args = SimpleNamespace(
+            train_files=[str(Path(train).with_name("*"))],
+            eval_files=[str(Path(evaluation).with_name("*"))],
+            custom_config={name: value for name, value in (settings | changes).items() if name not in without},
+            serving_model_dir=str(folder / "Format-Serving"),
+            model_run_dir=str(folder / "model_run"),
+        )
+        handler, logger = Records(), logging.getLogger("trainer")
+        level = logger.level
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        try:
+            trainer.run_fn(fn_args)
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+        return SimpleNamespace(
+            model=folder / "Format-Serving", logs=folder / "model_run", records=handler.records, settings=settings
+        )
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def trained(run):
+    return run()
+
+
+@pytest.fixture(scope="module")
+def frozen(run):
+    return run(fine_tune=False, epochs=1, optimizer="adam", length_buckets=1)
+
+
+def scores(done):
+    signature = tf.saved_model.load(str(done.model)).signatures["serving_default"]
+    return signature(title=tf.constant(TITLES))["probability"].numpy()
+
+
+def facts(done):
+    return json.loads((done.logs / "training.json").read_text(encoding="utf-8"))
+
+
+def encoder_table(folder):
+    reader = tf.train.load_checkpoint(str(Path(folder) / "variables" / "variables"))
+    (name,) = [name for name, shape in reader.get_variable_to_shape_map().items() if shape == [64, 16]]
+    return reader.get_tensor(name)
+
+
+def test_exports_a_model_that_has_learned(trained):
+    scored = scores(trained)[:, 0]
+    assert min(scored[0], scored[2]) > 0.8
+    assert max(scored[1], scored[3]) < 0.2
+
+
+def test_writes_down_what_was_trained(trained):
+    written = facts(trained)
+    expected = {name: trained.settings[name] for name in TrainerSettings.__dataclass_fields__}
+    assert written["settings"] == expected
+    assert (written["train_rows"], written["steps"]) == (TRAIN_ROWS, STEPS)
+    assert written["trainable_parameters"] == 64 * 16 + 16 + 1
+    assert written["fit_seconds"] > 0
+    assert set(written["epochs"]) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert {len(values) for values in written["epochs"].values()} == {EPOCHS}
+    assert written["epochs"]["loss"][-1] < written["epochs"]["loss"][0]
+    assert written["epochs"]["val_accuracy"][-1] > 0.9
+
+
+def test_writes_tensorboard_logs(trained):
+    for split in ("train", "validation"):
+        (events,) = (trained.logs / split).glob("events.out.tfevents.*")
+        tags = {
+            value.tag for event in tf.compat.v1.train.summary_iterator(str(events)) for value in event.summary.value
+        }
+        assert {"epoch_loss", "epoch_accuracy"} <= tags
+
+
+def test_logs_progress_that_a_console_can_draw(trained):
+    progress = [record.progress for record in trained.records if hasattr(record, "progress")]
+    first, ends = progress[0], [one for one in progress if one["done"]]
+    assert (first["epoch"], first["step"], first["done"]) == (1, 1, False)
+    assert [one["epoch"] for one in ends] == [1, 2, 3]
+    assert [one["step"] for one in ends] == [13, 26, 39]
+    assert {(one["epochs"], one["steps"]) for one in progress} == {(EPOCHS, STEPS)}
+    assert {"loss", "accuracy"} <= set(first)
+    assert {"loss", "accuracy", "val_loss", "val_accuracy"} <= set(ends[-1])
+    assert ends[-1]["val_accuracy"] == pytest.approx(facts(trained)["epochs"]["val_accuracy"][-1])
+
+
+def test_logs_progress_that_a_person_can_read(trained):
+    last = trained.records[-1].getMessage()
+    assert last.startswith("epoch 3/3  step 13/13  loss 0.")
+    assert "val_accuracy " in last
+
+
+def test_fine_tuning_changes_the_encoder(trained, tiny_encoder):
+    assert not np.array_equal(encoder_table(trained.model), encoder_table(tiny_encoder))
+
+
+def test_a_frozen_encoder_stays_as_it_was(frozen, tiny_encoder):
+    np.testing.assert_array_equal(encoder_table(frozen.model), encoder_table(tiny_encoder))
+    assert facts(frozen)["trainable_parameters"] == 16 + 1
+
+
+def test_equal_seeds_give_equal_models(run, trained):
+    again = run()
+    np.testing.assert_allclose(scores(again), scores(trained), atol=1e-5)
+    np.testing.assert_allclose(facts(again)["epochs"]["loss"], facts(trained)["epochs"]["loss"], atol=1e-5)
+
+
+def test_an_encoder_that_changed_since_the_run_began_is_refused(run, tiny_encoder):
+    with pytest.raises(EncoderError) as caught:
+        run(encoder_digest="sha256:0")
+    assert "changed after the run began. Expected: sha256:0. Received: sha256:" in str(caught.value)
+    assert str(tiny_encoder) in str(caught.value)
+
+
+def test_a_loss_that_is_not_finite_stops_the_training(run):
+    with pytest.raises(FloatingPointError, match=r"must stay finite\. Received: (nan|inf) at step \d+\. Lower it with"):
+        run(learning_rate=1e38, learning_rate_decay="constant")
+
+
+@pytest.mark.parametrize("name", ["seed", "encoder_digest"])
+def test_a_missing_setting_is_named(run, name):
+    with pytest.raises(ValueError, match=f"custom_config lacks {name}\\. Received"):
+        run(without=[name])
+
+
+def test_importing_the_trainer_or_its_settings_imports_no_tensorflow():
+    import subprocess
+    import sys
+
+    code = "import sys, trainer, trainer.settings, trainer.features; print('tensorflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "False", done.stderr
