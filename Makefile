@@ -16,10 +16,10 @@ help: ## Show this list
 setup: .venv/.synced ## Install the frozen lock into .venv (Python 3.10)
 
 run: setup ## Run the pipeline: from a CSV to a pushed model
-	.venv/bin/clickbait run $(ARGS)
+	@.venv/bin/clickbait run $(ARGS)
 
 test: setup ## Run all tests
-	.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest $(ARGS)
 
 lint: setup ## Check style and format
 	.venv/bin/ruff check .
@@ -35,7 +35,8 @@ clean: ## Remove .venv and .uv
 	rm -rf .venv .uv
 
 .venv/.synced: setup.py pyproject.toml uv.lock .python-version | $(UV)
-	$(UV) sync --frozen --extra dev
+	@echo "Installing the lock into .venv (Python 3.10, some 3 GB; a minute with a warm cache)"
+	@$(UV) sync --quiet --frozen --extra dev
 	@touch $@
 
 .uv/bin/uv:

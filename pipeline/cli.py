@@ -110,7 +110,7 @@ def run(
         "cache": False if fresh else None,
     }
     config = load_config(preset, config_file, overrides, flags)
-    ctx.exit(run_pipeline(config, preset=preset, from_node=from_node, to_node=to_node, verbose=verbose))
+    ctx.exit(run_pipeline(config, from_node=from_node, to_node=to_node, verbose=verbose))
 
 
 @main.command()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from pipeline.config_layers import Given, Layer, LayerReader, allowed, shown
 
@@ -134,9 +134,17 @@ class PipelineConfig(_Section):
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
     beam: BeamConfig = Field(default_factory=BeamConfig)
 
+    _preset: str = PrivateAttr("default")
+
+    @property
+    def preset(self) -> str:
+        """Name of the preset that the other layers lie on."""
+        return self._preset
+
     def to_yaml(self) -> str:
         """Every value as YAML; `load_config(file=...)` reads it back to an equal configuration."""
-        return yaml.safe_dump(self.model_dump(), sort_keys=False, allow_unicode=True, width=120)
+        values = {"preset": self.preset, **self.model_dump()}
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
 
 
 class Setting(NamedTuple):
@@ -188,6 +196,7 @@ def load_config(
         (tree.setdefault(section, {}) if section else tree)[leaf] = value
     try:
         config = PipelineConfig.model_validate(tree)
+        config._preset = preset
     except ValidationError as error:
         problems += _refused_values(error, given, preset)
     if problems:

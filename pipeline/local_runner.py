@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import time
 import traceback
 from typing import Any
@@ -14,28 +13,25 @@ from pipeline.paths import OutputPaths
 from pipeline.run_view import RunView
 from pipeline.summary import print_head, print_summary
 from pipeline.terminal import captured_output
-from trainer import features
+from pipeline.verdict import Verdict, judge_run, open_verdict
 
 EXIT_FAILED = 1
-EXIT_NOT_BLESSED = 4
 EXIT_INTERRUPTED = 130
 
 
 def run_pipeline(
     config: PipelineConfig,
     *,
-    preset: str,
     from_node: str | None = None,
     to_node: str | None = None,
     verbose: bool = False,
 ) -> int:
     """Runs the pipeline and returns the command's exit code.
 
-    Whatever happens after the inputs were found leaves a verdict in the run folder.
+    Whatever happens once the data was found leaves a verdict in the run folder.
 
     Args:
       config: everything a run can be told.
-      preset: the preset's name, for the verdict.
       from_node: the first component to run; those before it are taken from the last run.
       to_node: the last component to run.
       verbose: shows the libraries' log on the terminal.
@@ -46,10 +42,8 @@ def run_pipeline(
     began = time.monotonic()
     data = choose_data(config)
     paths, run_id = OutputPaths.of(config), new_run_id()
-    folder = paths.runs / run_id
-    folder.mkdir(parents=True)
-    (folder / runs.CONFIG_FILE).write_text(config.to_yaml(), encoding="utf-8")
-    verdict = _opening(config, preset, run_id, data)
+    folder = runs.make_folder(paths.runs / run_id, config.to_yaml())
+    verdict = open_verdict(config, run_id, data)
     with captured_output(folder / runs.LOG_FILE, verbose=verbose) as terminal:
         print_head(terminal.out, verdict, folder)
         terminal.out.print()
@@ -58,7 +52,7 @@ def run_pipeline(
             with view.listening():
                 inputs = _prepare(view, verdict, config, run_id, data)
                 _run_dag(view, config, inputs, from_node, to_node)
-                verdict |= _judge(config, paths, inputs)
+                verdict |= judge_run(config, inputs, paths.metadata)
         except KeyboardInterrupt:
             verdict |= {"status": "interrupted", "exit_code": EXIT_INTERRUPTED}
             verdict["reason"] = "the same command goes on from the finished components"
@@ -73,33 +67,7 @@ def run_pipeline(
     return verdict["exit_code"]
 
 
-def _opening(config: PipelineConfig, preset: str, run_id: str, data: DataSource) -> dict[str, Any]:
-    return {
-        "schema_version": runs.VERDICT_SCHEMA_VERSION,
-        "run_id": run_id,
-        "started_at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "status": "running",
-        "preset": preset,
-        "data": {
-            "origin": data.origin,
-            "description": data.description,
-            "files": list(data.csv.paths),
-            "sha256": data.digest,
-            "text_column": config.data.text_column,
-            "label_column": config.data.label_column,
-            "limit_rows": config.data.limit_rows,
-        },
-        "encoder": {
-            "source": config.encoder.source,
-            "fine_tuned": config.training.fine_tune,
-        },
-        "training": config.training.model_dump(),
-    }
-
-
-def _prepare(
-    view: RunView, verdict: dict[str, Any], config: PipelineConfig, run_id: str, data: DataSource
-) -> RunInputs:
+def _prepare(view: RunView, verdict: Verdict, config: PipelineConfig, run_id: str, data: DataSource) -> RunInputs:
     view.say("looking for the encoder")
     inputs = prepare_inputs(config, run_id, data)
     verdict["encoder"]["digest"] = inputs.encoder.digest
@@ -132,60 +100,6 @@ def _run_dag(
             from_nodes=[from_node] if from_node else None, to_nodes=[to_node] if to_node else None
         )
     tfx.orchestration.LocalDagRunner().run(dag, run_options=options)
-
-
-def _judge(config: PipelineConfig, paths: OutputPaths, inputs: RunInputs) -> dict[str, Any]:
-    from pipeline import lineage
-    from pipeline.evaluation import thresholds
-
-    outputs = lineage.read_outputs(paths.metadata, config.model_name)
-    verdict: dict[str, Any] = {
-        "status": "done",
-        "exit_code": 0,
-        "reason": "the components asked for have run",
-    }
-    if statistics := outputs.get("StatisticsGen", {}).get("statistics"):
-        verdict["rows"] = lineage.row_counts(statistics)
-    if found := outputs.get("ExampleValidator", {}).get("anomalies"):
-        verdict["anomalies"] = lineage.anomalies(found)
-    if model_run := outputs.get("Trainer", {}).get("model_run"):
-        verdict["training"] = lineage.training_facts(model_run)
-    verdict["baseline_version"] = inputs.baseline_version
-    verdict["thresholds"] = [
-        judged
-        for split in (features.EVAL_SPLIT, features.TRAIN_SPLIT)
-        if (evaluation := outputs.get(f"{split.capitalize()}Evaluator", {}).get("evaluation"))
-        for judged in lineage.judge(thresholds(config.evaluation), split, evaluation)
-    ]
-    if pushed := outputs.get("VersionedPusher", {}).get("pushed_model"):
-        verdict |= _push_outcome(verdict["thresholds"], pushed)
-    return verdict
-
-
-def _push_outcome(judged: list[dict[str, Any]], pushed) -> dict[str, Any]:
-    properties = pushed.custom_properties
-    outcome = properties["outcome"].string_value
-    if outcome == "not blessed":
-        broken = [f"{one['split']} {one['metric']} {one['observed']:.4f}" for one in judged if not one["passed"]]
-        return {
-            "status": "not blessed",
-            "exit_code": EXIT_NOT_BLESSED,
-            "blessed": False,
-            "reason": "not kept: " + ", ".join(broken),
-            "pushed": None,
-        }
-    return {
-        "status": outcome,
-        "blessed": True,
-        "reason": "all thresholds are kept"
-        if outcome == "pushed"
-        else "all thresholds are kept, and the newest version is this very model",
-        "pushed": {
-            "version": int(properties["pushed_version"].string_value),
-            "path": properties["pushed_destination"].string_value,
-            "new": outcome == "pushed",
-        },
-    }
 
 
 class UnknownNode(Exception):  # noqa: N818  a message, like its siblings

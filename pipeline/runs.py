@@ -9,13 +9,35 @@ from typing import Any
 VERDICT_FILE = "verdict.json"
 CONFIG_FILE = "config.yaml"
 LOG_FILE = "log.txt"
-VERDICT_SCHEMA_VERSION = 1
 
 
 class RunNotFound(Exception):  # noqa: N818  the contract's own words
     """There is no such run."""
 
     exit_code = 2
+
+
+class OutputError(Exception):
+    """The output folder cannot be written."""
+
+    exit_code = 2
+
+
+def make_folder(folder: Path, config: str) -> Path:
+    """Makes a run's folder and lays its configuration into it.
+
+    Raises:
+      OutputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True)
+        (folder / CONFIG_FILE).write_text(config, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"The output must be a folder that can be written. Received: {folder.parent.parent}: {error.strerror}. "
+            "Give another with --output."
+        ) from error
+    return folder
 
 
 def write_verdict(folder: Path, verdict: dict[str, Any]) -> None:

@@ -147,7 +147,7 @@ print(json.dumps({"right": int(right), "difference": float(abs(scores - parsed).
 
 
 def test_an_unchanged_rerun_takes_all_from_the_cache_and_pushes_nothing(first_verdict, make_config, output):
-    assert run_pipeline(make_config(), preset="smoke") == 0
+    assert run_pipeline(make_config()) == 0
     verdict = _newest(output)
     ran = {name for name, timing in verdict["components"].items() if timing["status"] != "cached"}
     assert ran == {"VersionedPusher"}
@@ -157,7 +157,7 @@ def test_an_unchanged_rerun_takes_all_from_the_cache_and_pushes_nothing(first_ve
 
 def test_a_model_below_a_threshold_is_not_pushed_and_ends_with_4(first_verdict, make_config, output, capfd):
     untrained = make_config("evaluation.min_eval_accuracy=1.0", "training.learning_rate=1e-9")
-    code = run_pipeline(untrained, preset="smoke")
+    code = run_pipeline(untrained)
     verdict = _newest(output)
     broken = [one for one in verdict["thresholds"] if not one["passed"]]
     assert code == 4
@@ -202,7 +202,7 @@ def test_bad_rows_end_with_3_and_nothing_is_trained(tmp_path, capfd):
         "data.label_column": "clickbait",
         "output": tmp_path / "output",
     }
-    assert run_pipeline(load_config("smoke", flags=flags, environ={}), preset="smoke") == 3
+    assert run_pipeline(load_config("smoke", flags=flags, environ={})) == 3
     shown = capfd.readouterr()
     assert f"{bad}:22: the clickbait is 'maybe', expected 0 or 1" in shown.err
     assert "Traceback" not in shown.err + shown.out

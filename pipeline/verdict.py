@@ -1,0 +1,84 @@
+"""What a run says of itself: `verdict.json`, from its first line to its outcome."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import PipelineConfig
+from pipeline.inputs import DataSource, RunInputs
+from trainer import features
+
+SCHEMA_VERSION = 1
+
+Verdict = dict[str, Any]
+
+
+def open_verdict(config: PipelineConfig, run_id: str, data: DataSource) -> Verdict:
+    """What is known before anything has run."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": run_id,
+        "started_at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "status": "running",
+        "preset": config.preset,
+        "data": {
+            "origin": data.origin,
+            "description": data.description,
+            "files": list(data.csv.paths),
+            "sha256": data.digest,
+            **config.data.model_dump(include={"text_column", "label_column", "limit_rows"}),
+        },
+        "encoder": {"source": config.encoder.source, "fine_tuned": config.training.fine_tune},
+    }
+
+
+def judge_run(config: PipelineConfig, inputs: RunInputs, metadata: Path) -> Verdict:
+    """What the components left: rows, anomalies, training, thresholds, and whether and where the model was pushed.
+
+    Args:
+      config: of the run.
+      inputs: of the run.
+      metadata: ML Metadata's file, after the run.
+    """
+    from pipeline import lineage
+    from pipeline.evaluation import thresholds
+
+    outputs = lineage.read_outputs(metadata, config.model_name)
+    verdict: Verdict = {"status": "done", "exit_code": 0, "reason": "the components asked for have run"}
+    if statistics := outputs.get("StatisticsGen", {}).get("statistics"):
+        verdict["rows"] = lineage.row_counts(statistics)
+    if anomalies := outputs.get("ExampleValidator", {}).get("anomalies"):
+        verdict["anomalies"] = lineage.anomalies(anomalies)
+    if model_run := outputs.get("Trainer", {}).get("model_run"):
+        verdict["training"] = lineage.training_facts(model_run)
+    verdict["baseline_version"] = inputs.baseline_version
+    verdict["thresholds"] = [
+        judged
+        for split in (features.EVAL_SPLIT, features.TRAIN_SPLIT)
+        if (evaluation := outputs.get(f"{split.capitalize()}Evaluator", {}).get("evaluation"))
+        for judged in lineage.judge(thresholds(config.evaluation), split, evaluation)
+    ]
+    if pushed_model := outputs.get("VersionedPusher", {}).get("pushed_model"):
+        verdict |= _push_outcome(verdict["thresholds"], pushed_model.custom_properties)
+    return verdict
+
+
+def _push_outcome(judged: list[dict[str, Any]], properties) -> Verdict:
+    outcome = properties["outcome"].string_value
+    if outcome == "not blessed":
+        broken = [f"{one['split']} {one['metric']} {one['observed']:.4f}" for one in judged if not one["passed"]]
+        reason = "not kept: " + ", ".join(broken)
+        return {"status": outcome, "exit_code": 4, "blessed": False, "reason": reason, "pushed": None}
+    unchanged = "" if outcome == "pushed" else ", and the newest version is this very model"
+    return {
+        "status": outcome,
+        "blessed": True,
+        "reason": f"all thresholds are kept{unchanged}",
+        "pushed": {
+            "version": int(properties["pushed_version"].string_value),
+            "path": properties["pushed_destination"].string_value,
+            "new": outcome == "pushed",
+        },
+    }
