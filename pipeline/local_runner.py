@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import traceback
 from typing import Any
@@ -57,7 +58,7 @@ def run_pipeline(
             verdict |= {"status": "interrupted", "exit_code": EXIT_INTERRUPTED}
             verdict["reason"] = "the same command goes on from the finished components"
         except Exception as error:
-            traceback.print_exc()  # into the log
+            os.write(2, traceback.format_exc().encode())  # into the log, whatever sys.stderr is
             verdict |= {"status": "failed", **_explain(error)}
         finally:
             verdict["components"] = view.timings
