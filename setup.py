@@ -41,6 +41,7 @@ setup(
         # The shell around it
         "click>=8.1,<9",
         "filelock>=3.16",
+        "packaging>=24",
         "pooch>=1.8",
         "pydantic>=2.9,<3",
         "pyyaml>=6,<7",
@@ -50,7 +51,7 @@ setup(
     ],
     extras_require={
         "kubeflow": ["tfx[kfp]==1.16.0", "kfp==2.5.0"],
-        "dev": ["hypothesis>=6.100", "pytest>=8.3", "ruff>=0.8", "scikit-learn>=1.5", "tensorboard==2.16.2"],
+        "dev": ["hypothesis>=6.100", "pytest>=8.3", "ruff>=0.8", "scikit-learn>=1.5"],
     },
     entry_points={"console_scripts": ["clickbait = pipeline.cli:main"]},
 )

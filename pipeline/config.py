@@ -63,6 +63,9 @@ class TrainingConfig(_Section):
     """The recipe. It has no defaults here: each preset spells it out whole."""
 
     fine_tune: bool = Field(description="Train the encoder's weights too; false: only the dense layer on top.")
+    head_scale: float = Field(
+        gt=0, le=100, description="Factor on the initial weights of the dense layer (no unit); 1 is Keras's default."
+    )
     epochs: int = Field(ge=1, le=1000, description="Epochs: passes over the training rows.")
     batch_size: int = Field(ge=1, le=65536, description="Headlines per training step.")
     learning_rate: float = Field(gt=0, le=1, description="Adam's step size at the first step (a factor, no unit).")

@@ -48,7 +48,7 @@ def fine_tune(fn_args) -> None:
     rows = inputs.count_rows(train_files)
     steps_per_epoch = -(-rows // settings.batch_size)
 
-    model = build_model(encoder.path, fine_tune=settings.fine_tune, seed=settings.seed)
+    model = build_model(encoder.path, fine_tune=settings.fine_tune, head_scale=settings.head_scale, seed=settings.seed)
     compile_model(
         model,
         optimizer=settings.optimizer,

@@ -18,6 +18,8 @@ class TrainerSettings:
     """Whether the encoder may not be fetched."""
     fine_tune: bool
     """Whether the encoder's weights are trained with the head."""
+    head_scale: float
+    """Factor on the head's initial weights; 1 is Keras's default."""
     epochs: int
     batch_size: int
     """Headlines a step."""

@@ -65,6 +65,7 @@ def test_article_preset_is_the_article():
     training = config.training.model_dump(exclude={"seed", "shuffle_buffer_rows"})
     assert training == {
         "fine_tune": True,
+        "head_scale": 1.0,
         "epochs": 2,
         "batch_size": 32,
         "learning_rate": 0.001,

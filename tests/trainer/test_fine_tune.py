@@ -47,6 +47,7 @@ def run(tmp_path_factory, examples, tiny_encoder):
         "encoder_digest": resolve_encoder(str(tiny_encoder)).digest,
         "offline": True,
         "fine_tune": True,
+        "head_scale": 1.0,
         "epochs": EPOCHS,
         "batch_size": BATCH,
         "learning_rate": 0.05,

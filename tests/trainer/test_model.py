@@ -70,6 +70,14 @@ def test_equal_seeds_give_equal_heads(tiny_encoder, model):
     assert not np.array_equal(unseeded.layers[1].kernel.numpy(), kernel)
 
 
+def test_the_head_starts_as_keras_would_and_head_scale_is_a_factor_on_that(tiny_encoder, model):
+    kernel = model.layers[1].kernel.numpy()
+    glorot = tf_keras.initializers.GlorotUniform(seed=1)(kernel.shape).numpy()
+    np.testing.assert_allclose(kernel, glorot, rtol=1e-6)
+    scaled = build_model(tiny_encoder, fine_tune=True, head_scale=4.0, seed=1)
+    np.testing.assert_allclose(scaled.layers[1].kernel.numpy(), 4 * kernel, rtol=1e-6)
+
+
 @pytest.mark.parametrize(("optimizer", "made"), [("lazy_adam", LazyAdam), ("adam", tf_keras.optimizers.Adam)])
 def test_is_compiled_with_the_named_optimizer_cross_entropy_and_accuracy(model, optimizer, made):
     compiled(model, optimizer=optimizer)
