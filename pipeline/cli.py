@@ -170,11 +170,12 @@ def verdict(run: str | None, output: Path | None, as_json: bool) -> None:
 @click.argument("texts", nargs=-1, required=True)
 @click.option("--encoder", default="embedded", show_default=True, help="As for run.")
 @click.option("--offline", is_flag=True, help="Never download.")
-def embed(texts: tuple[str, ...], encoder: str, offline: bool) -> None:
+@click.option("--all", "whole", is_flag=True, help="Print all values, not the first eight.")
+def embed(texts: tuple[str, ...], encoder: str, offline: bool, whole: bool) -> None:
     """Print the encoder's vector for each text: shape, norm and values."""
     from pipeline.embed import embed_texts
 
-    embed_texts(texts, encoder, offline=offline)
+    embed_texts(texts, encoder, offline=offline, whole=whole)
 
 
 @main.command()

@@ -12,8 +12,8 @@ from trainer.encoders.resolve import resolve_encoder
 _SHOWN_VALUES = 8
 
 
-def embed_texts(texts: Sequence[str], source: str, *, offline: bool) -> None:
-    """Prints shape, norm and the first values of each text's vector.
+def embed_texts(texts: Sequence[str], source: str, *, offline: bool, whole: bool) -> None:
+    """Prints shape, norm and values of each text's vector: the first eight, or the whole.
 
     Raises:
       EncoderError: the encoder cannot be had, or does not map texts to vectors.
@@ -30,8 +30,9 @@ def embed_texts(texts: Sequence[str], source: str, *, offline: bool) -> None:
 
         vectors = hub.load(str(encoder.path))(tf.constant(list(texts))).numpy()
         for text, vector in zip(texts, vectors, strict=True):
-            shown = ", ".join(f"{value:+.4f}" for value in vector[:_SHOWN_VALUES])
-            more = f", ... {vector.size - _SHOWN_VALUES} more" if vector.size > _SHOWN_VALUES else ""
+            count = vector.size if whole else min(vector.size, _SHOWN_VALUES)
+            shown = ", ".join(f"{value:+.4f}" for value in vector[:count])
+            more = f", ... {vector.size - count} more" if vector.size > count else ""
             terminal.out.print(text, markup=False, style="bold", soft_wrap=True)
             norm = float(np.linalg.norm(vector))
             terminal.out.print(

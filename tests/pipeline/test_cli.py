@@ -138,7 +138,9 @@ def test_verdict_shows_the_run_that_is_asked_for(tmp_path):
 
 @pytest.mark.slow
 def test_embed_prints_shape_norm_and_values():
-    done = clickbait("embed", "Hello World")
+    done = clickbait("embed", "Hello World", "--all")
     assert done.returncode == 0, done.stderr
-    assert "shape (512,)  norm 1.0000  [" in done.stdout
+    facts, values = done.stdout.split("[")
+    assert facts.split() == ["Hello", "World", "shape", "(512,)", "norm", "1.0000"]
+    assert len(values.rstrip("]\n").split(", ")) == 512
     assert done.stderr == ""
