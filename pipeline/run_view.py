@@ -8,7 +8,10 @@ import time
 from collections.abc import Iterator
 
 from rich.console import Console
+from rich.live import Live
 from rich.markup import escape
+from rich.spinner import Spinner
+from rich.text import Text
 
 # The phrases by which TFX 1.16 tells what it does (tfx/orchestration/local/local_dag_runner.py, portable/launcher.py).
 _STARTED = "Component %s is running."
@@ -39,7 +42,9 @@ class RunView(logging.Handler):
         super().__init__(logging.INFO)
         self.timings: dict[str, dict] = {}
         self._console = console
-        self._status = console.status("") if console.is_terminal else None
+        self._spinner = Spinner("dots")
+        # No redirection: rich would draw on the terminal what the libraries write to sys.stderr.
+        self._live = Live(self._spinner, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
         self._began = 0.0
         self._current: str | None = None
 
@@ -61,8 +66,8 @@ class RunView(logging.Handler):
         for logger in loggers:
             logger.setLevel(logging.INFO)
             logger.addHandler(self)
-        if self._status:
-            self._status.start()
+        if self._console.is_terminal:
+            self._live.start()
         try:
             yield self
         except BaseException as error:
@@ -70,15 +75,13 @@ class RunView(logging.Handler):
                 self._ended("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
             raise
         finally:
-            if self._status:
-                self._status.stop()
+            self._live.stop()
             for logger in loggers:
                 logger.removeHandler(self)
 
     def say(self, text: str) -> None:
         """What goes on before the first component and between them."""
-        if self._status:
-            self._status.update(text)
+        self._spinner.update(text=Text(text, overflow="ellipsis", no_wrap=True))
 
     def _started(self, node: str) -> None:
         self._current, self._began = node, time.monotonic()

@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import logging
+import sys
 from pathlib import Path
 
 import pytest
@@ -165,3 +166,16 @@ def test_the_phrases_are_those_of_the_installed_tfx(phrase, file):
     source = (package / "orchestration" / file).read_text(encoding="utf-8")
     assert f"logging.info('{phrase}'" in source
     assert "from absl import logging" in source
+
+
+def test_on_a_terminal_the_spinner_shows_what_is_going_on_and_never_what_libraries_print(capsys):
+    screen = io.StringIO()
+    view = RunView(Console(file=screen, force_terminal=True, width=120))
+    with view.listening():
+        started("StatisticsGen")
+        print("INFO:absl: library noise", file=sys.stderr)
+        print("library noise")
+        finished("StatisticsGen")
+    assert "library noise" not in screen.getvalue()
+    assert "library noise" in capsys.readouterr().err
+    assert "StatisticsGen" in screen.getvalue()
