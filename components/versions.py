@@ -9,6 +9,8 @@ import shutil
 import time
 from pathlib import Path
 
+from trainer.encoders import saved_model
+
 #: TF Serving ignores what lies in a SavedModel's assets.extra, so a version can say where it comes from.
 _CARD = Path("assets.extra") / "clickbait.json"
 
@@ -39,11 +41,20 @@ def list_versions(serving_dir: str | Path) -> list[int]:
     )
 
 
+def list_blessed(serving_dir: str | Path) -> list[int]:
+    """The whole versions that this project pushed, ascending: a stranger's model may have other signatures."""
+    return [
+        version
+        for version in list_versions(serving_dir)
+        if read_card(serving_dir, version) and saved_model.fault(Path(serving_dir) / str(version)) is None
+    ]
+
+
 def read_card(serving_dir: str | Path, version: int) -> VersionCard | None:
     """The card of a version; None where somebody else put the version there."""
     try:
         return VersionCard(**json.loads((Path(serving_dir) / str(version) / _CARD).read_text(encoding="utf-8")))
-    except (FileNotFoundError, json.JSONDecodeError, TypeError):
+    except (OSError, ValueError, TypeError):
         return None
 
 

@@ -10,8 +10,14 @@ import click
 EXIT_UNFORESEEN = 1
 EXIT_INTERRUPTED = 130
 
-_OUTPUT = click.option(
-    "--output", type=click.Path(path_type=Path), help="Folder that holds all that runs write.  [default: output]"
+_OUTPUT = click.option("--output", help="Folder that holds all that runs write.  [default: output]")
+# `run` reads the variable in the configuration's order of layers.
+_OUTPUT_TO_READ = click.option(
+    "--output",
+    envvar="CLICKBAIT__OUTPUT",
+    default="output",
+    show_default=True,
+    help="Folder that holds all that runs wrote.",
 )
 _PRESET = click.option("--preset", default="default", show_default=True, help="default, article or smoke.")
 _CONFIG_FILE = click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML over the preset.")
@@ -44,6 +50,8 @@ def main() -> None:
     Exit codes: 0 pushed or done, 2 the call or the input is wrong, 3 the data was refused, 4 the model was not blessed,
     5 it failed infra validation, 1 anything unforeseen.
     """
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.reconfigure(errors="replace")  # a terminal that knows no Unicode
 
 
 @main.command()
@@ -84,7 +92,7 @@ def run(
     preset: str,
     config_file: Path | None,
     overrides: tuple[str, ...],
-    output: Path | None,
+    output: str | None,
     limit: int | None,
     epochs: int | None,
     seed: int | None,
@@ -127,30 +135,30 @@ def config(preset: str, config_file: Path | None, overrides: tuple[str, ...]) ->
 
 
 @main.command()
-@_OUTPUT
-def runs(output: Path | None) -> None:
+@_OUTPUT_TO_READ
+def runs(output: str) -> None:
     """List what was run."""
     from rich.console import Console
 
     from pipeline.runs import read_runs
     from pipeline.summary import run_table
 
-    known = read_runs(output or "output")
+    known = read_runs(output)
     if not known:
-        click.echo(f"No runs in {output or 'output'}. Type `clickbait run`.")
+        click.echo(f"No runs in {output}. Type `clickbait run`.")
         return
     Console(highlight=False).print(run_table(known))
 
 
 @main.command()
 @click.argument("run", required=False)
-@_OUTPUT
+@_OUTPUT_TO_READ
 @click.option("--json", "as_json", is_flag=True, help="Print verdict.json as it is.")
-def verdict(run: str | None, output: Path | None, as_json: bool) -> None:
+def verdict(run: str | None, output: str, as_json: bool) -> None:
     """Say why a run was or was not blessed and pushed; RUN is an id or its beginning, by default the newest."""
     from pipeline.runs import read_run
 
-    found = read_run(output or "output", run)
+    found = read_run(output, run)
     if as_json:
         import json
 

@@ -28,7 +28,9 @@ def embed_texts(texts: Sequence[str], source: str, *, offline: bool, whole: bool
         import tensorflow as tf
         import tensorflow_hub as hub
 
-        vectors = hub.load(str(encoder.path))(tf.constant(list(texts))).numpy()
+        vectors = hub.load(str(encoder.path))(
+            tf.constant([text.encode(errors="surrogateescape") for text in texts])
+        ).numpy()
         for text, vector in zip(texts, vectors, strict=True):
             count = vector.size if whole else min(vector.size, _SHOWN_VALUES)
             shown = ", ".join(f"{value:+.4f}" for value in vector[:count])

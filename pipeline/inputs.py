@@ -94,14 +94,13 @@ def choose_data(config: PipelineConfig) -> DataSource:
 
 
 def choose_baseline(serving_model_dir: Path, fingerprint: str) -> str:
-    """The newest version that another configuration, data or encoder made; `none` without one.
+    """The newest pushed version that another configuration, data or encoder made; `none` without one.
 
     A rerun of the same thing is thus compared with what the first run was compared with, and finds all its components
     in the cache, instead of evaluating the model against itself.
     """
-    for version in reversed(versions.list_versions(serving_model_dir)):
-        card = versions.read_card(serving_model_dir, version)
-        if card is None or card.fingerprint != fingerprint:
+    for version in reversed(versions.list_blessed(serving_model_dir)):
+        if versions.read_card(serving_model_dir, version).fingerprint != fingerprint:
             return str(version)
     return "none"
 

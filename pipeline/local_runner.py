@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import time
 import traceback
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 from pipeline import runs
 from pipeline.config import PipelineConfig
 from pipeline.inputs import DataSource, RunInputs, choose_data, new_run_id, prepare_inputs
+from pipeline.partial_run import PartialRunError, check_nodes, from_nodes, reuse_last
 from pipeline.paths import OutputPaths
 from pipeline.run_view import RunView
 from pipeline.summary import print_head, print_summary
@@ -41,19 +44,25 @@ def run_pipeline(
       Exception: those with an `exit_code` are messages for the user.
     """
     began = time.monotonic()
+    check_nodes(from_node, to_node)
     data = choose_data(config)
     paths, run_id = OutputPaths.of(config), new_run_id()
-    folder = runs.make_folder(paths.runs / run_id, config.to_yaml())
-    verdict = open_verdict(config, run_id, data)
-    with captured_output(folder / runs.LOG_FILE, verbose=verbose) as terminal:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(runs.claim_output(paths.runs.parent, paths.metadata))
+        earlier = runs.read_runs(paths.runs.parent)
+        folder = runs.make_folder(paths.runs / run_id, config.to_yaml())
+        verdict = open_verdict(config, run_id, data)
+        terminal = stack.enter_context(captured_output(folder / runs.LOG_FILE, verbose=verbose))
         print_head(terminal.out, verdict, folder)
         terminal.out.print()
         view = RunView(terminal.out)
         try:
             with view.listening():
                 inputs = _prepare(view, verdict, config, run_id, data)
+                if from_node:
+                    verdict |= reuse_last(config, from_node, verdict, earlier)
                 _run_dag(view, config, inputs, from_node, to_node)
-                verdict |= judge_run(config, inputs, paths.metadata)
+                verdict |= judge_run(config, paths.metadata)
         except KeyboardInterrupt:
             verdict |= {"status": "interrupted", "exit_code": EXIT_INTERRUPTED}
             verdict["reason"] = "the same command goes on from the finished components"
@@ -86,27 +95,25 @@ def _run_dag(
     view.say("importing TFX")
     import tfx.v1 as tfx
     from absl import logging as absl_logging
+    from tfx.orchestration.pipeline import RunOptions
 
     from pipeline.pipeline import create_pipeline
 
     absl_logging.set_verbosity(absl_logging.INFO)  # RunView hears what TFX says at this level
-    dag = create_pipeline(config, inputs)
+    # TFX's Beam components read absl's flags from the command line, where -v is ours.
+    sys.argv = sys.argv[:1]
     options = None
     if from_node or to_node:
-        known = [component.id for component in dag.components]
-        for node in (from_node, to_node):
-            if node and node not in known:
-                raise UnknownNode(f"--from and --to name a component. Received: {node!r}. Known: {', '.join(known)}.")
-        options = tfx.orchestration.experimental.RunOptions(
-            from_nodes=[from_node] if from_node else None, to_nodes=[to_node] if to_node else None
-        )
-    tfx.orchestration.LocalDagRunner().run(dag, run_options=options)
-
-
-class UnknownNode(Exception):  # noqa: N818  a message, like its siblings
-    """`--from` or `--to` names no component."""
-
-    exit_code = 2
+        options = RunOptions(from_nodes=from_nodes(from_node) or None, to_nodes=[to_node] if to_node else None)
+    try:
+        tfx.orchestration.LocalDagRunner().run(create_pipeline(config, inputs), run_options=options)
+    except LookupError as error:
+        if from_node is None:
+            raise
+        raise PartialRunError(
+            f"--from goes on from the last run. Received: --from {from_node}, and a last run that did not get so far. "
+            "Leave out --from: what has not changed comes from the cache."
+        ) from error
 
 
 def _explain(error: Exception) -> dict[str, Any]:

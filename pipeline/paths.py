@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 import data
@@ -28,7 +29,7 @@ class OutputPaths:
 
     @classmethod
     def of(cls, config: PipelineConfig) -> OutputPaths:
-        output = Path(config.output).expanduser().absolute()
+        output = Path(os.path.expanduser(config.output)).absolute()  # noqa: PTH111  leaves an unknown ~user as it is
         return cls(
             runs=output / "runs",
             pipeline_root=output / "tfx",

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 VERDICT_FILE = "verdict.json"
 CONFIG_FILE = "config.yaml"
 LOG_FILE = "log.txt"
+
+_SQLITE = b"SQLite format 3"  # https://www.sqlite.org/fileformat.html
 
 
 class RunNotFound(Exception):  # noqa: N818  the contract's own words
@@ -23,6 +29,41 @@ class OutputError(Exception):
     exit_code = 2
 
 
+@contextlib.contextmanager
+def claim_output(output: Path, metadata: Path) -> Iterator[None]:
+    """Keeps other runs out of an output folder, and refuses one that TFX cannot work in.
+
+    Args:
+      output: the folder, made when missing.
+      metadata: ML Metadata's file in it.
+
+    Raises:
+      OutputError: another run is at work there, it cannot be written, or it holds what is no database.
+    """
+    if "[" in str(output):
+        raise OutputError(f"The output may have no [ in its path, which Beam reads as a pattern. Received: {output}.")
+    lock = FileLock(output / ".lock", timeout=0)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+        if metadata.exists() and not _is_database(metadata):
+            raise OutputError(
+                f"ML Metadata is an SQLite database. Received: {metadata}, which is none. Move it away, or give "
+                "another --output."
+            )
+    except Timeout as error:
+        raise OutputError(
+            f"One run at a time writes into an output. Received: {output}, where another run is at work. Wait for it, "
+            "or give another --output."
+        ) from error
+    except OSError as error:
+        raise _unwritable(output, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def make_folder(folder: Path, config: str) -> Path:
     """Makes a run's folder and lays its configuration into it.
 
@@ -33,11 +74,20 @@ def make_folder(folder: Path, config: str) -> Path:
         folder.mkdir(parents=True)
         (folder / CONFIG_FILE).write_text(config, encoding="utf-8")
     except OSError as error:
-        raise OutputError(
-            f"The output must be a folder that can be written. Received: {folder.parent.parent}: {error.strerror}. "
-            "Give another with --output."
-        ) from error
+        raise _unwritable(folder.parent.parent, error) from error
     return folder
+
+
+def _is_database(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(_SQLITE)) in (b"", _SQLITE)
+
+
+def _unwritable(output: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"The output must be a folder that can be written. Received: {output}: {error.strerror}. "
+        "Give another with --output."
+    )
 
 
 def write_verdict(folder: Path, verdict: dict[str, Any]) -> None:
@@ -81,6 +131,10 @@ def read_run(output: str | Path, run: str | None = None) -> dict[str, Any]:
 def _read_verdict(folder: Path) -> dict[str, Any]:
     try:
         verdict = json.loads((folder / VERDICT_FILE).read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except FileNotFoundError:
         verdict = {"status": "interrupted", "reason": "the run left no verdict"}
+    except (OSError, ValueError):
+        verdict = None
+    if not isinstance(verdict, dict) or "status" not in verdict:
+        verdict = {"status": "damaged", "reason": f"{folder / VERDICT_FILE} is no verdict"}
     return {**verdict, "run_id": folder.name, "folder": str(folder)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def next_command(verdict: dict[str, Any], folder: Path) -> str | None:
         serving = Path(verdict["pushed"]["path"]).parent
         return (
             f"docker run -p 8500:8500 -p 8501:8501 -e MODEL_NAME={serving.name} "
-            f"-v {serving}:/models/{serving.name} tensorflow/serving:2.16.1"
+            f"-v {shlex.quote(f'{serving}:/models/{serving.name}')} tensorflow/serving:2.16.1"
         )
     if verdict["status"] == "not blessed":
         return "clickbait run --set training.epochs=N, or more rows with --data; finished components are reused"

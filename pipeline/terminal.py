@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -32,9 +33,8 @@ def captured_output(log_file: Path, *, verbose: bool) -> Iterator[Terminal]:
       log_file: appended to; its folder exists.
       verbose: shows on the terminal what goes to the file, too.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = os.dup(1), os.dup(2)
+    _flush()
+    saved = _duplicate(1), _duplicate(2)
     terminal = Terminal(*(_console(descriptor) for descriptor in saved))
     tee = None
     with log_file.open("ab") as log:
@@ -46,8 +46,7 @@ def captured_output(log_file: Path, *, verbose: bool) -> Iterator[Terminal]:
         try:
             yield terminal
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            _flush()
             for descriptor, original in enumerate(saved, start=1):
                 os.dup2(original, descriptor)
                 os.close(original)
@@ -58,6 +57,35 @@ def captured_output(log_file: Path, *, verbose: bool) -> Iterator[Terminal]:
                 console.file.close()
 
 
+def _flush() -> None:
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None where the caller closed it
+        stream.flush()
+
+
+class _Screen(io.TextIOWrapper):
+    """A terminal that may go away (`clickbait run | head -1`) without taking the run along."""
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(BrokenPipeError):
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            super().flush()
+
+    def close(self) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            super().close()
+
+
 def _console(descriptor: int) -> Console:
-    stream = os.fdopen(os.dup(descriptor), "w", encoding="utf-8", errors="replace")
+    stream = _Screen(os.fdopen(os.dup(descriptor), "wb"), encoding="utf-8", errors="replace")
     return Console(file=stream, width=None if stream.isatty() else _PLAIN_WIDTH, highlight=False)
+
+
+def _duplicate(descriptor: int) -> int:
+    try:
+        return os.dup(descriptor)
+    except OSError:  # closed by the caller, as in `clickbait run >&-`
+        return os.open(os.devnull, os.O_WRONLY)

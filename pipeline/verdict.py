@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import PipelineConfig
-from pipeline.inputs import DataSource, RunInputs
+from pipeline.inputs import DataSource
 from trainer import features
 
 SCHEMA_VERSION = 1
@@ -34,12 +34,11 @@ def open_verdict(config: PipelineConfig, run_id: str, data: DataSource) -> Verdi
     }
 
 
-def judge_run(config: PipelineConfig, inputs: RunInputs, metadata: Path) -> Verdict:
+def judge_run(config: PipelineConfig, metadata: Path) -> Verdict:
     """What the components left: rows, anomalies, training, thresholds, and whether and where the model was pushed.
 
     Args:
       config: of the run.
-      inputs: of the run.
       metadata: ML Metadata's file, after the run.
     """
     from pipeline import lineage
@@ -53,7 +52,8 @@ def judge_run(config: PipelineConfig, inputs: RunInputs, metadata: Path) -> Verd
         verdict["anomalies"] = lineage.anomalies(anomalies)
     if model_run := outputs.get("Trainer", {}).get("model_run"):
         verdict["training"] = lineage.training_facts(model_run)
-    verdict["baseline_version"] = inputs.baseline_version
+    if baseline := outputs.get("LatestBlessedModel", {}).get("model"):
+        verdict["baseline_version"] = baseline.custom_properties["version"].string_value
     verdict["thresholds"] = [
         judged
         for split in (features.EVAL_SPLIT, features.TRAIN_SPLIT)

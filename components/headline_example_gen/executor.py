@@ -9,11 +9,13 @@ from typing import Any
 import apache_beam as beam
 import tensorflow as tf
 from google.protobuf import json_format, struct_pb2
+from tfx import types
 from tfx.components.example_gen import base_example_gen_executor
 from tfx.proto import example_gen_pb2
-from tfx.types import standard_component_specs
+from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
+from components.errors import DataRefused
 from components.headline_example_gen.rows import Row, check_rows, read_rows, sampling_key
 from trainer import features
 
@@ -23,6 +25,21 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
 
     def GetInputSourceToExamplePTransform(self) -> beam.PTransform:  # noqa: N802  TFX's name
         return _headlines_to_examples
+
+    def Do(  # noqa: N802  TFX's name
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        super().Do(input_dict, output_dict, exec_properties)
+        for split in (features.TRAIN_SPLIT, features.EVAL_SPLIT):
+            if not _has_rows(output_dict[standard_component_specs.EXAMPLES_KEY], split):
+                raise DataRefused(
+                    f"Each split needs rows. Received: data that leaves the split {split} empty; equal titles always "
+                    "fall into one split. Give more rows, or other shares with --set data.train_buckets=... and "
+                    "data.eval_buckets=..."
+                )
 
 
 @beam.ptransform_fn
@@ -43,6 +60,12 @@ def _headlines_to_examples(pipeline: beam.Pipeline, exec_properties: dict[str, A
                 yield row
 
     return pipeline | "Files" >> beam.Create(paths) | "Rows" >> beam.FlatMap(rows) | "Examples" >> beam.Map(_to_example)
+
+
+def _has_rows(examples: list[types.Artifact], split: str) -> bool:
+    files = [file for uri in artifact_utils.get_split_uris(examples, split) for file in Path(uri).iterdir()]
+    records = tf.data.TFRecordDataset([str(file) for file in files], compression_type="GZIP")
+    return any(True for _ in records.take(1))
 
 
 def _to_example(row: Row) -> tf.train.Example:

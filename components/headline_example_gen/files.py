@@ -29,17 +29,31 @@ def find_csv_files(path: str) -> CsvInput:
     Raises:
       InputError: nothing is there, or a folder holds no CSV or a mixture of plain and compressed ones.
     """
+    try:
+        return _find(path)
+    except (OSError, RuntimeError) as error:  # no permission, a name too long, no such home
+        raise InputError(
+            f"The data must be there. Received: {path}: {getattr(error, 'strerror', None) or error}."
+        ) from error
+
+
+def _find(path: str) -> CsvInput:
     place = Path(path).expanduser()
     if place.is_file():
         return CsvInput(str(place.parent.resolve()), glob.escape(place.name), (str(place.resolve()),))
     if place.is_dir():
         base = place.resolve()
+        next(base.iterdir(), None)  # glob would take a folder that may not be listed for an empty one
         found = {f"*{ending}": _files(f"{glob.escape(str(base))}/*{ending}") for ending in _ENDINGS}
         found = {pattern: paths for pattern, paths in found.items() if paths}
         if len(found) != 1:
-            holds = "both" if found else "none"
-            raise InputError(f"A data folder holds .csv or .csv.gz files. Received: {path}, which holds {holds}.")
+            holds = "files of both kinds" if found else "neither"
+            raise InputError(
+                f"A data folder holds either .csv or .csv.gz files. Received: {path}, which holds {holds}."
+            )
         return CsvInput(str(base), *found.popitem())
+    if "**" in path:
+        raise InputError(f"The data is a file, a folder or a glob of one level. Received: {path}. Leave out the **.")
     if glob.has_magic(str(place)):
         fixed = next(parent for parent in place.parents if not glob.has_magic(str(parent)))
         if paths := _files(str(place.absolute())):

@@ -17,6 +17,7 @@ from components.errors import DataRefused, InputError
 
 _SHOWN_FAULTS = 5
 _MIN_ROWS = 10
+_MAX_TITLE_CHARACTERS = 10_000
 _LABELS = {"0": 0, "1": 1}
 _UNREADABLE = (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error)
 
@@ -150,6 +151,12 @@ def _row(path: str, line: int, fields: list[str], header: list[str], text_at: in
     title, label = fields[text_at], fields[label_at].strip()
     if not title.strip():
         return Fault(path, line, f"the {header[text_at]} is blank")
+    if len(title) > _MAX_TITLE_CHARACTERS:
+        return Fault(
+            path,
+            line,
+            f"the {header[text_at]} has {len(title):,} characters, expected at most {_MAX_TITLE_CHARACTERS:,}",
+        )
     if label not in _LABELS:
         found = f"is {label!r}" if label else "is blank"
         return Fault(path, line, f"the {header[label_at]} {found}, expected 0 or 1")

@@ -25,7 +25,7 @@ def LatestBlessedModel(  # noqa: N802  components are named as classes
       serving_model_dir: the folder of versions that TF Serving watches.
       version: `latest`, `none`, or a number. A runner that knows the version says it, so that the cache sees a change.
     """
-    known = versions.list_versions(serving_model_dir)
+    known = versions.list_blessed(serving_model_dir)
     if version == LATEST:
         version = str(known[-1]) if known else NONE
     Path(model.uri).mkdir(parents=True, exist_ok=True)

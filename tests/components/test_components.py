@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from components import versions
 from components.errors import DataRefused, InputError
 from components.versions import list_versions, read_card
+from tests.helpers.encoders import write_shell
 
 pytestmark = pytest.mark.slow
 
-BEAM = ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
+BEAM = []  # as the configuration has it
 ROWS = [(f"Headline {number}, “quoted”", number % 2) for number in range(1000)]
 TWINS = [(title, label) for title, label in ROWS[:100] for _ in range(2)]
 
@@ -151,6 +153,12 @@ def test_bad_data_is_refused_before_anything_is_written(generate, tmp_path, rows
     assert not list((tmp_path / "examples").rglob("*.gz"))
 
 
+def test_data_that_leaves_a_split_empty_is_refused(generate, tmp_path):
+    write_rows(tmp_path / "in" / "a.csv", [("The same title", number % 2) for number in range(40)])
+    with pytest.raises(DataRefused, match="leaves the split (train|eval) empty"):
+        generate(tmp_path / "in")
+
+
 def test_it_runs_in_a_pipeline_from_a_folder_with_any_name_and_reuses_its_output(tfx, tmp_path):
     from components.headline_example_gen.component import HeadlineExampleGen
     from components.headline_example_gen.files import find_csv_files
@@ -196,9 +204,7 @@ def run_function(component, **arguments) -> None:
 
 
 def write_model(folder: Path, weights: bytes = b"weights") -> None:
-    (folder / "variables").mkdir(parents=True)
-    (folder / "saved_model.pb").write_bytes(b"graph")
-    (folder / "variables" / "variables.index").write_bytes(b"index")
+    write_shell(folder)
     (folder / "variables" / "variables.data-00000-of-00001").write_bytes(weights)
 
 
@@ -222,11 +228,14 @@ def artifact(tfx, tmp_path):
         ([3, 20], "none", "none"),
     ],
 )
-def test_the_baseline_is_the_version_asked_for(artifact, tmp_path, there, version, expected):
+def test_the_baseline_is_the_version_asked_for(artifact, tmp_path, monkeypatch, there, version, expected):
     from components.latest_blessed_model.component import LatestBlessedModel
 
     for number in there:
-        write_model(tmp_path / "serving" / str(number), b"%d" % number)
+        write_model(tmp_path / "model" / str(number), b"%d" % number)
+        monkeypatch.setattr(versions.time, "time", lambda number=number: number)
+        card = versions.VersionCard("sha256:1", "run", "fingerprint", "now")
+        versions.write_version(tmp_path / "model" / str(number), tmp_path / "serving", card)
     model = artifact("Model", "baseline")
     run_function(LatestBlessedModel, model=model, serving_model_dir=str(tmp_path / "serving"), version=version)
     assert model.get_string_custom_property("version") == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from filelock import FileLock
 
 from pipeline.cli import main
 from tests.helpers.verdicts import a_verdict, write_run
@@ -86,6 +88,13 @@ def test_importing_the_pipeline_imports_no_tensorflow():
         (["run", "--data", "empty.csv"], "empty.csv, which is empty"),
         (["run", "--data", "titles.csv", "--encoder", "no/such/encoder"], "no/such/encoder does not exist"),
         (["run", "--data", "titles.csv", "--encoder", "titles.csv"], "which is no tar archive"),
+        (["run", "--from", "Trainr"], "--from and --to name a component. Received: 'Trainr'"),
+        (["run", "--from", "Trainer", "--to", "StatisticsGen"], "--from comes before --to"),
+        (["run", "--data", "~nobody/x.csv"], "~nobody/x.csv"),
+        (["run", "--data", "x" * 300], "File name too long"),
+        (["run", "--output", "out[1]"], "may have no ["),
+        (["run", "--output", ""], 'received "", allowed: text, not empty'),
+        (["run", "--output", "titles.csv"], "must be a folder that can be written"),
         (["fetch", "--source", "no-such-folder"], "no-such-folder"),
         (["verdict", "--output", "nothing"], "where none was run"),
         (["embed", "Hello World", "--encoder", "no/such/encoder"], "no/such/encoder does not exist"),
@@ -119,6 +128,30 @@ def test_config_shows_each_setting_with_its_value_and_bounds():
     assert "training.epochs = 5" in shown
     assert "encoder.source = https://tfhub.dev/google/universal-sentence-encoder/4" in shown
     assert "whole number, at least 1 and at most 1000" in shown
+
+
+def test_two_runs_never_write_into_one_output_at_once(tmp_path):
+    (tmp_path / "output").mkdir()
+    with FileLock(tmp_path / "output" / ".lock"):
+        done = clickbait("run", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "where another run is at work" in done.stderr
+    assert not (tmp_path / "output" / "runs").exists()
+
+
+def test_a_terminal_that_goes_away_takes_no_verdict_along(tmp_path):
+    command = f"{sys.executable} -m pipeline run --encoder no/such/encoder | head -0"
+    subprocess.run(command, shell=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+    subprocess.run(f"{command[:-9]} >&- 2>&-", shell=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    statuses = [json.loads(path.read_text())["status"] for path in tmp_path.glob("output/runs/*/verdict.json")]
+    assert statuses == ["failed", "failed"]
+
+
+def test_verdict_and_runs_look_where_the_environment_says(tmp_path):
+    write_run(tmp_path / "elsewhere", a_verdict(run_id="20260101-000000-aaaa"))
+    environment = {"CLICKBAIT__OUTPUT": str(tmp_path / "elsewhere")}
+    assert "20260101-000000-aaaa" in clickbait("verdict", cwd=tmp_path, **environment).stdout
+    assert "20260101-000000-aaaa" in clickbait("runs", cwd=tmp_path, **environment).stdout
 
 
 def test_runs_lists_what_was_run(tmp_path):

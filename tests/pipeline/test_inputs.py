@@ -14,6 +14,7 @@ from pipeline import inputs
 from pipeline.config import load_config
 from pipeline.inputs import choose_baseline, choose_data, new_run_id, prepare_inputs
 from pipeline.paths import SAMPLE_FILE, OutputPaths
+from tests.helpers.encoders import write_shell
 from trainer.encoders.errors import EncoderError
 from trainer.encoders.resolve import ResolvedEncoder
 
@@ -89,9 +90,7 @@ def test_every_file_of_a_folder_must_have_the_columns(tmp_path):
 
 @pytest.fixture
 def push(tmp_path):
-    model = tmp_path / "model"
-    model.mkdir()
-    (model / "saved_model.pb").write_bytes(b"graph")
+    model = write_shell(tmp_path / "model")
 
     def push(serving: Path, fingerprint: str) -> str:
         return str(write_version(model, serving, VersionCard("sha256:1", "run", fingerprint, "now")))
@@ -116,11 +115,11 @@ def test_a_run_is_no_baseline_of_itself(tmp_path, push):
     assert choose_baseline(tmp_path, "mine") == "none"
 
 
-def test_a_version_that_somebody_else_put_there_is_a_baseline(tmp_path, push):
-    (tmp_path / "7").mkdir()
-    (tmp_path / "7" / "saved_model.pb").write_bytes(b"graph")
-    push(tmp_path, "mine")
-    assert choose_baseline(tmp_path, "mine") == "7"
+def test_a_version_that_somebody_else_put_there_or_damaged_is_no_baseline(tmp_path, push):
+    write_shell(tmp_path / "7")
+    damaged = push(tmp_path, "other")
+    (tmp_path / damaged / "saved_model.pb").write_bytes(b"graph")
+    assert choose_baseline(tmp_path, "mine") == "none"
 
 
 # ---- Run and fingerprint

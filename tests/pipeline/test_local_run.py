@@ -155,7 +155,11 @@ def test_an_unchanged_rerun_takes_all_from_the_cache_and_pushes_nothing(first_ve
     assert verdict["pushed"]["version"] == first_verdict["pushed"]["version"]
 
 
-def test_a_model_below_a_threshold_is_not_pushed_and_ends_with_4(first_verdict, make_config, output, capfd):
+def test_a_model_below_a_threshold_is_not_pushed_and_ends_with_4(
+    first_verdict, make_config, output, capfd, monkeypatch
+):
+    # TFX's Beam components read absl's flags from the command line, where -v would be a number.
+    monkeypatch.setattr(sys, "argv", ["clickbait", "run", "-v", "--preset"])
     untrained = make_config("evaluation.min_eval_accuracy=1.0", "training.learning_rate=1e-9")
     code = run_pipeline(untrained)
     verdict = _newest(output)
@@ -171,6 +175,34 @@ def test_the_second_model_is_compared_with_the_first(first_verdict, output):
     (change,) = [one for one in _newest(output)["thresholds"] if one["against"] == "last blessed model"]
     assert change["bound"] == -1.0
     assert -1 <= change["observed"] <= 1
+
+
+def test_a_run_to_the_trainer_pushes_nothing_and_one_from_the_evaluator_goes_on_from_there(
+    first_verdict, make_config, output
+):
+    config = make_config("training.seed=3", "training.epochs=1")
+    assert run_pipeline(config, to_node="Trainer") == 0
+    trained = _newest(output)
+    assert list(trained["components"])[-1] == "Trainer"
+    assert trained["status"] == "done"
+    assert run_pipeline(config, from_node="EvalEvaluator", to_node="EvalEvaluator") == 0
+    evaluated = _newest(output)
+    assert list(evaluated["components"]) == ["EvalEvaluator"]
+    assert evaluated["training"] == trained["training"]
+    assert {one["split"] for one in evaluated["thresholds"]} == {"eval"}
+
+
+def test_from_the_trainer_takes_the_data_of_the_last_run_and_refuses_other_data(
+    first_verdict, make_config, output, capfd
+):
+    assert run_pipeline(make_config("data.limit_rows=200"), from_node="Trainer") == 2
+    assert "with another data.limit_rows" in capfd.readouterr().err
+    assert run_pipeline(make_config("training.epochs=1"), from_node="Trainer") == 0
+    verdict = _newest(output)
+    assert "HeadlineExampleGen" not in verdict["components"]
+    assert verdict["components"]["VersionedPusher"]["status"] == "done"
+    assert verdict["rows"] == first_verdict["rows"]
+    assert verdict["training"]["settings"]["epochs"] == 1
 
 
 def test_ctrl_c_in_training_ends_cleanly_and_the_components_before_it_are_not_run_again(first_verdict, call, output):

@@ -36,10 +36,18 @@ def test_runs_come_oldest_first(output):
     assert [one["run_id"][:8] for one in read_runs(output)] == ["20240101", "20240102", "20240103"]
 
 
-@pytest.mark.parametrize("content", [None, "", '{"status": "pu'])
-def test_a_run_without_a_whole_verdict_was_interrupted(output, content):
-    if content is not None:
-        (output / "runs" / "20240102-000000-ab" / "verdict.json").write_text(content)
+@pytest.mark.parametrize("content", [b"", b'{"status": "pu', b"[]", b"{}", b"null", b"\xff\xfe"])
+def test_a_damaged_verdict_is_said_and_hides_no_other_run(output, content):
+    path = output / "runs" / "20240102-000000-ab" / "verdict.json"
+    path.write_bytes(content)
+    first, second, third = read_runs(output)
+    assert (second["run_id"], second["status"]) == ("20240102-000000-ab", "damaged")
+    assert second["reason"] == f"{path} is no verdict"
+    assert {first["status"], third["status"]}.isdisjoint({"damaged"})
+
+
+def test_a_run_without_a_verdict_was_interrupted(output):
+    (output / "runs" / "20240102-000000-ab" / "verdict.json").unlink(missing_ok=True)
     verdict = read_runs(output)[1]
     assert (verdict["run_id"], verdict["status"]) == ("20240102-000000-ab", "interrupted")
     assert verdict["reason"] == "the run left no verdict"

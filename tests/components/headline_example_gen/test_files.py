@@ -62,7 +62,9 @@ def test_hidden_files_and_folders_named_like_files_are_not_data(folder):
 
 def test_a_mixture_of_plain_and_compressed_files_is_refused(folder):
     touch(folder, "a.csv", "b.csv.gz")
-    with pytest.raises(InputError, match="holds .csv or .csv.gz files. Received: .*, which holds both"):
+    with pytest.raises(
+        InputError, match="holds either .csv or .csv.gz files. Received: .*, which holds files of both kinds"
+    ):
         find_csv_files(str(folder))
 
 
@@ -102,7 +104,7 @@ def test_the_home_folder_is_expanded(folder, monkeypatch):
     [
         ("missing.csv", "Received: {folder}/missing.csv, where there is nothing. Give --data FILE-or-folder."),
         ("*.tsv", "Received: {folder}/*.tsv, a pattern that matches no file."),
-        ("empty", "Received: {folder}/empty, which holds none."),
+        ("empty", "Received: {folder}/empty, which holds neither."),
     ],
 )
 def test_nothing_there_is_said_with_what_was_asked_for(folder, path, problem):

@@ -125,6 +125,7 @@ def test_what_the_csv_module_writes_is_read_back_exactly(tmp_path, rows, quoting
         ("One", "expected 2 fields, found 1"),
         ("One, two,1", "expected 2 fields, found 3"),
         (",1", "the title is blank"),
+        ("a" * 10_001 + ",1", "the title has 10,001 characters, expected at most 10,000"),
         ("  \t,1", "the title is blank"),
         ('"\n",1', "the title is blank"),
         ("One,yes", "the label is 'yes', expected 0 or 1"),

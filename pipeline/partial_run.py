@@ -1,0 +1,95 @@
+"""`--from` and `--to`: a part of the DAG, with what lies before it taken from the last run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.config import PipelineConfig
+
+#: The components in the order of the DAG, known without importing TFX.
+NODES = (
+    "HeadlineExampleGen",
+    "StatisticsGen",
+    "ImportSchemaGen",
+    "ExampleValidator",
+    "Trainer",
+    "LatestBlessedModel",
+    "EvalEvaluator",
+    "TrainEvaluator",
+    "VersionedPusher",
+)
+
+_DATA_KEYS = ("sha256", "text_column", "label_column", "limit_rows")
+
+
+class PartialRunError(Exception):
+    """`--from` or `--to` asks for what cannot be."""
+
+    exit_code = 2
+
+
+def check_nodes(from_node: str | None, to_node: str | None) -> None:
+    """Refuses names that no component has, and an end before the beginning.
+
+    Raises:
+      PartialRunError: with the names that there are.
+    """
+    for node in (from_node, to_node):
+        if node is not None and node not in NODES:
+            raise PartialRunError(f"--from and --to name a component. Received: {node!r}. Known: {', '.join(NODES)}.")
+    if from_node and to_node and NODES.index(from_node) > NODES.index(to_node):
+        raise PartialRunError(
+            f"--from comes before --to. Received: --from {from_node} --to {to_node}. The order: {', '.join(NODES)}."
+        )
+
+
+def reuse_last(
+    config: PipelineConfig, from_node: str, verdict: dict[str, Any], earlier: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """What the verdict takes over from the last run, whose components before `from_node` are not run again.
+
+    A run of other data is refused, and, after the Trainer, one of another encoder or training.
+
+    Args:
+      config: of the run that begins.
+      from_node: its first component.
+      verdict: its verdict so far.
+      earlier: the verdicts of the runs before it, oldest first.
+
+    Returns:
+      The counts of rows and the anomalies, from the last run that counted them on the same data.
+
+    Raises:
+      PartialRunError: names what differs.
+    """
+    way_out = "Leave out --from: what has not changed comes from the cache."
+    ran = [one for one in earlier if one.get("components")]
+    if not ran:
+        raise PartialRunError(f"--from goes on from the last run. Received: --from {from_node}, and no run. {way_out}")
+    last = ran[-1]
+    differing = [f"data.{key}" for key in _DATA_KEYS if verdict["data"][key] != last["data"].get(key)]
+    if NODES.index(from_node) > NODES.index("Trainer"):
+        trained = last.get("training", {}).get("settings", {})
+        differing += [
+            f"training.{key}" for key, value in config.training.model_dump().items() if trained.get(key) != value
+        ]
+        differing += ["encoder"] if verdict["encoder"]["digest"] != trained.get("encoder_digest") else []
+    if differing:
+        raise PartialRunError(
+            f"--from goes on from the last run, {last['run_id']}, with what that run had. Received: --from {from_node} "
+            f"with another {', '.join(differing)}. {way_out}"
+        )
+    counted = (one for one in reversed(ran) if "rows" in one and _same_data(one, verdict))
+    return {key: value for key, value in next(counted, {}).items() if key in ("rows", "anomalies")}
+
+
+def _same_data(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return all(one["data"].get(key) == other["data"].get(key) for key in _DATA_KEYS)
+
+
+def from_nodes(from_node: str | None) -> list[str]:
+    """TFX's `from_nodes`: a run that evaluates anew also looks anew for its baseline, which is a root of the DAG."""
+    if from_node is None:
+        return []
+    looks = NODES.index(from_node) < NODES.index("LatestBlessedModel")
+    return [from_node, "LatestBlessedModel"] if looks else [from_node]

@@ -1,0 +1,59 @@
+"""A part of the DAG is named by its components, and goes on only from what it fits."""
+
+import pytest
+
+from pipeline.config import load_config
+from pipeline.partial_run import NODES, PartialRunError, from_nodes, reuse_last
+
+CONFIG = load_config("smoke", environ={})
+DATA = {"sha256": "sha256:1", "text_column": "title", "label_column": "label", "limit_rows": None}
+
+
+def verdict(**data):
+    return {"data": {**DATA, **data}, "encoder": {"digest": "sha256:e"}}
+
+
+def last(**settings):
+    trained = {**CONFIG.training.model_dump(), "encoder_digest": "sha256:e", **settings}
+    return {"run_id": "r1", "data": DATA, "components": {"Trainer": {}}, "training": {"settings": trained}}
+
+
+@pytest.mark.slow
+def test_the_nodes_are_those_of_the_dag_in_its_order(tmp_path):
+    from pipeline.pipeline import create_pipeline
+
+    config = load_config("smoke", flags={"output": tmp_path}, environ={})
+    known = [component.id for component in create_pipeline(config).components]
+    # TFX sorts by dependencies; of components that do not depend on each other either may come first.
+    assert sorted(known) == sorted(NODES)
+    for component in create_pipeline(config).components:
+        assert all(NODES.index(one.id) < NODES.index(component.id) for one in component.upstream_nodes)
+
+
+@pytest.mark.parametrize(
+    ("from_node", "now", "before", "named"),
+    [
+        ("StatisticsGen", verdict(sha256="sha256:2"), last(), "data.sha256"),
+        ("Trainer", verdict(text_column="text"), last(), "data.text_column"),
+        ("EvalEvaluator", verdict(), last(seed=99), "training.seed"),
+        ("VersionedPusher", verdict(), last(encoder_digest="sha256:f"), "encoder"),
+    ],
+)
+def test_what_differs_from_the_last_run_is_refused_by_name(from_node, now, before, named):
+    with pytest.raises(PartialRunError, match=f"with another {named}"):
+        reuse_last(CONFIG, from_node, now, [before])
+
+
+def test_before_the_trainer_other_training_is_what_from_is_for():
+    assert reuse_last(CONFIG, "Trainer", verdict(), [{**last(seed=99), "rows": {"train": 7}}]) == {"rows": {"train": 7}}
+
+
+def test_without_an_earlier_run_there_is_nothing_to_go_on_from():
+    with pytest.raises(PartialRunError, match="and no run"):
+        reuse_last(CONFIG, "Trainer", verdict(), [{"run_id": "r0", "status": "failed", "components": {}}])
+
+
+def test_a_run_that_evaluates_anew_looks_anew_for_its_baseline():
+    assert from_nodes(None) == []
+    assert from_nodes("Trainer") == ["Trainer", "LatestBlessedModel"]
+    assert from_nodes("TrainEvaluator") == ["TrainEvaluator"]
