@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-EXIT_UNFORESEEN = 1
 EXIT_INTERRUPTED = 130
 
 _OUTPUT = click.option("--output", help="Folder that holds all that runs write.  [default: output]")

@@ -104,7 +104,7 @@ class EvaluationConfig(_Section):
         description="How far evaluation accuracy may lie below the last blessed model's, as a share from 0 to 1. "
         "0.0025 is the 95 % half-width of an accuracy of 0.9846 on the article's 9,600 rows.",
     )
-    batch_size: int = Field(256, ge=1, le=65536, description="Headlines scored at a time.")
+    batch_size: int = Field(256, ge=1, le=65536, description="Headlines scored at a time after each epoch.")
 
 
 class BeamConfig(_Section):

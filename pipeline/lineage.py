@@ -13,6 +13,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
 from pipeline.evaluation import BASELINE, CANDIDATE, Threshold
 from trainer import features
+from trainer.settings import HISTORY_FILE
 
 Outputs = dict[str, dict[str, mlmd.Artifact]]
 
@@ -68,7 +69,7 @@ def anomalies(artifact: mlmd.Artifact) -> list[str]:
 
 def training_facts(model_run: mlmd.Artifact) -> dict[str, Any]:
     """What `trainer.fine_tune` wrote of itself."""
-    return json.loads(Path(model_run.uri, "training.json").read_text(encoding="utf-8"))
+    return json.loads(Path(model_run.uri, HISTORY_FILE).read_text(encoding="utf-8"))
 
 
 def overall_metrics(evaluation: mlmd.Artifact) -> dict[str, dict[str, float]]:

@@ -67,7 +67,7 @@ def reuse_last(
     if not ran:
         raise PartialRunError(f"--from goes on from the last run. Received: --from {from_node}, and no run. {way_out}")
     last = ran[-1]
-    differing = [f"data.{key}" for key in _DATA_KEYS if verdict["data"][key] != last["data"].get(key)]
+    differing = [f"data.{key}" for key in _differing_data(last, verdict)]
     if NODES.index(from_node) > NODES.index("Trainer"):
         trained = last.get("training", {}).get("settings", {})
         differing += [
@@ -79,12 +79,12 @@ def reuse_last(
             f"--from goes on from the last run, {last['run_id']}, with what that run had. Received: --from {from_node} "
             f"with another {', '.join(differing)}. {way_out}"
         )
-    counted = (one for one in reversed(ran) if "rows" in one and _same_data(one, verdict))
+    counted = (one for one in reversed(ran) if "rows" in one and not _differing_data(one, verdict))
     return {key: value for key, value in next(counted, {}).items() if key in ("rows", "anomalies")}
 
 
-def _same_data(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return all(one["data"].get(key) == other["data"].get(key) for key in _DATA_KEYS)
+def _differing_data(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    return [key for key in _DATA_KEYS if one["data"].get(key) != other["data"].get(key)]
 
 
 def from_nodes(from_node: str | None) -> list[str]:

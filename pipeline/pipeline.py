@@ -50,6 +50,7 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs | None = None) -> 
         encoder=inputs.encoder.source,
         encoder_digest=inputs.encoder.digest,
         offline=config.encoder.offline,
+        eval_batch_size=config.evaluation.batch_size,
         **config.training.model_dump(),
     )
     trainer = tfx.components.Trainer(

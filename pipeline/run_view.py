@@ -61,7 +61,7 @@ class RunView(logging.Handler):
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[RunView]:
-        """Draws what happens inside; the component that an exception interrupts is marked `failed`."""
+        """Draws what happens inside; the component that an exception ends is marked `failed` or `interrupted`."""
         loggers = [logging.getLogger("absl"), logging.getLogger("trainer")]
         for logger in loggers:
             logger.setLevel(logging.INFO)

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipeline.runs import LOG_FILE, VERDICT_FILE
+
 _COLOURS = {"pushed": "green", "unchanged": "green", "done": "green", "not blessed": "red", "failed": "red"}
 _METRICS = {"binary_accuracy": "accuracy", "auc": "AUC"}
 
@@ -20,7 +22,7 @@ def print_head(console: Console, verdict: dict[str, Any], folder: Path) -> None:
     trained = "fine-tuned" if encoder["fine_tuned"] else "frozen"
     _line(console, "data", verdict["data"]["description"])
     _line(console, "encoder", f"{encoder['source']}, {trained} · preset {verdict['preset']}")
-    _line(console, "run", f"{verdict['run_id']} · log {shorten(folder / 'log.txt')}")
+    _line(console, "run", f"{verdict['run_id']} · log {shorten(folder / LOG_FILE)}")
 
 
 def print_summary(console: Console, verdict: dict[str, Any], folder: Path) -> None:
@@ -39,7 +41,7 @@ def print_summary(console: Console, verdict: dict[str, Any], folder: Path) -> No
     console.print(f"[bold {colour}]{status}[/]: {escape(str(verdict.get('reason', '')))}", soft_wrap=True)
     if verdict.get("pushed"):
         _line(console, "version", shorten(verdict["pushed"]["path"]))
-    _line(console, "verdict", f"{shorten(folder / 'verdict.json')} · {verdict.get('seconds', 0):.0f} s")
+    _line(console, "verdict", f"{shorten(folder / VERDICT_FILE)} · {verdict.get('seconds', 0):.0f} s")
     if following := next_command(verdict, folder):
         _line(console, "next", following)
 
@@ -55,7 +57,7 @@ def next_command(verdict: dict[str, Any], folder: Path) -> str | None:
     if verdict["status"] == "not blessed":
         return "clickbait run --set training.epochs=N, or more rows with --data; finished components are reused"
     if verdict["status"] == "failed":
-        return f"less {shorten(folder / 'log.txt')}" if verdict.get("exit_code") == 1 else None
+        return f"less {shorten(folder / LOG_FILE)}" if verdict.get("exit_code") == 1 else None
     return None
 
 

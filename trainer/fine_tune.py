@@ -17,10 +17,7 @@ from trainer.encoders.resolve import resolve_encoder
 from trainer.export import export_model
 from trainer.model import build_model, compile_model
 from trainer.progress import LogProgress
-from trainer.settings import TrainerSettings
-
-HISTORY_FILE = "training.json"
-_EVAL_BATCH_ROWS = 256
+from trainer.settings import HISTORY_FILE, TrainerSettings
 
 
 def fine_tune(fn_args) -> None:
@@ -66,7 +63,9 @@ def fine_tune(fn_args) -> None:
             policy=settings.casing,
             seed=settings.seed,
         ),
-        validation_data=inputs.evaluation_dataset(eval_files, batch_size=_EVAL_BATCH_ROWS, policy=settings.casing),
+        validation_data=inputs.evaluation_dataset(
+            eval_files, batch_size=settings.eval_batch_size, policy=settings.casing
+        ),
         epochs=settings.epochs,
         verbose=0,
         callbacks=[

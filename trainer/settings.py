@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Literal
 
+HISTORY_FILE = "training.json"
+"""What the Trainer writes of itself into its `model_run`."""
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainerSettings:
@@ -23,6 +26,8 @@ class TrainerSettings:
     epochs: int
     batch_size: int
     """Headlines a step."""
+    eval_batch_size: int
+    """Headlines scored at a time after each epoch."""
     learning_rate: float
     learning_rate_decay: Literal["constant", "linear"]
     """`linear` goes to 0 over all steps."""

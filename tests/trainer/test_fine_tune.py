@@ -50,6 +50,7 @@ def run(tmp_path_factory, examples, tiny_encoder):
         "head_scale": 1.0,
         "epochs": EPOCHS,
         "batch_size": BATCH,
+        "eval_batch_size": 32,
         "learning_rate": 0.05,
         "learning_rate_decay": "linear",
         "optimizer": "lazy_adam",
