@@ -1,30 +1,40 @@
-"""The Beam side of HeadlineExampleGen."""
+"""What HeadlineExampleGen does: the Beam pipeline from files to splits, and the report of every row."""
 
 from __future__ import annotations
 
-import glob
-from pathlib import Path
+import csv
+import fnmatch
+import itertools
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import apache_beam as beam
 import tensorflow as tf
-from google.protobuf import json_format, struct_pb2
 from tfx import types
-from tfx.components.example_gen import base_example_gen_executor
-from tfx.proto import example_gen_pb2
+from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
-from tfx.utils import proto_utils
 
-from components.errors import DataRefused
-from components.headline_example_gen.rows import Row, check_rows, read_rows, sampling_key
+from components.errors import InputError
+from components.headline_example_gen.files import files_digest, resolve_pattern
+from components.headline_example_gen.rejects import REJECTS_FILE, merge_parts
+from components.headline_example_gen.report import REPORT_FILE, SHOWN_FAULTS, make_report, sum_tallies
+from components.headline_example_gen.rows import Rules
+from components.headline_example_gen.streams import open_csv
+from components.headline_example_gen.transforms import FirstLeftOut, ReadFile, WriteShard
 from trainer import features
 
+INGEST_KEY = "ingest"
+_SPLITS = (features.TRAIN_SPLIT, features.EVAL_SPLIT)
+# Of CSV: the rows of one shard are compared in the memory of one worker, ten times as much.
+_SHARD_BYTES = 16 << 20
+_GZIP_RATIO = 3
+_SHOWN_CHARACTERS = 4096  # of each text of a rejected row in the report; rejects.csv has them whole
 
-class Executor(base_example_gen_executor.BaseExampleGenExecutor):
-    """Checks all rows, then reads them into tf.Examples; the base class splits them by hash and writes them."""
 
-    def GetInputSourceToExamplePTransform(self) -> beam.PTransform:  # noqa: N802  TFX's name
-        return _headlines_to_examples
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Writes the examples in their splits, and beside them the report and the rejected rows."""
 
     def Do(  # noqa: N802  TFX's name
         self,
@@ -32,56 +42,107 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        super().Do(input_dict, output_dict, exec_properties)
-        for split in (features.TRAIN_SPLIT, features.EVAL_SPLIT):
-            if not _has_rows(output_dict[standard_component_specs.EXAMPLES_KEY], split):
-                raise DataRefused(
-                    f"Each split needs rows. Received: data that leaves the split {split} empty; equal titles always "
-                    "fall into one split. Give more rows, or other shares with --set data.train_buckets=... and "
-                    "data.eval_buckets=..."
-                )
+        """Runs the ingest.
 
-
-@beam.ptransform_fn
-@beam.typehints.with_input_types(beam.Pipeline)
-@beam.typehints.with_output_types(tf.train.Example)
-def _headlines_to_examples(pipeline: beam.Pipeline, exec_properties: dict[str, Any], pattern: str) -> beam.PCollection:
-    options = _options(exec_properties)
-    text_column, label_column = options["text_column"], options["label_column"]
-    limit = options["limit_rows"]
-    base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
-    paths = sorted(path for path in glob.glob(str(Path(base) / pattern)) if Path(path).is_file())
-    left_out = check_rows(paths, text_column, label_column, None if limit is None else int(limit))
-
-    def rows(path: str):
-        for row in read_rows(path, text_column, label_column):
-            # Faults were refused above, before anything was written.
-            if isinstance(row, Row) and (left_out is None or sampling_key(row.title) < left_out):
-                yield row
-
-    return pipeline | "Files" >> beam.Create(paths) | "Rows" >> beam.FlatMap(rows) | "Examples" >> beam.Map(_to_example)
-
-
-def _has_rows(examples: list[types.Artifact], split: str) -> bool:
-    files = [file for uri in artifact_utils.get_split_uris(examples, split) for file in Path(uri).iterdir()]
-    records = tf.data.TFRecordDataset([str(file) for file in files], compression_type="GZIP")
-    return any(True for _ in records.take(1))
-
-
-def _to_example(row: Row) -> tf.train.Example:
-    return tf.train.Example(
-        features=tf.train.Features(
-            feature={
-                features.TITLE: tf.train.Feature(bytes_list=tf.train.BytesList(value=[row.title.encode()])),
-                features.LABEL: tf.train.Feature(int64_list=tf.train.Int64List(value=[row.label])),
-            }
+        Raises:
+          InputError: a file cannot be read as a CSV; all such files are named.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        examples = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
+        ingest = artifact_utils.get_single_instance(output_dict[INGEST_KEY])
+        asked = exec_properties
+        found = resolve_pattern(
+            asked["input_base"],
+            asked["pattern"],
+            window_spans=asked["window_spans"],
+            last_span=asked.get("last_span"),
         )
-    )
+        rules = Rules(
+            text_column=asked["text_column"],
+            label_column=asked["label_column"],
+            labels=json.loads(asked["labels"]),
+            max_title_characters=asked["max_title_characters"],
+        )
+        folders = {split: f"{examples.uri}/Split-{split}" for split in _SPLITS}
+        parts = f"{ingest.uri}/parts"
+        for folder in (*folders.values(), parts):
+            fileio.makedirs(folder)
+
+        shards = _number_of_shards(found.paths)
+        buckets = asked["train_buckets"] + asked["eval_buckets"]
+        with self._make_beam_pipeline() as pipeline:
+            grouped = (
+                pipeline
+                | "Files" >> beam.Create(list(enumerate(found.paths)))
+                | "Spread" >> beam.Reshuffle()
+                | "Read" >> beam.ParDo(ReadFile(rules, shards, buckets, parts))
+                | "Group" >> beam.GroupByKey()
+            )
+            sample = {}
+            if (limit := asked.get("limit_rows")) is not None:
+                sample["left_out"] = beam.pvalue.AsSingleton(
+                    grouped | "Sample" >> FirstLeftOut(found.paths, rules.label_names, limit)
+                )
+            write = WriteShard(found.paths, rules.label_names, shards, asked["train_buckets"], folders, parts)
+            _ = grouped | "Write" >> beam.ParDo(write, **sample)
+
+        try:
+            _check_files(found.paths, parts, asked.get("content_digest"))
+        except InputError:
+            for folder in (*folders.values(), parts):
+                fileio.rmtree(folder)
+            raise
+        _report(found.paths, rules, parts, ingest.uri)
+        fileio.rmtree(parts)
+        _fill_empty_splits(folders)
+        examples.split_names = artifact_utils.encode_split_names(list(_SPLITS))
+        if found.spans:
+            examples.span, version = found.spans[-1]
+            examples.version = version or 0
 
 
-def _options(exec_properties: dict[str, Any]) -> dict[str, Any]:
-    config = example_gen_pb2.CustomConfig()
-    proto_utils.json_to_proto(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], config)
-    options = struct_pb2.Struct()
-    config.custom_config.Unpack(options)
-    return json_format.MessageToDict(options)
+def _number_of_shards(paths: Sequence[str]) -> int:
+    sizes = (tf.io.gfile.stat(path).length * (_GZIP_RATIO if path.endswith(".gz") else 1) for path in paths)
+    return 1 + sum(sizes) // _SHARD_BYTES
+
+
+def _check_files(paths: Sequence[str], parts: str, expected_digest: str | None) -> None:
+    outcomes = [json.loads(_read(one)) for one in _list(parts, "outcome-*.json")]
+    if refused := [one["refused"] for one in outcomes if "refused" in one]:
+        raise InputError("\n".join(refused))
+    if expected_digest and files_digest([one["digest"] for one in outcomes]) != expected_digest:
+        raise InputError(
+            f"The data may not change while a run reads it. Received: {len(paths)} files from {paths[0]} on, which "
+            "have changed since the run began. Run again."
+        )
+
+
+def _report(paths: Sequence[str], rules: Rules, parts: str, target: str) -> None:
+    rejects = f"{target}/{REJECTS_FILE}"
+    merge_parts(_list(parts, "file-*.csv"), _list(parts, "shard-*.csv"), paths, rules, rejects)
+    with open_csv(rejects) as stream:
+        rows = csv.reader(stream)
+        next(rows)
+        names = ("title", "label", "file", "line", "rule", "reason")
+        first = itertools.islice(rows, SHOWN_FAULTS)
+        faults = [dict(zip(names, (one[:_SHOWN_CHARACTERS] for one in row), strict=True)) for row in first]
+    total = sum_tallies(map(_read, _list(parts, "tally-*.json")))
+    with fileio.open(f"{target}/{REPORT_FILE}", "w") as stream:
+        stream.write(json.dumps(make_report(total, paths, _SPLITS, faults), indent=2))
+
+
+def _fill_empty_splits(folders: dict[str, str]) -> None:
+    # TFX reads no split without a file; that a split has no rows is for the gate to judge.
+    for folder in folders.values():
+        if not fileio.listdir(folder):
+            tf.io.TFRecordWriter(f"{folder}/data_tfrecord-00000-of-00001.gz", "GZIP").close()
+
+
+def _list(folder: str, pattern: str) -> list[str]:
+    # No glob of the whole path: the output's folder may be called `runs [1]`.
+    return [f"{folder}/{name}" for name in sorted(fnmatch.filter(fileio.listdir(folder), pattern))]
+
+
+def _read(path: str) -> str:
+    with fileio.open(path, "r") as stream:
+        return stream.read()

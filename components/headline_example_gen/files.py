@@ -1,77 +1,162 @@
-"""A file, a folder or a glob of CSV files, as TFX's pair of an input base and a pattern below it."""
+"""The CSV files that `--data` means, as TFX's pair of an input base and a pattern below it."""
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import hashlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from components.errors import InputError
+from components.headline_example_gen.spans import SpanVersion, expand_date, parse_specs
 
 _ENDINGS = (".csv", ".csv.gz")
+# What a folder stands for. No glob can say "either ending", so this one is filtered; it is spelled as nobody spells
+# it, so that a user's own `*.csv*` means what it says.
+FOLDER_PATTERN = "*[.]csv*"
 
 
 class CsvInput(NamedTuple):
-    """What FileBasedExampleGen takes: a folder, a pattern relative to it, and the files that it matches now."""
+    """What FileBasedExampleGen takes: a folder, a pattern relative to it, and the files that it means now."""
 
     base: str
+    """The deepest folder that is no pattern."""
     pattern: str
+    """With its specs, so that `resolve_pattern` can find the files again."""
     paths: tuple[str, ...]
+    """By span, then by name."""
+    spans: tuple[SpanVersion, ...] = ()
+    """The oldest first; empty for a pattern without specs."""
+
+    @property
+    def span(self) -> int | None:
+        """The newest."""
+        return self.spans[-1].span if self.spans else None
+
+    @property
+    def version(self) -> int | None:
+        """The newest span's."""
+        return self.spans[-1].version if self.spans else None
 
 
-def find_csv_files(path: str) -> CsvInput:
+def find_csv_files(path: str, *, window_spans: int = 1, last_span: int | str | None = None) -> CsvInput:
     """Resolves `--data`.
 
     Args:
-      path: a file of any name, a folder that holds .csv or .csv.gz files, or a glob.
+      path: a file of any name, a folder that holds .csv or .csv.gz files, or a pattern: globs, also `**`, and specs
+        of spans (see `spans`). What exists under the very name is itself, whatever it looks like.
+      window_spans: how many of the newest spans to take.
+      last_span: the newest span to take, a number or, where the pattern has dates, also a day as 2024-01-31; None
+        takes the newest there is.
 
     Raises:
-      InputError: nothing is there, or a folder holds no CSV or a mixture of plain and compressed ones.
+      InputError: nothing is there, the specs are at fault, or spans are asked for and there are no specs.
     """
+    with _explained(path):
+        base, pattern = _split(Path(path).expanduser(), path)
+    return resolve_pattern(base, pattern, window_spans=window_spans, last_span=last_span)
+
+
+def resolve_pattern(base: str, pattern: str, *, window_spans: int = 1, last_span: int | str | None = None) -> CsvInput:
+    """Finds the files of a `CsvInput` as they are now; the same ones in any process.
+
+    Args:
+      base: as in CsvInput.
+      pattern: as in CsvInput.
+      window_spans: as in `find_csv_files`.
+      last_span: as in `find_csv_files`.
+
+    Raises:
+      InputError: as `find_csv_files`.
+    """
+    shown = base if pattern == FOLDER_PATTERN else str(Path(base) / pattern)
+    if window_spans < 1:
+        raise InputError(f"data.window_spans is at least 1 span. Received: {window_spans}.")
+    specs = parse_specs(pattern, shown)
+    if specs is None and (window_spans > 1 or last_span is not None):
+        raise InputError(
+            "data.window_spans and data.last_span choose among spans. Received: "
+            f"window_spans={window_spans} and last_span={last_span} for {shown}, which has none. "
+            "Leave them out, or put {SPAN} or {DATE} into --data."
+        )
+    with _explained(shown):
+        names = _glob(base, specs.glob if specs else pattern)
+    if not names and pattern == FOLDER_PATTERN:
+        raise InputError(f"A data folder holds .csv or .csv.gz files. Received: {shown}, which holds neither.")
+    if not names:
+        raise InputError(f"The data must be there. Received: {shown}, a pattern that matches no file.")
+    chosen = specs.newest(names, window_spans, last_span) if specs else {}
+    if specs:
+        names = [name for group in chosen.values() for name in group]
+    return CsvInput(base, pattern, tuple(str(Path(base) / name) for name in names), tuple(chosen))
+
+
+def data_digest(paths: Iterable[str]) -> str:
+    """`files_digest` of the files at `paths`, in that order."""
+    return files_digest(file_digest(path) for path in paths)
+
+
+def file_digest(path: str) -> str:
+    """sha256 of a file's bytes.
+
+    Raises:
+      InputError: the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    with _explained(path), Path(path).open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def files_digest(digests: Iterable[str]) -> str:
+    """One digest for files of these digests, in their order; it does not see the files' names.
+
+    One file's stays what it is. That of more is what `sha256sum FILES | cut -c-64 | sha256sum` prints, so that two
+    files are not the same as one that holds both.
+    """
+    digests = list(digests)
+    if len(digests) == 1:
+        return digests[0]
+    lines = "".join(digest.removeprefix("sha256:") + "\n" for digest in digests)
+    return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
+
+
+def _split(place: Path, given: str) -> tuple[str, str]:
+    if place.is_file():
+        # Neither a glob nor a spec.
+        return str(place.parent.resolve()), glob.escape(place.name).replace("{", "[{]")
+    if place.is_dir():
+        return str(place.resolve()), FOLDER_PATTERN
+    if not _is_pattern(place):
+        raise InputError(
+            f"The data must be there. Received: {given}, where there is nothing. Give --data FILE-or-folder."
+        )
+    base = next(folder for folder in place.parents if not _is_pattern(folder))
+    return str(base.absolute()), expand_date(str(place.relative_to(base)))
+
+
+def _is_pattern(place: Path) -> bool:
+    return glob.has_magic(str(place)) or ("{" in str(place) and not place.is_dir())
+
+
+def _glob(base: str, pattern: str) -> list[str]:
+    # As glob, and so TFX, matches: no hidden files such as the `._a.csv` of macOS.
+    found = {name for name in glob.glob(pattern, root_dir=base, recursive=True) if (Path(base) / name).is_file()}
+    if not found:
+        next(Path(base).iterdir(), None)  # glob takes a folder that may not be listed for an empty one
+    if pattern == FOLDER_PATTERN:
+        found = {name for name in found if name.endswith(_ENDINGS)}
+    return sorted(found)
+
+
+@contextlib.contextmanager
+def _explained(path: str) -> Iterator[None]:
     try:
-        return _find(path)
+        yield
     except (OSError, RuntimeError) as error:  # no permission, a name too long, no such home
         raise InputError(
             f"The data must be there. Received: {path}: {getattr(error, 'strerror', None) or error}."
         ) from error
-
-
-def _find(path: str) -> CsvInput:
-    place = Path(path).expanduser()
-    if place.is_file():
-        return CsvInput(str(place.parent.resolve()), glob.escape(place.name), (str(place.resolve()),))
-    if place.is_dir():
-        base = place.resolve()
-        next(base.iterdir(), None)  # glob would take a folder that may not be listed for an empty one
-        found = {f"*{ending}": _files(f"{glob.escape(str(base))}/*{ending}") for ending in _ENDINGS}
-        found = {pattern: paths for pattern, paths in found.items() if paths}
-        if len(found) != 1:
-            holds = "files of both kinds" if found else "neither"
-            raise InputError(
-                f"A data folder holds either .csv or .csv.gz files. Received: {path}, which holds {holds}."
-            )
-        return CsvInput(str(base), *found.popitem())
-    if "**" in path:
-        raise InputError(f"The data is a file, a folder or a glob of one level. Received: {path}. Leave out the **.")
-    if glob.has_magic(str(place)):
-        fixed = next(parent for parent in place.parents if not glob.has_magic(str(parent)))
-        if paths := _files(str(place.absolute())):
-            return CsvInput(str(fixed.absolute()), str(place.relative_to(fixed)), paths)
-        raise InputError(f"The data must be there. Received: {path}, a pattern that matches no file.")
-    raise InputError(f"The data must be there. Received: {path}, where there is nothing. Give --data FILE-or-folder.")
-
-
-def _files(pattern: str) -> tuple[str, ...]:
-    # As glob, and so TFX, matches: no hidden files such as the `._a.csv` of macOS.
-    return tuple(sorted(file for file in glob.glob(pattern) if Path(file).is_file()))
-
-
-def data_digest(paths: tuple[str, ...]) -> str:
-    """sha256 over the files' bytes, in the order of `paths`; of one file it is the file's own."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with Path(path).open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return f"sha256:{digest.hexdigest()}"

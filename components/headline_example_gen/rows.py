@@ -1,194 +1,316 @@
-"""Reading labelled headlines from CSV (RFC 4180), with every fault named by file and line."""
+"""Reading labelled headlines from CSV (RFC 4180): every row is accepted or becomes a fault with its line and rule."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import dataclasses
 import gzip
-import hashlib
-import heapq
 import io
+import re
 import zlib
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from components.errors import DataRefused, InputError
+from components.errors import InputError
+from components.headline_example_gen.streams import TfxFile
+from components.headline_example_gen.titles import normalize
 
-_SHOWN_FAULTS = 5
-_MIN_ROWS = 10
-_MAX_TITLE_CHARACTERS = 10_000
-_LABELS = {"0": 0, "1": 1}
-_UNREADABLE = (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error)
+# A row of one column may be long; a quote that is never closed must not read a file of any size into one field.
+MAX_FIELD_CHARACTERS = 1 << 20
+MAX_LINE_CHARACTERS = 1 << 24
+csv.field_size_limit(MAX_FIELD_CHARACTERS)
 
-# A headline is no book, and an unbalanced quote must not swallow a file of any size.
-csv.field_size_limit(1 << 20)
+_NUL = "\udc00"  # stands for NUL, which Python 3.10's csv refuses; the decoder itself makes \udc80 to \udcff only
+_REPLACEMENT = "\ufffd"
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_SNIFFED_BYTES = 1 << 16
+_MAX_ILLEGIBLE_SHARE = 0.2  # a text with some bad rows stays far below it; UTF-16 has half its bytes NUL
+_UNREADABLE = (OSError, EOFError, zlib.error, UnicodeDecodeError)
+_FORMATS = {
+    b"PK\x03\x04": "a ZIP archive or a spreadsheet",
+    b"PAR1": "Parquet",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+    b"%PDF": "PDF",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
+}
+_GZIP = b"\x1f\x8b"
+
+
+@dataclasses.dataclass(frozen=True)
+class Rules:
+    """What a row must keep."""
+
+    text_column: str
+    label_column: str
+    labels: Mapping[str, int]
+    """The label column's values, in lower case, to 0 and 1."""
+    max_title_characters: int
+
+    @property
+    def label_names(self) -> tuple[str, str]:
+        """A value of the label column for 0, and one for 1."""
+        of_class = {label: name for name, label in reversed(self.labels.items())}
+        return of_class[0], of_class[1]
 
 
 class Row(NamedTuple):
-    """One accepted row: its text, and 1 for the positive class or 0."""
+    """One row that keeps the rules."""
 
+    line: int
+    """Where it begins, as an editor counts."""
     title: str
     label: int
+    """1 for the positive class, else 0."""
 
 
 class Fault(NamedTuple):
-    """One row that is refused: the file, its line as an editor counts, and the rule that it breaks."""
+    """One row that breaks a rule, with all that is needed to mend it."""
 
-    path: str
     line: int
+    rule: str
+    """One word for counting, e.g. `blank_title`."""
     reason: str
+    """For a person."""
+    title: str
+    """The text as far as it can be told, else the whole row; what cannot be read stands as U+FFFD.
 
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.reason}"
+    No longer than a field may be, so that it can be read back.
+    """
+    label: str
+    """The label as it was read."""
 
 
-def read_header(path: str, text_column: str, label_column: str) -> list[str]:
+def read_header(path: str, rules: Rules) -> list[str]:
     """Checks that a file is a CSV with both columns, and returns all its columns.
 
     Raises:
-      InputError: the file cannot be opened, is empty or no text, or lacks a column.
+      InputError: the file cannot be opened, is empty or no text, or its header is not what was expected.
     """
     try:
-        with _open(path) as stream:
-            return _header(path, csv.reader(stream, strict=True), text_column, label_column)
+        with _open_text(path) as stream:
+            return _header(path, csv.reader(_Lines(path, stream), strict=True), rules)
     except _UNREADABLE as error:
-        raise InputError(_unreadable(path, error)) from error
+        raise _unreadable(path, error) from error
 
 
-def read_rows(path: str, text_column: str, label_column: str) -> Iterator[Row | Fault]:
-    """Streams a file's rows, in order; a row that breaks a rule comes as a `Fault`.
+def read_rows(path: str, rules: Rules) -> Iterator[Row | Fault]:
+    """Streams a file's rows, in order; blank lines are no rows.
 
     Raises:
       InputError: as `read_header`, or the file stops being a CSV on the way.
     """
-    line = 1
     try:
-        with _open(path) as stream:
-            reader = csv.reader(stream, strict=True)
-            header = _header(path, reader, text_column, label_column)
-            text_at, label_at = header.index(text_column), header.index(label_column)
-            line = reader.line_num + 1
-            for fields in reader:
-                if fields:  # a blank line separates nothing and labels nothing
-                    yield _row(path, line, fields, header, text_at, label_at)
+        with _open_text(path) as stream:
+            lines = _Lines(path, stream)
+            reader = csv.reader(lines, strict=True)
+            header = _header(path, reader, rules)
+            check = _row_check(header, rules)
+            while True:
                 line = reader.line_num + 1
+                lines.pending.clear()
+                try:
+                    fields = next(reader)
+                except StopIteration:
+                    return
+                except csv.Error as error:
+                    yield _malformed(path, line, lines, error)
+                    continue
+                if fields:
+                    yield check(line, fields)
     except _UNREADABLE as error:
-        raise InputError(_unreadable(path, error, line)) from error
+        raise _unreadable(path, error) from error
 
 
-def check_rows(paths: Sequence[str], text_column: str, label_column: str, limit: int | None = None) -> int | None:
-    """Reads everything once and refuses the data if a row is bad, a class is missing or there is next to nothing.
+def _row_check(header: list[str], rules: Rules) -> Callable[[int, list[str]], Row | Fault]:
+    width, text_column, label_column = len(header), rules.text_column, rules.label_column
+    text_at, label_at = header.index(text_column), header.index(label_column)
+    labels, limit = rules.labels, rules.max_title_characters
+    expected = " or ".join(labels)
 
-    Args:
-      paths: the CSV files.
-      text_column: its column of texts.
-      label_column: its column of 0 and 1.
-      limit: how many rows are wanted, at the most.
+    def check(line: int, fields: list[str]) -> Row | Fault:
+        count = len(fields)
+        text, label = (fields[text_at], fields[label_at]) if count == width else (_as_csv(fields), "")
 
-    Returns:
-      The smallest `sampling_key` that is left out, or None when all rows are wanted. A sample is the rows with smaller
-      keys: it does not depend on the order of the rows, and equal titles go in or stay out together.
+        def fault(rule: str, reason: str) -> Fault:
+            return Fault(line, rule, reason, _legible(text), _legible(label))
 
-    Raises:
-      InputError: a file cannot be read.
-      DataRefused: the rows are not fit for training.
-    """
-    faults: list[Fault] = []
-    refused = 0
-    labels: Counter[int] = Counter()
-    sample: list[tuple[int, int]] = []  # a heap of negated keys and labels: the largest key is the first to leave
-    left_out: int | None = None
-    for path in paths:
-        for row in read_rows(path, text_column, label_column):
-            if isinstance(row, Fault):
-                refused += 1
-                if len(faults) < _SHOWN_FAULTS:
-                    faults.append(row)
-                continue
-            labels[row.label] += 1
-            if limit is not None:
-                entry = (-sampling_key(row.title), row.label)
-                if len(sample) < limit:
-                    heapq.heappush(sample, entry)
-                else:
-                    key = -heapq.heappushpop(sample, entry)[0]
-                    left_out = key if left_out is None else min(left_out, key)
-    accepted = labels.total()
-    if refused:
-        shown = "\n".join(f"  {fault}" for fault in faults)
-        more = f"\n  and {refused - len(faults):,} more" if refused > len(faults) else ""
-        raise DataRefused(
-            f"Every row needs a title and a label 0 or 1. Received: {refused:,} bad of {refused + accepted:,} rows.\n"
-            f"{shown}{more}\nMend or remove these rows and run again."
+        ascii_only = all(map(str.isascii, fields))
+        if not ascii_only:
+            for field, column in zip(fields, header, strict=False):
+                if illegible := _illegible(field):
+                    rule, what = illegible
+                    return fault(rule, f"the {_short(_legible(column))} {what}")
+        if count != width:
+            return fault("field_count", f"expected {width} fields, found {count}")
+        if not text.strip() or (not ascii_only and not normalize(text)):
+            return fault("blank_title", f"the {text_column} is blank")
+        if len(text) > limit:
+            return fault("long_title", f"the {text_column} has {len(text):,} characters, expected at most {limit:,}")
+        if not ascii_only and _REPLACEMENT in text:
+            at = text.index(_REPLACEMENT) + 1
+            return fault("not_utf8", f"the {text_column} has lost a character: U+FFFD at character {at}")
+        known = labels.get(label.strip().lower())
+        if known is None:
+            if not label.strip():
+                return fault("blank_label", f"the {label_column} is blank, expected {expected}")
+            return fault("unknown_label", f"the {label_column} is {_short(label)!r}, expected {expected}")
+        return Row(line, text, known)
+
+    return check
+
+
+def _illegible(field: str) -> tuple[str, str] | None:
+    """The rule that a field's characters break, and how."""
+    try:
+        field.encode()
+    except UnicodeEncodeError as error:
+        at = error.start + 1
+        if field[error.start] == _NUL:
+            return "nul", f"has a NUL byte at character {at}"
+        return "not_utf8", f"is not UTF-8: byte 0x{ord(field[error.start]) & 0xFF:02x} at character {at}"
+    return None
+
+
+def _malformed(path: str, line: int, lines: _Lines, error: csv.Error) -> Fault:
+    """A row that the csv module cannot read; a quote that stays open refuses the file."""
+    read = len(lines.pending)
+    too_long = "field limit" in str(error)
+    if lines.ended or (too_long and read > 1):
+        raise InputError(
+            f"{path}:{line}: a quoted field must be closed. Received: a row whose quote is still open "
+            f"{'at the end of the file' if lines.ended else f'{read:,} lines on'}. Close it, or double the quotes "
+            "inside the field."
         )
-    if accepted < _MIN_ROWS:
-        raise DataRefused(
-            f"The data needs at least {_MIN_ROWS} rows. Received: {accepted} in {', '.join(paths)}. "
-            "Give more rows with --data."
-        )
-    if len(labels) < 2:
-        raise DataRefused(
-            f"The data needs rows of both classes. Received: {accepted:,} rows, all labelled {next(iter(labels))}. "
-            "Give data with both labels, 0 and 1, with --data."
-        )
-    if left_out is not None and len({label for key, label in sample if -key < left_out}) < 2:
-        raise DataRefused(
-            f"The data needs rows of both classes. Received: a sample of {limit} of {accepted:,} rows, which holds not "
-            "both labels. Give a larger --limit."
-        )
-    return left_out
+    text = _legible("".join(lines.pending).rstrip("\r\n"))
+    if too_long:
+        return Fault(line, "long_field", f"a field has more than {MAX_FIELD_CHARACTERS:,} characters", text, "")
+    end = f", line {line + read - 1}" if read > 1 else ""
+    return Fault(line, "quoting", f"text after a closing quote{end}; quotes inside a field are doubled", text, "")
 
 
-def sampling_key(title: str) -> int:
-    """A title's place in a sample: sha256 as a number, salted so that it is independent of the split's hash."""
-    return int.from_bytes(hashlib.sha256(b"sample:" + title.encode()).digest()[:8], "big")
-
-
-def _row(path: str, line: int, fields: list[str], header: list[str], text_at: int, label_at: int) -> Row | Fault:
-    if len(fields) != len(header):
-        return Fault(path, line, f"expected {len(header)} fields, found {len(fields)}")
-    title, label = fields[text_at], fields[label_at].strip()
-    if not title.strip():
-        return Fault(path, line, f"the {header[text_at]} is blank")
-    if len(title) > _MAX_TITLE_CHARACTERS:
-        return Fault(
-            path,
-            line,
-            f"the {header[text_at]} has {len(title):,} characters, expected at most {_MAX_TITLE_CHARACTERS:,}",
-        )
-    if label not in _LABELS:
-        found = f"is {label!r}" if label else "is blank"
-        return Fault(path, line, f"the {header[label_at]} {found}, expected 0 or 1")
-    return Row(title, _LABELS[label])
-
-
-def _header(path: str, reader, text_column: str, label_column: str) -> list[str]:
-    header = next(reader, None)
-    if not header:
-        raise InputError(f"A CSV begins with a line of column names. Received: {path}, which is empty.")
-    for column, option in ((text_column, "--text-column"), (label_column, "--label-column")):
-        if header.count(column) != 1:
-            problem = "is not there" if column not in header else "is there more than once"
+def _header(path: str, reader, rules: Rules) -> list[str]:
+    expected = f"a first line with the columns {rules.text_column!r} and {rules.label_column!r}"
+    header: list[str] = []
+    try:
+        while not header:
+            place = f"{path}:{reader.line_num + 1}"
+            header = next(reader)
+    except StopIteration:
+        raise InputError(f"{path}: expected {expected}. Received: an empty file.") from None
+    except csv.Error as error:
+        raise InputError(f"{place}: expected {expected}. Received: a line that is no CSV ({error}).") from error
+    found = ", ".join(_short(_legible(column)) for column in header[:20]) + (", ..." if len(header) > 20 else "")
+    if any(_illegible(column) for column in header):
+        raise InputError(f"{place}: expected {expected}, in UTF-8. Received: {found}.")
+    for column, option in ((rules.text_column, "--text-column"), (rules.label_column, "--label-column")):
+        if column not in header:
             raise InputError(
-                f"{path}: the column {column!r} {problem}. The file's columns: {', '.join(header)}. "
-                f"Name the right one with {option}."
+                f"{place}: expected {expected}. Received: {found}. Name the right column with {option}, or add the "
+                "line of column names."
             )
+    for column in header:
+        if column and header.count(column) > 1:
+            raise InputError(
+                f"{place}: each column has a name of its own. Received: {_short(column)!r} more than once in {found}. "
+                "Rename or remove one."
+            )
+    if rules.text_column == rules.label_column:
+        raise InputError(
+            f"The text and the label are two columns. Received: {rules.text_column!r} for both. Give --text-column "
+            "and --label-column."
+        )
     return header
 
 
-def _open(path: str) -> io.TextIOBase:
-    stream = gzip.open(path, "rb") if path.endswith(".gz") else Path(path).open("rb")  # noqa: SIM115  closed by its wrapper
-    return io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+class _Lines:
+    """A text stream's lines for the csv module, with those of the row that is being read kept aside."""
+
+    def __init__(self, path: str, stream: io.TextIOBase):
+        self.pending: list[str] = []
+        self.ended = False
+        self._number = 0
+        self._path = path
+        self._readline = stream.readline
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._readline(MAX_LINE_CHARACTERS)
+        if not line:
+            self.ended = True
+            raise StopIteration
+        self._number += 1
+        if len(line) == MAX_LINE_CHARACTERS and line[-1] not in "\r\n":
+            raise InputError(
+                f"{self._path}:{self._number}: expected a CSV of rows. Received: a line of more than "
+                f"{MAX_LINE_CHARACTERS:,} characters."
+            )
+        if "\0" in line:
+            line = line.replace("\0", _NUL)
+        self.pending.append(line)
+        return line
 
 
-def _unreadable(path: str, error: Exception, line: int = 1) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        found = f"bytes that are not UTF-8 ({error.object[error.start : error.start + 4]!r})"
-    elif isinstance(error, csv.Error):
-        # "line contains NUL" is the csv module's word for binary or UTF-16.
-        hint = "the file is binary or UTF-16" if "NUL" in str(error) else "look for an unbalanced quote"
-        found = f"in the row from line {line}, {error}; {hint}"
-    else:
-        found = getattr(error, "strerror", None) or str(error)
-    return f"The data must be CSV files in UTF-8, plain or .gz. Received: {path}: {found}."
+@contextlib.contextmanager
+def _open_text(path: str) -> Iterator[io.TextIOBase]:
+    """A file's text, decompressed when it is gzip, whatever its name.
+
+    Raises:
+      InputError: it is no text.
+    """
+    if _SURROGATES.search(path):
+        raise InputError(f"{_legible(path)}: a file's name is UTF-8. Received: other bytes. Rename it.")
+    with contextlib.ExitStack() as stack:
+        stream = stack.enter_context(io.BufferedReader(_open_binary(path), _SNIFFED_BYTES))
+        if stream.peek(2)[:2] == _GZIP:
+            stream = stack.enter_context(io.BufferedReader(gzip.GzipFile(fileobj=stream), _SNIFFED_BYTES))
+        elif path.endswith(".gz") and stream.peek(1):
+            raise InputError(f"{path}: a file named .gz is compressed with gzip. Received: something else. Rename it.")
+        head = stream.peek(_SNIFFED_BYTES)[:_SNIFFED_BYTES]
+        kind = next((kind for magic, kind in _FORMATS.items() if head.startswith(magic)), None)
+        if kind is None and head and _illegible_share(head) > _MAX_ILLEGIBLE_SHARE:
+            kind = "UTF-16 or binary" if b"\0" in head else "binary, or text in another encoding"
+        if kind:
+            raise InputError(
+                f"{path}: expected a CSV in UTF-8, plain or gzip. Received: {kind}. Save it as CSV (UTF-8)."
+            )
+        yield stack.enter_context(io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline=""))
+
+
+def _open_binary(path: str) -> io.RawIOBase:
+    if "://" in path:
+        return TfxFile(path)
+    return Path(path).open("rb", buffering=0)
+
+
+def _illegible_share(head: bytes) -> float:
+    """The share of characters that no text has: NUL, other control characters, what is not UTF-8."""
+    text = head.decode("utf-8", "surrogateescape")
+    return sum(1 for one in text if (one < " " and one not in "\t\n\r\f\v\x1b") or "\udc80" <= one <= "\udcff") / len(
+        text
+    )
+
+
+def _unreadable(path: str, error: Exception) -> InputError:
+    found = getattr(error, "strerror", None) or str(error) or "it ends in the middle"
+    return InputError(f"{path}: expected a CSV in UTF-8, plain or gzip, that can be read. Received: {found}.")
+
+
+def _as_csv(fields: list[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(fields)
+    return line.getvalue()
+
+
+def _legible(text: str) -> str:
+    return _SURROGATES.sub(_REPLACEMENT, text[:MAX_FIELD_CHARACTERS])
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:37]}..."

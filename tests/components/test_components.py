@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import trainer.keras_policy  # noqa: F401  isort: skip
 
-import csv
 import datetime
-import json
 from pathlib import Path
 
 import pytest
 
 from components import versions
-from components.errors import DataRefused, InputError
 from components.versions import list_versions, read_card
 from tests.helpers.encoders import write_shell
 
 pytestmark = pytest.mark.slow
-
-BEAM = []  # as the configuration has it
-ROWS = [(f"Headline {number}, “quoted”", number % 2) for number in range(1000)]
-TWINS = [(title, label) for title, label in ROWS[:100] for _ in range(2)]
 
 
 @pytest.fixture(scope="module")
@@ -28,172 +21,6 @@ def tfx():
     import tfx.v1 as tfx
 
     return tfx
-
-
-def write_rows(path: Path, rows, header=("title", "label")) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        csv.writer(stream).writerows([header, *rows])
-    return path
-
-
-def read_split(uri: str, split: str) -> list:
-    import tensorflow as tf
-
-    files = [str(path) for path in Path(uri, f"Split-{split}").iterdir()]
-    records = tf.data.TFRecordDataset(sorted(files), compression_type="GZIP").as_numpy_iterator()
-    return [tf.train.Example.FromString(record) for record in records]
-
-
-def pairs(examples) -> list[tuple[str, int]]:
-    return [
-        (one.features.feature["title"].bytes_list.value[0].decode(), one.features.feature["label"].int64_list.value[0])
-        for one in examples
-    ]
-
-
-# ---- HeadlineExampleGen
-
-
-@pytest.fixture
-def generate(tfx, tmp_path):
-    """Runs the executor as the component configures it, and returns the examples of train and eval."""
-    from components.headline_example_gen.component import HeadlineExampleGen
-    from components.headline_example_gen.executor import Executor
-
-    def generate(base: Path, pattern: str = "*.csv", **settings) -> tuple[list, list]:
-        component = HeadlineExampleGen(
-            **{
-                "input_base": str(base),
-                "pattern": pattern,
-                "text_column": "title",
-                "label_column": "label",
-                "train_buckets": 7,
-                "eval_buckets": 3,
-                **settings,
-            }
-        )
-        examples = tfx.types.standard_artifacts.Examples()
-        examples.uri = str(tmp_path / "examples")
-        context = Executor.Context(beam_pipeline_args=BEAM, tmp_dir=str(tmp_path / "tmp"), unique_id="1")
-        Executor(context).Do({}, {"examples": [examples]}, dict(component.exec_properties))
-        assert json.loads(examples.split_names) == ["train", "eval"]
-        return read_split(examples.uri, "train"), read_split(examples.uri, "eval")
-
-    return generate
-
-
-def test_features_are_title_and_label_whatever_the_columns_are_called(generate, tmp_path):
-    rows = [(label, number, title) for number, (title, label) in enumerate(ROWS[:40])]
-    write_rows(tmp_path / "in" / "a.csv", rows, header=("click bait", "id", "headline"))
-    train, evaluation = generate(tmp_path / "in", text_column="headline", label_column="click bait")
-    for example in [*train, *evaluation]:
-        kinds = {name: feature.WhichOneof("kind") for name, feature in example.features.feature.items()}
-        assert kinds == {"title": "bytes_list", "label": "int64_list"}
-    assert sorted(pairs(train) + pairs(evaluation)) == sorted(ROWS[:40])
-
-
-def test_titles_that_look_like_numbers_stay_the_text_that_they_are(generate, tmp_path):
-    rows = [(f"{number:03}", number % 2) for number in range(20)]
-    write_rows(tmp_path / "in" / "a.csv", rows)
-    train, evaluation = generate(tmp_path / "in")
-    assert sorted(pairs(train) + pairs(evaluation)) == rows
-
-
-def test_seven_buckets_to_three_split_about_70_to_30(generate, tmp_path):
-    write_rows(tmp_path / "in" / "a.csv", ROWS)
-    train, evaluation = generate(tmp_path / "in")
-    assert sorted(pairs(train) + pairs(evaluation)) == sorted(ROWS)
-    assert 660 < len(train) < 740
-
-
-def test_buckets_are_as_configured(generate, tmp_path):
-    write_rows(tmp_path / "in" / "a.csv", ROWS)
-    train, _ = generate(tmp_path / "in", train_buckets=1, eval_buckets=9)
-    assert 70 < len(train) < 130
-
-
-def test_equal_titles_land_in_one_split_even_from_two_files_and_with_other_labels(generate, tmp_path):
-    write_rows(tmp_path / "in" / "a.csv", ROWS[:200])
-    write_rows(tmp_path / "in" / "b.csv", [(title, 1 - label) for title, label in ROWS[:200]])
-    train, evaluation = ({title for title, _ in pairs(split)} for split in generate(tmp_path / "in"))
-    assert not train & evaluation
-    assert len(train) + len(evaluation) == 200
-
-
-def test_limit_takes_that_many_of_all_files(generate, tmp_path):
-    write_rows(tmp_path / "in" / "a.csv", ROWS[:300])
-    write_rows(tmp_path / "in" / "b.csv", ROWS[300:])
-    train, evaluation = generate(tmp_path / "in", limit_rows=123)
-    assert len(train) + len(evaluation) == 123
-    assert set(pairs(train) + pairs(evaluation)) < set(ROWS)
-
-
-def test_a_folder_named_like_a_file_is_no_data(generate, tmp_path):
-    write_rows(tmp_path / "in" / "a.csv", ROWS[:40])
-    (tmp_path / "in" / "b.csv").mkdir()
-    train, evaluation = generate(tmp_path / "in")
-    assert len(train) + len(evaluation) == 40
-
-
-@pytest.mark.parametrize(
-    ("rows", "error", "message"),
-    [
-        ([*ROWS[:40], ("One", "yes")], DataRefused, "a.csv:42: the label is 'yes', expected 0 or 1"),
-        (ROWS[:4], DataRefused, "at least 10 rows"),
-        ([*ROWS[:40], ("T\0wo", 1)], InputError, "from line 42, line contains NUL"),
-    ],
-)
-def test_bad_data_is_refused_before_anything_is_written(generate, tmp_path, rows, error, message):
-    path = tmp_path / "in" / "a.csv"
-    path.parent.mkdir()
-    path.write_text("title,label\n" + "".join(f'"{title}",{label}\n' for title, label in rows), encoding="utf-8")
-    with pytest.raises(error, match=message):
-        generate(tmp_path / "in")
-    assert not list((tmp_path / "examples").rglob("*.gz"))
-
-
-def test_data_that_leaves_a_split_empty_is_refused(generate, tmp_path):
-    write_rows(tmp_path / "in" / "a.csv", [("The same title", number % 2) for number in range(40)])
-    with pytest.raises(DataRefused, match="leaves the split (train|eval) empty"):
-        generate(tmp_path / "in")
-
-
-def test_it_runs_in_a_pipeline_from_a_folder_with_any_name_and_reuses_its_output(tfx, tmp_path):
-    from components.headline_example_gen.component import HeadlineExampleGen
-    from components.headline_example_gen.files import find_csv_files
-
-    file = write_rows(tmp_path / "in [1]" / "a [2].csv", ROWS[:40])
-    write_rows(tmp_path / "in 1" / "a 2.csv", ROWS[:20])
-
-    def run():
-        found = find_csv_files(str(file))
-        component = HeadlineExampleGen(
-            input_base=found.base,
-            pattern=found.pattern,
-            text_column="title",
-            label_column="label",
-            train_buckets=7,
-            eval_buckets=3,
-        )
-        pipeline = tfx.dsl.Pipeline(
-            pipeline_name="p",
-            pipeline_root=str(tmp_path / "tfx"),
-            components=[component],
-            enable_cache=True,
-            metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
-                str(tmp_path / "metadata.db")
-            ),
-            beam_pipeline_args=BEAM,
-        )
-        tfx.orchestration.LocalDagRunner().run(pipeline)
-        return sorted((tmp_path / "tfx" / "HeadlineExampleGen" / "examples").iterdir())
-
-    (first,) = run()
-    assert sorted(pairs(read_split(str(first), "train")) + pairs(read_split(str(first), "eval"))) == sorted(ROWS[:40])
-    assert run() == [first]
-    write_rows(file, ROWS[:41])
-    assert len(run()) == 2
 
 
 # ---- LatestBlessedModel, VersionedPusher

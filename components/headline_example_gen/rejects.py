@@ -1,0 +1,88 @@
+"""`rejects.csv`: what was set aside, as a CSV that can be mended and fed back."""
+
+from __future__ import annotations
+
+import csv
+import heapq
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+from tfx.dsl.io import fileio
+
+from components.headline_example_gen.rows import Fault, Rules
+from components.headline_example_gen.streams import open_csv
+
+REJECTS_FILE = "rejects.csv"
+_NOTES = ("file", "line", "rule", "reason")
+
+
+def header(rules: Rules) -> list[str]:
+    """The data's own two columns, and what is said of each row; the reader skips columns that it does not know."""
+    own = [rules.text_column, rules.label_column]
+    return own + [f"rejected_{note}" if note in own else note for note in _NOTES]
+
+
+class PartWriter:
+    """Writes faults, which come in the order of their lines, into one part.
+
+    Args:
+      path: of the part; it appears whole or not at all, so that Beam may try twice.
+    """
+
+    def __init__(self, path: str):
+        self._path = path
+        self._stream = None
+
+    def write(self, file: int, fault: Fault) -> None:
+        """Adds a fault of the file of that number."""
+        if self._stream is None:
+            self._stream = fileio.open(f"{self._path}.partial", "wb")
+            self._writer = _writer(self._stream)
+        self._writer.writerow((file, *fault))
+
+    def close(self) -> None:
+        """Lays the part in its place; without a fault there is none."""
+        if self._stream is not None:
+            self._stream.close()
+            fileio.rename(f"{self._path}.partial", self._path, overwrite=True)
+
+
+def merge_parts(
+    file_parts: Sequence[str], shard_parts: Sequence[str], paths: Sequence[str], rules: Rules, target: str
+) -> None:
+    """Merges parts by file and line, row by row.
+
+    Args:
+      file_parts: paths of the parts of one file each, in the order of the files; one is open at a time, for there may
+        be more of them than a process may open.
+      shard_parts: paths of parts that hold rows of any files.
+      paths: the data's files, by number.
+      rules: for the names of the columns.
+      target: path of `rejects.csv`; without parts it holds a header alone.
+    """
+    by_file = itertools.chain.from_iterable(map(_read_part, file_parts))
+    with fileio.open(target, "wb") as stream:
+        sink = _writer(stream)
+        sink.writerow(header(rules))
+        for file, fault in heapq.merge(by_file, *map(_read_part, shard_parts), key=lambda one: (one[0], one[1].line)):
+            sink.writerow((fault.title, fault.label, paths[file], fault.line, fault.rule, fault.reason))
+
+
+def _read_part(path: str) -> Iterator[tuple[int, Fault]]:
+    with open_csv(path) as stream:
+        for file, line, *rest in csv.reader(stream):
+            yield int(file), Fault(int(line), *rest)
+
+
+def _writer(stream: BinaryIO):
+    # Bytes, because a text stream would translate line breaks inside the titles; all text quoted, for the same reason.
+    return csv.writer(_Encoder(stream), quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+
+
+class _Encoder:
+    def __init__(self, stream: BinaryIO):
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        self._stream.write(text.encode())

@@ -1,0 +1,83 @@
+"""What an ingest says of itself: every row is counted once, by file, by rule and by split."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+REPORT_FILE = "report.json"
+SHOWN_FAULTS = 20
+_ROWS = ("read", "accepted", "duplicates", "rejected", "left_out")
+
+
+class Tally:
+    """Counts of one part of an ingest, which add up to the report.
+
+    Attributes:
+      files: by number of the file, Counter of `read`, `accepted`, `duplicates`, `rejected`, `left_out`: rows that
+        keep all rules and that `data.limit_rows` leaves out; they are among the accepted.
+      rules: rejected rows by rule.
+      splits: by split, Counter of `rows` and `clickbait`.
+    """
+
+    def __init__(self):
+        self.files: dict[int, Counter[str]] = {}
+        self.rules: Counter[str] = Counter()
+        self.splits: dict[str, Counter[str]] = {}
+
+    def count(self, file: int, outcome: str, number: int = 1) -> None:
+        """Counts rows of a file."""
+        self.files.setdefault(file, Counter())[outcome] += number
+
+    def count_split(self, split: str, label: int) -> None:
+        """Counts a row that is written."""
+        counts = self.splits.setdefault(split, Counter())
+        counts["rows"] += 1
+        counts["clickbait"] += label
+
+    def to_json(self) -> str:
+        """As a part keeps it."""
+        return json.dumps(vars(self))
+
+
+def sum_tallies(parts: Iterable[str]) -> Tally:
+    """Adds up what `Tally.to_json` wrote."""
+    total = Tally()
+    for part in map(json.loads, parts):
+        total.rules.update(part["rules"])
+        for file, counts in part["files"].items():
+            total.files.setdefault(int(file), Counter()).update(counts)
+        for split, counts in part["splits"].items():
+            total.splits.setdefault(split, Counter()).update(counts)
+    return total
+
+
+def make_report(
+    total: Tally, paths: Sequence[str], splits: Sequence[str], faults: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """The report of a whole ingest.
+
+    Args:
+      total: of all parts.
+      paths: the files, by number.
+      splits: the splits' names.
+      faults: the first rejected rows.
+    """
+    rows: Counter[str] = Counter()
+    for counts in total.files.values():
+        rows.update(counts)
+    return {
+        "rows": {name: rows[name] for name in _ROWS},
+        "rejected_by_rule": dict(sorted(total.rules.items())),
+        "splits": {
+            split: {name: total.splits.get(split, Counter())[name] for name in ("rows", "clickbait")}
+            for split in splits
+        },
+        "files": [
+            {"path": path, **{name: total.files.get(number, Counter())[name] for name in _ROWS}}
+            for number, path in enumerate(paths)
+        ],
+        "faults": list(faults),
+    }

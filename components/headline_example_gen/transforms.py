@@ -1,0 +1,178 @@
+"""The three Beam steps of an ingest: read and check files, sample, compare the titles of a shard and write its rows.
+
+What they count and set aside goes into small files, the parts, each laid whole into its place, which the executor
+merges. So they work on any runner, a bundle may be tried twice, and no list of faults has to fit in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pickle
+from collections.abc import Iterable, Iterator, Sequence
+
+import apache_beam as beam
+import numpy as np
+import tensorflow as tf
+from tfx.dsl.io import fileio
+
+from components.errors import InputError
+from components.headline_example_gen.files import file_digest
+from components.headline_example_gen.rejects import PartWriter
+from components.headline_example_gen.report import Tally
+from components.headline_example_gen.resolve import CONFLICT, Candidate, Resolution, resolve
+from components.headline_example_gen.rows import Fault, Rules, read_rows
+from components.headline_example_gen.titles import title_key
+from trainer import features
+
+_BATCH_ROWS = 4096
+
+Batch = tuple[int, bytes]
+"""A shard's number, and pickled tuples of some of its candidates: Beam costs per element, so rows go in batches."""
+
+
+class ReadFile(beam.DoFn):
+    """A file's number and path to batches of candidates.
+
+    Args:
+      rules: what a row must keep.
+      shards: how many shards the titles are spread over.
+      buckets: how many buckets they are split by.
+      parts: the folder of the parts.
+    """
+
+    def __init__(self, rules: Rules, shards: int, buckets: int, parts: str):
+        self._rules = rules
+        self._shards = shards
+        self._buckets = buckets
+        self._parts = parts
+
+    def process(self, element: tuple[int, str]) -> Iterator[Batch]:
+        number, path = element
+        name = f"file-{number:05}"
+        tally, faults, outcome = Tally(), PartWriter(f"{self._parts}/{name}.csv"), {}
+        batches: list[list[tuple]] = [[] for _ in range(self._shards)]
+        read = rejected = 0
+        try:
+            outcome["digest"] = file_digest(path)
+            for row in read_rows(path, self._rules):
+                read += 1
+                if isinstance(row, Fault):
+                    faults.write(number, row)
+                    tally.rules[row.rule] += 1
+                    rejected += 1
+                    continue
+                key = title_key(row.title)
+                batch = batches[key.order % self._shards]
+                batch.append((key.order, row.title, number, row.line, row.label, key.split % self._buckets))
+                if len(batch) == _BATCH_ROWS:
+                    yield key.order % self._shards, pickle.dumps(batch)
+                    batch.clear()
+        except (InputError, OSError) as error:
+            outcome["refused"] = str(error)  # an exception would leave Beam as another one
+        yield from ((shard, pickle.dumps(batch)) for shard, batch in enumerate(batches) if batch)
+        tally.count(number, "read", read)
+        tally.count(number, "rejected", rejected)
+        faults.close()
+        _lay(f"{self._parts}/tally-{name}.json", tally.to_json())
+        _lay(f"{self._parts}/outcome-{number:05}.json", json.dumps(outcome))
+
+
+@beam.ptransform_fn
+def FirstLeftOut(  # noqa: N802
+    grouped: beam.PCollection, paths: Sequence[str], labels: Sequence[str], limit: int
+) -> beam.PCollection:
+    """The smallest `TitleKey.order` that a sample of `limit` rows leaves out, or None: a sample is what comes before.
+
+    It does not depend on the order of rows and files, and equal titles go in or stay out together.
+    """
+
+    def orders(element: tuple[int, Iterable[bytes]]) -> bytes:
+        kept = (one.kept.order for one in _resolutions(element[1], paths, labels) if one.kept)
+        return np.fromiter(kept, np.uint64).tobytes()
+
+    def first_left_out(arrays: Iterable[bytes]) -> int | None:
+        every = np.concatenate([np.frombuffer(one, np.uint64) for one in arrays] or [np.empty(0, np.uint64)])
+        return int(np.partition(every, limit)[limit]) if len(every) > limit else None
+
+    return grouped | "Orders" >> beam.Map(orders) | beam.combiners.ToList() | "Cut" >> beam.Map(first_left_out)
+
+
+class WriteShard(beam.DoFn):
+    """All rows of a shard, each title once, to one TFRecord of tf.Examples a split, in an order of no meaning.
+
+    Args:
+      paths: the data's files, by number.
+      labels: `Rules.label_names`.
+      shards: how many shards there are.
+      train_buckets: buckets below this number are the split train.
+      folders: of each split.
+      parts: the folder of the parts.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        labels: Sequence[str],
+        shards: int,
+        train_buckets: int,
+        folders: dict[str, str],
+        parts: str,
+    ):
+        self._paths = paths
+        self._labels = labels
+        self._shards = shards
+        self._train_buckets = train_buckets
+        self._folders = folders
+        self._parts = parts
+
+    def process(self, element: tuple[int, Iterable[bytes]], left_out: int | None = None) -> None:
+        shard, batches = element
+        name = f"shard-{shard:05}"
+        tally, conflicts = Tally(), []
+        with contextlib.ExitStack() as stack:
+            writers = {
+                split: stack.enter_context(tf.io.TFRecordWriter(f"{self._parts}/{name}-{split}", "GZIP"))
+                for split in self._folders
+            }
+            for kept, repeats, faults in _resolutions(batches, self._paths, self._labels):
+                conflicts += faults
+                for repeat in repeats:
+                    tally.count(repeat.file, "duplicates")
+                if kept is None:
+                    continue
+                tally.count(kept.file, "accepted")
+                if left_out is not None and kept.order >= left_out:
+                    tally.count(kept.file, "left_out")
+                    continue
+                split = features.TRAIN_SPLIT if kept.bucket < self._train_buckets else features.EVAL_SPLIT
+                writers[split].write(_serialized_example(kept))
+                tally.count_split(split, kept.label)
+        for split, folder in self._folders.items():
+            target = f"{folder}/data_tfrecord-{shard:05}-of-{self._shards:05}.gz"
+            fileio.rename(f"{self._parts}/{name}-{split}", target, overwrite=True)
+        with contextlib.closing(PartWriter(f"{self._parts}/{name}.csv")) as faults:
+            for file, fault in sorted(conflicts):
+                faults.write(file, fault)
+                tally.count(file, "rejected")
+        if conflicts:
+            tally.rules[CONFLICT] = len(conflicts)
+        _lay(f"{self._parts}/tally-{name}.json", tally.to_json())
+
+
+def _resolutions(batches: Iterable[bytes], paths: Sequence[str], labels: Sequence[str]) -> Iterator[Resolution]:
+    return resolve((Candidate(*one) for batch in batches for one in pickle.loads(batch)), paths, labels)
+
+
+def _serialized_example(row: Candidate) -> bytes:
+    example = tf.train.Example()
+    feature = example.features.feature
+    feature[features.TITLE].bytes_list.value.append(row.title.encode())
+    feature[features.LABEL].int64_list.value.append(row.label)
+    return example.SerializeToString(deterministic=True)
+
+
+def _lay(path: str, text: str) -> None:
+    with fileio.open(f"{path}.partial", "w") as stream:
+        stream.write(text)
+    fileio.rename(f"{path}.partial", path, overwrite=True)

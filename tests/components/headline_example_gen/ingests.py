@@ -1,0 +1,137 @@
+"""Ingests as tests run them: through the executor, or through the functions below it alone."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from components.headline_example_gen.files import find_csv_files
+from components.headline_example_gen.resolve import Candidate, Resolution, resolve
+from components.headline_example_gen.rows import Fault, Row, Rules, read_rows
+from components.headline_example_gen.titles import title_key
+
+RULES = Rules(text_column="title", label_column="label", labels={"0": 0, "1": 1}, max_title_characters=10_000)
+
+
+class Ingested(NamedTuple):
+    """What the executor left."""
+
+    examples: Any
+    ingest: Any
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """report.json."""
+        return json.loads(Path(self.ingest.uri, "report.json").read_text(encoding="utf-8"))
+
+    @property
+    def rejects(self) -> list[dict[str, str]]:
+        """The rows of rejects.csv."""
+        with Path(self.ingest.uri, "rejects.csv").open(encoding="utf-8", newline="") as stream:
+            return list(csv.DictReader(stream))
+
+    def split(self, name: str) -> list[tuple[str, int]]:
+        """The titles and labels of a split, in the order of its files."""
+        return [
+            (
+                one.features.feature["title"].bytes_list.value[0].decode(),
+                one.features.feature["label"].int64_list.value[0],
+            )
+            for one in self.records(name)
+        ]
+
+    def records(self, name: str) -> list:
+        """The tf.Examples of a split."""
+        import tensorflow as tf
+
+        files = sorted(map(str, Path(self.examples.uri, f"Split-{name}").iterdir()))
+        records = tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator()
+        return [tf.train.Example.FromString(record) for record in records]
+
+    @property
+    def rows(self) -> list[tuple[str, int]]:
+        """The titles and labels of both splits, sorted."""
+        return sorted(self.split("train") + self.split("eval"))
+
+
+def run_executor(data: Path | str, output: Path, **settings: Any) -> Ingested:
+    """Runs the executor as the component configures it and TFX's launcher calls it.
+
+    Args:
+      data: as `--data`.
+      output: folder for the artifacts.
+      **settings: arguments of HeadlineExampleGen, instead of those of the presets.
+    """
+    import tfx.v1 as tfx
+
+    from components.headline_example_gen.component import HeadlineExampleGen
+    from components.headline_example_gen.executor import Executor
+    from components.headline_example_gen.ingest import Ingest
+
+    spans = {key: settings[key] for key in ("window_spans", "last_span") if key in settings}
+    found = find_csv_files(str(data), **spans)
+    component = HeadlineExampleGen(
+        **{
+            "input_base": found.base,
+            "pattern": found.pattern,
+            "text_column": RULES.text_column,
+            "label_column": RULES.label_column,
+            "labels": RULES.labels,
+            "max_title_characters": RULES.max_title_characters,
+            "train_buckets": 7,
+            "eval_buckets": 3,
+            **settings,
+        }
+    )
+    left = Ingested(tfx.types.standard_artifacts.Examples(), Ingest())
+    left.examples.uri, left.ingest.uri = str(output / "examples"), str(output / "ingest")
+    context = Executor.Context(beam_pipeline_args=[], tmp_dir=str(output / "tmp"), unique_id="1")
+    outputs = {"examples": [left.examples], "ingest": [left.ingest]}
+    Executor(context).Do({}, outputs, dict(component.exec_properties))
+    return left
+
+
+class Account(NamedTuple):
+    """What became of the rows of some files, without Beam."""
+
+    read: Sequence[Row | Fault]
+    faults: Sequence[tuple[int, Fault]]
+    """By file and line; conflicts among them."""
+    resolutions: Sequence[Resolution]
+
+    @property
+    def accepted(self) -> list[tuple[str, int]]:
+        """Titles and labels, sorted."""
+        return sorted((one.kept.title, one.kept.label) for one in self.resolutions if one.kept)
+
+    @property
+    def duplicates(self) -> int:
+        """Number of rows that repeat an accepted one."""
+        return sum(len(one.repeats) for one in self.resolutions)
+
+
+def account(paths: Sequence[str], rules: Rules = RULES, buckets: int = 10) -> Account:
+    """Reads and compares all rows of some files, as the executor's steps do."""
+    read, faults, candidates = [], [], []
+    for number, path in enumerate(paths):
+        for row in read_rows(path, rules):
+            read.append(row)
+            if isinstance(row, Fault):
+                faults.append((number, row))
+                continue
+            key = title_key(row.title)
+            candidates.append(Candidate(key.order, row.title, number, row.line, row.label, key.split % buckets))
+    resolutions = list(resolve(candidates, paths, rules.label_names))
+    faults += [conflict for one in resolutions for conflict in one.conflicts]
+    return Account(read, sorted(faults), resolutions)
+
+
+def write_csv(path: Path, rows, header=("title", "label")) -> str:
+    """Writes rows as a CSV, and returns its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([header, *rows])
+    return str(path)
