@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
 from pipeline.config_layers import Given, Layer, LayerReader, allowed, shown
 
@@ -34,10 +34,28 @@ class DataConfig(_Section):
     """Where the headlines come from and how they are split."""
 
     path: str | None = Field(
-        None, min_length=1, description="CSV file, folder or glob; null: the fetched CSV, else the bundled sample."
+        None,
+        min_length=1,
+        description="CSV file, folder or glob, with {SPAN}, {DATE} or {YYYY}, {MM}, {DD}, and {VERSION}, where data "
+        "comes in spans; null: the fetched CSV, else the bundled sample.",
+    )
+    window_spans: int = Field(1, ge=1, description="How many spans are taken, the newest version of each.")
+    last_span: str | None = Field(
+        None, min_length=1, description="Newest span that is taken, a number or an ISO date; null: the newest there is."
     )
     text_column: str = Field("title", min_length=1, description="Name of the CSV column that holds the headline.")
-    label_column: str = Field("label", min_length=1, description="Name of the CSV column that holds the label, 0 or 1.")
+    label_column: str = Field("label", min_length=1, description="Name of the CSV column that holds the label.")
+    labels: dict[str, Literal[0, 1]] = Field(
+        {"0": 0, "1": 1},
+        min_length=2,
+        description="The label column's values, in any casing, to 0 and 1 (1 is clickbait).",
+    )
+    max_title_characters: int = Field(
+        10_000, ge=1, le=1_000_000, description="Longer titles are rejected, in characters."
+    )
+    schema_file: str | None = Field(
+        None, min_length=1, description="Schema that the data is held to; null: data/schema.pbtxt."
+    )
     limit_rows: int | None = Field(None, ge=10, description="Use at most this many rows; null: all rows.")
     train_buckets: int = Field(
         7,
@@ -46,6 +64,54 @@ class DataConfig(_Section):
         description="Hash buckets of titles whose rows train; 7 buckets beside 3 are a 70/30 split.",
     )
     eval_buckets: int = Field(3, ge=1, le=99, description="Hash buckets of titles whose rows evaluate.")
+
+    @property
+    def train_share(self) -> float:
+        """Share of the rows that the split train should have."""
+        return self.train_buckets / (self.train_buckets + self.eval_buckets)
+
+    @field_validator("labels")
+    @classmethod
+    def _both_classes(cls, labels: dict[str, int]) -> dict[str, int]:
+        mapped = {name.strip().lower(): label for name, label in labels.items()}
+        if set(mapped.values()) != {0, 1} or "" in mapped:
+            raise ValueError("names both classes")
+        return mapped
+
+
+_Policy = Literal["fail", "warn", "off"]
+
+
+class GateConfig(_Section):
+    """What data must keep to be trained on; each rule stops the run (`fail`), is said (`warn`), or is `off`."""
+
+    rejects: _Policy = Field("fail", description="At most max_rejected_share of the rows are set aside.")
+    schema_errors: _Policy = Field("fail", description="ExampleValidator finds no anomaly that it calls an error.")
+    schema_warnings: _Policy = Field("warn", description="ExampleValidator finds no anomaly that it calls a warning.")
+    rows: _Policy = Field("fail", description="Each split has min_split_rows.")
+    classes: _Policy = Field("fail", description="Each split has both classes, the smaller min_minority_share.")
+    split: _Policy = Field("fail", description="The splits have the shares asked for, within split_tolerance.")
+    leakage: _Policy = Field("fail", description="No title is in both splits.")
+    drift: _Policy = Field("fail", description="The train split is like the last accepted one (bounds: the schema).")
+    skew: _Policy = Field("fail", description="The evaluation split is like the train split (bounds: the schema).")
+    max_rejected_share: float = Field(0.01, ge=0, le=1, description="Of all rows, as a share from 0 to 1.")
+    min_split_rows: int = Field(50, ge=1, description="Least rows of each split.")
+    min_minority_share: float = Field(
+        0.05, ge=0, le=0.5, description="Least share of the smaller class in each split, from 0 to 0.5."
+    )
+    split_tolerance: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="How far train's share may be from train_buckets / (train_buckets + eval_buckets), beyond what "
+        "chance does to so few rows, as a share from 0 to 1.",
+    )
+    min_compared_rows: int = Field(
+        500, ge=1, description="Least rows on each side to judge drift or skew by; fewer differ by chance."
+    )
+    mask_examples: bool = Field(
+        False, description="Show the examples of findings as xxx and 000; rejects.csv always has the text."
+    )
 
 
 class EncoderConfig(_Section):
@@ -133,6 +199,7 @@ class PipelineConfig(_Section):
     output: str = Field("output", min_length=1, description="Folder that holds all that a run writes.")
     cache: bool = Field(True, description="Reuse finished components whose inputs and settings have not changed.")
     data: DataConfig = Field(default_factory=DataConfig)
+    gate: GateConfig = Field(default_factory=GateConfig)
     encoder: EncoderConfig = Field(default_factory=EncoderConfig)
     training: TrainingConfig
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)

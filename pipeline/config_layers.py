@@ -156,6 +156,7 @@ def allowed(schema: _Schema) -> str:
         "number": "number",
         "boolean": "true or false",
         "array": "list of texts",
+        "object": "mapping such as {news: 0, clickbait: 1} that has both 0 and 1",
         "null": "null",
         "string": "text, not empty",
     }
@@ -194,6 +195,8 @@ def _from_node(node: yaml.Node | None, schema: _Schema) -> Any:
         return [_from_node(item, schema.get("items", {})) for item in node.value]
     if _is_free_text(schema) and not _is_null(node):
         return node.value
+    if node.value in schema.get("enum", ()):
+        return node.value  # `off` as itself, not as YAML's false
     convert = _SCALARS.get(node.tag, ("", str))[1]
     try:
         return convert(node.value)

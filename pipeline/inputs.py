@@ -8,11 +8,14 @@ import hashlib
 from pathlib import Path
 
 from components import versions
-from components.headline_example_gen.files import CsvInput, data_digest, find_csv_files
-from components.headline_example_gen.rows import read_header
+from components.data_gate import accepted
+from components.errors import InputError
+from components.headline_example_gen.files import CsvInput, data_digest, file_digest, find_csv_files
+from components.headline_example_gen.rows import Rules, read_header
+from components.headline_example_gen.spans import parse_specs
 from data.fetch import DEFAULT_DESTINATION
 from pipeline.config import PipelineConfig
-from pipeline.paths import SAMPLE_FILE, OutputPaths
+from pipeline.paths import SAMPLE_FILE, SCHEMA_FILE, OutputPaths
 from trainer.encoders.resolve import ResolvedEncoder, resolve_encoder
 
 
@@ -35,7 +38,25 @@ class DataSource:
             "fetched": "Stop Clickbait, fetched",
             "sample": "the bundled sample: no --data, none fetched (`clickbait fetch` gets 32,000 rows)",
         }
-        return f"{_short(files)} · {reasons[self.origin]}"
+        return f"{_short(files)} · {self._spans()}{reasons[self.origin]}"
+
+    def _spans(self) -> str:
+        if not self.csv.spans:
+            return ""
+        specs = parse_specs(self.csv.pattern)
+        names = [
+            specs.span_name(one.span) + (f" version {one.version}" if one.version is not None else "")
+            for one in self.csv.spans
+        ]
+        return f"{'span' if len(names) == 1 else 'spans'} {', '.join(names)} · "
+
+
+@dataclasses.dataclass(frozen=True)
+class SchemaSource:
+    """The schema that the data is held to."""
+
+    path: Path
+    digest: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +65,14 @@ class RunInputs:
 
     run_id: str
     data: DataSource
+    schema: SchemaSource
     encoder: ResolvedEncoder
+    data_fingerprint: str
+    """Equal for runs that read the same data in the same way."""
+    accepted_data: Path
+    """The folder of accepted statistics that the data is compared with and added to."""
+    accepted_baseline: str
+    """Its entry to measure drift against, or `none`."""
     baseline_version: str
     """Version of the serving folder to compare with, or `none`."""
     fingerprint: str
@@ -64,13 +92,27 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
       EncoderError: the encoder cannot be had.
     """
     data = data or choose_data(config)
+    schema = choose_schema(config)
     encoder = resolve_encoder(config.encoder.source, offline=config.encoder.offline)
-    fingerprint = _fingerprint(config, data, encoder)
+    paths = OutputPaths.of(config)
+    fingerprint = _digest(
+        config.model_dump_json(exclude={"output": True, "cache": True, "data": {"path"}, "encoder": True}),
+        data.digest,
+        schema.digest,
+        encoder.digest,
+    )
+    data_fingerprint = _digest(config.data.model_dump_json(exclude={"path", "schema_file"}), data.digest)
+    # Invented headlines are no measure of anybody's data, nor the other way round.
+    accepted_data = paths.accepted_data / ("sample" if data.origin == "sample" else "data")
     return RunInputs(
         run_id=run_id or new_run_id(),
         data=data,
+        schema=schema,
         encoder=encoder,
-        baseline_version=choose_baseline(OutputPaths.of(config).serving_model, fingerprint),
+        data_fingerprint=data_fingerprint,
+        accepted_data=accepted_data,
+        accepted_baseline=choose_accepted(accepted_data, data_fingerprint),
+        baseline_version=choose_baseline(paths.serving_model, fingerprint),
         fingerprint=fingerprint,
     )
 
@@ -87,10 +129,35 @@ def choose_data(config: PipelineConfig) -> DataSource:
         origin, path = "fetched", str(DEFAULT_DESTINATION)
     else:
         origin, path = "sample", str(SAMPLE_FILE)
-    csv = find_csv_files(path)
+    csv = find_csv_files(path, window_spans=config.data.window_spans, last_span=config.data.last_span)
     for file in csv.paths:
-        read_header(file, config.data.text_column, config.data.label_column)
+        read_header(file, ingest_rules(config))
     return DataSource(csv, origin, data_digest(csv.paths))
+
+
+def ingest_rules(config: PipelineConfig) -> Rules:
+    """What a row must keep."""
+    return Rules(**config.data.model_dump(include={"text_column", "label_column", "labels", "max_title_characters"}))
+
+
+def choose_schema(config: PipelineConfig) -> SchemaSource:
+    """`data.schema_file` if given, else the committed schema.
+
+    Raises:
+      InputError: it cannot be read.
+    """
+    path = Path(config.data.schema_file or SCHEMA_FILE).expanduser().absolute()
+    if not path.is_file():
+        raise InputError(
+            f"The schema must be there. Received: data.schema_file={path}. `clickbait schema infer` makes one."
+        )
+    return SchemaSource(path, file_digest(str(path)))
+
+
+def choose_accepted(folder: Path, data_fingerprint: str) -> str:
+    """The newest accepted statistics of other data, or `none`: a rerun is compared with what the first run was."""
+    others = [one for one in accepted.list_accepted(folder) if one.fingerprint != data_fingerprint]
+    return str(others[-1].number) if others else "none"
 
 
 def choose_baseline(serving_model_dir: Path, fingerprint: str) -> str:
@@ -111,9 +178,8 @@ def new_run_id() -> str:
     return f"{now:%Y%m%d-%H%M%S}-{now.microsecond:05x}"
 
 
-def _fingerprint(config: PipelineConfig, data: DataSource, encoder: ResolvedEncoder) -> str:
-    settings = config.model_dump_json(exclude={"output": True, "cache": True, "data": {"path"}, "encoder": True})
-    return hashlib.sha256("\n".join([settings, data.digest, encoder.digest]).encode()).hexdigest()
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _short(path: str) -> str:

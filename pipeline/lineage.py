@@ -9,10 +9,10 @@ from typing import Any
 import tensorflow_model_analysis as tfma
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
-from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
+from components.data_gate.verdict import read_findings
+from components.headline_example_gen.report import REPORT_FILE
 from pipeline.evaluation import BASELINE, CANDIDATE, Threshold
-from trainer import features
 from trainer.settings import HISTORY_FILE
 
 Outputs = dict[str, dict[str, mlmd.Artifact]]
@@ -44,27 +44,14 @@ def read_outputs(metadata: Path, pipeline_name: str) -> Outputs:
     return found
 
 
-def row_counts(statistics: mlmd.Artifact) -> dict[str, dict[str, int]]:
-    """Rows and rows of the positive class of each split, from StatisticsGen."""
-    counts = {}
-    for split in (features.TRAIN_SPLIT, features.EVAL_SPLIT):
-        stats = statistics_pb2.DatasetFeatureStatisticsList()
-        stats.ParseFromString(Path(statistics.uri, f"Split-{split}", "FeatureStats.pb").read_bytes())
-        (dataset,) = stats.datasets
-        label = next((one for one in dataset.features if features.LABEL in (one.name, *one.path.step)), None)
-        positive = round(label.num_stats.mean * dataset.num_examples) if label else 0
-        counts[split] = {"rows": dataset.num_examples, "clickbait": positive}
-    return counts
+def ingest_report(ingest: mlmd.Artifact) -> dict[str, Any]:
+    """HeadlineExampleGen's account of all rows, see `components.headline_example_gen.report`."""
+    return json.loads(Path(ingest.uri, REPORT_FILE).read_text(encoding="utf-8"))
 
 
-def anomalies(artifact: mlmd.Artifact) -> list[str]:
-    """What ExampleValidator found, as `split: feature: description`."""
-    found = []
-    for split in (features.TRAIN_SPLIT, features.EVAL_SPLIT):
-        proto = anomalies_pb2.Anomalies()
-        proto.ParseFromString(Path(artifact.uri, f"Split-{split}", "SchemaDiff.pb").read_bytes())
-        found += [f"{split}: {name}: {info.description}" for name, info in sorted(proto.anomaly_info.items())]
-    return found
+def gate_findings(verdict: mlmd.Artifact) -> list[dict[str, Any]]:
+    """What DataGate found in data that it accepted."""
+    return read_findings(verdict.uri)
 
 
 def training_facts(model_run: mlmd.Artifact) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import time
 import traceback
 from typing import Any
 
+from components.errors import DataRefused
 from pipeline import runs
 from pipeline.config import PipelineConfig
 from pipeline.inputs import DataSource, RunInputs, choose_data, new_run_id, prepare_inputs
@@ -17,7 +18,7 @@ from pipeline.paths import OutputPaths
 from pipeline.run_view import RunView
 from pipeline.summary import print_head, print_summary
 from pipeline.terminal import captured_output
-from pipeline.verdict import Verdict, judge_run, open_verdict
+from pipeline.verdict import Verdict, judge_data, judge_model, open_verdict
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
@@ -62,7 +63,12 @@ def run_pipeline(
                 if from_node:
                     verdict |= reuse_last(config, from_node, verdict, earlier)
                 _run_dag(view, config, inputs, from_node, to_node)
-                verdict |= judge_run(config, paths.metadata)
+                verdict |= judge_data(config, paths.metadata, folder)
+                verdict |= judge_model(config, paths.metadata)
+        except DataRefused as error:
+            verdict |= judge_data(config, paths.metadata, folder)
+            verdict |= {"status": "refused", "exit_code": error.exit_code, "reason": str(error)}
+            verdict |= {"gate": {"accepted": False, "findings": error.findings}}
         except KeyboardInterrupt:
             verdict |= {"status": "interrupted", "exit_code": EXIT_INTERRUPTED}
             verdict["reason"] = "the same command goes on from the finished components"
@@ -73,7 +79,7 @@ def run_pipeline(
             verdict["components"] = view.timings
             verdict["seconds"] = round(time.monotonic() - began, 2)
             runs.write_verdict(folder, verdict)
-        print_summary(terminal.err if verdict["status"] == "failed" else terminal.out, verdict, folder)
+        print_summary(terminal.err if verdict["status"] in ("failed", "refused") else terminal.out, verdict, folder)
     return verdict["exit_code"]
 
 

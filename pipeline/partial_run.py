@@ -9,9 +9,10 @@ from pipeline.config import PipelineConfig
 #: The components in the order of the DAG, known without importing TFX.
 NODES = (
     "HeadlineExampleGen",
-    "StatisticsGen",
     "ImportSchemaGen",
+    "StatisticsGen",
     "ExampleValidator",
+    "DataGate",
     "Trainer",
     "LatestBlessedModel",
     "EvalEvaluator",
@@ -19,7 +20,7 @@ NODES = (
     "VersionedPusher",
 )
 
-_DATA_KEYS = ("sha256", "text_column", "label_column", "limit_rows")
+_DATA_KEYS = ("sha256", "text_column", "label_column", "labels", "max_title_characters", "limit_rows")
 
 
 class PartialRunError(Exception):
@@ -57,7 +58,7 @@ def reuse_last(
       earlier: the verdicts of the runs before it, oldest first.
 
     Returns:
-      The counts of rows and the anomalies, from the last run that counted them on the same data.
+      The counts of rows and the gate's findings, from the last run that had them of the same data.
 
     Raises:
       PartialRunError: names what differs.
@@ -80,7 +81,7 @@ def reuse_last(
             f"with another {', '.join(differing)}. {way_out}"
         )
     counted = (one for one in reversed(ran) if "rows" in one and not _differing_data(one, verdict))
-    return {key: value for key, value in next(counted, {}).items() if key in ("rows", "anomalies")}
+    return {key: value for key, value in next(counted, {}).items() if key in ("ingest", "rows", "gate")}
 
 
 def _differing_data(one: dict[str, Any], other: dict[str, Any]) -> list[str]:

@@ -24,6 +24,8 @@ class OutputPaths:
     """TFX's artifacts."""
     metadata: Path
     """ML Metadata, SQLite."""
+    accepted_data: Path
+    """Statistics of the data that the gate accepted."""
     serving_model: Path
     """The folder of versions that TF Serving watches."""
 
@@ -34,5 +36,6 @@ class OutputPaths:
             runs=output / "runs",
             pipeline_root=output / "tfx",
             metadata=output / "metadata.db",
+            accepted_data=output / "accepted_data",
             serving_model=output / "serving" / config.model_name,
         )

@@ -5,17 +5,22 @@ from __future__ import annotations
 import trainer.keras_policy  # noqa: F401  isort: skip
 
 import dataclasses
+import json
 
 import tfx.v1 as tfx
 
+from components.data_gate.component import DataGate
 from components.evaluator.component import Evaluator
 from components.headline_example_gen.component import HeadlineExampleGen
+from components.import_schema_gen.component import ImportSchemaGen
 from components.latest_blessed_model.component import LatestBlessedModel
+from components.statistics_gen.component import StatisticsGen
+from components.trainer.component import Trainer
 from components.versioned_pusher.component import VersionedPusher
 from pipeline.config import PipelineConfig
 from pipeline.evaluation import create_eval_config
 from pipeline.inputs import RunInputs, prepare_inputs
-from pipeline.paths import SCHEMA_FILE, OutputPaths
+from pipeline.paths import OutputPaths
 from trainer import features
 from trainer.settings import TrainerSettings
 
@@ -37,12 +42,25 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs | None = None) -> 
         input_base=inputs.data.csv.base,
         pattern=inputs.data.csv.pattern,
         content_digest=inputs.data.digest,
-        **config.data.model_dump(exclude={"path"}),
+        **config.data.model_dump(exclude={"path", "schema_file"}),
     )
-    statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"])
-    schema_gen = tfx.components.ImportSchemaGen(schema_file=str(SCHEMA_FILE))
+    schema_gen = ImportSchemaGen(schema_file=str(inputs.schema.path), content_digest=inputs.schema.digest)
+    statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"], schema=schema_gen.outputs["schema"])
     example_validator = tfx.components.ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
+    )
+    # ExampleValidator only says what it finds; this one stops the run.
+    data_gate = DataGate(
+        examples=example_gen.outputs["examples"],
+        ingest=example_gen.outputs["ingest"],
+        statistics=statistics_gen.outputs["statistics"],
+        schema=schema_gen.outputs["schema"],
+        anomalies=example_validator.outputs["anomalies"],
+        policy=json.dumps({**config.gate.model_dump(), "train_share": config.data.train_share}),
+        accepted_dir=str(inputs.accepted_data),
+        fingerprint=inputs.data_fingerprint,
+        description=inputs.data.description,
+        baseline=inputs.accepted_baseline,
     )
 
     # An importable run_fn: a module_file would build and install a wheel at run time.
@@ -53,9 +71,10 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs | None = None) -> 
         eval_batch_size=config.evaluation.batch_size,
         **config.training.model_dump(),
     )
-    trainer = tfx.components.Trainer(
+    trainer = Trainer(
         run_fn="trainer.run_fn",
         examples=example_gen.outputs["examples"],
+        data_verdict=data_gate.outputs["verdict"],
         train_args=tfx.proto.TrainArgs(splits=[features.TRAIN_SPLIT]),
         eval_args=tfx.proto.EvalArgs(splits=[features.EVAL_SPLIT]),
         custom_config=dataclasses.asdict(settings),
@@ -93,9 +112,10 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs | None = None) -> 
         metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(str(paths.metadata)),
         components=[
             example_gen,
-            statistics_gen,
             schema_gen,
+            statistics_gen,
             example_validator,
+            data_gate,
             trainer,
             latest_blessed_model,
             *evaluators.values(),

@@ -13,6 +13,8 @@ from rich.markup import escape
 from rich.spinner import Spinner
 from rich.text import Text
 
+from components.errors import DataRefused
+
 # The phrases by which TFX 1.16 tells what it does (tfx/orchestration/local/local_dag_runner.py, portable/launcher.py).
 _STARTED = "Component %s is running."
 _FINISHED = "Component %s is finished."
@@ -23,6 +25,7 @@ _MARKS = {
     "done": ("[green]✓[/]", ""),
     "cached": ("[cyan]=[/]", "  [dim]unchanged, taken from the cache[/]"),
     "failed": ("[red]✗[/]", "  [red]failed[/]"),
+    "refused": ("[red]✗[/]", "  [red]refused the data[/]"),
     "interrupted": ("[yellow]✗[/]", "  [yellow]interrupted[/]"),
 }
 
@@ -35,7 +38,7 @@ class RunView(logging.Handler):
 
     Attributes:
       timings: for each component in order of its run: `seconds`, and `status`: `running`, `done`, `cached`, `failed`,
-        `interrupted`.
+        `refused`, `interrupted`.
     """
 
     def __init__(self, console: Console):
@@ -72,7 +75,8 @@ class RunView(logging.Handler):
             yield self
         except BaseException as error:
             if self._current:
-                self._ended("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
+                ends = {KeyboardInterrupt: "interrupted", DataRefused: "refused"}
+                self._ended(ends.get(type(error), "failed"))
             raise
         finally:
             self._live.stop()

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 VERDICT_FILE = "verdict.json"
 CONFIG_FILE = "config.yaml"
 LOG_FILE = "log.txt"
+REJECTS_FILE = "rejects.csv"
 
 _SQLITE = b"SQLite format 3"  # https://www.sqlite.org/fileformat.html
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.runs import LOG_FILE, VERDICT_FILE
+from pipeline.runs import LOG_FILE, REJECTS_FILE, VERDICT_FILE
 
-_COLOURS = {"pushed": "green", "unchanged": "green", "done": "green", "not blessed": "red", "failed": "red"}
+_COLOURS = {
+    "pushed": "green",
+    "unchanged": "green",
+    "done": "green",
+    "refused": "red",
+    "not blessed": "red",
+    "failed": "red",
+}
+_OUTCOMES = {"kept": "kept", "warn": "broken, let pass", "fail": "broken", "not judged": "not judged"}
 _METRICS = {"binary_accuracy": "accuracy", "auc": "AUC"}
 
 
@@ -28,12 +37,14 @@ def print_head(console: Console, verdict: dict[str, Any], folder: Path) -> None:
 def print_summary(console: Console, verdict: dict[str, Any], folder: Path) -> None:
     """What a run came to."""
     console.print()
+    if verdict.get("ingest"):
+        _line(console, "read", _ingested(verdict["ingest"], folder))
     if verdict.get("rows"):
         counts = [f"{split} {count['rows']:,}" for split, count in verdict["rows"].items()]
-        share = sum(c["clickbait"] for c in verdict["rows"].values()) / sum(c["rows"] for c in verdict["rows"].values())
-        _line(console, "rows", f"{' · '.join(counts)} · {share:.1%} positive")
-    for anomaly in verdict.get("anomalies", []):
-        _line(console, "anomaly", anomaly)
+        rows, positive = (sum(count[key] for count in verdict["rows"].values()) for key in ("rows", "clickbait"))
+        _line(console, "rows", " · ".join([*counts, *([f"{positive / rows:.1%} positive"] if rows else [])]))
+    if verdict.get("gate"):
+        _print_gate(console, verdict["gate"])
     if verdict.get("thresholds"):
         console.print(_thresholds(verdict["thresholds"]))
     status = verdict["status"]
@@ -54,6 +65,8 @@ def next_command(verdict: dict[str, Any], folder: Path) -> str | None:
             f"docker run -p 8500:8500 -p 8501:8501 -e MODEL_NAME={serving.name} "
             f"-v {shlex.quote(f'{serving}:/models/{serving.name}')} tensorflow/serving:2.16.1"
         )
+    if verdict["status"] == "refused" and verdict.get("ingest", {}).get("rejected"):
+        return f"mend the rows of {shorten(folder / REJECTS_FILE)} in the data and run again"
     if verdict["status"] == "not blessed":
         return "clickbait run --set training.epochs=N, or more rows with --data; finished components are reused"
     if verdict["status"] == "failed":
@@ -88,6 +101,36 @@ def shorten(path: str | Path) -> str:
     """A path relative to the working folder where it lies below it."""
     place = Path(path)
     return str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else str(place)
+
+
+def _ingested(ingest: dict[str, Any], folder: Path) -> str:
+    counts = [f"{ingest['read']:,} rows", f"{ingest['accepted']:,} accepted"]
+    if ingest["duplicates"]:
+        counts.append(f"{ingest['duplicates']:,} repeated")
+    if ingest["rejected"]:
+        by_rule = ", ".join(f"{count:,} {rule}" for rule, count in ingest["rejected_by_rule"].items())
+        counts.append(f"{ingest['rejected']:,} rejected ({by_rule}), see {shorten(folder / REJECTS_FILE)}")
+    if ingest["left_out"]:
+        counts.append(f"{ingest['left_out']:,} left out by --limit")
+    return " · ".join(counts)
+
+
+def _print_gate(console: Console, gate: dict[str, Any]) -> None:
+    """The outcome in a line, and below it what was broken and let pass; what refused the data is the run's reason."""
+    outcomes = Counter(finding["outcome"] for finding in gate["findings"])
+    counts = [f"{outcomes[outcome]} {word}" for outcome, word in _OUTCOMES.items() if outcomes[outcome]]
+    _line(console, "gate", " · ".join(["accepted" if gate["accepted"] else "refused", *counts]))
+    for finding in gate["findings"]:
+        if finding["outcome"] == "warn":
+            detail = f" ({finding['detail']})" if finding["detail"] else ""
+            _line(
+                console,
+                "warning",
+                f"{finding['rule']}, {finding['where']}: expected {finding['bound']}, observed {finding['observed']}"
+                f"{detail}",
+            )
+            for example in finding["examples"]:
+                _line(console, "", example)
 
 
 def _thresholds(judged: list[dict[str, Any]]) -> Table:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import shutil
 from pathlib import Path
 from typing import Any
 
 from pipeline.config import PipelineConfig
 from pipeline.inputs import DataSource
+from pipeline.runs import REJECTS_FILE
 from trainer import features
 
 SCHEMA_VERSION = 1
@@ -28,14 +30,36 @@ def open_verdict(config: PipelineConfig, run_id: str, data: DataSource) -> Verdi
             "description": data.description,
             "files": list(data.csv.paths),
             "sha256": data.digest,
-            **config.data.model_dump(include={"text_column", "label_column", "limit_rows"}),
+            **config.data.model_dump(exclude={"path", "train_buckets", "eval_buckets"}),
         },
         "encoder": {"source": config.encoder.source, "fine_tuned": config.training.fine_tune},
     }
 
 
-def judge_run(config: PipelineConfig, metadata: Path) -> Verdict:
-    """What the components left: rows, anomalies, training, thresholds, and whether and where the model was pushed.
+def judge_data(config: PipelineConfig, metadata: Path, folder: Path) -> Verdict:
+    """What became of the rows, and what the gate found; the rejected ones are laid into the run folder.
+
+    Args:
+      config: of the run.
+      metadata: ML Metadata's file, after the run.
+      folder: of the run.
+    """
+    from pipeline import lineage
+
+    outputs = lineage.read_outputs(metadata, config.model_name)
+    verdict: Verdict = {}
+    if ingest := outputs.get("HeadlineExampleGen", {}).get("ingest"):
+        report = lineage.ingest_report(ingest)
+        verdict["ingest"] = {**report["rows"], "rejected_by_rule": report["rejected_by_rule"]}
+        verdict["rows"] = report["splits"]
+        shutil.copyfile(Path(ingest.uri, REJECTS_FILE), folder / REJECTS_FILE)
+    if data_verdict := outputs.get("DataGate", {}).get("verdict"):
+        verdict["gate"] = {"accepted": True, "findings": lineage.gate_findings(data_verdict)}
+    return verdict
+
+
+def judge_model(config: PipelineConfig, metadata: Path) -> Verdict:
+    """What the model reached, and whether and where it was pushed.
 
     Args:
       config: of the run.
@@ -46,10 +70,6 @@ def judge_run(config: PipelineConfig, metadata: Path) -> Verdict:
 
     outputs = lineage.read_outputs(metadata, config.model_name)
     verdict: Verdict = {"status": "done", "exit_code": 0, "reason": "the components asked for have run"}
-    if statistics := outputs.get("StatisticsGen", {}).get("statistics"):
-        verdict["rows"] = lineage.row_counts(statistics)
-    if anomalies := outputs.get("ExampleValidator", {}).get("anomalies"):
-        verdict["anomalies"] = lineage.anomalies(anomalies)
     if model_run := outputs.get("Trainer", {}).get("model_run"):
         verdict["training"] = lineage.training_facts(model_run)
     if baseline := outputs.get("LatestBlessedModel", {}).get("model"):

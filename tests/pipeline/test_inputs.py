@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from components.data_gate.accepted import write_accepted
 from components.errors import InputError
 from components.versions import VersionCard, write_version
 from data.fetch import DEFAULT_DESTINATION
 from pipeline import inputs
 from pipeline.config import load_config
-from pipeline.inputs import choose_baseline, choose_data, new_run_id, prepare_inputs
-from pipeline.paths import SAMPLE_FILE, OutputPaths
+from pipeline.inputs import choose_accepted, choose_baseline, choose_data, choose_schema, new_run_id, prepare_inputs
+from pipeline.paths import SAMPLE_FILE, SCHEMA_FILE, OutputPaths
 from tests.helpers.encoders import write_shell
 from trainer.encoders.errors import EncoderError
 from trainer.encoders.resolve import ResolvedEncoder
@@ -78,11 +79,74 @@ def test_data_that_is_given_and_not_there_is_no_reason_to_take_another(work):
         choose_data(configure("data.path=missing.csv"))
 
 
+def test_spans_are_named(tmp_path):
+    for day in (1, 2, 3):
+        write_csv(tmp_path / f"2026-11-0{day}.csv")
+    source = choose_data(configure(f"data.path={tmp_path}/{{DATE}}.csv", "data.window_spans=2"))
+    assert source.csv.paths == tuple(str(tmp_path / f"2026-11-0{day}.csv") for day in (2, 3))
+    assert source.description == f"2 files in {tmp_path} · spans 2026-11-02, 2026-11-03 · by --data"
+
+
 def test_every_file_of_a_folder_must_have_the_columns(tmp_path):
     write_csv(tmp_path / "in" / "a.csv")
     write_csv(tmp_path / "in" / "b.csv", header="headline,label")
-    with pytest.raises(InputError, match=r"b\.csv: the column 'title' is not there.*--text-column"):
+    with pytest.raises(
+        InputError, match=r"b\.csv:1: expected .* 'title' and 'label'. Received: headline, label. .*--text-column"
+    ):
         choose_data(configure(f"data.path={tmp_path / 'in'}"))
+
+
+# ---- Schema and accepted data
+
+
+def test_the_schema_is_the_committed_one_or_the_one_that_is_given(work):
+    assert choose_schema(configure()).path == SCHEMA_FILE
+    (work / "mine.pbtxt").write_bytes(SCHEMA_FILE.read_bytes())
+    mine = choose_schema(configure("data.schema_file=mine.pbtxt"))
+    assert mine.path == work / "mine.pbtxt"
+    assert mine.digest == choose_schema(configure()).digest
+    with pytest.raises(InputError, match=r"schema_file=.*missing\.pbtxt"):
+        choose_schema(configure("data.schema_file=missing.pbtxt"))
+
+
+@pytest.fixture
+def accept(tmp_path):
+    statistics = tmp_path / "statistics"
+    statistics.mkdir()
+    return lambda folder, fingerprint: str(write_accepted(folder, statistics, fingerprint, "some data"))
+
+
+def test_data_is_compared_with_the_newest_that_was_accepted_and_is_other_data(tmp_path, accept):
+    folder = tmp_path / "accepted"
+    assert choose_accepted(folder, "mine") == "none"
+    accept(folder, "mine")
+    assert choose_accepted(folder, "mine") == "none"
+    other = accept(folder, "other")
+    accept(folder, "mine")
+    assert choose_accepted(folder, "mine") == other
+
+
+def test_the_sample_is_no_measure_of_other_data(work):
+    sample = prepare_inputs(configure())
+    path = write_csv(work / "mine.csv")
+    mine = prepare_inputs(configure(f"data.path={path}"))
+    assert sample.accepted_data.parent == mine.accepted_data.parent
+    assert sample.accepted_data != mine.accepted_data
+
+
+@pytest.mark.parametrize(
+    ("override", "same"),
+    [
+        ("data.limit_rows=50", False),
+        ("data.train_buckets=8", False),
+        ("data.labels={0: 1, 1: 0}", False),
+        ("gate.drift=warn", True),
+        ("training.epochs=9", True),
+    ],
+)
+def test_data_is_other_data_when_it_is_read_otherwise(override, same):
+    one, other = prepare_inputs(configure()), prepare_inputs(configure(override))
+    assert (one.data_fingerprint == other.data_fingerprint) is same
 
 
 # ---- Baseline
@@ -205,6 +269,7 @@ def test_output_paths_are_absolute_and_below_the_output(work, monkeypatch):
         runs=work / "out" / "runs",
         pipeline_root=work / "out" / "tfx",
         metadata=work / "out" / "metadata.db",
+        accepted_data=work / "out" / "accepted_data",
         serving_model=work / "out" / "serving" / "mine",
     )
     assert OutputPaths.of(configure("output=~/out")).runs == Path("/home/me/out/runs")

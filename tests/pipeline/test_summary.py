@@ -71,12 +71,56 @@ def test_without_rows_and_thresholds_there_is_no_table():
     assert "failed: no such file" in text
 
 
-def test_every_anomaly_is_a_line():
-    text = summary(anomalies=["train: title: odd", "eval: label: odd"])
-    assert [line.split(maxsplit=1)[1] for line in text.splitlines() if line.startswith("anomaly")] == [
-        "train: title: odd",
-        "eval: label: odd",
-    ]
+INGEST = {"read": 1_010, "accepted": 1_000, "duplicates": 0, "rejected": 0, "left_out": 0, "rejected_by_rule": {}}
+
+
+@pytest.mark.parametrize(
+    ("counts", "line"),
+    [
+        ({}, "1,010 rows · 1,000 accepted"),
+        ({"duplicates": 7}, "1,010 rows · 1,000 accepted · 7 repeated"),
+        (
+            {"rejected": 3, "rejected_by_rule": {"nul": 1, "conflict": 2}},
+            "1,010 rows · 1,000 accepted · 3 rejected (1 nul, 2 conflict), see output/runs/r1/rejects.csv",
+        ),
+        ({"left_out": 700}, "1,010 rows · 1,000 accepted · 700 left out by --limit"),
+    ],
+)
+def test_every_row_that_was_read_is_accounted_for(counts, line):
+    assert f"read     {line}" in summary(ingest={**INGEST, **counts}).splitlines()
+
+
+def finding(**changes):
+    found = {
+        "rule": "drift",
+        "where": "label",
+        "bound": "<= 0.1",
+        "observed": 0.2,
+        "kept": False,
+        "detail": "l infty",
+        "examples": ["1: 50.0% -> 70.0%"],
+        "outcome": "warn",
+    }
+    return {**found, **changes}
+
+
+def test_a_rule_that_is_let_pass_is_shown_with_what_was_seen():
+    kept = finding(rule="rows", kept=True, outcome="kept")
+    lines = summary(gate={"accepted": True, "findings": [kept, finding()]}).splitlines()
+    assert "gate     accepted · 1 kept · 1 broken, let pass" in lines
+    at = lines.index("warning  drift, label: expected <= 0.1, observed 0.2 (l infty)")
+    assert lines[at + 1].strip() == "1: 50.0% -> 70.0%"
+    assert not [line for line in lines if "rows, label" in line]
+
+
+def test_refused_data_is_counted_here_and_explained_by_the_reason():
+    refused = finding(outcome="fail")
+    lines = summary(
+        gate={"accepted": False, "findings": [refused]}, status="refused", reason="it drifts", pushed=None
+    ).splitlines()
+    assert "gate     refused · 1 broken" in lines
+    assert "refused: it drifts" in lines
+    assert not [line for line in lines if line.startswith("warning")]
 
 
 def test_status_and_reason_stand_in_one_line_and_are_not_read_as_markup():

@@ -1,0 +1,1 @@
+"""A verdict on the data that the Trainer needs: nothing is trained on refused data, on any runner."""

@@ -1,0 +1,101 @@
+"""Drift and skew: TFDV's comparators between two statistics, with the bounds that the schema holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+
+from components.data_gate.policy import Finding, GatePolicy
+
+Statistics = statistics_pb2.DatasetFeatureStatisticsList
+_SHOWN_VALUES = 5
+
+
+def judge_drift(
+    current: Statistics, accepted: Statistics | None, accepted_name: str, schema: schema_pb2.Schema, policy: GatePolicy
+) -> Iterator[Finding]:
+    """How far the train split moved from the one that was accepted last.
+
+    Args:
+      current: of the train split.
+      accepted: of the train split that was accepted last, if any.
+      accepted_name: says which that was.
+      schema: with `drift_comparator`s.
+      policy: of the gate.
+    """
+    if accepted is None:
+        yield Finding("drift", "all features", "as the schema says", "nothing to compare with", None, accepted_name)
+        return
+    if few := _too_few(current, accepted, policy):
+        yield Finding("drift", "all features", f">= {policy.min_compared_rows:,} rows on both sides", few, None)
+        return
+    anomalies = tfdv.validate_statistics(current, schema, previous_statistics=accepted)
+    yield from _read(anomalies, "drift", f"against {accepted_name}", current, accepted, policy)
+
+
+def judge_skew(
+    train: Statistics, held_out: Statistics, schema: schema_pb2.Schema, policy: GatePolicy
+) -> Iterator[Finding]:
+    """How far the evaluation split differs from the train split, with the schema's `skew_comparator`s."""
+    if few := _too_few(train, held_out, policy):
+        yield Finding("skew", "all features", f">= {policy.min_compared_rows:,} rows on both sides", few, None)
+        return
+    anomalies = tfdv.validate_statistics(train, schema, serving_statistics=held_out)
+    yield from _read(anomalies, "skew", "eval against train", held_out, train, policy)
+
+
+def _too_few(one: Statistics, other: Statistics, policy: GatePolicy) -> str | None:
+    rows = [statistics.datasets[0].num_examples for statistics in (one, other)]
+    return None if min(rows) >= policy.min_compared_rows else f"{rows[0]:,} and {rows[1]:,} rows"
+
+
+def _read(
+    anomalies: anomalies_pb2.Anomalies,
+    rule: str,
+    compared: str,
+    now: Statistics,
+    then: Statistics,
+    policy: GatePolicy,
+) -> Iterator[Finding]:
+    for info in anomalies.drift_skew_info:
+        measurements = info.drift_measurements if rule == "drift" else info.skew_measurements
+        name = ".".join(info.path.step)
+        for measurement in measurements:
+            measure = anomalies_pb2.DriftSkewInfo.Measurement.Type.Name(measurement.type)
+            kept = measurement.value <= measurement.threshold
+            yield Finding(
+                rule=rule,
+                where=name,
+                bound=f"<= {measurement.threshold:g}",
+                observed=round(measurement.value, 4),
+                kept=kept,
+                detail=f"{measure.lower().replace('_', ' ')}, {compared}",
+                examples=[] if kept else _what_moved(name, now, then, policy),
+            )
+
+
+def _what_moved(name: str, now: Statistics, then: Statistics, policy: GatePolicy) -> list[str]:
+    """The values whose share changed most, or the mean of a number."""
+    after, before = _feature(now, name), _feature(then, name)
+    if after is None or before is None:
+        return []
+    if after.WhichOneof("stats") == "num_stats":
+        return [f"mean {before.num_stats.mean:.1f} -> {after.num_stats.mean:.1f}"]
+    shares = [_shares(one) for one in (before, after)]
+    values = sorted({*shares[0], *shares[1]}, key=lambda value: -abs(shares[1].get(value, 0) - shares[0].get(value, 0)))
+    return [
+        f"{policy.shown(value)}: {shares[0].get(value, 0):.1%} -> {shares[1].get(value, 0):.1%}"
+        for value in values[:_SHOWN_VALUES]
+    ]
+
+
+def _feature(statistics: Statistics, name: str) -> statistics_pb2.FeatureNameStatistics | None:
+    return next((one for one in statistics.datasets[0].features if name in (one.name, ".".join(one.path.step))), None)
+
+
+def _shares(feature: statistics_pb2.FeatureNameStatistics) -> dict[str, float]:
+    counts = {bucket.label: bucket.sample_count for bucket in feature.string_stats.rank_histogram.buckets}
+    total = sum(counts.values()) or 1.0
+    return {value: count / total for value, count in counts.items()}

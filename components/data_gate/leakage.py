@@ -1,0 +1,87 @@
+"""Titles that are in both splits, found by Beam over the examples themselves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+
+import apache_beam as beam
+import numpy as np
+import tensorflow as tf
+from tfx.dsl.io import fileio
+
+from components.headline_example_gen.titles import title_key
+from trainer import features
+
+_BATCH_ROWS = 4096
+_SHARDS = 64
+_SHOWN_TITLES = 5
+
+
+def find_leaks(pipeline: beam.Pipeline, splits: Mapping[str, str], scratch: str) -> tuple[int, list[str]]:
+    """Runs the pipeline over the examples of two splits.
+
+    Args:
+      pipeline: not yet run.
+      splits: name to folder of TFRecords of tf.Examples.
+      scratch: a path for the result.
+
+    Returns:
+      How many titles are in more than one split, and some of them.
+    """
+    files = [(split, file) for split, folder in splits.items() for file in sorted(fileio.glob(f"{folder}/*"))]
+    with pipeline:
+        _ = (
+            pipeline
+            | "Files" >> beam.Create(files)
+            | "Spread" >> beam.Reshuffle()
+            | "Keys" >> beam.FlatMap(_read_keys)
+            | "ByShard" >> beam.GroupByKey()
+            | "Common" >> beam.Map(_common)
+            | "All" >> beam.combiners.ToList()
+            | "Write" >> beam.Map(_write, scratch)
+        )
+    with fileio.open(scratch, "r") as stream:
+        found = set(json.loads(stream.read()))
+    fileio.remove(scratch)
+    return len(found), _titles(found, files[-1][0], files) if found else []
+
+
+def _read_keys(element: tuple[str, str]) -> Iterator[tuple[int, tuple[str, bytes]]]:
+    split, file = element
+    keys = np.fromiter((title_key(title).order for title in _read_titles(file)), np.uint64)
+    for shard in range(_SHARDS):
+        yield shard, (split, keys[keys % _SHARDS == shard].tobytes())
+
+
+def _common(element: tuple[int, Iterable[tuple[str, bytes]]]) -> list[int]:
+    by_split: dict[str, list[np.ndarray]] = {}
+    for split, packed in element[1]:
+        by_split.setdefault(split, []).append(np.frombuffer(packed, np.uint64))
+    if len(by_split) < 2:
+        return []
+    one, other = (np.concatenate(arrays) for arrays in by_split.values())
+    return np.intersect1d(one, other).tolist()
+
+
+def _write(found: list[list[int]], path: str) -> None:
+    with fileio.open(path, "w") as stream:
+        stream.write(json.dumps([key for keys in found for key in keys]))
+
+
+def _titles(keys: set[int], split: str, files: list[tuple[str, str]]) -> list[str]:
+    shown: list[str] = []
+    for name, file in files:
+        for title in _read_titles(file) if name == split else ():
+            if title_key(title).order in keys:
+                shown.append(title)
+            if len(shown) == _SHOWN_TITLES:
+                return shown
+    return shown
+
+
+def _read_titles(file: str) -> Iterator[str]:
+    spec = {features.TITLE: tf.io.FixedLenFeature([], tf.string)}
+    records = tf.data.TFRecordDataset(file, compression_type="GZIP").batch(_BATCH_ROWS)
+    for batch in records.as_numpy_iterator():
+        yield from (title.decode() for title in tf.io.parse_example(batch, spec)[features.TITLE].numpy())

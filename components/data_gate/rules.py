@@ -1,0 +1,134 @@
+"""The rules that need no comparison of statistics: each turns facts into findings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+
+from components.data_gate.policy import Finding, GatePolicy
+from trainer import features
+
+SplitCounts = Mapping[str, Mapping[str, int]]
+"""By split: `rows` and `clickbait`."""
+_SHOWN_EXAMPLES = 5
+_CHANCE = 4  # standard errors: what a hash split of so many rows misses by chance
+
+
+def count_rows(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> dict[str, int]:
+    """Rows and clickbait rows in the statistics of one split, where `label` is categorical."""
+    (dataset,) = statistics.datasets
+    label = next((one for one in dataset.features if features.LABEL in (one.name, *one.path.step)), None)
+    positive = 0
+    if label is not None:
+        buckets = label.string_stats.rank_histogram.buckets
+        positive = round(sum(bucket.sample_count for bucket in buckets if bucket.label == "1"))
+    return {"rows": dataset.num_examples, "clickbait": positive}
+
+
+def judge_rejects(ingest: Mapping[str, Any], policy: GatePolicy) -> Iterator[Finding]:
+    """At most a share of the rows was set aside."""
+    rows = ingest["rows"]
+    share = rows["rejected"] / rows["read"] if rows["read"] else 0.0
+    by_rule = ", ".join(f"{count:,} {rule}" for rule, count in ingest["rejected_by_rule"].items())
+    yield Finding(
+        rule="rejects",
+        where="all files",
+        bound=f"<= {policy.max_rejected_share:.2%} of the rows",
+        observed=f"{share:.2%}" if rows["read"] else "no rows",
+        kept=share <= policy.max_rejected_share,
+        detail=f"{rows['rejected']:,} of {rows['read']:,} rows" + (f": {by_rule}" if by_rule else ""),
+        # A reason may quote a label, and where columns are swapped that is a title.
+        examples=[
+            f"{one['file']}:{one['line']}: {one['rule' if policy.mask_examples else 'reason']}"
+            for one in ingest["faults"][:_SHOWN_EXAMPLES]
+        ],
+    )
+
+
+def judge_rows(counts: SplitCounts, policy: GatePolicy) -> Iterator[Finding]:
+    """Each split has rows enough."""
+    for split, count in counts.items():
+        yield Finding(
+            rule="rows",
+            where=split,
+            bound=f">= {policy.min_split_rows:,} rows",
+            observed=count["rows"],
+            kept=count["rows"] >= policy.min_split_rows,
+        )
+
+
+def judge_classes(counts: SplitCounts, policy: GatePolicy) -> Iterator[Finding]:
+    """Each split has both classes, none of them next to nothing."""
+    for split, count in counts.items():
+        positive, rows = count["clickbait"], count["rows"]
+        if not rows:
+            continue  # the rule `rows` says it
+        minority = min(positive, rows - positive)
+        share = minority / rows
+        yield Finding(
+            rule="classes",
+            where=split,
+            bound=f"both classes, the smaller >= {policy.min_minority_share:.1%}",
+            observed=f"{share:.1%}",
+            kept=minority > 0 and share >= policy.min_minority_share,
+            detail=f"{positive:,} of {rows:,} rows are labelled 1",
+        )
+
+
+def judge_split(counts: SplitCounts, policy: GatePolicy) -> Iterator[Finding]:
+    """The split has the shares that were asked for, within the tolerance and what chance does to so few rows."""
+    rows = sum(count["rows"] for count in counts.values())
+    if not rows:
+        return
+    aim = policy.train_share
+    chance = _CHANCE * math.sqrt(aim * (1 - aim) / rows)
+    allowed = policy.split_tolerance + chance
+    share = counts[features.TRAIN_SPLIT]["rows"] / rows
+    yield Finding(
+        rule="split",
+        where=features.TRAIN_SPLIT,
+        bound=f"{aim:.1%} of the rows, +- {allowed:.1%}",
+        observed=f"{share:.1%}",
+        kept=abs(share - aim) <= allowed,
+        detail=f"tolerance {policy.split_tolerance:.1%} and {chance:.1%} for chance in {rows:,} rows",
+    )
+
+
+def judge_leakage(leaks: int, titles: list[str], policy: GatePolicy) -> Iterator[Finding]:
+    """No title is in both splits, whatever its casing, white space and Unicode form."""
+    yield Finding(
+        rule="leakage",
+        where="train and eval",
+        bound="no title in both",
+        observed=leaks,
+        kept=leaks == 0,
+        detail="titles compared without casing, white space and Unicode form",
+        examples=[policy.shown(title) for title in titles],
+    )
+
+
+def judge_anomalies(anomalies: Mapping[str, anomalies_pb2.Anomalies]) -> Iterator[Finding]:
+    """What ExampleValidator found against the schema, by its severity."""
+    rules = {anomalies_pb2.AnomalyInfo.ERROR: "schema_errors", anomalies_pb2.AnomalyInfo.WARNING: "schema_warnings"}
+    found = dict.fromkeys(rules.values(), 0)
+    for split, proto in anomalies.items():
+        infos = dict(proto.anomaly_info)
+        if proto.HasField("dataset_anomaly_info"):
+            infos["data set"] = proto.dataset_anomaly_info
+        for name, info in sorted(infos.items()):
+            rule = rules.get(info.severity, "schema_errors")
+            found[rule] += 1
+            yield Finding(
+                rule=rule,
+                where=f"{split} {name}",
+                bound="as the schema says",
+                observed=info.short_description,
+                kept=False,
+                detail=info.description,
+            )
+    for rule, number in found.items():
+        if not number:
+            yield Finding(rule, "train and eval", "as the schema says", "no anomaly", kept=True)

@@ -1,0 +1,64 @@
+"""The gate's word: an artifact when the data is accepted, an exception with the same findings when it is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tfx.types.artifact import Artifact
+
+from components.data_gate.policy import FAIL, Finding
+from components.errors import DataRefused
+
+VERDICT_FILE = "verdict.json"
+_ACCEPTED = "accepted"
+
+
+class DataVerdict(Artifact):
+    """`verdict.json` with the findings, and the property `accepted`, which is 1."""
+
+    TYPE_NAME = "DataVerdict"
+
+
+def write_verdict(verdict: DataVerdict, findings: Sequence[Finding]) -> None:
+    """Fills the artifact of accepted data."""
+    Path(verdict.uri).mkdir(parents=True, exist_ok=True)
+    content = {_ACCEPTED: True, "findings": [dataclasses.asdict(one) for one in findings]}
+    Path(verdict.uri, VERDICT_FILE).write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")
+    verdict.set_int_custom_property(_ACCEPTED, 1)
+
+
+def read_findings(uri: str) -> list[dict[str, Any]]:
+    """The findings of accepted data."""
+    return json.loads(Path(uri, VERDICT_FILE).read_text(encoding="utf-8"))["findings"]
+
+
+def require_accepted(uri: str) -> None:
+    """Raises unless a verdict says that the data is accepted.
+
+    Raises:
+      DataRefused: it is not.
+    """
+    path = Path(uri, VERDICT_FILE)
+    if not path.is_file() or json.loads(path.read_text(encoding="utf-8")).get(_ACCEPTED) is not True:
+        raise DataRefused(f"The Trainer needs data that DataGate accepted. Received: {uri}, which does not say so.")
+
+
+def refuse(findings: Sequence[Finding]) -> NoReturn:
+    """Raises with every broken rule, a line each with its examples below.
+
+    Raises:
+      DataRefused: always; its `findings` are those given, as dicts.
+    """
+    broken = [one for one in findings if one.outcome == FAIL]
+    lines = ["The data must keep the gate's rules. Received:"]
+    for one in broken:
+        detail = f" ({one.detail})" if one.detail else ""
+        lines.append(f"  {one.rule}, {one.where}: expected {one.bound}, observed {one.observed}{detail}")
+        lines += [f"    {example}" for example in one.examples]
+    rules = list(dict.fromkeys(one.rule for one in broken))
+    lines.append(f"Mend the data and run again, or let a rule pass with --set gate.{rules[0]}=warn.")
+    raise DataRefused("\n".join(lines), [dataclasses.asdict(one) for one in findings])

@@ -1,0 +1,1 @@
+"""TFX's Trainer, which asks for accepted data."""

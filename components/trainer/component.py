@@ -1,0 +1,81 @@
+"""Trainer: TFX's own, behind the gate."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tfx import types
+from tfx.components.trainer import executor
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.proto import trainer_pb2
+from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
+
+from components.data_gate.verdict import DataVerdict, require_accepted
+
+_VERDICT_KEY = "data_verdict"
+
+
+class TrainerSpec(component_spec.ComponentSpec):
+    """TFX's, with the gate's verdict as one more input."""
+
+    PARAMETERS = standard_component_specs.TrainerSpec.PARAMETERS
+    INPUTS = {
+        **standard_component_specs.TrainerSpec.INPUTS,
+        _VERDICT_KEY: component_spec.ChannelParameter(type=DataVerdict),
+    }
+    OUTPUTS = standard_component_specs.TrainerSpec.OUTPUTS
+    TYPE_ANNOTATION = standard_component_specs.TrainerSpec.TYPE_ANNOTATION
+
+
+class Executor(executor.GenericExecutor):
+    """Looks at the verdict itself, whatever the runner made of the DAG."""
+
+    def Do(  # noqa: N802  TFX's name
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        inputs = dict(input_dict)
+        require_accepted(artifact_utils.get_single_uri(inputs.pop(_VERDICT_KEY)))
+        super().Do(inputs, output_dict, exec_properties)
+
+
+class Trainer(base_component.BaseComponent):
+    """Runs a `run_fn` on data that DataGate accepted.
+
+    Args:
+      run_fn: path of an importable function.
+      examples: what is trained on.
+      data_verdict: DataGate's.
+      train_args: TFX's.
+      eval_args: TFX's.
+      custom_config: goes on to `run_fn`.
+    """
+
+    SPEC_CLASS = TrainerSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        *,
+        run_fn: str,
+        examples: types.BaseChannel,
+        data_verdict: types.BaseChannel,
+        train_args: trainer_pb2.TrainArgs,
+        eval_args: trainer_pb2.EvalArgs,
+        custom_config: dict[str, Any],
+    ):
+        super().__init__(
+            spec=TrainerSpec(
+                run_fn=run_fn,
+                examples=examples,
+                data_verdict=data_verdict,
+                train_args=train_args,
+                eval_args=eval_args,
+                custom_config=json.dumps(custom_config),
+                model=types.Channel(type=standard_artifacts.Model),
+                model_run=types.Channel(type=standard_artifacts.ModelRun),
+            )
+        )

@@ -1,0 +1,40 @@
+"""A rule that is broken fails, warns or is not there; examples are masked on request."""
+
+import pytest
+
+from components.data_gate.policy import Finding, apply_policy, mask
+from tests.helpers.gate import a_policy
+
+
+def finding(kept, rule="rows"):
+    return Finding(rule=rule, where="train", bound=">= 50 rows", observed=7, kept=kept)
+
+
+@pytest.mark.parametrize(
+    ("kept", "action", "outcomes"),
+    [
+        (True, "fail", ["kept"]),
+        (True, "warn", ["kept"]),
+        (False, "fail", ["fail"]),
+        (False, "warn", ["warn"]),
+        (None, "fail", ["not judged"]),
+        (False, "off", []),
+        (None, "off", []),
+    ],
+)
+def test_what_follows_from_a_finding(kept, action, outcomes):
+    assert [one.outcome for one in apply_policy([finding(kept)], a_policy(rows=action))] == outcomes
+
+
+def test_each_rule_has_an_action_of_its_own():
+    found = apply_policy([finding(False, "rows"), finding(False, "drift")], a_policy(drift="warn"))
+    assert [(one.rule, one.outcome) for one in found] == [("rows", "fail"), ("drift", "warn")]
+
+
+def test_a_masked_text_keeps_its_shape_alone():
+    assert mask("21 Pictures, you’ll “LOVE” é") == "00 Xxxxxxxx, xxx’xx “XXXX” x"
+
+
+def test_texts_are_masked_on_request():
+    assert a_policy().shown("Storm 7") == "Storm 7"
+    assert a_policy(mask_examples=True).shown("Storm 7") == "Xxxxx 0"

@@ -1,0 +1,132 @@
+"""Each rule says what it asked, what it saw, and whether that is enough."""
+
+import pytest
+from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+
+from components.data_gate import rules
+from tests.helpers.gate import a_policy
+
+
+def counts(train=(700, 350), held_out=(300, 150)):
+    return {
+        "train": {"rows": train[0], "clickbait": train[1]},
+        "eval": {"rows": held_out[0], "clickbait": held_out[1]},
+    }
+
+
+def ingest(read=1000, rejected=0, faults=()):
+    by_rule = {"nul": rejected} if rejected else {}
+    return {"rows": {"read": read, "rejected": rejected}, "rejected_by_rule": by_rule, "faults": list(faults)}
+
+
+# ---- Rejects
+
+
+@pytest.mark.parametrize(
+    ("read", "rejected", "kept"), [(1000, 0, True), (1000, 10, True), (1000, 11, False), (5, 5, False), (0, 0, True)]
+)
+def test_rejects_are_let_pass_up_to_their_share(read, rejected, kept):
+    (finding,) = rules.judge_rejects(ingest(read, rejected), a_policy(max_rejected_share=0.01))
+    assert finding.kept is kept
+    assert finding.bound == "<= 1.00% of the rows"
+    assert f"{rejected:,} of {read:,} rows" in finding.detail
+
+
+def test_the_first_rejects_are_shown_by_file_line_and_reason_or_masked():
+    faults = [{"file": "a.csv", "line": line, "rule": "nul", "reason": f"byte {line}"} for line in range(2, 12)]
+    (shown,) = rules.judge_rejects(ingest(1000, 10, faults), a_policy())
+    (masked,) = rules.judge_rejects(ingest(1000, 10, faults), a_policy(mask_examples=True))
+    assert shown.examples == [f"a.csv:{line}: byte {line}" for line in range(2, 7)]
+    assert masked.examples == [f"a.csv:{line}: nul" for line in range(2, 7)]
+    assert shown.detail.endswith(": 10 nul")
+
+
+# ---- Rows and classes
+
+
+def test_each_split_needs_rows():
+    found = list(rules.judge_rows(counts(train=(50, 25), held_out=(49, 25)), a_policy(min_split_rows=50)))
+    assert [(one.where, one.observed, one.kept) for one in found] == [("train", 50, True), ("eval", 49, False)]
+
+
+@pytest.mark.parametrize(
+    ("clickbait", "kept"), [(0, False), (49, False), (50, True), (500, True), (950, True), (951, False), (1000, False)]
+)
+def test_each_split_needs_both_classes(clickbait, kept):
+    found = list(rules.judge_classes(counts(held_out=(1000, clickbait)), a_policy(min_minority_share=0.05)))
+    assert [(one.where, one.kept) for one in found] == [("train", True), ("eval", kept)]
+
+
+def test_a_floor_of_zero_still_needs_both_classes():
+    found = rules.judge_classes(counts(train=(700, 0)), a_policy(min_minority_share=0.0))
+    assert [one.kept for one in found] == [False, True]
+
+
+def test_an_empty_split_is_judged_by_its_rows_alone():
+    nothing = counts(train=(0, 0), held_out=(0, 0))
+    assert not list(rules.judge_classes(nothing, a_policy()))
+    assert not list(rules.judge_split(nothing, a_policy()))
+    assert [one.kept for one in rules.judge_rows(nothing, a_policy())] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("train", "held_out", "kept"),
+    [
+        (22_400, 9_600, True),
+        (22_900, 9_100, True),
+        (24_000, 8_000, False),
+        (20_000, 12_000, False),
+        (70, 30, True),
+        (82, 18, True),  # chance does that to a hundred rows
+        (93, 7, False),
+        (100, 0, False),
+    ],
+)
+def test_the_split_is_held_to_its_shares_as_closely_as_chance_allows(train, held_out, kept):
+    found = counts(train=(train, train // 2), held_out=(held_out, held_out // 2))
+    (finding,) = rules.judge_split(found, a_policy(split_tolerance=0.02))
+    assert finding.kept is kept
+
+
+def test_leaks_are_shown():
+    (none,) = rules.judge_leakage(0, [], a_policy())
+    (two,) = rules.judge_leakage(2, ["One", "Two"], a_policy(mask_examples=True))
+    assert none.kept
+    assert (two.kept, two.observed, two.examples) == (False, 2, ["Xxx", "Xxx"])
+
+
+# ---- Statistics and anomalies
+
+
+def test_rows_are_counted_from_the_statistics():
+    statistics = statistics_pb2.DatasetFeatureStatisticsList()
+    dataset = statistics.datasets.add(num_examples=10)
+    label = dataset.features.add()
+    label.path.step.append("label")
+    for value, count in (("0", 7), ("1", 3)):
+        label.string_stats.rank_histogram.buckets.add(label=value, sample_count=count)
+    assert rules.count_rows(statistics) == {"rows": 10, "clickbait": 3}
+
+
+def test_an_empty_split_counts_nothing():
+    statistics = statistics_pb2.DatasetFeatureStatisticsList()
+    statistics.datasets.add(num_examples=0)
+    assert rules.count_rows(statistics) == {"rows": 0, "clickbait": 0}
+
+
+def test_anomalies_go_by_their_severity():
+    anomalies = anomalies_pb2.Anomalies()
+    anomalies.anomaly_info["label"].severity = anomalies_pb2.AnomalyInfo.ERROR
+    anomalies.anomaly_info["label"].short_description = "Out-of-range values"
+    anomalies.anomaly_info["title"].severity = anomalies_pb2.AnomalyInfo.WARNING
+    found = list(rules.judge_anomalies({"train": anomalies, "eval": anomalies_pb2.Anomalies()}))
+    assert [(one.rule, one.where, one.kept) for one in found] == [
+        ("schema_errors", "train label", False),
+        ("schema_warnings", "train title", False),
+    ]
+    assert found[0].observed == "Out-of-range values"
+
+
+def test_without_an_anomaly_both_rules_are_kept():
+    found = rules.judge_anomalies({"train": anomalies_pb2.Anomalies()})
+    assert {one.rule: one.kept for one in found} == {"schema_errors": True, "schema_warnings": True}
