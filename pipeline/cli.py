@@ -64,9 +64,13 @@ def fetch(source: str | None) -> None:
 
 
 @main.command()
-@click.option("--data", "data_path", help="CSV file, folder or glob.  [default: the fetched CSV, else the sample]")
+@click.option(
+    "--data",
+    "data_path",
+    help="CSV file, folder or glob; may hold {SPAN}, {DATE}, {VERSION}.  [default: the fetched CSV, else the sample]",
+)
 @click.option("--text-column", help="The CSV's column of texts.  [default: title]")
-@click.option("--label-column", help="The CSV's column of labels, 0 or 1.  [default: label]")
+@click.option("--label-column", help="The CSV's column of labels.  [default: label]")
 @click.option("--encoder", help="embedded, hub URL, Kaggle handle, SavedModel folder or .tar.gz.  [default: embedded]")
 @click.option("--offline", is_flag=True, default=None, help="Never download: the encoder is in the cache, or it fails.")
 @_PRESET
@@ -183,6 +187,123 @@ def embed(texts: tuple[str, ...], encoder: str, offline: bool, whole: bool) -> N
     from pipeline.embed import embed_texts
 
     embed_texts(texts, encoder, offline=offline, whole=whole)
+
+
+@main.group()
+def schema() -> None:
+    """Hold data against the schema, and change the schema with it.
+
+    The data is a run's: the same options choose it.
+    """
+
+
+def _with_data(command):
+    """The options that choose the data of a `schema` command, and its schema."""
+    options = (
+        click.option("--data", "data_path", help="As for run."),
+        click.option("--text-column", help="As for run."),
+        click.option("--label-column", help="As for run."),
+        _PRESET,
+        _CONFIG_FILE,
+        _OVERRIDES,
+        click.option(
+            "--schema",
+            "schema_file",
+            metavar="FILE",
+            help="The schema, instead of data.schema_file.  [default: data/schema.pbtxt]",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@schema.command()
+@_with_data
+@click.option("--output-file", type=click.Path(path_type=Path), help="Write it there.  [default: print it]")
+def infer(output_file: Path | None, **choice) -> None:
+    """Print the schema with the presences and domains that the data has."""
+    from pipeline import schema_tool
+
+    text = schema_tool.infer_schema(_schema_config(**choice))
+    if output_file is None:
+        click.echo(text, nl=False)
+        return
+    schema_tool.write_schema(output_file, text)
+    click.echo(f"wrote {output_file}")
+
+
+@schema.command()
+@_with_data
+@click.pass_context
+def diff(ctx: click.Context, **choice) -> None:
+    """Show what in the data does not fit the schema, and the schema that would take it.
+
+    Exit codes: 0 the data fits, 3 it does not.
+    """
+    from pipeline import schema_tool
+
+    found = schema_tool.compare_schema(_schema_config(**choice))
+    _show_comparison(found)
+    ctx.exit(schema_tool.EXIT_DOES_NOT_FIT if found.findings else 0)
+
+
+@schema.command()
+@_with_data
+@click.option("--yes", is_flag=True, help="Write without asking.")
+@click.pass_context
+def update(ctx: click.Context, yes: bool, **choice) -> None:
+    """Change the schema file so that it takes the data, after showing the change.
+
+    The rules for title and label stay as they are: no data changes what the model reads. Exit codes: 0 the data fits
+    the schema now, 3 something in it still does not.
+    """
+    from pipeline import schema_tool
+
+    found = schema_tool.compare_schema(_schema_config(**choice))
+    _show_comparison(found)
+    if found.diff:
+        if not yes:
+            if not sys.stdin.isatty():
+                raise click.UsageError("update asks before it writes. Received: no terminal to ask on. Give --yes.")
+            click.confirm(f"Write {found.schema_file}?", abort=True)
+        schema_tool.write_schema(found.schema_file, found.updated)
+        click.echo(f"wrote {found.schema_file}")
+    ctx.exit(schema_tool.EXIT_DOES_NOT_FIT if found.remaining else 0)
+
+
+def _schema_config(
+    data_path: str | None,
+    text_column: str | None,
+    label_column: str | None,
+    preset: str,
+    config_file: Path | None,
+    overrides: tuple[str, ...],
+    schema_file: str | None,
+):
+    from pipeline.config import load_config
+
+    flags = {
+        "data.path": data_path,
+        "data.text_column": text_column,
+        "data.label_column": label_column,
+        "data.schema_file": schema_file,
+    }
+    return load_config(preset, config_file, overrides, flags)
+
+
+def _show_comparison(found) -> None:
+    click.echo(f"{found.data}, against {found.schema_file}")
+    if not found.findings:
+        click.echo("the data fits the schema")
+    for finding in found.findings:
+        click.echo(f"  {finding}")
+    for line in found.diff.splitlines():
+        click.secho(line, fg={"+": "green", "-": "red"}.get(line[0]))
+    if found.remaining:
+        click.echo("no update takes what the model cannot read; mend the data, or edit the schema by hand:")
+    for finding in found.remaining:
+        click.echo(f"  {finding}")
 
 
 @main.command()
