@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 ARGS ?=
 
-.PHONY: help setup run test lint lock-check bench clean
+.PHONY: help setup run test lint lock-check bench bench-ingest clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ lock-check: | $(UV) ## Fail where setup.py and uv.lock disagree
 
 bench: setup ## Measure seeds and casings on the real 32,000 rows (after `clickbait fetch`)
 	.venv/bin/python -m bench $(ARGS)
+
+bench-ingest: setup ## Measure the ingest beside TFX's CsvExampleGen (100,000 to 10 million rows)
+	.venv/bin/python -m bench.ingest $(ARGS)
 
 clean: ## Remove .venv and .uv
 	rm -rf .venv .uv

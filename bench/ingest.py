@@ -1,0 +1,191 @@
+"""`python -m bench.ingest`: what an ingest costs, beside TFX's stock CsvExampleGen on the same files.
+
+Both executors run on CSV files of distinct made-up headlines, in turns, each time in a fresh process, with Beam's
+in-memory runner and no Beam flags. Prints Markdown. Wall and CPU are of the executor alone, the peak is of its process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import itertools
+import json
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+OURS, STOCK = "HeadlineExampleGen", "CsvExampleGen"
+_WORDS_OF_A_TITLE = 8
+_SAMPLING_SECONDS = 0.25
+_LOG_LINES = 40
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A component, and the Beam flags it runs with."""
+
+    component: str
+    beam_flags: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return " ".join([self.component, *self.beam_flags])
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one ingest: seconds, and the bytes of its process with those below it."""
+
+    wall: float
+    cpu: float
+    peak: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000, 10_000_000])
+    parser.add_argument("--files", type=int, default=1, help="the rows are spread over that many files")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument(
+        "--no-stock-above",
+        type=int,
+        default=1_000_000,
+        metavar="ROWS",
+        help="the stock component does not run on more; 10 million may take it more than 15 GB; default %(default)s",
+    )
+    parser.add_argument(
+        "--beam",
+        nargs=argparse.REMAINDER,
+        default=[],
+        metavar="FLAG",
+        help="last: runs ours with these Beam flags as well, e.g. --direct_running_mode=multi_processing",
+    )
+    asked = parser.parse_args()
+    ours, stock = Contender(OURS), Contender(STOCK)
+    contenders = [ours, *([Contender(OURS, tuple(asked.beam))] if asked.beam else []), stock]
+    print(f"{os.cpu_count()} cores, {asked.repeats} repeats, files: {asked.files}\n")
+    print("| rows | component | wall s (min..max) | CPU s | rows/s | peak GB | wall, CPU, peak / stock |")
+    print("|---|---|---|---|---|---|---|", flush=True)
+    cpu_per_row: dict[Contender, dict[int, float]] = {one: {} for one in contenders}
+    for rows in asked.rows:
+        running = [one for one in contenders if one != stock or rows <= asked.no_stock_above]
+        costs = _measure(running, rows, asked.files, asked.repeats)
+        for one in contenders:
+            if one not in costs:
+                print(f"| {rows:,} | {one} | not run above {asked.no_stock_above:,} rows | | | | |", flush=True)
+                continue
+            print(f"| {rows:,} | {one} | {_figures(rows, costs[one], costs.get(stock))} |", flush=True)
+            cpu_per_row[one][rows] = statistics.median(cost.cpu for cost in costs[one]) / rows
+    print(f"\nCPU per row, as a multiple of that at {asked.rows[0]:,} rows:\n")
+    for one, figures in cpu_per_row.items():
+        if first := figures.get(asked.rows[0]):
+            print(f"- {one}: " + ", ".join(f"{rows:,} {figure / first:.2f}" for rows, figure in figures.items()))
+
+
+def _measure(contenders: Sequence[Contender], rows: int, files: int, repeats: int) -> dict[Contender, list[Cost]]:
+    costs: dict[Contender, list[Cost]] = {one: [] for one in contenders}
+    with tempfile.TemporaryDirectory(prefix="bench-ingest-") as scratch:
+        data = Path(scratch, "data")
+        data.mkdir()
+        _make_files(data, rows, files)
+        for repeat in range(repeats):
+            # Each second round is the other way round, so that a machine that gets slower or busier favours no one.
+            for one in contenders if repeat % 2 == 0 else reversed(contenders):
+                costs[one].append(_run(one, data, rows))
+    return costs
+
+
+def _make_files(folder: Path, rows: int, files: int) -> None:
+    draw = random.Random(1)
+    with Path("data/sample/headlines.csv").open(encoding="utf-8", newline="") as stream:
+        words = sorted({word for row in csv.DictReader(stream) for word in row["title"].split()})
+    numbers = iter(range(rows))
+    for file in range(files):
+        with (folder / f"{file:05}.csv").open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(["title", "label"])
+            for number in itertools.islice(numbers, rows // files + (file < rows % files)):
+                writer.writerow([" ".join([*draw.choices(words, k=_WORDS_OF_A_TITLE), str(number)]), number % 2])
+
+
+def _run(contender: Contender, data: Path, rows: int) -> Cost:
+    with tempfile.TemporaryDirectory(dir=data.parent) as target, Path(target, "log").open("w+") as log:
+        (temporary := Path(target, "tmp")).mkdir()
+        call = [sys.executable, "-m", "bench.ingest_one", contender.component, str(data), target]
+        printed = Path(target, "printed")
+        with printed.open("w") as stdout:
+            process = subprocess.Popen(
+                [*call, *contender.beam_flags],
+                stdout=stdout,
+                stderr=log,
+                env={**os.environ, "TMPDIR": str(temporary)},
+                start_new_session=True,
+            )
+            code, peak = _wait(process.pid)
+        if code:
+            raise SystemExit(f"{contender} with {rows:,} rows: exit {code}\n" + _last_lines(log))
+        figures = json.loads(printed.read_text().splitlines()[-1])
+        if figures["examples"] != rows:
+            raise SystemExit(f"{contender} wrote {figures['examples']:,} examples of {rows:,} rows")
+        return Cost(figures["wall"], figures["cpu"], peak)
+
+
+def _wait(leader: int) -> tuple[int, float]:
+    summed = 0
+    try:
+        while not (ended := os.wait4(leader, os.WNOHANG))[0]:
+            summed = max(summed, _session_bytes(leader))
+            time.sleep(_SAMPLING_SECONDS)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(leader, signal.SIGKILL)
+    # The kernel's peak is exact and of the largest process; the sampled one is of all together.
+    return os.waitstatus_to_exitcode(ended[1]), max(summed, ended[2].ru_maxrss * 1024)
+
+
+def _session_bytes(leader: int) -> int:
+    pages = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            session = (process / "stat").read_text().rpartition(")")[2].split()[3]
+            if int(session) == leader:
+                pages += int((process / "statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _figures(rows: int, costs: Sequence[Cost], stock: Sequence[Cost] | None) -> str:
+    walls = sorted(cost.wall for cost in costs)
+    wall, cpu, peak = (statistics.median(getattr(cost, name) for cost in costs) for name in ("wall", "cpu", "peak"))
+    ratios = [_ratio(costs, stock, name) for name in ("wall", "cpu", "peak")] if stock else []
+    return " | ".join(
+        [
+            f"{wall:.1f} ({walls[0]:.1f}..{walls[-1]:.1f})",
+            f"{cpu:.1f}",
+            f"{rows / wall:,.0f}",
+            f"{peak / 1e9:.2f}",
+            ", ".join(ratios),
+        ]
+    )
+
+
+def _ratio(costs: Sequence[Cost], stock: Sequence[Cost], name: str) -> str:
+    # Of runs beside each other, so that what slows the machine down slows both.
+    paired = (getattr(one, name) / getattr(other, name) for one, other in zip(costs, stock, strict=True))
+    return f"{statistics.median(paired):.2f}"
+
+
+def _last_lines(log) -> str:
+    log.seek(0)
+    return "".join(log.readlines()[-_LOG_LINES:])
+
+
+if __name__ == "__main__":
+    main()
