@@ -53,6 +53,13 @@ def test_without_an_earlier_run_there_is_nothing_to_go_on_from():
         reuse_last(CONFIG, "Trainer", verdict(), [{"run_id": "r0", "status": "failed", "components": {}}])
 
 
+def test_after_a_run_that_was_killed_from_is_refused():
+    killed = {"run_id": "r2", "status": "interrupted", "reason": "the run left no verdict"}
+    with pytest.raises(PartialRunError, match="a last run, r2, that left no verdict"):
+        reuse_last(CONFIG, "Trainer", verdict(), [last(), killed])
+    assert reuse_last(CONFIG, "Trainer", verdict(), [killed, last()]) == {}
+
+
 def test_a_run_that_evaluates_anew_looks_anew_for_its_baseline():
     assert from_nodes(None) == []
     assert from_nodes("Trainer") == ["Trainer", "LatestBlessedModel"]

@@ -1,0 +1,147 @@
+"""Runs of the pipeline that die by SIGKILL at a moment of one's choice.
+
+Importing TensorFlow and TFX takes 15 s a process. Here one process imports them and forks a child a run; TensorFlow
+allows that as long as the process that forks has run none of its ops.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+# What TFX says before a node, between its executor's end and the entry in ML Metadata, and after that.
+_STARTED = "Component %s is running."
+_EXECUTED = "Publishing output artifacts %s for execution %s"
+_FINISHED = "Component %s is finished."
+
+PATIENCE = 300
+"""Seconds that a run may take."""
+
+_IMPORTED = ["pipeline.pipeline", "pipeline.local_runner", "pipeline.lineage", "trainer.fine_tune"]
+
+
+class Moment(NamedTuple):
+    """When a run dies: at a node's start, or as one of the others says."""
+
+    node: str
+    seconds: float = 0.0
+    """So long after the node's start, and at its end at the latest."""
+    executed: bool = False
+    """When the node has done its work and ML Metadata does not know it yet."""
+    event: str = ""
+    """From the node's start on, just before the first audit event of that name, e.g. `os.rename`, that ..."""
+    path: str = ""
+    """... has this in one of its paths."""
+
+
+def run_child(flags: dict[str, Any], moment: Moment | None = None) -> int:
+    """Runs the smoke preset with `flags`, and returns the exit code, which is negative for a signal.
+
+    What it shows goes to `<output>.txt`.
+    """
+    receiver, sender = _forkserver().Pipe(duplex=False)
+    child = _forkserver().Process(target=_run, args=(flags, moment, sender))
+    child.start()
+    sender.close()
+    if moment and moment.seconds:
+        # From outside: C++ that holds the interpreter's lock would let no thread of the child's do it.
+        with receiver, contextlib.suppress(EOFError):
+            receiver.recv()
+            child.join(moment.seconds)
+            child.kill()
+    child.join(PATIENCE)
+    child.terminate()  # one that hangs
+    child.join()
+    return child.exitcode
+
+
+def find_examples(flags: dict[str, Any]) -> Path:
+    """The folder of the examples that the newest run in an output uses, as ML Metadata has it."""
+    receiver, sender = _forkserver().Pipe(duplex=False)
+    child = _forkserver().Process(target=_send_examples, args=(flags, sender))
+    child.start()
+    sender.close()
+    with receiver:
+        found = receiver.recv()
+    child.join()
+    return Path(found)
+
+
+@functools.cache
+def _forkserver() -> multiprocessing.context.BaseContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_IMPORTED)
+    return context
+
+
+def _run(flags: dict[str, Any], moment: Moment | None, sender) -> None:
+    from pipeline.config import load_config
+    from pipeline.local_runner import run_pipeline
+
+    with Path(f"{flags['output']}.txt").open("ab") as shown:
+        os.dup2(shown.fileno(), 1)
+        os.dup2(shown.fileno(), 2)
+    if moment:
+        logging.getLogger("absl").addHandler(_Killer(moment, sender))
+    _leave_libraries_untranslated()
+    sys.exit(run_pipeline(load_config("smoke", flags=flags, environ={})))
+
+
+def _leave_libraries_untranslated() -> None:
+    # AutoGraph would translate Keras's own code anew in each child, which is five of the Trainer's six seconds.
+    from tensorflow.python.autograph.core import config
+
+    config.CONVERSION_RULES = (*map(config.DoNotConvert, ("tf_keras", "tensorflow_hub")), *config.CONVERSION_RULES)
+
+
+def _send_examples(flags: dict[str, Any], sender) -> None:
+    from pipeline.config import load_config
+    from pipeline.lineage import read_outputs
+    from pipeline.paths import OutputPaths
+
+    config = load_config("smoke", flags=flags, environ={})
+    outputs = read_outputs(OutputPaths.of(config).metadata, config.model_name)
+    sender.send(outputs["HeadlineExampleGen"]["examples"].uri)
+
+
+class _Killer(logging.Handler):
+    """Hears where TFX is, before anybody else does."""
+
+    def __init__(self, moment: Moment, sender):
+        super().__init__(logging.INFO)
+        self._moment = moment
+        self._sender = sender
+        self._here = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.msg == _STARTED:
+            self._here = record.args[0] == self._moment.node
+            if self._here:
+                self._started()
+        elif self._here and (
+            (self._moment.executed and record.msg == _EXECUTED) or (self._moment.seconds and record.msg == _FINISHED)
+        ):
+            _die()
+
+    def _started(self) -> None:
+        if self._moment.event:
+            sys.addaudithook(self._heard)
+        elif self._moment.seconds:
+            self._sender.send(self._moment.node)
+        elif not self._moment.executed:
+            _die()
+
+    def _heard(self, event: str, args: tuple) -> None:
+        if event == self._moment.event and any(self._moment.path in str(one) for one in args):
+            _die()
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)

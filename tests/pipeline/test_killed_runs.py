@@ -1,0 +1,175 @@
+"""A run that dies by SIGKILL at any component and is started again ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import csv
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from click.testing import CliRunner
+
+from components.data_gate.accepted import list_accepted
+from components.versions import list_versions, read_card
+from pipeline.cli import main
+from pipeline.partial_run import NODES
+from pipeline.paths import SAMPLE_FILE
+from pipeline.runs import claim_output, read_run
+from tests.helpers.killed_runs import PATIENCE, Moment, find_examples, run_child
+
+pytestmark = pytest.mark.slow
+
+AGAIN_AND_AGAIN = "again and again"
+ONCE = "once"
+BY_COMMAND = "the command"
+CASES = [
+    *((node, AGAIN_AND_AGAIN) for node in NODES),
+    ("HeadlineExampleGen", ONCE),
+    ("Trainer", BY_COMMAND),
+]
+# ML Metadata makes its tables in an empty output.
+BEFORE = {NODES[0]: [Moment(NODES[0], seconds=0.004)]}
+# What a node writes outside TFX's folders, in the middle of the copy and just before it gets its name.
+COPIES = {
+    "DataGate": [("shutil.copyfile", "Split-train"), ("os.rename", "accepted_data")],
+    "VersionedPusher": [("shutil.copyfile", "variables"), ("os.rename", "serving")],
+}
+AFTER = {NODES[-1]: [Moment(NODES[-1], event="os.rename", path="verdict.json")]}
+
+
+class Outcome(NamedTuple):
+    """Of the last run in an output."""
+
+    folder: Path
+    """The output."""
+    killed: list[int]
+    """The exit codes of the runs before it."""
+    verdict: dict[str, Any]
+    examples: dict[str, list[bytes]]
+    """By the names of the files."""
+    rejects: bytes
+
+
+@pytest.fixture(scope="module")
+def flags(tmp_path_factory, tiny_encoder):
+    """Makes the flags of a run in an output of that name; the data has rows to set aside and titles that come twice."""
+    place = tmp_path_factory.mktemp("killed")
+    with SAMPLE_FILE.open(encoding="utf-8", newline="") as stream:
+        header, *rows = csv.reader(stream)
+    planted = [
+        ["What Happened Next", "maybe"],
+        ["", "1"],
+        ["Storm hits coast", "0"],
+        ["Storm hits coast", "1"],
+        ["Too long " * 2000, "0"],
+    ]
+    with (place / "headlines.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([header, *planted, *rows[:5], *rows])
+
+    def make(name: str) -> dict[str, Any]:
+        return {
+            "data.path": place / "headlines.csv",
+            "encoder.source": tiny_encoder,
+            "output": place / name.replace(" ", "-"),
+            "training.casing": "as_is",  # the quickest to build
+        }
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def undisturbed(flags) -> Outcome:
+    assert run_child(flags("undisturbed")) == 0
+    return look(flags("undisturbed"), [])
+
+
+@pytest.fixture(scope="module")
+def outcomes(request, flags, undisturbed):
+    """The futures of all cases that are asked for: two at a time, for most of a run takes one core."""
+    asked = [item.callspec.params["case"] for item in request.session.items if "outcomes" in item.fixturenames]
+    with ThreadPoolExecutor(2) as pool:  # the longest first
+        yield {case: pool.submit(die_and_go_on, case, flags(" ".join(case)), undisturbed) for case in reversed(asked)}
+
+
+def die_and_go_on(case: tuple[str, str], flags: dict[str, Any], undisturbed: Outcome) -> Outcome:
+    node, how = case
+    if how == BY_COMMAND:
+        killed = [kill_command(flags, node)]
+        assert command(flags).wait(PATIENCE) == 0
+    else:
+        half = max(undisturbed.verdict["components"][node]["seconds"] / 2, 0.01)
+        moments = [Moment(node, seconds=half)]
+        if how == AGAIN_AND_AGAIN:
+            copies = [Moment(node, event=event, path=path) for event, path in COPIES.get(node, ())]
+            moments = [*BEFORE.get(node, ()), Moment(node), *moments, *copies, Moment(node, executed=True)]
+            moments += AFTER.get(node, ())
+        killed = [run_child(flags, moment) for moment in moments]
+        assert run_child(flags) == 0
+    return look(flags, killed)
+
+
+def command(flags: dict[str, Any]) -> subprocess.Popen:
+    call = [sys.executable, "-m", "pipeline", "run", "--preset", "smoke", "--output", flags["output"]]
+    call += [f"--set={key}={value}" for key, value in flags.items() if key != "output"]
+    with Path(f"{flags['output']}.txt").open("ab") as shown:
+        return subprocess.Popen(call, stdout=shown, stderr=shown)
+
+
+def kill_command(flags: dict[str, Any], node: str) -> int:
+    run = command(flags)
+    said = f"Component {node} is running.".encode()
+    while run.poll() is None and not any(said in log.read_bytes() for log in flags["output"].glob("runs/*/log.txt")):
+        time.sleep(0.2)
+    time.sleep(1)
+    run.kill()
+    return run.wait()
+
+
+def look(flags: dict[str, Any], killed: list[int]) -> Outcome:
+    import tensorflow as tf
+
+    verdict, folder = read_run(flags["output"]), find_examples(flags)
+    examples = {
+        str(file.relative_to(folder)): list(tf.data.TFRecordDataset(str(file), "GZIP").as_numpy_iterator())
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
+    return Outcome(flags["output"], killed, verdict, examples, Path(verdict["folder"], "rejects.csv").read_bytes())
+
+
+def test_the_undisturbed_run_has_rows_of_every_kind(undisturbed):
+    counts = undisturbed.verdict["ingest"]
+    assert undisturbed.verdict["status"] == "pushed"
+    assert all(counts.values())
+    assert len(counts["rejected_by_rule"]) == 4
+    assert {name.split("/")[0] for name in undisturbed.examples} == {"Split-train", "Split-eval"}
+    assert sum(map(len, undisturbed.examples.values())) == 300
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: ": ".join(case))
+def test_a_killed_run_that_is_started_again_ends_as_if_nothing_had_happened(case, outcomes, undisturbed):
+    outcome = outcomes[case].result()
+    assert outcome.killed
+    assert set(outcome.killed) == {-signal.SIGKILL}
+    assert outcome.verdict["rows"] == undisturbed.verdict["rows"]
+    assert outcome.verdict["ingest"] == undisturbed.verdict["ingest"]
+    assert outcome.examples == undisturbed.examples
+    assert outcome.rejects == undisturbed.rejects
+
+    serving, accepted = outcome.folder / "serving" / "clickbait", outcome.folder / "accepted_data" / "data"
+    (version,) = list_versions(serving)
+    assert [place.name for place in serving.iterdir()] == [str(version)]
+    assert version == outcome.verdict["pushed"]["version"]
+    assert read_card(serving, version)
+    (entry,) = list_accepted(accepted)
+    assert [place.name for place in accepted.iterdir()] == [str(entry.number)]
+
+    with claim_output(outcome.folder, outcome.folder / "metadata.db"):
+        listed = CliRunner().invoke(main, ["runs", "--output", str(outcome.folder)]).output.splitlines()
+    assert sum(" interrupted " in line for line in listed) == len(outcome.killed)
+    assert len(listed) == 1 + len(outcome.killed) + 1
