@@ -71,8 +71,8 @@ def reuse_last(
     # TFX goes on from a killed run's artifacts, of which no verdict says what they are.
     if killed := [one["run_id"] for one in earlier[earlier.index(last) + 1 :] if "components" not in one]:
         raise PartialRunError(
-            f"--from goes on from the last run. Received: --from {from_node}, and a last run, {killed[-1]}, that left no "
-            f"verdict. {way_out}"
+            f"--from goes on from the last run. Received: --from {from_node}, and a last run, {killed[-1]}, that left "
+            f"no verdict. {way_out}"
         )
     differing = [f"data.{key}" for key in _differing_data(last, verdict)]
     if NODES.index(from_node) > NODES.index("Trainer"):
