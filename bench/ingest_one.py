@@ -50,6 +50,7 @@ def _ours(folder: str) -> BaseComponent:
         text_column="title",
         label_column="label",
         labels={"0": 0, "1": 1},
+        max_row_lines=20,
         max_title_characters=10000,
         train_buckets=_BUCKETS[features.TRAIN_SPLIT],
         eval_buckets=_BUCKETS[features.EVAL_SPLIT],

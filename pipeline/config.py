@@ -53,6 +53,11 @@ class DataConfig(_Section):
     max_title_characters: int = Field(
         10_000, ge=1, le=1_000_000, description="Longer titles are rejected, in characters."
     )
+    max_row_lines: int = Field(
+        20,
+        ge=1,
+        description="A row that spans more lines is rejected: its quote was closed by another row's.",
+    )
     schema_file: str | None = Field(
         None, min_length=1, description="Schema that the data is held to; null: data/schema.pbtxt."
     )
@@ -74,8 +79,9 @@ class DataConfig(_Section):
     @classmethod
     def _both_classes(cls, labels: dict[str, int]) -> dict[str, int]:
         mapped = {name.strip().lower(): label for name, label in labels.items()}
-        if set(mapped.values()) != {0, 1} or "" in mapped:
-            raise ValueError("names both classes")
+        contradictory = any(mapped[name.strip().lower()] != label for name, label in labels.items())
+        if set(mapped.values()) != {0, 1} or "" in mapped or contradictory:
+            raise ValueError("names both classes, each label once")
         return mapped
 
 
@@ -107,7 +113,7 @@ class GateConfig(_Section):
         "chance does to so few rows, as a share from 0 to 1.",
     )
     min_compared_rows: int = Field(
-        500, ge=1, description="Least rows on each side to judge drift or skew by; fewer differ by chance."
+        300, ge=1, description="Least rows on each side to judge drift or skew by; fewer differ by chance."
     )
     mask_examples: bool = Field(
         False, description="Show the examples of findings as xxx and 000; rejects.csv always has the text."

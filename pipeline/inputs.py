@@ -88,7 +88,7 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
       data: from `choose_data`; chosen when not given.
 
     Raises:
-      InputError: the data is not there or has not the columns.
+      InputError: the data is not there or has not the columns, or the schema is none.
       EncoderError: the encoder cannot be had.
     """
     data = data or choose_data(config)
@@ -111,7 +111,7 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
         encoder=encoder,
         data_fingerprint=data_fingerprint,
         accepted_data=accepted_data,
-        accepted_baseline=choose_accepted(accepted_data, data_fingerprint),
+        accepted_baseline=choose_accepted(accepted_data, data_fingerprint, config.gate.min_compared_rows),
         baseline_version=choose_baseline(paths.serving_model, fingerprint),
         fingerprint=fingerprint,
     )
@@ -137,7 +137,11 @@ def choose_data(config: PipelineConfig) -> DataSource:
 
 def ingest_rules(config: PipelineConfig) -> Rules:
     """What a row must keep."""
-    return Rules(**config.data.model_dump(include={"text_column", "label_column", "labels", "max_title_characters"}))
+    return Rules(
+        **config.data.model_dump(
+            include={"text_column", "label_column", "labels", "max_title_characters", "max_row_lines"}
+        )
+    )
 
 
 def choose_schema(config: PipelineConfig) -> SchemaSource:
@@ -151,12 +155,25 @@ def choose_schema(config: PipelineConfig) -> SchemaSource:
         raise InputError(
             f"The schema must be there. Received: data.schema_file={path}. `clickbait schema infer` makes one."
         )
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    try:
+        text_format.Parse(path.read_text(encoding="utf-8"), schema_pb2.Schema())
+    except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
+        raise InputError(
+            f"{path}: expected a tensorflow_metadata.proto.v0.Schema as text. Received: {error}. See data/schema.pbtxt."
+        ) from error
     return SchemaSource(path, file_digest(str(path)))
 
 
-def choose_accepted(folder: Path, data_fingerprint: str) -> str:
-    """The newest accepted statistics of other data, or `none`: a rerun is compared with what the first run was."""
-    others = [one for one in accepted.list_accepted(folder) if one.fingerprint != data_fingerprint]
+def choose_accepted(folder: Path, data_fingerprint: str, min_rows: int) -> str:
+    """The newest accepted statistics of other data with rows enough to be compared with, or `none`.
+
+    A rerun names what the first run named, and so finds the gate in the cache.
+    """
+    known = accepted.list_accepted(folder)
+    others = [one for one in known if one.fingerprint != data_fingerprint and one.rows >= min_rows]
     return str(others[-1].number) if others else "none"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from components.errors import DataRefused
 from pipeline import runs
 from pipeline.config import PipelineConfig
-from pipeline.inputs import DataSource, RunInputs, choose_data, new_run_id, prepare_inputs
+from pipeline.inputs import DataSource, RunInputs, choose_data, choose_schema, new_run_id, prepare_inputs
 from pipeline.partial_run import PartialRunError, check_nodes, from_nodes, reuse_last
 from pipeline.paths import OutputPaths
 from pipeline.run_view import RunView
@@ -46,13 +46,13 @@ def run_pipeline(
     """
     began = time.monotonic()
     check_nodes(from_node, to_node)
-    data = choose_data(config)
+    data, schema = choose_data(config), choose_schema(config)
     paths, run_id = OutputPaths.of(config), new_run_id()
     with contextlib.ExitStack() as stack:
         stack.enter_context(runs.claim_output(paths.runs.parent, paths.metadata))
         earlier = runs.read_runs(paths.runs.parent)
         folder = runs.make_folder(paths.runs / run_id, config.to_yaml())
-        verdict = open_verdict(config, run_id, data)
+        verdict = open_verdict(config, run_id, data, schema)
         terminal = stack.enter_context(captured_output(folder / runs.LOG_FILE, verbose=verbose))
         print_head(terminal.out, verdict, folder)
         terminal.out.print()
@@ -62,11 +62,13 @@ def run_pipeline(
                 inputs = _prepare(view, verdict, config, run_id, data)
                 if from_node:
                     verdict |= reuse_last(config, from_node, verdict, earlier)
-                _run_dag(view, config, inputs, from_node, to_node)
-                verdict |= judge_data(config, paths.metadata, folder)
+                try:
+                    _run_dag(view, config, inputs, from_node, to_node)
+                finally:
+                    if view.timings:
+                        verdict |= judge_data(config, paths.metadata, folder)
                 verdict |= judge_model(config, paths.metadata)
         except DataRefused as error:
-            verdict |= judge_data(config, paths.metadata, folder)
             verdict |= {"status": "refused", "exit_code": error.exit_code, "reason": str(error)}
             verdict |= {"gate": {"accepted": False, "findings": error.findings}}
         except KeyboardInterrupt:
@@ -113,6 +115,11 @@ def _run_dag(
         options = RunOptions(from_nodes=from_nodes(from_node) or None, to_nodes=[to_node] if to_node else None)
     try:
         tfx.orchestration.LocalDagRunner().run(create_pipeline(config, inputs), run_options=options)
+    except RuntimeError as error:
+        # So Beam tells of a Ctrl-C that fell into one of its steps.
+        if str(error).startswith("KeyboardInterrupt"):
+            raise KeyboardInterrupt from error
+        raise
     except LookupError as error:
         if from_node is None:
             raise

@@ -20,7 +20,18 @@ NODES = (
     "VersionedPusher",
 )
 
-_DATA_KEYS = ("sha256", "text_column", "label_column", "labels", "max_title_characters", "limit_rows")
+_DATA_KEYS = (
+    "sha256",
+    "text_column",
+    "label_column",
+    "labels",
+    "max_title_characters",
+    "max_row_lines",
+    "limit_rows",
+    "train_buckets",
+    "eval_buckets",
+)
+_SCHEMA_KEY = "schema_sha256"
 
 
 class PartialRunError(Exception):
@@ -75,6 +86,10 @@ def reuse_last(
             f"no verdict. {way_out}"
         )
     differing = [f"data.{key}" for key in _differing_data(last, verdict)]
+    if NODES.index(from_node) > NODES.index("DataGate"):
+        judged_by = last.get("gate_policy", {})
+        differing += [f"gate.{key}" for key, value in config.gate.model_dump().items() if judged_by.get(key) != value]
+        differing += ["schema"] if last["data"].get(_SCHEMA_KEY) != verdict["data"].get(_SCHEMA_KEY) else []
     if NODES.index(from_node) > NODES.index("Trainer"):
         trained = last.get("training", {}).get("settings", {})
         differing += [
@@ -87,7 +102,8 @@ def reuse_last(
             f"with another {', '.join(differing)}. {way_out}"
         )
     counted = (one for one in reversed(ran) if "rows" in one and not _differing_data(one, verdict))
-    return {key: value for key, value in next(counted, {}).items() if key in ("ingest", "rows", "gate")}
+    reused = ["ingest", "rows"] + (["gate"] if NODES.index(from_node) > NODES.index("DataGate") else [])
+    return {key: value for key, value in next(counted, {}).items() if key in reused}
 
 
 def _differing_data(one: dict[str, Any], other: dict[str, Any]) -> list[str]:

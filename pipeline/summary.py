@@ -21,7 +21,7 @@ _COLOURS = {
     "not blessed": "red",
     "failed": "red",
 }
-_OUTCOMES = {"kept": "kept", "warn": "broken, let pass", "fail": "broken", "not judged": "not judged"}
+_OUTCOMES = {"kept": "kept", "warn": "broken, let pass", "fail": "broken", "not judged": "not judged", "off": "off"}
 _METRICS = {"binary_accuracy": "accuracy", "auc": "AUC"}
 
 
@@ -66,7 +66,7 @@ def next_command(verdict: dict[str, Any], folder: Path) -> str | None:
             f"-v {shlex.quote(f'{serving}:/models/{serving.name}')} tensorflow/serving:2.16.1"
         )
     if verdict["status"] == "refused" and verdict.get("ingest", {}).get("rejected"):
-        return f"mend the rows of {shorten(folder / REJECTS_FILE)} in the data and run again"
+        return f"mend the rows that {shorten(folder / REJECTS_FILE)} names in the data, and run again"
     if verdict["status"] == "not blessed":
         return "clickbait run --set training.epochs=N, or more rows with --data; finished components are reused"
     if verdict["status"] == "failed":
@@ -121,8 +121,10 @@ def _print_gate(console: Console, gate: dict[str, Any]) -> None:
     counts = [f"{outcomes[outcome]} {word}" for outcome, word in _OUTCOMES.items() if outcomes[outcome]]
     _line(console, "gate", " · ".join(["accepted" if gate["accepted"] else "refused", *counts]))
     for finding in gate["findings"]:
+        detail = f" ({finding['detail']})" if finding["detail"] else ""
+        if finding["outcome"] == "not judged":
+            _line(console, "", f"{finding['rule']} is not judged: {finding['observed']}{detail}")
         if finding["outcome"] == "warn":
-            detail = f" ({finding['detail']})" if finding["detail"] else ""
             _line(
                 console,
                 "warning",

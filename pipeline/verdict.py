@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import PipelineConfig
-from pipeline.inputs import DataSource
+from pipeline.inputs import DataSource, SchemaSource
 from pipeline.runs import REJECTS_FILE
 from trainer import features
 
@@ -17,7 +17,7 @@ SCHEMA_VERSION = 1
 Verdict = dict[str, Any]
 
 
-def open_verdict(config: PipelineConfig, run_id: str, data: DataSource) -> Verdict:
+def open_verdict(config: PipelineConfig, run_id: str, data: DataSource, schema: SchemaSource) -> Verdict:
     """What is known before anything has run."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -30,8 +30,10 @@ def open_verdict(config: PipelineConfig, run_id: str, data: DataSource) -> Verdi
             "description": data.description,
             "files": list(data.csv.paths),
             "sha256": data.digest,
-            **config.data.model_dump(exclude={"path", "train_buckets", "eval_buckets"}),
+            "schema_sha256": schema.digest,
+            **config.data.model_dump(exclude={"path"}),
         },
+        "gate_policy": config.gate.model_dump(),
         "encoder": {"source": config.encoder.source, "fine_tuned": config.training.fine_tune},
     }
 

@@ -5,6 +5,7 @@ Light: the runner asks for the baseline before TensorFlow is imported.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -22,14 +23,17 @@ class Accepted(NamedTuple):
     """Of the data and of how it was read."""
     description: str
     """Which data, for a person."""
+    rows: int
+    """Of the split train."""
 
 
 def list_accepted(folder: str | Path) -> list[Accepted]:
     """The entries, oldest first; what is no whole entry is left out."""
     entries = []
     for place in Path(folder).glob("*"):
-        if place.name.isdigit() and (place / _CARD).is_file():
-            entries.append(Accepted(int(place.name), **json.loads((place / _CARD).read_text(encoding="utf-8"))))
+        if place.name.isdigit():
+            with contextlib.suppress(OSError, ValueError, TypeError):  # no card, or a damaged one
+                entries.append(Accepted(int(place.name), **json.loads((place / _CARD).read_text(encoding="utf-8"))))
     return sorted(entries)
 
 
@@ -38,7 +42,7 @@ def split_file(folder: str | Path, number: int, split: str) -> Path:
     return Path(folder) / str(number) / f"Split-{split}" / "FeatureStats.pb"
 
 
-def write_accepted(folder: str | Path, statistics: str | Path, fingerprint: str, description: str) -> int:
+def write_accepted(folder: str | Path, statistics: str | Path, fingerprint: str, description: str, rows: int) -> int:
     """Keeps a copy of StatisticsGen's output, whole or not at all, and forgets all but the newest entries.
 
     Data that is the newest entry already is not written again.
@@ -50,11 +54,11 @@ def write_accepted(folder: str | Path, statistics: str | Path, fingerprint: str,
     known = list_accepted(folder)
     if known and known[-1].fingerprint == fingerprint:
         return known[-1].number
-    number = known[-1].number + 1 if known else 1
+    number = 1 + max((int(place.name) for place in folder.glob("*") if place.name.isdigit()), default=0)
     partial = folder / f".{number}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(statistics, partial)
-    card = {"fingerprint": fingerprint, "description": description}
+    card = {"fingerprint": fingerprint, "description": description, "rows": rows}
     (partial / _CARD).write_text(json.dumps(card) + "\n", encoding="utf-8")
     partial.rename(folder / str(number))
     for old in known[: len(known) + 1 - _KEPT_ENTRIES]:

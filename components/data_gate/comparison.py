@@ -59,6 +59,8 @@ def _read(
     then: Statistics,
     policy: GatePolicy,
 ) -> Iterator[Finding]:
+    if not anomalies.drift_skew_info:
+        yield Finding(rule, "all features", "as the schema says", f"no {rule}_comparator in the schema", None)
     for info in anomalies.drift_skew_info:
         measurements = info.drift_measurements if rule == "drift" else info.skew_measurements
         name = ".".join(info.path.step)
@@ -84,7 +86,8 @@ def _what_moved(name: str, now: Statistics, then: Statistics, policy: GatePolicy
     if after.WhichOneof("stats") == "num_stats":
         return [f"mean {before.num_stats.mean:.1f} -> {after.num_stats.mean:.1f}"]
     shares = [_shares(one) for one in (before, after)]
-    values = sorted({*shares[0], *shares[1]}, key=lambda value: -abs(shares[1].get(value, 0) - shares[0].get(value, 0)))
+    values = sorted({*shares[0], *shares[1]})  # of equal changes always in the same order
+    values.sort(key=lambda value: -abs(shares[1].get(value, 0) - shares[0].get(value, 0)))
     return [
         f"{policy.shown(value)}: {shares[0].get(value, 0):.1%} -> {shares[1].get(value, 0):.1%}"
         for value in values[:_SHOWN_VALUES]

@@ -1,5 +1,6 @@
 """DataGate: judges the data before anything is trained on it."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -67,13 +68,15 @@ def DataGate(  # noqa: N802  components are named as classes
     }
     held_to = tfdv.load_schema_text(f"{schema.uri}/schema.pbtxt")
     report = json.loads(Path(ingest.uri, REPORT_FILE).read_text(encoding="utf-8"))
-    counts = {split: rules.count_rows(one) for split, one in by_split.items()}
+    counts = report["splits"]
+    if not all(count["rows"] for count in counts.values()):
+        judged_by = dataclasses.replace(judged_by, rows=FAIL)  # nothing can be trained or evaluated
     folders = {split: f"{examples.uri}/Split-{split}" for split in _SPLITS}
     leaks = find_leaks(beam_pipeline, folders, f"{verdict.uri}.leaks.json")
-    before, name = _baseline(accepted_dir, baseline, fingerprint)
+    before, name = _baseline(accepted_dir, baseline, fingerprint, judged_by.min_compared_rows)
     findings = [
         *rules.judge_rejects(report, judged_by),
-        *rules.judge_anomalies(found_anomalies),
+        *rules.judge_anomalies(found_anomalies, judged_by),
         *rules.judge_rows(counts, judged_by),
         *rules.judge_classes(counts, judged_by),
         *rules.judge_split(counts, judged_by),
@@ -85,21 +88,23 @@ def DataGate(  # noqa: N802  components are named as classes
     if any(one.outcome == FAIL for one in findings):
         refuse(findings)
     write_verdict(verdict, findings)
-    accepted.write_accepted(accepted_dir, statistics.uri, fingerprint, description)
+    accepted.write_accepted(
+        accepted_dir, statistics.uri, fingerprint, description, counts[features.TRAIN_SPLIT]["rows"]
+    )
 
 
 def _baseline(
-    accepted_dir: str, baseline: str, fingerprint: str
+    accepted_dir: str, baseline: str, fingerprint: str, min_rows: int
 ) -> tuple[statistics_pb2.DatasetFeatureStatisticsList | None, str]:
     """The statistics that drift is measured against, if any, and which they are or why there are none."""
-    known = accepted.list_accepted(accepted_dir)
+    known = [one for one in accepted.list_accepted(accepted_dir) if one.rows >= min_rows]
     if known and known[-1].fingerprint == fingerprint:
         return None, "this very data was accepted last"
     if baseline == LATEST and known:
         baseline = str(known[-1].number)
     found = [one for one in known if str(one.number) == baseline]
     if not found:
-        return None, "no other data was accepted before"
+        return None, "no other data of enough rows was accepted before"
     path = accepted.split_file(accepted_dir, found[0].number, features.TRAIN_SPLIT)
     statistics = _read(str(path), statistics_pb2.DatasetFeatureStatisticsList())
     return statistics, f"accepted data {baseline}, {found[0].description}"

@@ -62,16 +62,15 @@ class Finding:
     examples: list[str] = dataclasses.field(default_factory=list)
     """Masked on request."""
     outcome: str = ""
-    """`kept`, `warn`, `fail` or `not judged`; set by `apply_policy`."""
+    """`kept`, `warn`, `fail`, `off` or `not judged`; set by `apply_policy`."""
 
 
 def apply_policy(findings: list[Finding], policy: GatePolicy) -> list[Finding]:
-    """Says of each finding what follows from it, and drops those of rules that are off."""
+    """Says of each finding what follows from it."""
     applied = []
     for one in findings:
-        if (action := policy.action(one.rule)) == OFF:
-            continue
-        outcome = {None: NOT_JUDGED, True: KEPT, False: action}[one.kept]
+        action = policy.action(one.rule)
+        outcome = OFF if action == OFF else {None: NOT_JUDGED, True: KEPT, False: action}[one.kept]
         applied.append(dataclasses.replace(one, outcome=outcome))
     return applied
 

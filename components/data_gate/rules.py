@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from components.data_gate.policy import Finding, GatePolicy
 from trainer import features
@@ -17,21 +17,16 @@ _SHOWN_EXAMPLES = 5
 _CHANCE = 4  # standard errors: what a hash split of so many rows misses by chance
 
 
-def count_rows(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> dict[str, int]:
-    """Rows and clickbait rows in the statistics of one split, where `label` is categorical."""
-    (dataset,) = statistics.datasets
-    label = next((one for one in dataset.features if features.LABEL in (one.name, *one.path.step)), None)
-    positive = 0
-    if label is not None:
-        buckets = label.string_stats.rank_histogram.buckets
-        positive = round(sum(bucket.sample_count for bucket in buckets if bucket.label == "1"))
-    return {"rows": dataset.num_examples, "clickbait": positive}
-
-
 def judge_rejects(ingest: Mapping[str, Any], policy: GatePolicy) -> Iterator[Finding]:
-    """At most a share of the rows was set aside."""
+    """At most a share of the rows was set aside.
+
+    A rejected row counts as often as it has lines: a stray quote makes one row of many.
+    """
     rows = ingest["rows"]
-    share = rows["rejected"] / rows["read"] if rows["read"] else 0.0
+    lines = rows["rejected_lines"]
+    every = rows["read"] - rows["rejected"] + lines
+    share = lines / every if every else 0.0
+    over = f" over {lines:,} lines" if lines > rows["rejected"] else ""
     by_rule = ", ".join(f"{count:,} {rule}" for rule, count in ingest["rejected_by_rule"].items())
     yield Finding(
         rule="rejects",
@@ -39,7 +34,7 @@ def judge_rejects(ingest: Mapping[str, Any], policy: GatePolicy) -> Iterator[Fin
         bound=f"<= {policy.max_rejected_share:.2%} of the rows",
         observed=f"{share:.2%}" if rows["read"] else "no rows",
         kept=share <= policy.max_rejected_share,
-        detail=f"{rows['rejected']:,} of {rows['read']:,} rows" + (f": {by_rule}" if by_rule else ""),
+        detail=f"{rows['rejected']:,} of {rows['read']:,} rows{over}" + (f": {by_rule}" if by_rule else ""),
         # A reason may quote a label, and where columns are swapped that is a title.
         examples=[
             f"{one['file']}:{one['line']}: {one['rule' if policy.mask_examples else 'reason']}"
@@ -49,7 +44,7 @@ def judge_rejects(ingest: Mapping[str, Any], policy: GatePolicy) -> Iterator[Fin
 
 
 def judge_rows(counts: SplitCounts, policy: GatePolicy) -> Iterator[Finding]:
-    """Each split has rows enough."""
+    """Each split has rows enough, and at least one: without any there is nothing to let pass."""
     for split, count in counts.items():
         yield Finding(
             rule="rows",
@@ -110,7 +105,7 @@ def judge_leakage(leaks: int, titles: list[str], policy: GatePolicy) -> Iterator
     )
 
 
-def judge_anomalies(anomalies: Mapping[str, anomalies_pb2.Anomalies]) -> Iterator[Finding]:
+def judge_anomalies(anomalies: Mapping[str, anomalies_pb2.Anomalies], policy: GatePolicy) -> Iterator[Finding]:
     """What ExampleValidator found against the schema, by its severity."""
     rules = {anomalies_pb2.AnomalyInfo.ERROR: "schema_errors", anomalies_pb2.AnomalyInfo.WARNING: "schema_warnings"}
     found = dict.fromkeys(rules.values(), 0)
@@ -127,7 +122,7 @@ def judge_anomalies(anomalies: Mapping[str, anomalies_pb2.Anomalies]) -> Iterato
                 bound="as the schema says",
                 observed=info.short_description,
                 kept=False,
-                detail=info.description,
+                detail="" if policy.mask_examples else info.description,  # TFDV quotes the values
             )
     for rule, number in found.items():
         if not number:

@@ -60,5 +60,6 @@ def refuse(findings: Sequence[Finding]) -> NoReturn:
         lines.append(f"  {one.rule}, {one.where}: expected {one.bound}, observed {one.observed}{detail}")
         lines += [f"    {example}" for example in one.examples]
     rules = list(dict.fromkeys(one.rule for one in broken))
-    lines.append(f"Mend the data and run again, or let a rule pass with --set gate.{rules[0]}=warn.")
+    settings = " ".join(f"--set gate.{rule}=warn" for rule in rules)
+    lines.append(f"Mend the data and run again, or let it pass with {settings}.")
     raise DataRefused("\n".join(lines), [dataclasses.asdict(one) for one in findings])

@@ -25,6 +25,7 @@ class HeadlineExampleGenSpec(component_spec.ComponentSpec):
         "label_column": component_spec.ExecutionParameter(type=str),
         "labels": component_spec.ExecutionParameter(type=str),
         "max_title_characters": component_spec.ExecutionParameter(type=int),
+        "max_row_lines": component_spec.ExecutionParameter(type=int),
         "train_buckets": component_spec.ExecutionParameter(type=int),
         "eval_buckets": component_spec.ExecutionParameter(type=int),
         "limit_rows": component_spec.ExecutionParameter(type=int, optional=True),
@@ -55,6 +56,7 @@ class HeadlineExampleGen(base_beam_component.BaseBeamComponent):
       label_column: the CSV's column of labels.
       labels: the label column's values to 0 and 1.
       max_title_characters: longer titles are rejected.
+      max_row_lines: rows that span more lines are rejected.
       train_buckets: hash buckets of the title that go to train; 7 with 3 for eval is 70/30.
       eval_buckets: hash buckets that go to eval.
       window_spans: how many spans are taken.
@@ -75,6 +77,7 @@ class HeadlineExampleGen(base_beam_component.BaseBeamComponent):
         label_column: str,
         labels: Mapping[str, int],
         max_title_characters: int,
+        max_row_lines: int,
         train_buckets: int,
         eval_buckets: int,
         window_spans: int = 1,
@@ -91,6 +94,7 @@ class HeadlineExampleGen(base_beam_component.BaseBeamComponent):
             label_column=label_column,
             labels=json.dumps(labels),
             max_title_characters=max_title_characters,
+            max_row_lines=max_row_lines,
             train_buckets=train_buckets,
             eval_buckets=eval_buckets,
             limit_rows=limit_rows,

@@ -62,6 +62,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             label_column=asked["label_column"],
             labels=json.loads(asked["labels"]),
             max_title_characters=asked["max_title_characters"],
+            max_row_lines=asked["max_row_lines"],
         )
         folders = {split: f"{examples.uri}/Split-{split}" for split in _SPLITS}
         parts = f"{ingest.uri}/parts"

@@ -19,8 +19,12 @@ _NOTES = ("file", "line", "rule", "reason")
 
 def header(rules: Rules) -> list[str]:
     """The data's own two columns, and what is said of each row; the reader skips columns that it does not know."""
-    own = [rules.text_column, rules.label_column]
-    return own + [f"rejected_{note}" if note in own else note for note in _NOTES]
+    names = [rules.text_column, rules.label_column]
+    for note in _NOTES:
+        while note in names:
+            note = f"rejected_{note}"
+        names.append(note)
+    return names
 
 
 class PartWriter:
@@ -39,7 +43,7 @@ class PartWriter:
         if self._stream is None:
             self._stream = fileio.open(f"{self._path}.partial", "wb")
             self._writer = _writer(self._stream)
-        self._writer.writerow((file, *fault))
+        self._writer.writerow((file, *fault[:-1]))  # the number of lines is no part of what is mended
 
     def close(self) -> None:
         """Lays the part in its place; without a fault there is none."""

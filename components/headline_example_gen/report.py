@@ -9,15 +9,15 @@ from typing import Any
 
 REPORT_FILE = "report.json"
 SHOWN_FAULTS = 20
-_ROWS = ("read", "accepted", "duplicates", "rejected", "left_out")
+_ROWS = ("read", "accepted", "duplicates", "rejected", "rejected_lines", "left_out")
 
 
 class Tally:
     """Counts of one part of an ingest, which add up to the report.
 
     Attributes:
-      files: by number of the file, Counter of `read`, `accepted`, `duplicates`, `rejected`, `left_out`: rows that
-        keep all rules and that `data.limit_rows` leaves out; they are among the accepted.
+      files: by number of the file, Counter of `read`, `accepted`, `duplicates`, `rejected`, `rejected_lines`: the
+        lines that the rejected rows span, `left_out`: rows that `data.limit_rows` leaves out, among the accepted.
       rules: rejected rows by rule.
       splits: by split, Counter of `rows` and `clickbait`.
     """

@@ -38,6 +38,7 @@ _FORMATS = {
     b"\xfd7zXZ": "xz",
     b"\x28\xb5\x2f\xfd": "Zstandard",
 }
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _GZIP = b"\x1f\x8b"
 
 
@@ -50,6 +51,8 @@ class Rules:
     labels: Mapping[str, int]
     """The label column's values, in lower case, to 0 and 1."""
     max_title_characters: int
+    max_row_lines: int = 20
+    """A row that spans more is taken for one whose quote is closed late, by another row's."""
 
     @property
     def label_names(self) -> tuple[str, str]:
@@ -83,6 +86,8 @@ class Fault(NamedTuple):
     """
     label: str
     """The label as it was read."""
+    lines: int = 1
+    """How many lines the row spans."""
 
 
 def read_header(path: str, rules: Rules) -> list[str]:
@@ -121,7 +126,8 @@ def read_rows(path: str, rules: Rules) -> Iterator[Row | Fault]:
                     yield _malformed(path, line, lines, error)
                     continue
                 if fields:
-                    yield check(line, fields)
+                    row = check(line, fields)
+                    yield row if len(lines.pending) == 1 else _over_lines(row, len(lines.pending), rules)
     except _UNREADABLE as error:
         raise _unreadable(path, error) from error
 
@@ -164,6 +170,17 @@ def _row_check(header: list[str], rules: Rules) -> Callable[[int, list[str]], Ro
     return check
 
 
+def _over_lines(row: Row | Fault, lines: int, rules: Rules) -> Row | Fault:
+    if isinstance(row, Fault):
+        return row._replace(lines=lines)
+    if lines <= rules.max_row_lines:
+        return row
+    reason = (
+        f"the row spans {lines:,} lines, expected at most {rules.max_row_lines}; look for a quote that is closed late"
+    )
+    return Fault(row.line, "long_row", reason, row.title, "", lines)
+
+
 def _illegible(field: str) -> tuple[str, str] | None:
     """The rule that a field's characters break, and how."""
     try:
@@ -190,7 +207,7 @@ def _malformed(path: str, line: int, lines: _Lines, error: csv.Error) -> Fault:
     if too_long:
         return Fault(line, "long_field", f"a field has more than {MAX_FIELD_CHARACTERS:,} characters", text, "")
     end = f", line {line + read - 1}" if read > 1 else ""
-    return Fault(line, "quoting", f"text after a closing quote{end}; quotes inside a field are doubled", text, "")
+    return Fault(line, "quoting", f"text after a closing quote{end}; quotes inside a field are doubled", text, "", read)
 
 
 def _header(path: str, reader, rules: Rules) -> list[str]:
@@ -209,10 +226,13 @@ def _header(path: str, reader, rules: Rules) -> list[str]:
         raise InputError(f"{place}: expected {expected}, in UTF-8. Received: {found}.")
     for column, option in ((rules.text_column, "--text-column"), (rules.label_column, "--label-column")):
         if column not in header:
-            raise InputError(
-                f"{place}: expected {expected}. Received: {found}. Name the right column with {option}, or add the "
-                "line of column names."
+            other = next((name for mark, name in _SEPARATORS.items() if len(header) == 1 and mark in header[0]), None)
+            way_out = (
+                f"Separate the columns with commas, not {other}."
+                if other
+                else (f"Name the right column with {option}, or add the line of column names.")
             )
+            raise InputError(f"{place}: expected {expected}. Received: {found}. {way_out}")
     for column in header:
         if column and header.count(column) > 1:
             raise InputError(
@@ -304,8 +324,8 @@ def _unreadable(path: str, error: Exception) -> InputError:
 
 def _as_csv(fields: list[str]) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(fields)
-    return line.getvalue()
+    csv.writer(line, lineterminator="\r\n").writerow(fields)  # so that fields with either of these are quoted
+    return line.getvalue()[:-2]
 
 
 def _legible(text: str) -> str:

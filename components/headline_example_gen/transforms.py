@@ -52,15 +52,15 @@ class ReadFile(beam.DoFn):
         name = f"file-{number:05}"
         tally, faults, outcome = Tally(), PartWriter(f"{self._parts}/{name}.csv"), {}
         batches: list[list[tuple]] = [[] for _ in range(self._shards)]
-        read = rejected = 0
+        read = rejected = rejected_lines = 0
         try:
-            outcome["digest"] = file_digest(path)
             for row in read_rows(path, self._rules):
                 read += 1
                 if isinstance(row, Fault):
                     faults.write(number, row)
                     tally.rules[row.rule] += 1
                     rejected += 1
+                    rejected_lines += row.lines
                     continue
                 key = title_key(row.title)
                 batch = batches[key.order % self._shards]
@@ -68,11 +68,14 @@ class ReadFile(beam.DoFn):
                 if len(batch) == _BATCH_ROWS:
                     yield key.order % self._shards, pickle.dumps(batch)
                     batch.clear()
+            # Last, so that a file that grows while it is read does not pass for what it was.
+            outcome["digest"] = file_digest(path)
         except (InputError, OSError) as error:
             outcome["refused"] = str(error)  # an exception would leave Beam as another one
         yield from ((shard, pickle.dumps(batch)) for shard, batch in enumerate(batches) if batch)
         tally.count(number, "read", read)
         tally.count(number, "rejected", rejected)
+        tally.count(number, "rejected_lines", rejected_lines)
         faults.close()
         _lay(f"{self._parts}/tally-{name}.json", tally.to_json())
         _lay(f"{self._parts}/outcome-{number:05}.json", json.dumps(outcome))
@@ -155,6 +158,7 @@ class WriteShard(beam.DoFn):
             for file, fault in sorted(conflicts):
                 faults.write(file, fault)
                 tally.count(file, "rejected")
+                tally.count(file, "rejected_lines")
         if conflicts:
             tally.rules[CONFLICT] = len(conflicts)
         _lay(f"{self._parts}/tally-{name}.json", tally.to_json())

@@ -28,10 +28,10 @@ def ImportSchemaGen(  # noqa: N802  components are named as classes
     Raises:
       InputError: the file holds no schema.
     """
-    text = Path(schema_file).read_text(encoding="utf-8")
     try:
+        text = Path(schema_file).read_text(encoding="utf-8")
         text_format.Parse(text, schema_pb2.Schema())
-    except text_format.ParseError as error:
+    except (UnicodeDecodeError, text_format.ParseError) as error:
         raise InputError(
             f"{schema_file}: expected a tensorflow_metadata.proto.v0.Schema as text. Received: {error}."
         ) from error

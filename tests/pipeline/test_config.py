@@ -401,7 +401,7 @@ def test_every_key_is_described():
     "setting", [s for s in describe_config(load_config()) if "number" in s.allowed], ids=lambda s: s.key
 )
 def test_every_number_has_a_unit(setting):
-    units = r"rows?|epochs?|headlines|buckets?|share|seconds|characters|spans|no unit"
+    units = r"rows?|epochs?|headlines|buckets?|share|seconds|characters|spans|lines|no unit"
     assert re.search(rf"\b({units})\b", f"{setting.description} {setting.key.replace('_', ' ')}", re.I)
     assert "at least" in setting.allowed or "above" in setting.allowed
 

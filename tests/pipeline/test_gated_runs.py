@@ -106,6 +106,7 @@ def test_too_many_rejects_stop_the_run_and_the_mended_rejects_go_on_as_they_are(
         "accepted": 2_000,
         "duplicates": 0,
         "rejected": 40,
+        "rejected_lines": 40,
         "left_out": 0,
         "rejected_by_rule": {"blank_title": 20, "unknown_label": 20},
     }
@@ -148,3 +149,46 @@ def test_masked_examples_are_masked_everywhere(gate, tmp_path, capfd):
     shown = capfd.readouterr()
     assert "in.csv:302: unknown_label" in shown.out
     assert "Secret" not in shown.out + shown.err + str(verdict)
+
+
+def test_data_of_few_rows_is_no_way_around_drift(gate, tmp_path):
+    rows = sample()
+    first, few = write(tmp_path / "first.csv", rows), write(tmp_path / "few.csv", rows[:100])
+    lower = write(tmp_path / "lower.csv", [(title.lower(), label) for title, label in rows])
+    assert gate(first)[0] == 0
+    assert gate(few)[0] == 0
+    code, verdict = gate(lower)
+    assert (code, broken(verdict)) == (3, {("drift", "title_casing")})
+
+
+def test_no_policy_lets_an_empty_split_pass(gate, tmp_path):
+    code, verdict = gate(write(tmp_path / "empty.csv", []), "gate.rows=warn", "gate.classes=off")
+    assert code == 3
+    assert broken(verdict) == {("rows", "train"), ("rows", "eval")}
+
+
+def test_a_run_that_fails_after_the_gate_says_what_the_gate_let_pass(gate, tmp_path, monkeypatch):
+    from components.trainer import component
+
+    def fail(*_):
+        raise ValueError("no luck")
+
+    monkeypatch.setattr(component.executor.GenericExecutor, "Do", fail)
+    data = write(tmp_path / "in.csv", [*sample(), *[("", "1")] * 50])
+    code, verdict = gate(data, "gate.rejects=warn", to_node=None)
+    assert (code, verdict["status"]) == (1, "failed")
+    assert verdict["ingest"]["rejected"] == 50
+    assert broken(verdict, "warn") == {("rejects", "all files")}
+    assert Path(verdict["folder"], "rejects.csv").is_file()
+
+
+def test_ctrl_c_inside_a_step_of_beam_is_a_ctrl_c(gate, tmp_path, monkeypatch):
+    from components.data_gate import component
+
+    def interrupt(*_):
+        raise RuntimeError("KeyboardInterrupt [while running 'Keys']")
+
+    monkeypatch.setattr(component, "find_leaks", interrupt)
+    code, verdict = gate(write(tmp_path / "in.csv", sample()))
+    assert (code, verdict["status"]) == (130, "interrupted")
+    assert verdict["components"]["DataGate"]["status"] == "interrupted"

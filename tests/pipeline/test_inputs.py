@@ -113,17 +113,31 @@ def test_the_schema_is_the_committed_one_or_the_one_that_is_given(work):
 def accept(tmp_path):
     statistics = tmp_path / "statistics"
     statistics.mkdir()
-    return lambda folder, fingerprint: str(write_accepted(folder, statistics, fingerprint, "some data"))
+    return lambda folder, fingerprint, rows=300: str(write_accepted(folder, statistics, fingerprint, "some data", rows))
 
 
 def test_data_is_compared_with_the_newest_that_was_accepted_and_is_other_data(tmp_path, accept):
     folder = tmp_path / "accepted"
-    assert choose_accepted(folder, "mine") == "none"
+    assert choose_accepted(folder, "mine", 300) == "none"
     accept(folder, "mine")
-    assert choose_accepted(folder, "mine") == "none"
+    assert choose_accepted(folder, "mine", 300) == "none"
     other = accept(folder, "other")
     accept(folder, "mine")
-    assert choose_accepted(folder, "mine") == other
+    assert choose_accepted(folder, "mine", 300) == other
+
+
+def test_data_of_too_few_rows_is_nothing_to_be_compared_with(tmp_path, accept):
+    folder = tmp_path / "accepted"
+    large = accept(folder, "large", 300)
+    accept(folder, "small", 299)
+    assert choose_accepted(folder, "mine", 300) == large
+
+
+def test_a_schema_that_is_none_is_refused_at_once(work):
+    for content in (b"feature {", b"# Sch\xf6n"):
+        (work / "mine.pbtxt").write_bytes(content)
+        with pytest.raises(InputError, match=r"mine\.pbtxt: expected a .*Schema"):
+            choose_schema(configure("data.schema_file=mine.pbtxt"))
 
 
 def test_the_sample_is_no_measure_of_other_data(work):

@@ -15,7 +15,13 @@ def verdict(**data):
 
 def last(**settings):
     trained = {**CONFIG.training.model_dump(), "encoder_digest": "sha256:e", **settings}
-    return {"run_id": "r1", "data": DATA, "components": {"Trainer": {}}, "training": {"settings": trained}}
+    return {
+        "run_id": "r1",
+        "data": DATA,
+        "gate_policy": CONFIG.gate.model_dump(),
+        "components": {"Trainer": {}},
+        "training": {"settings": trained},
+    }
 
 
 @pytest.mark.slow
@@ -37,6 +43,9 @@ def test_the_nodes_are_those_of_the_dag_in_its_order(tmp_path):
         ("Trainer", verdict(text_column="text"), last(), "data.text_column"),
         ("EvalEvaluator", verdict(), last(seed=99), "training.seed"),
         ("VersionedPusher", verdict(), last(encoder_digest="sha256:f"), "encoder"),
+        ("Trainer", verdict(train_buckets=5), last(), "data.train_buckets"),
+        ("Trainer", verdict(schema_sha256="sha256:s"), last(), "schema"),
+        ("Trainer", verdict(), {**last(), "gate_policy": {}}, "gate.rejects"),
     ],
 )
 def test_what_differs_from_the_last_run_is_refused_by_name(from_node, now, before, named):

@@ -17,13 +17,13 @@ def statistics(tmp_path):
 def test_entries_are_numbered_and_say_which_data_they_are(tmp_path, statistics):
     folder = tmp_path / "accepted"
     assert list_accepted(folder) == []
-    assert [write_accepted(folder, statistics, name, f"data {name}") for name in "ab"] == [1, 2]
-    assert [tuple(one) for one in list_accepted(folder)] == [(1, "a", "data a"), (2, "b", "data b")]
+    assert [write_accepted(folder, statistics, name, f"data {name}", 70) for name in "ab"] == [1, 2]
+    assert [tuple(one) for one in list_accepted(folder)] == [(1, "a", "data a", 70), (2, "b", "data b", 70)]
     assert split_file(folder, 2, "train").read_bytes() == b"statistics"
 
 
 def test_the_newest_data_is_not_written_again_but_older_data_that_returns_is(tmp_path, statistics):
-    numbers = [write_accepted(tmp_path, statistics, name, "") for name in "aabba"]
+    numbers = [write_accepted(tmp_path, statistics, name, "", 70) for name in "aabba"]
     assert numbers == [1, 1, 2, 2, 3]
 
 
@@ -32,12 +32,15 @@ def test_what_a_killed_run_left_is_no_entry_and_no_hindrance(tmp_path, statistic
     (tmp_path / "7").mkdir()
     (tmp_path / "notes").mkdir()
     assert list_accepted(tmp_path) == []
-    assert write_accepted(tmp_path, statistics, "a", "") == 1
-    assert [one.number for one in list_accepted(tmp_path)] == [1]
+    (tmp_path / "8").mkdir()
+    (tmp_path / "8" / "card.json").write_text("{damaged")
+    assert list_accepted(tmp_path) == []
+    assert write_accepted(tmp_path, statistics, "a", "", 70) == 9
+    assert [one.number for one in list_accepted(tmp_path)] == [9]
 
 
 def test_numbers_grow_beyond_ten_in_order_and_old_entries_are_forgotten(tmp_path, statistics, monkeypatch):
     monkeypatch.setattr(accepted, "_KEPT_ENTRIES", 3)
     for number in range(12):
-        write_accepted(tmp_path, statistics, str(number), "")
+        write_accepted(tmp_path, statistics, str(number), "", 70)
     assert [one.number for one in list_accepted(tmp_path)] == [10, 11, 12]

@@ -18,8 +18,8 @@ def finding(kept, rule="rows"):
         (False, "fail", ["fail"]),
         (False, "warn", ["warn"]),
         (None, "fail", ["not judged"]),
-        (False, "off", []),
-        (None, "off", []),
+        (False, "off", ["off"]),
+        (None, "off", ["off"]),
     ],
 )
 def test_what_follows_from_a_finding(kept, action, outcomes):

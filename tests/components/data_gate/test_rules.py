@@ -1,7 +1,7 @@
 """Each rule says what it asked, what it saw, and whether that is enough."""
 
 import pytest
-from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from components.data_gate import rules
 from tests.helpers.gate import a_policy
@@ -14,9 +14,10 @@ def counts(train=(700, 350), held_out=(300, 150)):
     }
 
 
-def ingest(read=1000, rejected=0, faults=()):
+def ingest(read=1000, rejected=0, faults=(), lines=None):
+    rows = {"read": read, "rejected": rejected, "rejected_lines": rejected if lines is None else lines}
     by_rule = {"nul": rejected} if rejected else {}
-    return {"rows": {"read": read, "rejected": rejected}, "rejected_by_rule": by_rule, "faults": list(faults)}
+    return {"rows": rows, "rejected_by_rule": by_rule, "faults": list(faults)}
 
 
 # ---- Rejects
@@ -30,6 +31,12 @@ def test_rejects_are_let_pass_up_to_their_share(read, rejected, kept):
     assert finding.kept is kept
     assert finding.bound == "<= 1.00% of the rows"
     assert f"{rejected:,} of {read:,} rows" in finding.detail
+
+
+def test_a_row_that_swallowed_others_counts_as_often_as_it_has_lines():
+    (finding,) = rules.judge_rejects(ingest(1000, 1, lines=500), a_policy(max_rejected_share=0.01))
+    assert (finding.kept, finding.observed) == (False, "33.36%")
+    assert finding.detail == "1 of 1,000 rows over 500 lines: 1 nul"
 
 
 def test_the_first_rejects_are_shown_by_file_line_and_reason_or_masked():
@@ -95,23 +102,7 @@ def test_leaks_are_shown():
     assert (two.kept, two.observed, two.examples) == (False, 2, ["Xxx", "Xxx"])
 
 
-# ---- Statistics and anomalies
-
-
-def test_rows_are_counted_from_the_statistics():
-    statistics = statistics_pb2.DatasetFeatureStatisticsList()
-    dataset = statistics.datasets.add(num_examples=10)
-    label = dataset.features.add()
-    label.path.step.append("label")
-    for value, count in (("0", 7), ("1", 3)):
-        label.string_stats.rank_histogram.buckets.add(label=value, sample_count=count)
-    assert rules.count_rows(statistics) == {"rows": 10, "clickbait": 3}
-
-
-def test_an_empty_split_counts_nothing():
-    statistics = statistics_pb2.DatasetFeatureStatisticsList()
-    statistics.datasets.add(num_examples=0)
-    assert rules.count_rows(statistics) == {"rows": 0, "clickbait": 0}
+# ---- Anomalies
 
 
 def test_anomalies_go_by_their_severity():
@@ -119,7 +110,7 @@ def test_anomalies_go_by_their_severity():
     anomalies.anomaly_info["label"].severity = anomalies_pb2.AnomalyInfo.ERROR
     anomalies.anomaly_info["label"].short_description = "Out-of-range values"
     anomalies.anomaly_info["title"].severity = anomalies_pb2.AnomalyInfo.WARNING
-    found = list(rules.judge_anomalies({"train": anomalies, "eval": anomalies_pb2.Anomalies()}))
+    found = list(rules.judge_anomalies({"train": anomalies, "eval": anomalies_pb2.Anomalies()}, a_policy()))
     assert [(one.rule, one.where, one.kept) for one in found] == [
         ("schema_errors", "train label", False),
         ("schema_warnings", "train title", False),
@@ -128,5 +119,14 @@ def test_anomalies_go_by_their_severity():
 
 
 def test_without_an_anomaly_both_rules_are_kept():
-    found = rules.judge_anomalies({"train": anomalies_pb2.Anomalies()})
+    found = rules.judge_anomalies({"train": anomalies_pb2.Anomalies()}, a_policy())
     assert {one.rule: one.kept for one in found} == {"schema_errors": True, "schema_warnings": True}
+
+
+def test_what_tfdv_quotes_is_left_out_on_request():
+    anomalies = anomalies_pb2.Anomalies()
+    anomalies.anomaly_info["title"].description = "Examples contain values missing from the schema: Storm"
+    (shown,) = [one for one in rules.judge_anomalies({"train": anomalies}, a_policy()) if not one.kept]
+    masked = rules.judge_anomalies({"train": anomalies}, a_policy(mask_examples=True))
+    assert "Storm" in shown.detail
+    assert not [one for one in masked if "Storm" in str(one)]

@@ -40,7 +40,7 @@ def test_refused_data_is_told_rule_by_rule_with_bound_value_examples_and_way_out
     assert lines[1:] == [
         "  drift, label: expected <= 0.1, observed 0.2 (l infty)",
         "    1: 50.0% -> 70.0%",
-        "Mend the data and run again, or let a rule pass with --set gate.drift=warn.",
+        "Mend the data and run again, or let it pass with --set gate.drift=warn.",
     ]
     assert caught.value.exit_code == 3
     assert [one["rule"] for one in caught.value.findings] == ["rows", "drift"]

@@ -81,6 +81,7 @@ def run_executor(data: Path | str, output: Path, **settings: Any) -> Ingested:
             "label_column": RULES.label_column,
             "labels": RULES.labels,
             "max_title_characters": RULES.max_title_characters,
+            "max_row_lines": RULES.max_row_lines,
             "train_buckets": 7,
             "eval_buckets": 3,
             **settings,

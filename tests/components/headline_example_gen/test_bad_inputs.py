@@ -89,6 +89,7 @@ def test_of_all_bad_rows_at_once_the_executor_sets_aside_each_and_no_other(tmp_p
         "accepted": len(GOOD),
         "duplicates": len(GOOD),
         "rejected": len(expected),
+        "rejected_lines": sum(fault.lines for _, fault in account([str(path) for path, _ in files]).faults),
         "left_out": 0,
     }
     assert left.rows == sorted((f"Headline {number}", number % 2) for number in range(100))

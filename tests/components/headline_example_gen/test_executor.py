@@ -142,11 +142,18 @@ def test_the_report_adds_up_by_file_and_in_total(ingest, tmp_path):
     a, b, c = (str(tmp_path / "in" / name) for name in ("a.csv", "b.csv", "c.csv"))
     report = left.report
     assert report["files"] == [
-        {"path": a, "read": 58, "accepted": 50, "duplicates": 5, "rejected": 3, "left_out": 0},
-        {"path": b, "read": 53, "accepted": 40, "duplicates": 10, "rejected": 3, "left_out": 0},
-        {"path": c, "read": 0, "accepted": 0, "duplicates": 0, "rejected": 0, "left_out": 0},
+        {"path": a, "read": 58, "accepted": 50, "duplicates": 5, "rejected": 3, "rejected_lines": 3, "left_out": 0},
+        {"path": b, "read": 53, "accepted": 40, "duplicates": 10, "rejected": 3, "rejected_lines": 3, "left_out": 0},
+        {"path": c, "read": 0, "accepted": 0, "duplicates": 0, "rejected": 0, "rejected_lines": 0, "left_out": 0},
     ]
-    assert report["rows"] == {"read": 111, "accepted": 90, "duplicates": 15, "rejected": 6, "left_out": 0}
+    assert report["rows"] == {
+        "read": 111,
+        "accepted": 90,
+        "duplicates": 15,
+        "rejected": 6,
+        "rejected_lines": 6,
+        "left_out": 0,
+    }
     assert report["rejected_by_rule"] == {"blank_title": 1, "conflict": 3, "field_count": 1, "unknown_label": 1}
     for name, counts in report["splits"].items():
         rows = left.split(name)
@@ -224,7 +231,14 @@ def test_a_sample_counts_no_row_that_is_a_repeat_or_set_aside(ingest, tmp_path):
     write_csv(tmp_path / "in" / "a.csv", [*ROWS[:60], *ROWS[:60], *[("", 1)] * 60, ("Both", 0), ("Both", 1)])
     left = ingest(limit_rows=50)
     assert len(left.rows) == 50
-    assert left.report["rows"] == {"read": 182, "accepted": 60, "duplicates": 60, "rejected": 62, "left_out": 10}
+    assert left.report["rows"] == {
+        "read": 182,
+        "accepted": 60,
+        "duplicates": 60,
+        "rejected": 62,
+        "rejected_lines": 62,
+        "left_out": 10,
+    }
 
 
 # ---- Shards
@@ -328,6 +342,7 @@ def test_it_runs_in_a_pipeline_from_a_folder_with_any_name_and_reuses_its_output
             label_column=RULES.label_column,
             labels=RULES.labels,
             max_title_characters=RULES.max_title_characters,
+            max_row_lines=RULES.max_row_lines,
             train_buckets=7,
             eval_buckets=3,
             content_digest=data_digest(found.paths),

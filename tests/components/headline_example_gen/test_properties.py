@@ -168,6 +168,7 @@ def test_the_executor_finds_what_the_functions_find(contents):
             "accepted": len(found.accepted),
             "duplicates": found.duplicates,
             "rejected": len(found.faults),
+            "rejected_lines": sum(fault.lines for _, fault in found.faults),
             "left_out": 0,
         }
         assert left.report["rejected_by_rule"] == dict(Counter(fault.rule for _, fault in found.faults))

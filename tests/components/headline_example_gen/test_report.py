@@ -6,7 +6,7 @@ from components.headline_example_gen.report import Tally, make_report, sum_talli
 
 PATHS = ["a.csv", "b.csv", "c.csv"]
 SPLITS = ["train", "eval"]
-NONE = {"read": 0, "accepted": 0, "duplicates": 0, "rejected": 0, "left_out": 0}
+NONE = {"read": 0, "accepted": 0, "duplicates": 0, "rejected": 0, "rejected_lines": 0, "left_out": 0}
 
 
 def tally(*counts, rules=(), splits=()) -> str:
@@ -40,11 +40,26 @@ def test_parts_add_up_by_file_rule_and_split():
     fault = {"file": "a.csv", "line": "2"}
     report = make_report(sum_tallies(parts), PATHS, SPLITS, [fault])
     assert report["files"] == [
-        {"path": "a.csv", "read": 10, "accepted": 5, "duplicates": 1, "rejected": 4, "left_out": 0},
+        {
+            "path": "a.csv",
+            "read": 10,
+            "accepted": 5,
+            "duplicates": 1,
+            "rejected": 4,
+            "rejected_lines": 0,
+            "left_out": 0,
+        },
         {"path": "b.csv", **NONE},
-        {"path": "c.csv", "read": 5, "accepted": 4, "duplicates": 0, "rejected": 1, "left_out": 3},
+        {"path": "c.csv", "read": 5, "accepted": 4, "duplicates": 0, "rejected": 1, "rejected_lines": 0, "left_out": 3},
     ]
-    assert report["rows"] == {"read": 15, "accepted": 9, "duplicates": 1, "rejected": 5, "left_out": 3}
+    assert report["rows"] == {
+        "read": 15,
+        "accepted": 9,
+        "duplicates": 1,
+        "rejected": 5,
+        "rejected_lines": 0,
+        "left_out": 3,
+    }
     assert list(report["rejected_by_rule"].items()) == [("blank_title", 1), ("conflict", 2), ("nul", 2)]
     assert report["splits"] == {"train": {"rows": 3, "clickbait": 2}, "eval": {"rows": 1, "clickbait": 1}}
     assert report["faults"] == [fault]

@@ -221,6 +221,22 @@ def test_the_text_of_a_fault_is_no_longer_than_what_can_be_read_back(write, row)
     assert len(fault.title) == MAX_FIELD_CHARACTERS
 
 
+def test_a_quote_that_another_row_closes_is_a_fault_that_counts_its_lines(write):
+    rows = "".join(f"Headline {number},{number % 2}\n" for number in range(30))
+    long_row = f'"Storm\n{rows}hits coast",1\n'
+    path = write(f"title,label\nBefore,0\n{long_row}After,1\n")
+    before, fault, after = read_rows(path, RULES)
+    assert (before.title, after.title) == ("Before", "After")
+    assert (fault.line, fault.rule, fault.lines) == (3, "long_row", 32)
+    assert "spans 32 lines, expected at most 20" in fault.reason
+
+
+def test_a_title_of_some_lines_is_a_title(write):
+    text = "\n".join("line" for _ in range(20))
+    (row,) = read_rows(write(f'title,label\n"{text}",1\n'), RULES)
+    assert row.title == text
+
+
 # ---- Files that cannot be read
 
 
@@ -230,7 +246,7 @@ def test_the_text_of_a_fault_is_no_longer_than_what_can_be_read_back(write, row)
     [
         ("headline,label", "Received: headline, label. Name the right column with --text-column, or add the line of"),
         ("title,clickbait", "Received: title, clickbait. Name the right column with --label-column, or add the"),
-        ("title;label", "Received: title;label. Name the right column with --text-column, or add the line of"),
+        ("title;label", "Received: title;label. Separate the columns with commas, not semicolons."),
         ("title,label,title", "Received: 'title' more than once in title, label, title. Rename or remove one."),
         ("x,label,title,x", "Received: 'x' more than once in x, label, title, x. Rename or remove one."),
         (
