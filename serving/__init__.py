@@ -1,0 +1,1 @@
+"""The TF Serving side: the wire protocol, the client and the local server."""

@@ -1,0 +1,167 @@
+"""The client for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+
+import grpc
+
+from serving.client.answers import Metadata, VersionStatus, read_metadata, read_scores, read_status
+from serving.client.batches import Batch, Scores, plan_batches
+from serving.client.calls import (
+    LOOKUP_TIMEOUT_S,
+    READY_POLL_S,
+    Asked,
+    lookup_call,
+    metadata_call,
+    poll_timeout_s,
+    read_lookup,
+    status_call,
+)
+from serving.client.channel import failure_of, open_aio_channel
+from serving.client.errors import Failure, ServingError
+from serving.client.explain import explain, lookup_for, waiting_helps
+from serving.client.options import ClientOptions, merge_options
+from serving.protocol.methods import PREDICT
+
+
+class AsyncClient:
+    """As `Client`, for one event loop: made in it and used in it.
+
+        async with AsyncClient("localhost:8500") as client:
+            await client.predict(["21 Pictures That Will Make You Feel Old"])
+
+    All its `predict` together keep `calls_in_flight`.
+
+    Args:
+      target: as `ClientOptions.target`.
+      options: all at once; `target` and `changes` go over it.
+      changes: fields of `ClientOptions`.
+
+    Raises:
+      ServingError: an option is out of its bounds.
+    """
+
+    def __init__(self, target: str = "", *, options: ClientOptions | None = None, **changes):
+        self.options = merge_options(target, options, changes)
+        self._transport = _RestThreads(self.options) if self.options.rest else _AioTransport(self.options)
+        self._slots = asyncio.Semaphore(self.options.calls_in_flight)
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *exception) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends the connection."""
+        await self._transport.close()
+
+    async def predict(self, texts: Sequence[str]) -> list[float]:
+        """The probability of clickbait for each text, in their order.
+
+        Raises:
+          ServingError: a call failed, or a text is no text.
+        """
+        scores, calls = Scores(len(texts)), set()
+        try:
+            for batch in plan_batches(texts, self.options):
+                await self._slots.acquire()
+                call = asyncio.create_task(self._score(batch, scores))
+                call.add_done_callback(lambda _: self._slots.release())  # even one that is cancelled before it begins
+                calls.add(call)
+                if failed := next((call for call in calls if call.done() and call.exception()), None):
+                    failed.result()
+            await asyncio.gather(*calls)
+        finally:
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+        return scores.values
+
+    async def status(self) -> list[VersionStatus]:
+        """The model's versions on the server, the newest first; only the one that the options name, if they do.
+
+        Raises:
+          ServingError: the call failed; `NOT_FOUND` where there is no such model or version.
+        """
+        return read_status(await self._call(status_call(self.options)))
+
+    async def metadata(self) -> Metadata:
+        """The version that answers, and its signatures.
+
+        Raises:
+          ServingError: the call failed.
+        """
+        return read_metadata(await self._call(metadata_call(self.options)))
+
+    async def wait_until_ready(self, seconds: float) -> Metadata:
+        """Waits until the model can be asked, and returns its metadata.
+
+        Raises:
+          ServingError: it cannot within that time, or no wait would help.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return read_metadata(await self._transport.call(metadata_call(self.options), poll_timeout_s(deadline)))
+            except Failure as failure:
+                if not waiting_helps(failure) or time.monotonic() + READY_POLL_S >= deadline:
+                    raise await self._explained(failure) from None
+            await asyncio.sleep(READY_POLL_S)
+
+    async def _score(self, batch: Batch, scores: Scores) -> None:
+        response = await self._call(Asked(PREDICT, batch.request))
+        scores.fill(batch.places, read_scores(response, len(batch.places), self.options))
+
+    async def _call(self, asked: Asked):
+        try:
+            return await self._transport.call(asked, self.options.timeout_s)
+        except Failure as failure:
+            raise await self._explained(failure) from None
+
+    async def _explained(self, failure: Failure) -> ServingError:
+        lookup, found = lookup_for(failure), None
+        if lookup:
+            with contextlib.suppress(Failure):
+                response = await self._transport.call(lookup_call(lookup, self.options), LOOKUP_TIMEOUT_S)
+                found = read_lookup(lookup, response)
+        return explain(failure, self.options, found)
+
+
+class _AioTransport:
+    """Calls over a gRPC channel of the event loop."""
+
+    def __init__(self, options: ClientOptions):
+        self._options = options
+        self._channel = open_aio_channel(options)
+
+    async def call(self, asked: Asked, timeout_s: float):
+        method, request = asked
+        send = self._channel.unary_unary(method.path, method.request.SerializeToString, method.response.FromString)
+        try:
+            return await send(request, timeout=timeout_s, wait_for_ready=self._options.wait_for_ready or None)
+        except grpc.RpcError as error:
+            raise failure_of(error) from error
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+
+class _RestThreads:
+    """REST calls in threads of their own."""
+
+    def __init__(self, options: ClientOptions):
+        from serving.client.rest import RestTransport
+
+        self._rest = RestTransport(options)
+
+    async def call(self, asked: Asked, timeout_s: float):
+        call = self._rest.start(*asked, timeout_s)
+        return await asyncio.to_thread(call.result)
+
+    async def close(self) -> None:
+        self._rest.close()

@@ -1,0 +1,117 @@
+"""What a server says of its models, as plain Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from serving.client.errors import EXIT_UNFORESEEN, ServingError
+from serving.client.options import ClientOptions
+from serving.protocol.messages import SignatureDefMap
+from serving.protocol.tensors import decode_tensor, dtype_name
+
+AVAILABLE = "AVAILABLE"
+
+
+class VersionStatus(NamedTuple):
+    """One version of a model on a server."""
+
+    version: int
+    state: str
+    """START, LOADING, AVAILABLE, UNLOADING or END."""
+    code: int
+    """gRPC's number of the error that ended it, 0 where none did."""
+    message: str
+
+
+class TensorInfo(NamedTuple):
+    """An input or an output of a signature."""
+
+    dtype: str
+    """E.g. `DT_STRING`."""
+    shape: tuple[int, ...] | None
+    """-1 for an axis of any size; None where not even their number is known."""
+
+    def __str__(self) -> str:
+        shape = "any shape" if self.shape is None else f"[{', '.join(map(str, self.shape))}]"
+        return f"{self.dtype.removeprefix('DT_').lower()} {shape}"
+
+
+class Signature(NamedTuple):
+    """A way to ask a model."""
+
+    inputs: Mapping[str, TensorInfo]
+    outputs: Mapping[str, TensorInfo]
+    method: str
+
+    def describe_inputs(self) -> str:
+        """E.g. `title: string [-1]`."""
+        return ", ".join(f"{name}: {info}" for name, info in self.inputs.items()) or "nothing"
+
+
+class Metadata(NamedTuple):
+    """What a model version takes and gives."""
+
+    model: str
+    version: int
+    signatures: Mapping[str, Signature]
+
+
+def read_status(response) -> list[VersionStatus]:
+    """Of a GetModelStatusResponse, the newest version first."""
+    states = response.DESCRIPTOR.file.message_types_by_name["ModelVersionStatus"].enum_types_by_name["State"]
+    found = [
+        VersionStatus(
+            one.version, states.values_by_number[one.state].name, one.status.error_code, one.status.error_message
+        )
+        for one in response.model_version_status
+    ]
+    return sorted(found, reverse=True)
+
+
+def read_metadata(response) -> Metadata:
+    """Of a GetModelMetadataResponse."""
+    signatures = SignatureDefMap.FromString(response.metadata["signature_def"].value).signature_def
+    return Metadata(
+        response.model_spec.name,
+        response.model_spec.version.value,
+        {
+            name: Signature(_infos(one.inputs), _infos(one.outputs), one.method_name)
+            for name, one in sorted(signatures.items())
+        },
+    )
+
+
+def read_scores(response, rows: int, options: ClientOptions) -> list[float]:
+    """The output's values in a PredictResponse, one for each row sent.
+
+    Raises:
+      ServingError: there is no such output, or it is not one number a row.
+    """
+    outputs = response.outputs
+    if options.output_name not in outputs:
+        raise ServingError(
+            f"The answer has the output {options.output_name!r}. Received: {', '.join(sorted(outputs)) or 'none'}. "
+            f"Is {options.model!r} at {options.target} the model that you mean? Else give --output-name."
+        )
+    try:
+        tensor = decode_tensor(outputs[options.output_name])
+    except ValueError as error:
+        raise ServingError(str(error), exit_code=EXIT_UNFORESEEN) from error
+    if len(tensor.values) != rows or tensor.dtype not in ("DT_FLOAT", "DT_DOUBLE", "DT_HALF", "DT_BFLOAT16"):
+        raise ServingError(
+            f"The output {options.output_name!r} is one floating-point number for each of the {rows} rows. Received: "
+            f"{TensorInfo(tensor.dtype, tensor.shape)}. Is {options.model!r} at {options.target} the model that you "
+            "mean?"
+        )
+    return tensor.values
+
+
+def _infos(found) -> dict[str, TensorInfo]:
+    return {
+        name: TensorInfo(
+            dtype_name(info.dtype),
+            None if info.tensor_shape.unknown_rank else tuple(dim.size for dim in info.tensor_shape.dim),
+        )
+        for name, info in sorted(found.items())
+    }

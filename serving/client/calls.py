@@ -1,0 +1,81 @@
+"""The requests that a client makes, for both kinds of client."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from serving.client.answers import Metadata, VersionStatus, read_metadata, read_status
+from serving.client.explain import Lookup
+from serving.client.options import ClientOptions
+from serving.protocol import messages
+from serving.protocol.methods import GET_MODEL_METADATA, GET_MODEL_STATUS, Method
+from serving.protocol.tensors import string_tensor
+from trainer.features import TITLE
+
+LOOKUP_TIMEOUT_S = 5.0
+READY_POLL_S = 0.25
+
+
+class Asked(NamedTuple):
+    """A request and where it goes."""
+
+    method: Method
+    request: object
+
+
+def predict_request(texts: Iterable[bytes], options: ClientOptions) -> messages.PredictRequest:
+    """The request that asks for the scores of texts in UTF-8."""
+    request = messages.PredictRequest()
+    set_model(request.model_spec, options)
+    request.model_spec.signature_name = options.signature
+    rows = map(_example, texts) if options.sends_examples else texts
+    request.inputs[options.input].CopyFrom(string_tensor(rows))
+    return request
+
+
+def set_model(spec: messages.ModelSpec, options: ClientOptions) -> None:
+    """Names model and version as the options do."""
+    spec.name = options.model
+    if options.version is not None:
+        spec.version.value = options.version
+    elif options.label:
+        spec.version_label = options.label
+
+
+def status_call(options: ClientOptions, *, all_versions: bool = False) -> Asked:
+    """Asks for the state of the version that the options name, or of all."""
+    request = messages.GetModelStatusRequest()
+    request.model_spec.name = options.model
+    if not all_versions:
+        set_model(request.model_spec, options)
+    return Asked(GET_MODEL_STATUS, request)
+
+
+def metadata_call(options: ClientOptions) -> Asked:
+    """Asks for the signatures of the version that the options name."""
+    request = messages.GetModelMetadataRequest(metadata_field=["signature_def"])
+    set_model(request.model_spec, options)
+    return Asked(GET_MODEL_METADATA, request)
+
+
+def lookup_call(lookup: Lookup, options: ClientOptions) -> Asked:
+    """Asks what `explain` wants to know."""
+    return status_call(options, all_versions=True) if lookup is Lookup.STATUS else metadata_call(options)
+
+
+def read_lookup(lookup: Lookup, response) -> Sequence[VersionStatus] | Metadata:
+    """The answer to that."""
+    return read_status(response) if lookup is Lookup.STATUS else read_metadata(response)
+
+
+def poll_timeout_s(deadline: float) -> float:
+    """The time that a question whether the server is ready has, up to `deadline` by `time.monotonic`."""
+    return max(READY_POLL_S, min(LOOKUP_TIMEOUT_S, deadline - time.monotonic()))
+
+
+def _example(text: bytes) -> bytes:
+    example = messages.Example()
+    example.features.feature[TITLE].bytes_list.value.append(text)
+    return example.SerializeToString()

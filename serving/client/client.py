@@ -1,0 +1,153 @@
+"""The blocking client."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+
+from serving.client.answers import Metadata, VersionStatus, read_metadata, read_scores, read_status
+from serving.client.batches import Batch, Scores, plan_batches
+from serving.client.calls import (
+    LOOKUP_TIMEOUT_S,
+    READY_POLL_S,
+    Asked,
+    lookup_call,
+    metadata_call,
+    poll_timeout_s,
+    read_lookup,
+    status_call,
+)
+from serving.client.errors import Failure, ServingError
+from serving.client.explain import explain, lookup_for, waiting_helps
+from serving.client.options import ClientOptions, merge_options
+from serving.client.transport import Call, Transport, open_transport
+from serving.protocol.methods import PREDICT
+
+
+class Client:
+    """Asks a TF Serving model server.
+
+        with Client("localhost:8500", version=3) as client:
+            client.predict(["21 Pictures That Will Make You Feel Old"])
+
+    Connects at the first call. Threads may share one.
+
+    Args:
+      target: as `ClientOptions.target`.
+      options: all at once; `target` and `changes` go over it.
+      changes: fields of `ClientOptions`.
+
+    Raises:
+      ServingError: an option is out of its bounds.
+    """
+
+    def __init__(self, target: str = "", *, options: ClientOptions | None = None, **changes):
+        self.options = merge_options(target, options, changes)
+        self._transport: Transport = open_transport(self.options)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._transport.close()
+
+    def predict(self, texts: Sequence[str]) -> list[float]:
+        """The probability of clickbait for each text, in their order.
+
+        Raises:
+          ServingError: a call failed, or a text is no text.
+        """
+        return next(self.predict_chunks([texts]))
+
+    def predict_chunks(self, chunks: Iterable[Sequence[str]]) -> Iterator[list[float]]:
+        """The same for chunks of texts, a list a chunk; reads on while calls are in flight.
+
+        Raises:
+          ServingError: as `predict`.
+        """
+        flying: deque[tuple[Scores, Batch, Call]] = deque()
+        waiting: deque[Scores] = deque()
+        try:
+            for texts in chunks:
+                scores = Scores(len(texts))
+                waiting.append(scores)
+                for batch in plan_batches(texts, self.options):
+                    while len(flying) >= self.options.calls_in_flight:
+                        self._land(*flying.popleft())
+                        yield from _completed(waiting)
+                    call = self._transport.start(PREDICT, batch.request, self.options.timeout_s)
+                    flying.append((scores, batch, call))
+                yield from _completed(waiting)
+            while flying:
+                self._land(*flying.popleft())
+                yield from _completed(waiting)
+        finally:
+            for _, _, call in flying:
+                call.cancel()
+
+    def status(self) -> list[VersionStatus]:
+        """The model's versions on the server, the newest first; only the one that the options name, if they do.
+
+        Raises:
+          ServingError: the call failed; `NOT_FOUND` where there is no such model or version.
+        """
+        return read_status(self._call(status_call(self.options)))
+
+    def metadata(self) -> Metadata:
+        """The version that answers, and its signatures.
+
+        Raises:
+          ServingError: the call failed.
+        """
+        return read_metadata(self._call(metadata_call(self.options)))
+
+    def wait_until_ready(self, seconds: float) -> Metadata:
+        """Waits until the model can be asked, and returns its metadata.
+
+        A server's status can be fine with nothing to serve; its metadata is there when a version is.
+
+        Raises:
+          ServingError: it cannot within that time, or no wait would help.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return read_metadata(self._ask(metadata_call(self.options), poll_timeout_s(deadline)))
+            except Failure as failure:
+                if not waiting_helps(failure) or time.monotonic() + READY_POLL_S >= deadline:
+                    raise self._explained(failure) from None
+            time.sleep(READY_POLL_S)
+
+    def _land(self, scores: Scores, batch: Batch, call: Call) -> None:
+        try:
+            response = call.result()
+        except Failure as failure:
+            raise self._explained(failure) from None
+        scores.fill(batch.places, read_scores(response, len(batch.places), self.options))
+
+    def _call(self, asked: Asked):
+        try:
+            return self._ask(asked, self.options.timeout_s)
+        except Failure as failure:
+            raise self._explained(failure) from None
+
+    def _ask(self, asked: Asked, timeout_s: float):
+        return self._transport.start(*asked, timeout_s).result()
+
+    def _explained(self, failure: Failure) -> ServingError:
+        lookup, found = lookup_for(failure), None
+        if lookup:
+            with contextlib.suppress(Failure):
+                found = read_lookup(lookup, self._ask(lookup_call(lookup, self.options), LOOKUP_TIMEOUT_S))
+        return explain(failure, self.options, found)
+
+
+def _completed(waiting: deque[Scores]) -> Iterator[list[float]]:
+    while waiting and waiting[0].complete:
+        yield waiting.popleft().values

@@ -1,0 +1,46 @@
+"""What can go wrong between a client and a server."""
+
+from __future__ import annotations
+
+EXIT_UNFORESEEN = 1
+EXIT_CALL = 2
+
+
+class Failure(Exception):  # noqa: N818  not for users: `explain` turns it into a ServingError
+    """A call that failed, in gRPC's terms, whatever carried it.
+
+    Attributes:
+      code: the name of a gRPC status code, e.g. `NOT_FOUND`.
+      details: what the server or the transport says.
+    """
+
+    def __init__(self, code: str, details: str):
+        super().__init__(f"{code}: {details}")
+        self.code = code
+        self.details = details
+
+
+class ServingError(Exception):
+    """A call that failed, as a message with the way out.
+
+    Attributes:
+      exit_code: 2 where the call or the configuration is wrong, 1 where something else is, e.g. the server is gone.
+      code: the name of a gRPC status code, empty where no call was made.
+    """
+
+    def __init__(self, message: str, *, exit_code: int = EXIT_CALL, code: str = ""):
+        super().__init__(message)
+        self.exit_code = exit_code
+        self.code = code
+
+
+class FileError(Exception):
+    """A file of texts cannot be read as what it should be, or the scores cannot be written.
+
+    Attributes:
+      exit_code: 2 where the call or the file is wrong, 1 where the machine is, e.g. its disk is full.
+    """
+
+    def __init__(self, message: str, *, exit_code: int = EXIT_CALL):
+        super().__init__(message)
+        self.exit_code = exit_code

@@ -1,0 +1,125 @@
+"""Parquet files: all columns keep their types. Only these need pyarrow, whose import costs 0.3 s CPU."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from serving.client.errors import FileError
+from serving.client.files import Chunk, Contents, no_column, no_text
+from serving.client.text_sinks import rows_of
+from trainer.features import PROBABILITY
+
+_TYPES = {
+    "string": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "json": pa.string(),
+}
+
+
+class ParquetSource:
+    """A Parquet file whose column of texts is of strings or of UTF-8 in bytes.
+
+    Args:
+      path: of the file.
+      text_column: the name of its column of texts.
+    """
+
+    def __init__(self, path: str, text_column: str):
+        self.path = path
+        self.text_column = text_column
+
+    def scan(self) -> Contents:
+        """As `Source.scan`."""
+        with self._open() as file:
+            schema, rows = file.schema_arrow, file.metadata.num_rows
+        for _ in self._batches(1 << 12, [self.text_column]):
+            pass
+        return Contents(rows, dict.fromkeys(schema.names, "json"), schema)
+
+    def chunks(self, size: int) -> Iterator[Chunk]:
+        """As `Source.chunks`."""
+        for texts, batch in self._batches(size, None):
+            yield Chunk(texts, batch=batch)
+
+    def _batches(self, size: int, columns: list[str] | None) -> Iterator[tuple[list[str], pa.RecordBatch]]:
+        row = 0
+        try:
+            with self._open() as file:
+                for batch in file.iter_batches(size, columns=columns):
+                    yield self._texts(batch, row), batch
+                    row += batch.num_rows
+        except (pa.ArrowException, OSError) as error:
+            raise self._unreadable(error) from error
+
+    def _texts(self, batch: pa.RecordBatch, before: int) -> list[str]:
+        texts = batch.column(batch.schema.get_field_index(self.text_column)).to_pylist()
+        for place, text in enumerate(texts):
+            if isinstance(text, bytes):
+                try:
+                    texts[place] = text.decode()
+                except UnicodeDecodeError as error:
+                    found = f"bytes that are not UTF-8 ({error.reason})"
+                    raise no_text(self.path, before + place + 1, "row", found) from error
+            elif text is None:
+                raise no_text(self.path, before + place + 1, "row", "null")
+        return texts
+
+    def _open(self) -> pq.ParquetFile:
+        try:
+            file = pq.ParquetFile(self.path)
+        except (pa.ArrowException, OSError) as error:
+            raise self._unreadable(error) from error
+        schema = file.schema_arrow
+        if schema.names.count(self.text_column) != 1:
+            raise no_column(self.path, self.text_column, schema.names)
+        type_ = schema.field(self.text_column).type
+        if pa.types.is_dictionary(type_):
+            type_ = type_.value_type
+        if type_ not in (pa.string(), pa.large_string(), pa.binary(), pa.large_binary()):
+            raise FileError(
+                f"{self.path}: the column of texts is of strings. Received: {self.text_column!r} of {type_}. Name "
+                "another with --text-column."
+            )
+        return file
+
+    def _unreadable(self, error: Exception) -> FileError:
+        found = " ".join(str(error).split())
+        return FileError(f"{self.path}: expected a Parquet file. Received: one that cannot be read ({found}).")
+
+
+class ParquetSink:
+    """A Parquet file with the input's columns and the score as float32."""
+
+    def __init__(self, path: str, contents: Contents):
+        self._columns = contents.columns
+        schema = contents.schema or pa.schema([(name, _TYPES[kind]) for name, kind in contents.columns.items()])
+        self._schema = schema.append(pa.field(PROBABILITY, pa.float32()))
+        self._writer = pq.ParquetWriter(path, self._schema)
+
+    def write(self, chunk: Chunk, scores: Sequence[float]) -> None:
+        """As `Sink.write`."""
+        columns = chunk.batch.columns if chunk.batch is not None else self._arrays(chunk)
+        arrays = [*columns, pa.array(scores, pa.float32())]
+        self._writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+
+    def close(self) -> None:
+        """As `Sink.close`."""
+        self._writer.close()
+
+    def _arrays(self, chunk: Chunk) -> list[pa.Array]:
+        values = zip(*rows_of(chunk, list(self._columns)), strict=True)
+        return [
+            pa.array(
+                [None if one is None else json.dumps(one, ensure_ascii=False) for one in column]
+                if kind == "json"
+                else column,
+                _TYPES[kind],
+            )
+            for kind, column in zip(self._columns.values(), values, strict=True)
+        ]

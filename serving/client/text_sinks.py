@@ -1,0 +1,80 @@
+"""CSV and JSON Lines as output: all columns of the input, and the score."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from serving.client.files import Chunk, Contents
+from trainer.features import PROBABILITY
+
+_TO_QUOTE = re.compile('[",\r\n]')
+
+
+class _TextSink:
+    def __init__(self, path: str, contents: Contents, *, compressed: bool):
+        self._columns = list(contents.columns)
+        stream = gzip.GzipFile(path, "wb", 6) if compressed else io.BufferedWriter(io.FileIO(path, "wb"))
+        self._stream = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+
+    def close(self) -> None:
+        """As `Sink.close`."""
+        self._stream.close()
+
+
+class CsvSink(_TextSink):
+    """RFC 4180 with a header; what is no text stands as JSON."""
+
+    def __init__(self, path: str, contents: Contents, *, compressed: bool):
+        super().__init__(path, contents, compressed=compressed)
+        self._stream.write(_csv_line([*self._columns, PROBABILITY]))
+
+    def write(self, chunk: Chunk, scores: Sequence[float]) -> None:
+        """As `Sink.write`."""
+        rows = zip(rows_of(chunk, self._columns), scores, strict=True)
+        self._stream.writelines(_csv_line([*map(_csv_value, row), format_score(score)]) for row, score in rows)
+
+
+class JsonlSink(_TextSink):
+    """A JSON object a line."""
+
+    def write(self, chunk: Chunk, scores: Sequence[float]) -> None:
+        """As `Sink.write`."""
+        objects = chunk.objects or [dict(zip(self._columns, row, strict=True)) for row in rows_of(chunk, self._columns)]
+        for one, score in zip(objects, scores, strict=True):
+            line = json.dumps({**one, PROBABILITY: float(format_score(score))}, ensure_ascii=False, default=str)
+            self._stream.write(f"{line}\n")
+
+
+def rows_of(chunk: Chunk, columns: Sequence[str]) -> list[Sequence[Any]]:
+    """A chunk's values, one for each column, None where a row has none."""
+    if chunk.rows is not None:
+        return chunk.rows
+    if chunk.objects is not None:
+        return [[one.get(name) for name in columns] for one in chunk.objects]
+    return list(zip(*(column.to_pylist() for column in chunk.batch.columns), strict=True))
+
+
+def format_score(score: float) -> str:
+    """Nine digits, which tell any float32 from its neighbours."""
+    return f"{score:.9g}"
+
+
+def _csv_line(fields: Sequence[str]) -> str:
+    """Python 3.10's csv leaves a carriage return unquoted where lines end in a line feed."""
+    quoted = ('"' + field.replace('"', '""') + '"' if _TO_QUOTE.search(field) else field for field in fields)
+    return ",".join(quoted) + "\n"
+
+
+def _csv_value(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, bool | int | float | dict | list):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return "" if value is None else str(value)

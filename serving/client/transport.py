@@ -1,0 +1,83 @@
+"""How a blocking client's calls travel: one interface for gRPC and REST."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import grpc
+
+from serving.client.channel import failure_of, open_channel
+from serving.client.options import ClientOptions
+from serving.protocol.methods import Method
+
+
+class Call(Protocol):
+    """A call on its way."""
+
+    def result(self):
+        """Waits for the response and returns it.
+
+        Raises:
+          Failure: there is none.
+        """
+
+    def cancel(self) -> None:
+        """Nobody waits for it any more."""
+
+
+class Transport(Protocol):
+    """Sends calls to one server."""
+
+    def start(self, method: Method, request, timeout_s: float) -> Call:
+        """Sends a call, which fails by itself after `timeout_s`."""
+
+    def close(self) -> None:
+        """Ends the connection."""
+
+
+class GrpcTransport:
+    """Calls over a gRPC channel."""
+
+    def __init__(self, options: ClientOptions):
+        self._options = options
+        self._channel = open_channel(options)
+        self._callables: dict[str, grpc.UnaryUnaryMultiCallable] = {}
+
+    def start(self, method: Method, request, timeout_s: float) -> _GrpcCall:
+        """As `Transport.start`."""
+        callable_ = self._callables.get(method.path)
+        if callable_ is None:
+            callable_ = self._channel.unary_unary(
+                method.path, method.request.SerializeToString, method.response.FromString
+            )
+            self._callables[method.path] = callable_
+        return _GrpcCall(
+            callable_.future(request, timeout=timeout_s, wait_for_ready=self._options.wait_for_ready or None)
+        )
+
+    def close(self) -> None:
+        """As `Transport.close`."""
+        self._channel.close()
+
+
+class _GrpcCall:
+    def __init__(self, future: grpc.Future):
+        self._future = future
+
+    def result(self):
+        try:
+            return self._future.result()
+        except grpc.RpcError as error:
+            raise failure_of(error) from error
+
+    def cancel(self) -> None:
+        self._future.cancel()
+
+
+def open_transport(options: ClientOptions) -> Transport:
+    """The one that the options ask for."""
+    if options.rest:
+        from serving.client.rest import RestTransport
+
+        return RestTransport(options)
+    return GrpcTransport(options)

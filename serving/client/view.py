@@ -1,0 +1,61 @@
+"""What a person sees of scoring: a line a text, and a bar while a file is scored."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+
+import click
+
+from serving.client.bulk import Reporter
+
+THRESHOLD = 0.5
+NAMES = ("news", "clickbait")
+
+
+def score_lines(texts: Sequence[str], scores: Sequence[float]) -> Iterator[str]:
+    """A line for each text: `0.997  clickbait  21 Pictures That ...`."""
+    for text, score in zip(texts, scores, strict=True):
+        is_clickbait = score >= THRESHOLD
+        name = click.style(f"{NAMES[is_clickbait]:9}", fg="yellow" if is_clickbait else "green")
+        yield f"{score:.3f}  {name}  {' '.join(text.split())}"
+
+
+class PlainReporter(Reporter):
+    """Lines on stderr, where that is no terminal."""
+
+    def say(self, message: str) -> None:
+        """As `Reporter.say`."""
+        click.echo(message, err=True)
+
+
+class BarReporter(Reporter):
+    """A bar with rows, speed and the time that is left."""
+
+    def __init__(self):
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"))
+        self.bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+        self._task = self.bar.add_task("reading", total=None)
+
+    def say(self, message: str) -> None:
+        """As `Reporter.say`."""
+        self.bar.console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+    def progress(self, done: int, total: int) -> None:
+        """As `Reporter.progress`."""
+        self.bar.update(self._task, description="scoring", completed=done, total=total)
+
+
+@contextlib.contextmanager
+def shown_progress() -> Iterator[Reporter]:
+    """A bar on a terminal, else plain lines."""
+    if not sys.stderr.isatty():
+        yield PlainReporter()
+        return
+    reporter = BarReporter()
+    with reporter.bar:
+        yield reporter

@@ -1,0 +1,1 @@
+"""TF Serving's wire protocol without TensorFlow: messages, methods and tensors."""

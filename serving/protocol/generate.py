@@ -1,0 +1,83 @@
+"""Writes `protocol.pb`, the protocol's descriptors, from the installed tensorflow-serving-api.
+
+`python -m serving.protocol.generate`. This alone imports TensorFlow; what reads the file does not.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from google.protobuf import descriptor_pb2
+
+PROTOCOL_FILE = Path(__file__).with_name("protocol.pb")
+
+# What grpcio-health-checking holds, which this project does not install.
+_HEALTH = """
+name: "grpc/health/v1/health.proto"
+package: "grpc.health.v1"
+syntax: "proto3"
+message_type {
+  name: "HealthCheckRequest"
+  field { name: "service" number: 1 label: LABEL_OPTIONAL type: TYPE_STRING json_name: "service" }
+}
+message_type {
+  name: "HealthCheckResponse"
+  field {
+    name: "status" number: 1 label: LABEL_OPTIONAL type: TYPE_ENUM json_name: "status"
+    type_name: ".grpc.health.v1.HealthCheckResponse.ServingStatus"
+  }
+  enum_type {
+    name: "ServingStatus"
+    value { name: "UNKNOWN" number: 0 }
+    value { name: "SERVING" number: 1 }
+    value { name: "NOT_SERVING" number: 2 }
+    value { name: "SERVICE_UNKNOWN" number: 3 }
+  }
+}
+service {
+  name: "Health"
+  method {
+    name: "Check"
+    input_type: ".grpc.health.v1.HealthCheckRequest"
+    output_type: ".grpc.health.v1.HealthCheckResponse"
+  }
+  method {
+    name: "Watch"
+    input_type: ".grpc.health.v1.HealthCheckRequest"
+    output_type: ".grpc.health.v1.HealthCheckResponse"
+    server_streaming: true
+  }
+}
+"""
+
+
+def make_protocol() -> descriptor_pb2.FileDescriptorSet:
+    """Collects the files of both services, of PredictionLog and of the health check, each after what it imports."""
+    from google.protobuf import text_format
+    from tensorflow_serving.apis import model_service_pb2, prediction_log_pb2, prediction_service_pb2
+
+    files: dict[str, descriptor_pb2.FileDescriptorProto] = {}
+
+    def add(file) -> None:
+        if file.name in files:
+            return
+        for imported in file.dependencies:
+            add(imported)
+        files[file.name] = descriptor_pb2.FileDescriptorProto()
+        file.CopyToProto(files[file.name])
+
+    for module in (prediction_service_pb2, model_service_pb2, prediction_log_pb2):
+        add(module.DESCRIPTOR)
+    health = text_format.Parse(_HEALTH, descriptor_pb2.FileDescriptorProto())
+    return descriptor_pb2.FileDescriptorSet(file=[*files.values(), health])
+
+
+def main() -> None:
+    """Writes the file and says how large it is."""
+    content = make_protocol().SerializeToString(deterministic=True)
+    PROTOCOL_FILE.write_bytes(content)
+    print(f"{PROTOCOL_FILE}: {len(content):,} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""The protocol's message classes, made from `protocol.pb` in a descriptor pool of their own.
+
+The official stubs import TensorFlow, and two sets of the same names cannot share protobuf's default pool; in a private
+one these live beside TensorFlow in one process. Their bytes are the same, but an instance of one set is not an instance
+of the other: hand over bytes.
+"""
+
+from __future__ import annotations
+
+from google.protobuf import descriptor_pb2
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import MessageFactory
+
+from serving.protocol.generate import PROTOCOL_FILE
+
+
+def _load_pool() -> DescriptorPool:
+    pool = DescriptorPool()
+    for file in descriptor_pb2.FileDescriptorSet.FromString(PROTOCOL_FILE.read_bytes()).file:
+        pool.Add(file)
+    return pool
+
+
+POOL = _load_pool()
+_FACTORY = MessageFactory(POOL)
+
+
+def message_class(name: str) -> type:
+    """The class of a message by its full name, e.g. `tensorflow.serving.PredictRequest`."""
+    return _FACTORY.GetPrototype(POOL.FindMessageTypeByName(name))
+
+
+PredictRequest = message_class("tensorflow.serving.PredictRequest")
+PredictResponse = message_class("tensorflow.serving.PredictResponse")
+ClassificationRequest = message_class("tensorflow.serving.ClassificationRequest")
+ClassificationResponse = message_class("tensorflow.serving.ClassificationResponse")
+RegressionRequest = message_class("tensorflow.serving.RegressionRequest")
+RegressionResponse = message_class("tensorflow.serving.RegressionResponse")
+MultiInferenceRequest = message_class("tensorflow.serving.MultiInferenceRequest")
+MultiInferenceResponse = message_class("tensorflow.serving.MultiInferenceResponse")
+GetModelMetadataRequest = message_class("tensorflow.serving.GetModelMetadataRequest")
+GetModelMetadataResponse = message_class("tensorflow.serving.GetModelMetadataResponse")
+GetModelStatusRequest = message_class("tensorflow.serving.GetModelStatusRequest")
+GetModelStatusResponse = message_class("tensorflow.serving.GetModelStatusResponse")
+ReloadConfigRequest = message_class("tensorflow.serving.ReloadConfigRequest")
+ReloadConfigResponse = message_class("tensorflow.serving.ReloadConfigResponse")
+HealthCheckRequest = message_class("grpc.health.v1.HealthCheckRequest")
+HealthCheckResponse = message_class("grpc.health.v1.HealthCheckResponse")
+
+ModelSpec = message_class("tensorflow.serving.ModelSpec")
+SignatureDefMap = message_class("tensorflow.serving.SignatureDefMap")
+PredictionLog = message_class("tensorflow.serving.PredictionLog")
+Example = message_class("tensorflow.Example")
+TensorProto = message_class("tensorflow.TensorProto")
+
+DataType = POOL.FindEnumTypeByName("tensorflow.DataType").values_by_name
+"""Numbers of the dtypes: `DataType["DT_STRING"].number`."""

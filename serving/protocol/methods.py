@@ -1,0 +1,41 @@
+"""The remote methods: their gRPC paths and their messages."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from serving.protocol import messages
+
+
+class Method(NamedTuple):
+    """One unary call."""
+
+    path: str
+    """As gRPC writes it: `/package.Service/Method`."""
+    request: type
+    response: type
+
+    @property
+    def name(self) -> str:
+        """E.g. `Predict`."""
+        return self.path.rpartition("/")[2]
+
+
+def _methods(service: str) -> dict[str, Method]:
+    return {
+        method.name: Method(
+            f"/{service}/{method.name}",
+            messages.message_class(method.input_type.full_name),
+            messages.message_class(method.output_type.full_name),
+        )
+        for method in messages.POOL.FindServiceByName(service).methods
+    }
+
+
+PREDICTION_SERVICE = _methods("tensorflow.serving.PredictionService")
+MODEL_SERVICE = _methods("tensorflow.serving.ModelService")
+
+PREDICT = PREDICTION_SERVICE["Predict"]
+GET_MODEL_METADATA = PREDICTION_SERVICE["GetModelMetadata"]
+GET_MODEL_STATUS = MODEL_SERVICE["GetModelStatus"]
+HEALTH_CHECK = _methods("grpc.health.v1.Health")["Check"]

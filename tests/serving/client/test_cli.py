@@ -1,0 +1,162 @@
+"""The command `predict` as a person meets it: lines, files, mistakes, and how little it costs."""
+
+from __future__ import annotations
+
+import json
+import resource
+import socket
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from serving.client.cli import predict_command
+from tests.serving.client.commands import ROOT, predict
+from tests.serving.client.fakes import Fault, score
+
+HEAVY = ("tensorflow", "tensorflow_serving", "numpy", "pandas", "pyarrow", "requests", "rich", "tfx")
+TEXTS = ["21 Pictures That Will Make You Feel Old", "Google announces TensorFlow 2.0"]
+
+
+def line(text: str) -> str:
+    value = score(text)
+    return f"{value:.3f}  {'clickbait' if value >= 0.5 else 'news     '}  {text}\n"
+
+
+def test_texts_are_printed_with_their_scores(target):
+    done = predict(*TEXTS, "--target", target)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "".join(map(line, TEXTS))
+
+
+def test_rest_prints_the_same(rest_target):
+    assert predict(*TEXTS, "--target", rest_target, "--rest").stdout == "".join(map(line, TEXTS))
+
+
+@pytest.mark.parametrize("arguments", [[], ["--input", "-"]])
+def test_lines_of_stdin(target, arguments):
+    done = predict(*arguments, "--target", target, lines="one\ntwo, 2\n\nü\n")
+    assert done.stdout == "".join(map(line, ["one", "two, 2", "", "ü"])), done.stderr
+
+
+def test_a_file_without_an_output_is_printed(target, tmp_path):
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps({"text": f"t {n}"}) + "\n" for n in range(50)))
+    done = predict("--input", tmp_path / "in.jsonl", "--text-column", "text", "--target", target, "--rows-per-call", 3)
+    assert done.stdout == "".join(line(f"t {n}") for n in range(50)), done.stderr
+
+
+def test_a_file_to_a_file(target, tmp_path):
+    (tmp_path / "in.csv").write_text("title\na\nb\n")
+    out = tmp_path / "out.jsonl"
+    done = predict("--input", tmp_path / "in.csv", "--output", out, "--target", target, "--version", 3, "--wait", 5)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{out}: 2 rows scored by clickbait version 3, ")
+    assert [json.loads(one)["probability"] for one in out.read_text().splitlines()] == [score("a"), score("b")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "part"),
+    [
+        (["a", "--model", "m"], 2, "--model"),
+        (["a", "--version", "7"], 2, "Give --version 3"),
+        (["a", "--signature", "z"], 2, "--signature"),
+        (["a", "--target", "http://x"], 2, "HOST:PORT"),
+        (["a", "--target", "no-such-host.invalid:1"], 2, "no name server knows"),
+        (["a", "--tls-ca", "/gone.pem"], 2, "/gone.pem: No such file"),
+        (["a", "--tls-cert", "x"], 2, "--tls-key"),
+        (["--input", "gone.csv"], 2, "no such file"),
+        (["--input", "README.md"], 2, ".csv, .jsonl, .parquet, .txt"),
+        (["--input", "data/sample/headlines.csv", "--output", "/gone/x.csv"], 2, "Make the folder"),
+    ],
+)
+def test_a_mistake_is_one_line(target, arguments, exit_code, part):
+    if "--target" not in arguments:
+        arguments = [*arguments, "--target", target]
+    done = predict(*arguments)
+    assert done.returncode == exit_code, done.stderr
+    assert done.stdout == ""
+    assert part in done.stderr
+    assert done.stderr.startswith("clickbait: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_server_that_is_gone_is_one_line():
+    with socket.socket() as taken:
+        taken.bind(("localhost", 0))
+        done = predict("a", "--target", f"localhost:{taken.getsockname()[1]}")
+    assert done.returncode == 1
+    assert "connection refused. Start it" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_refused_handshake_is_one_line(target):
+    done = predict("a", "--target", target, "--tls")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_failure_on_the_way_is_one_line(target, model):
+    model.faults.append(Fault("INTERNAL", "boom\nbang"))
+    done = predict("a", "--target", target)
+    assert done.returncode == 1
+    assert "boom bang" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_bytes_that_are_no_utf_8_are_refused(target):
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; print(ascii(sys.argv[1]))", b"a\xff"], capture_output=True, text=True
+    )
+    assert "udcff" in done.stdout, "Python gives such bytes as surrogates"
+    shown = CliRunner().invoke(predict_command, ["a\udcff", "--target", target])
+    assert "A text is UTF-8" in str(shown.exception)
+    assert shown.exception.exit_code == 2
+
+
+@pytest.mark.parametrize("arguments", [["a", "--input", "x.csv"], ["a", "--output", "x.csv"]])
+def test_calls_that_contradict_themselves(arguments):
+    shown = CliRunner().invoke(predict_command, arguments)
+    assert shown.exit_code == 2
+    assert "Received" in shown.output
+
+
+def test_the_help_has_the_options_of_the_contract():
+    shown = CliRunner().invoke(predict_command, ["--help"]).output
+    for option in (
+        *("--input", "--output", "--text-column", "--target", "--model", "--version", "--label", "--signature"),
+        *("--timeout", "--rows-per-call", "--in-flight", "--tls-ca", "--tls-cert", "--tls-key", "--rest", "--wait"),
+    ):
+        assert option in shown
+
+
+def cpu_seconds(run) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_predict_takes_less_than_seven_tenths_of_a_second_of_cpu(target):
+    assert min(cpu_seconds(lambda: predict(*TEXTS, "--target", target)) for _ in range(2)) < 0.7
+
+
+def test_the_client_is_ready_in_half_a_second_of_cpu():
+    code = "from serving.client import Client; Client()"
+    run = [sys.executable, "-c", code]
+    assert min(cpu_seconds(lambda: subprocess.run(run, cwd=ROOT, check=True)) for _ in range(2)) < 0.5
+
+
+@pytest.mark.parametrize(
+    "code", ["import serving.client", "from serving.client import *", "import serving.client.cli, serving.client.bulk"]
+)
+def test_importing_the_client_imports_nothing_heavy(code):
+    probe = f"{code}\nimport sys\nprint([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_command_itself_imports_no_grpc():
+    probe = "import serving.client.cli, sys; print('grpc' in sys.modules or 'google.protobuf' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

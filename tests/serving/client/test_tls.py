@@ -1,0 +1,152 @@
+"""TLS and mTLS over both transports, and what a wrong certificate is told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import time
+
+import grpc
+import pytest
+
+from serving.client import AsyncClient, Client, Retry, ServingError, Tls
+from tests.serving.client.certificates import make_authority, make_certificate
+from tests.serving.client.fakes import FakeModel, grpc_server, rest_server, score
+
+
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory):
+    """Names to certificates: two authorities, and what the first signed."""
+    folder = tmp_path_factory.mktemp("pem")
+    authority = make_authority(folder, "authority")
+    made = {"authority": authority, "stranger": make_authority(folder, "stranger")}
+    return made | {host: make_certificate(folder, authority, host) for host in ("localhost", "model.example", "client")}
+
+
+@contextlib.contextmanager
+def secure_server(pem, host: str, rest: bool, *, mutual: bool = False):
+    """A server with the certificate of `host`, which with `mutual` asks for the client's."""
+    served, authority = pem[host], pem["authority"]
+    if rest:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(served.cert, served.key)
+        if mutual:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(authority.cert)
+        serving = rest_server(FakeModel(), context=context)
+    else:
+        pairs = [(served.key.read_bytes(), served.cert.read_bytes())]
+        credentials = grpc.ssl_server_credentials(pairs, authority.cert.read_bytes() if mutual else None, mutual)
+        serving = grpc_server(FakeModel(), credentials=credentials)
+    with serving as port:
+        yield {"target": f"localhost:{port}", "rest": rest}
+
+
+@pytest.fixture(params=[False, True], ids=["grpc", "rest"])
+def rest(request):
+    return request.param
+
+
+def failure(**options) -> ServingError:
+    """What a predict raises, the same from both clients."""
+    options["retry"] = Retry(attempts=1)
+
+    async def ask():
+        async with AsyncClient(**options) as client:
+            await client.predict(["a"])
+
+    raised = []
+    for ask_one in (lambda: Client(**options).predict(["a"]), lambda: asyncio.run(ask())):
+        with pytest.raises(ServingError) as caught:
+            ask_one()
+        raised.append(caught.value)
+    assert str(raised[0]) == str(raised[1])
+    assert "\n" not in str(raised[0])
+    return raised[0]
+
+
+def test_tls(pem, rest):
+    with secure_server(pem, "localhost", rest) as at, Client(**at, tls=Tls(ca=pem["authority"].cert)) as client:
+        assert client.predict(["a"]) == [score("a")]
+
+
+def test_mutual_tls(pem, rest):
+    own = pem["client"]
+    with (
+        secure_server(pem, "localhost", rest, mutual=True) as at,
+        Client(**at, tls=Tls(pem["authority"].cert, own.cert, own.key)) as client,
+    ):
+        assert client.predict(["a"]) == [score("a")]
+
+
+def test_the_name_in_the_certificate_can_be_said(pem, rest):
+    tls = Tls(ca=pem["authority"].cert, server_name="model.example")
+    with secure_server(pem, "model.example", rest) as at, Client(**at, tls=tls) as client:
+        assert client.predict(["a"]) == [score("a")]
+
+
+def test_a_certificate_of_a_stranger(pem, rest):
+    with secure_server(pem, "localhost", rest) as at:
+        error = failure(**at, tls=Tls(ca=pem["stranger"].cert))
+    assert error.exit_code == 2
+    assert "must be signed by the authority in" in str(error)
+    assert "--tls-ca" in str(error)
+
+
+def test_no_wait_makes_a_certificate_right(pem, rest):
+    began = time.monotonic()
+    with (
+        secure_server(pem, "localhost", rest) as at,
+        Client(**at, tls=Tls(ca=pem["stranger"].cert)) as client,
+        pytest.raises(ServingError, match="--tls-ca"),
+    ):
+        client.wait_until_ready(30)
+    assert time.monotonic() - began < 10
+
+
+def test_a_certificate_for_another_name(pem, rest):
+    with secure_server(pem, "model.example", rest) as at:
+        error = failure(**at, tls=Tls(ca=pem["authority"].cert))
+    assert error.exit_code == 2
+    assert "another name than 'localhost'" in str(error)
+    assert "--tls-server-name" in str(error)
+
+
+def test_no_certificate_where_one_is_asked_for(pem, rest):
+    with secure_server(pem, "localhost", rest, mutual=True) as at:
+        error = failure(**at, tls=Tls(ca=pem["authority"].cert))
+    assert error.exit_code == 1
+    assert "--tls-cert and --tls-key" in str(error)
+
+
+def test_no_tls_where_the_server_wants_it(pem, rest):
+    with secure_server(pem, "localhost", rest) as at:
+        error = failure(**at)
+    assert error.exit_code == 1
+    assert "may speak TLS: give --tls-ca" in str(error)
+
+
+def test_tls_where_the_server_has_none(pem, rest):
+    with (rest_server if rest else grpc_server)(FakeModel()) as port:
+        error = failure(target=f"localhost:{port}", rest=rest, tls=Tls(ca=pem["authority"].cert))
+    assert error.exit_code == 2
+    assert "Leave the --tls options out" in str(error)
+
+
+def test_a_key_of_another_certificate(pem, rest):
+    tls = Tls(pem["authority"].cert, pem["client"].cert, pem["localhost"].key)
+    with secure_server(pem, "localhost", rest, mutual=True) as at:
+        error = failure(**at, tls=tls)
+    assert error.exit_code == 2
+    assert "PEM files that go together" in str(error)
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_files_that_are_no_certificates(tmp_path, rest, content):
+    path = tmp_path / "ca.pem"
+    if content:
+        path.write_text(content)
+    error = failure(rest=rest, tls=Tls(ca=path))
+    assert error.exit_code == 2
+    assert f"--tls-ca is a PEM file. Received: {path}" in str(error)
