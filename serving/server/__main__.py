@@ -1,0 +1,76 @@
+"""`python -m serving.server`: the local server from the command line."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Sequence
+
+import click
+
+from serving.server.errors import StartError
+from serving.server.flags import IGNORED_NOTES, parse_flags
+from serving.server.preflight import make_plan
+
+log = logging.getLogger("clickbait.server")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serves until it is told to stop.
+
+    Args:
+      arguments: the command line; None for this process's.
+
+    Returns:
+      The exit code: 0 stopped as asked, 2 the call or the configuration is wrong, 1 no version loads.
+    """
+    try:
+        flags, ignored = parse_flags(sys.argv[1:] if arguments is None else arguments)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        click.echo(f"clickbait-server: {error.format_message()} (--help lists the flags)", err=True)
+        return error.exit_code
+    logging.basicConfig(format="%(asctime)s %(levelname).1s %(message)s", level=logging.INFO, stream=sys.stderr)
+    log.info("clickbait-tfx local server, for laptops and tests; production uses tensorflow/serving:2.16.1")
+    for name in ignored:
+        log.warning("--%s has no effect in the local server: %s", name, IGNORED_NOTES.get(name, "it is accepted only"))
+    # Before TensorFlow is imported: what it says of CUDA and of its threads would bury the server's own lines.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore")
+    stopping = _stop_on_signals()
+    try:
+        plan = make_plan(flags)
+        from serving.server.app import run_server
+
+        run_server(plan, stopping)
+    except StartError as error:
+        log.error("cannot start: %s", error)
+        return error.exit_code
+    return 0
+
+
+def _stop_on_signals() -> threading.Event:
+    stopping = threading.Event()
+
+    def stop(number: int, frame) -> None:
+        stopping.set()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_DFL)  # a second one ends it at once
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, stop)
+    return stopping
+
+
+if __name__ == "__main__":
+    code = main()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # TensorFlow's threads may be at work in a load that nobody waits for; an orderly exit of Python would crash on it.
+    os._exit(code)

@@ -1,0 +1,128 @@
+"""The server as a whole: loads, waits for a version, listens, follows the folder, and ends without losing a request."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import threading
+import time
+from pathlib import Path
+
+from serving.server.config import read_model_config_file
+from serving.server.errors import ServingError
+from serving.server.flags import Flags
+from serving.server.grpc_service import GrpcServer
+from serving.server.manager import Retry, VersionManager
+from serving.server.preflight import Plan
+from serving.server.rest_api import RestApi
+from serving.server.rest_server import RestServer
+from serving.server.servable import LoadOptions
+from serving.server.warmup import load_servable
+
+log = logging.getLogger("clickbait.server")
+
+_THREADS_A_CPU = 4
+
+
+def run_server(plan: Plan, stopping: threading.Event) -> None:
+    """Serves until it is told to stop.
+
+    Args:
+      plan: what and where.
+      stopping: set from outside to end.
+
+    Raises:
+      StartError: no version loads, or an address cannot be had after all.
+    """
+    flags, config = plan.flags, plan.config
+    manager = VersionManager(
+        config,
+        functools.partial(_load, flags, config.name),
+        Retry(flags.max_num_load_retries, flags.load_retry_interval_micros / 1e6),
+    )
+    grpc_server = GrpcServer(
+        manager,
+        threads=_threads(flags.grpc_max_threads),
+        unavailable_labels=flags.allow_version_labels_for_unavailable_models,
+        channel_arguments=flags.grpc_channel_arguments,
+    )
+    threading.Thread(target=_follow, args=(manager, flags, stopping), name="versions", daemon=True).start()
+    log.info("waiting for a version of model %s in %s; ports open then", config.name, config.base_path)
+    if not manager.wait_until_available(stopping):
+        log.info("stopped before a version was available")
+        return
+    if flags.port:
+        grpc_server.listen(f"{_bracketed(flags.host)}:{flags.port}", plan.credentials)
+    if flags.grpc_socket_path:
+        grpc_server.listen(f"unix:{flags.grpc_socket_path}", plan.credentials)
+    rest = None
+    if flags.rest_api_port:
+        api = RestApi(manager, flags.rest_api_timeout_in_ms)
+        rest = RestServer(api, flags.host, flags.rest_api_port, _threads(flags.rest_api_num_threads))
+        rest.start()
+    grpc_server.start()
+    log.info("serving model %s: %s", config.name, _addresses(flags))
+    stopping.wait()
+    log.info("stopping: new requests are refused, those under way have %g s", flags.shutdown_grace_seconds)
+    finished = grpc_server.stop(flags.shutdown_grace_seconds)
+    if rest:
+        rest.stop(flags.shutdown_grace_seconds)
+    finished.wait()
+    log.info("stopped")
+
+
+def _load(flags: Flags, name: str, version: int, path: Path):
+    both = flags.tensorflow_session_parallelism
+    options = LoadOptions(
+        tags=tuple(flags.saved_model_tags.split(",")),
+        intra_op_threads=flags.tensorflow_intra_op_parallelism or both,
+        inter_op_threads=flags.tensorflow_inter_op_parallelism or both,
+    )
+    rounds = max(flags.num_request_iterations_for_warmup, 1) if flags.enable_model_warmup else 0
+    return load_servable(name, version, path, options, rounds)
+
+
+def _follow(manager: VersionManager, flags: Flags, stopping: threading.Event) -> None:
+    """Polls the folder, and the configuration file where that is asked for, until the server stops."""
+    seconds, config_seconds = flags.file_system_poll_wait_seconds, flags.model_config_file_poll_wait_seconds
+    reads_config = bool(flags.model_config_file) and config_seconds > 0
+    next_config = time.monotonic() + config_seconds
+    while seconds >= 0 and not stopping.is_set():
+        try:
+            if reads_config and time.monotonic() >= next_config:
+                next_config = time.monotonic() + config_seconds
+                _read_config_again(manager, flags)
+            manager.poll()
+        except Exception:
+            log.exception("looking for versions failed in a way that nobody thought of; looking again")
+        if seconds == 0:
+            return
+        stopping.wait(seconds)
+
+
+def _read_config_again(manager: VersionManager, flags: Flags) -> None:
+    try:
+        config = read_model_config_file(flags.model_config_file)
+        manager.reconfigure(config, unavailable_labels=flags.allow_version_labels_for_unavailable_models)
+    except ServingError as error:
+        log.error("%s is not taken: %s", flags.model_config_file, error.message)
+
+
+def _threads(wanted: int) -> int:
+    return wanted or _THREADS_A_CPU * (os.cpu_count() or 1)
+
+
+def _addresses(flags: Flags) -> str:
+    places = []
+    if flags.port:
+        places.append(f"gRPC at {_bracketed(flags.host)}:{flags.port}{' (TLS)' if flags.ssl_config_file else ''}")
+    if flags.grpc_socket_path:
+        places.append(f"gRPC at unix:{flags.grpc_socket_path}")
+    if flags.rest_api_port:
+        places.append(f"REST at http://{_bracketed(flags.host)}:{flags.rest_api_port}/v1/models/")
+    return ", ".join(places)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,144 @@
+"""What is served: the model, its version policy and its labels, from flags or from TF Serving's text protos."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import grpc
+from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory, text_format
+
+from serving.server.errors import ServingError, StartError, failed_precondition, invalid_argument
+from serving.server.flags import Flags
+
+_PLATFORM = "tensorflow"
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """Which of the versions in the folder are served."""
+
+    latest: int = 1
+    """That many of the highest; unless one of the others is set."""
+    everything: bool = False
+    specific: tuple[int, ...] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """The one model."""
+
+    name: str
+    base_path: Path
+    policy: Policy = Policy()
+    labels: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+
+def model_config_from_flags(flags: Flags) -> ModelConfig:
+    """The model that the command line names, by a file or by itself.
+
+    Raises:
+      StartError: the file cannot be read, or says what this server cannot do.
+    """
+    try:
+        if flags.model_config_file:
+            return read_model_config_file(flags.model_config_file)
+        return ModelConfig(flags.model_name, _absolute(flags.model_name, flags.model_base_path))
+    except ServingError as error:
+        raise StartError(error.message) from error
+
+
+def read_model_config_file(path: str) -> ModelConfig:
+    """Reads a text proto of a ModelServerConfig.
+
+    Raises:
+      ServingError: as `model_config_from_proto`, or the file is none.
+    """
+    from tensorflow_serving.config import model_server_config_pb2
+
+    return model_config_from_proto(_read_text_proto(path, model_server_config_pb2.ModelServerConfig()))
+
+
+def model_config_from_proto(config) -> ModelConfig:
+    """The one model of a ModelServerConfig.
+
+    Raises:
+      ServingError: INVALID_ARGUMENT where the config is wrong, FAILED_PRECONDITION where it asks for several models.
+    """
+    models = config.model_config_list.config
+    if len(models) != 1:
+        raise failed_precondition(
+            f"The local server serves one model. Received: {len(models)} in model_config_list. "
+            "Start one server a model, or use tensorflow/serving:2.16.1."
+        )
+    model = models[0]
+    if model.model_platform != _PLATFORM:
+        raise invalid_argument(
+            f'A model\'s model_platform must be "{_PLATFORM}". Received: "{model.model_platform}" for model '
+            f'{model.name!r}. Write model_platform: "{_PLATFORM}".'
+        )
+    chosen, wanted = model.model_version_policy.WhichOneof("policy_choice"), model.model_version_policy
+    policy = Policy(
+        latest=max(wanted.latest.num_versions, 1),
+        everything=chosen == "all",
+        specific=tuple(wanted.specific.versions) if chosen == "specific" else None,
+    )
+    return ModelConfig(model.name, _absolute(model.name, model.base_path), policy, dict(model.version_labels))
+
+
+def server_credentials(path: str) -> grpc.ServerCredentials:
+    """TLS, and mutual TLS with `client_verify`, from a text proto of an SSLConfig.
+
+    Raises:
+      StartError: the file is none, or has no key and certificate.
+    """
+    try:
+        ssl = _read_text_proto(path, _ssl_config_class()())
+    except ServingError as error:
+        raise StartError(error.message) from error
+    rule = "--ssl_config_file holds PEM texts: server_key and server_cert, and custom_ca for client_verify."
+    if not (ssl.server_key and ssl.server_cert) or (ssl.client_verify and not ssl.custom_ca):
+        given = [field.name for field, value in ssl.ListFields() if value]
+        raise StartError(f"{rule} Received: {', '.join(given) or 'nothing'} in {path}. Add what is missing.")
+    try:
+        return grpc.ssl_server_credentials(
+            [(ssl.server_key.encode(), ssl.server_cert.encode())],
+            root_certificates=ssl.custom_ca.encode() or None,
+            require_client_auth=ssl.client_verify,
+        )
+    except ValueError as error:
+        raise StartError(f"{rule} Received: {error}. Check {path}.") from error
+
+
+def _absolute(name: str, base_path: str) -> Path:
+    if not Path(base_path).is_absolute():
+        raise invalid_argument(
+            f"Expected model {name} to have an absolute path or URI; got base_path()={base_path}. "
+            f"Give {Path(base_path).resolve()}"
+        )
+    return Path(base_path)
+
+
+def _read_text_proto(path: str, into: message.Message):
+    try:
+        return text_format.Parse(Path(path).read_text(encoding="utf-8"), into)
+    except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
+        raise invalid_argument(
+            f"The file must be a text proto of {into.DESCRIPTOR.full_name}. Received: {path}: {error}. Correct it."
+        ) from error
+
+
+def _ssl_config_class() -> type[message.Message]:
+    """tensorflow.serving.SSLConfig, which the package tensorflow-serving-api leaves out."""
+    file = descriptor_pb2.FileDescriptorProto(
+        name="clickbait/ssl_config.proto", package="tensorflow.serving", syntax="proto3"
+    )
+    fields = file.message_type.add(name="SSLConfig").field
+    kinds = descriptor_pb2.FieldDescriptorProto
+    for number, name in enumerate(("server_key", "server_cert", "custom_ca"), start=1):
+        fields.add(name=name, number=number, type=kinds.TYPE_STRING, label=kinds.LABEL_OPTIONAL)
+    fields.add(name="client_verify", number=4, type=kinds.TYPE_BOOL, label=kinds.LABEL_OPTIONAL)
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.MessageFactory(pool).GetPrototype(pool.FindMessageTypeByName("tensorflow.serving.SSLConfig"))

@@ -1,0 +1,189 @@
+"""The gRPC side: PredictionService, ModelService and grpc.health.v1."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent import futures
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from tensorflow_serving.apis import (
+    model_management_pb2,
+    model_pb2,
+    model_service_pb2_grpc,
+    prediction_service_pb2_grpc,
+)
+
+from serving.server.classify import classify, regress
+from serving.server.config import model_config_from_proto
+from serving.server.errors import ServingError, StartError, cut_message, invalid_argument
+from serving.server.manager import VersionManager
+from serving.server.metadata import check_metadata_fields, model_metadata, model_status
+from serving.server.predict import predict
+
+log = logging.getLogger("clickbait.server")
+
+#: The names under which the real server reports its health, and the whole.
+_HEALTH_NAMES = ("", "PredictionService", "ModelService")
+
+
+class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
+    """Inference; MultiInference is left out and answers UNIMPLEMENTED."""
+
+    def __init__(self, manager: VersionManager):
+        self._manager = manager
+
+    def Predict(self, request, context):  # noqa: N802
+        """Named tensors in and out."""
+        return _answer(context, lambda: self._with_model(request, lambda servable: predict(servable, request)))
+
+    def Classify(self, request, context):  # noqa: N802
+        """tf.Examples in, labels and scores out."""
+        return _answer(context, lambda: self._with_model(request, lambda servable: classify(servable, request)))
+
+    def Regress(self, request, context):  # noqa: N802
+        """tf.Examples in, numbers out."""
+        return _answer(context, lambda: self._with_model(request, lambda servable: regress(servable, request)))
+
+    def GetModelMetadata(self, request, context):  # noqa: N802
+        """The signatures."""
+
+        def answer():
+            _check_model_spec(request)
+            check_metadata_fields(request)
+            return self._with_model(request, model_metadata)
+
+        return _answer(context, answer)
+
+    def _with_model(self, request, work: Callable):
+        _check_model_spec(request)
+        with self._manager.acquire(request.model_spec.name, *version_choice(request.model_spec)) as servable:
+            return work(servable)
+
+
+class ModelService(model_service_pb2_grpc.ModelServiceServicer):
+    """The states of versions, and a new policy or new labels without a restart."""
+
+    def __init__(self, manager: VersionManager, *, unavailable_labels: bool):
+        self._manager = manager
+        self._unavailable_labels = unavailable_labels
+
+    def GetModelStatus(self, request, context):  # noqa: N802
+        """The states of one version or of all."""
+
+        def answer():
+            _check_model_spec(request)
+            name, (version, _) = request.model_spec.name, version_choice(request.model_spec)
+            return model_status(self._manager.statuses(name), name, version)
+
+        return _answer(context, answer)
+
+    def HandleReloadConfigRequest(self, request, context):  # noqa: N802
+        """Takes the policy and the labels of a ModelServerConfig."""
+
+        def answer():
+            if request.config.WhichOneof("config") != "model_config_list":
+                raise invalid_argument(
+                    "ServerModelConfig type not supported by HandleReloadConfigRequest. "
+                    "Only ModelConfigList is currently supported"
+                )
+            config = model_config_from_proto(request.config)
+            self._manager.reconfigure(config, unavailable_labels=self._unavailable_labels)
+            response = model_management_pb2.ReloadConfigResponse()
+            response.status.error_code = 0
+            return response
+
+        return _answer(context, answer)
+
+
+class GrpcServer:
+    """The listening server. Each request keeps one of the threads."""
+
+    def __init__(self, manager: VersionManager, *, threads: int, unavailable_labels: bool, channel_arguments: str = ""):
+        limits = {
+            "grpc.max_receive_message_length": -1,
+            "grpc.max_send_message_length": -1,
+            # A second server on the port is a mistake, not a wish to share it.
+            "grpc.so_reuseport": 0,
+        }
+        self._server = grpc.server(
+            futures.ThreadPoolExecutor(threads, thread_name_prefix="grpc"),
+            options=list({**limits, **_channel_options(channel_arguments)}.items()),
+        )
+        self._health = health.HealthServicer()
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(manager), self._server)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(
+            ModelService(manager, unavailable_labels=unavailable_labels), self._server
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+
+    def listen(self, address: str, credentials: grpc.ServerCredentials | None) -> None:
+        """Binds an address, `host:port` or `unix:path`.
+
+        Raises:
+          StartError: it is taken or cannot be had.
+        """
+        try:
+            if credentials is None:
+                bound = self._server.add_insecure_port(address)
+            else:
+                bound = self._server.add_secure_port(address, credentials)
+        except RuntimeError:
+            bound = 0
+        if not bound:
+            socket = Path(address.removeprefix("unix:"))
+            hint = "Delete the socket" if address.startswith("unix:") and socket.exists() else "Give another --port"
+            raise StartError(
+                f"gRPC needs an address to listen on. Received: {address}, which cannot be bound "
+                f"(in use, no such host, or a wrong key in --ssl_config_file). {hint}."
+            )
+
+    def start(self) -> None:
+        """Accepts requests and reports itself healthy."""
+        self._server.start()
+        for name in _HEALTH_NAMES:
+            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    def stop(self, grace_seconds: float):
+        """Reports NOT_SERVING and takes no more requests; returns an event that is set when the last is answered."""
+        self._health.enter_graceful_shutdown()
+        return self._server.stop(grace_seconds)
+
+
+def version_choice(spec: model_pb2.ModelSpec) -> tuple[int | None, str | None]:
+    """The version or the label that a request names."""
+    choice = spec.WhichOneof("version_choice")
+    return (
+        spec.version.value if choice == "version" else None,
+        spec.version_label if choice == "version_label" else None,
+    )
+
+
+def _check_model_spec(request) -> None:
+    if not request.HasField("model_spec"):
+        raise invalid_argument("Missing ModelSpec")
+
+
+def _answer(context: grpc.ServicerContext, work: Callable):
+    try:
+        return work()
+    except ServingError as error:
+        context.abort(error.code, cut_message(error.message))
+    except Exception as error:
+        log.exception("a request failed in a way that nobody thought of")
+        context.abort(grpc.StatusCode.INTERNAL, cut_message(f"{type(error).__name__}: {error}"))
+
+
+def _channel_options(text: str) -> dict[str, int | str]:
+    options: dict[str, int | str] = {}
+    for argument in filter(None, text.split(",")):
+        name, equals, value = argument.partition("=")
+        if not equals:
+            raise StartError(
+                f"--grpc_channel_arguments takes name=value, separated by commas. Received: {argument}. "
+                "Write e.g. grpc.max_connection_age_ms=2000."
+            )
+        options[name] = int(value) if value.lstrip("-").isdecimal() else value
+    return options

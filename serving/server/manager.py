@@ -1,0 +1,255 @@
+"""The life of versions: loaded when they appear, served while they are wanted, unloaded when nobody uses them.
+
+Needs no TensorFlow: what a version is and how it is loaded is given.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import grpc
+
+from serving.server import versions
+from serving.server.config import ModelConfig
+from serving.server.errors import ServingError, StartError, failed_precondition, invalid_argument, not_found
+from serving.server.states import State, VersionStatus
+
+log = logging.getLogger("clickbait.server")
+
+
+class Loaded(Protocol):
+    """A loaded version, as far as its life is concerned."""
+
+    def close(self) -> None:
+        """Frees it."""
+
+
+@dataclasses.dataclass
+class _Version:
+    number: int
+    state: State = State.START
+    error: ServingError | None = None
+    loaded: Loaded | None = None
+    calls: int = 0
+    wanted: bool = True
+    failures: int = 0
+    next_try: float = 0.0
+    failed_contents: tuple | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Retry:
+    """How a failed load is tried again."""
+
+    times: int = 5
+    seconds: float = 60.0
+
+
+class VersionManager:
+    """Follows the folder of versions. `poll` changes what is served; all else may be called from any thread."""
+
+    def __init__(self, config: ModelConfig, load: Callable[[int, Path], Loaded], retry: Retry = Retry()):
+        self._config = config
+        self._load_version = load
+        self._retry = retry
+        self._versions: dict[int, _Version] = {}
+        self._serving: dict[int, _Version] = {}
+        self._labels: Mapping[str, int] = dict(config.labels)
+        self._changed = threading.Condition()
+        self._last_trouble = ""
+
+    @property
+    def model_name(self) -> str:
+        """The one model's name."""
+        return self._config.name
+
+    def poll(self) -> None:
+        """Looks into the folder once: loads what is new and wanted, then unloads what is not wanted any more."""
+        config = self._config
+        try:
+            present = versions.list_versions(config.base_path)
+        except OSError as error:
+            # What is loaded goes on: a share that is away for a moment must not take the model down.
+            self._say_once(f"the folder of model {config.name} cannot be read: {error}; looking again")
+            self._close_unused()
+            return
+        wanted = versions.choose_versions(config.policy, present)
+        if not wanted:
+            self._say_once(f"no version of model {config.name} in {config.base_path}; waiting for one")
+        self._mark_wanted(wanted)
+        for number in sorted(wanted, reverse=True):
+            self._load_if_due(self._versions[number], present[number])
+        self._retire_unwanted(wanted)
+        self._close_unused()
+
+    def wait_until_available(self, stopping: threading.Event) -> bool:
+        """Waits for the first version, as TF Serving does before it opens its ports.
+
+        Returns:
+          False when the server is told to stop before.
+
+        Raises:
+          StartError: every wanted version failed for good.
+        """
+        with self._changed:
+            while not stopping.is_set():
+                if self._serving:
+                    return True
+                known = [version for version in self._versions.values() if version.wanted]
+                if known and all(version.state is State.END for version in known):
+                    reasons = "; ".join(f"version {version.number}: {version.error}" for version in known)
+                    raise StartError(
+                        f"A version of model {self.model_name} must load. Received: {reasons}. "
+                        f"Put a whole SavedModel into {self._config.base_path}/<number>.",
+                        exit_code=1,
+                    )
+                self._changed.wait(0.2)
+        return False
+
+    @contextlib.contextmanager
+    def acquire(self, name: str, version: int | None = None, label: str | None = None) -> Iterator[Loaded]:
+        """Lends a loaded version; it is not unloaded before it is given back.
+
+        Args:
+          name: the model's.
+          version: None for the newest that serves.
+          label: instead of a version.
+
+        Raises:
+          ServingError: no such model, version or label.
+        """
+        if not name:
+            raise invalid_argument("ModelSpec has no name specified.")
+        with self._changed:
+            found = self._find(name, version, label)
+            found.calls += 1
+        try:
+            yield found.loaded
+        finally:
+            with self._changed:
+                found.calls -= 1
+
+    def statuses(self, name: str) -> list[VersionStatus]:
+        """Every version that was ever seen, newest first; none for another model."""
+        if name != self.model_name:
+            return []
+        with self._changed:
+            known = sorted(self._versions.values(), key=lambda version: version.number, reverse=True)
+            return [VersionStatus(version.number, version.state, version.error) for version in known]
+
+    def reconfigure(self, config: ModelConfig, *, unavailable_labels: bool = False) -> None:
+        """Takes another policy and other labels; the next poll acts on it.
+
+        Args:
+          config: of the same model.
+          unavailable_labels: a label that is new may point to a version that is not loaded.
+
+        Raises:
+          ServingError: another model, or a label points to what does not serve. Nothing has changed then.
+        """
+        if config.name != self.model_name:
+            raise failed_precondition(
+                f"The local server serves one model. Received: {config.name!r} instead of {self.model_name!r}. "
+                "Start another server for it."
+            )
+        with self._changed:
+            for label, number in config.labels.items():
+                may_wait = unavailable_labels and self._labels.get(label, number) == number
+                if number not in self._serving and not may_wait:
+                    raise failed_precondition(
+                        f"Request to assign label to version {number} of model {config.name}, "
+                        "which is not currently available for inference"
+                    )
+            self._config, self._labels = config, dict(config.labels)
+
+    def _find(self, name: str, number: int | None, label: str | None) -> _Version:
+        if label is not None:
+            if name != self.model_name or label not in self._labels:
+                raise invalid_argument(f"Unrecognized servable version label: {label}")
+            number = self._labels[label]
+        if name == self.model_name:
+            newest = max(self._serving, default=None) if number is None else number
+            if newest in self._serving:
+                return self._serving[newest]
+        request = f"Latest({name})" if number is None else f"Specific({name}, {number})"
+        raise not_found(f"Servable not found for request: {request}")
+
+    def _mark_wanted(self, wanted: set[int]) -> None:
+        with self._changed:
+            for number in wanted:
+                known = self._versions.get(number)
+                # A version that went and came back is a new one.
+                if known is None or (known.state is State.END and not known.wanted):
+                    self._versions[number] = _Version(number)
+            for version in self._versions.values():
+                # One that is wanted again while it is unloaded is loaded anew after that.
+                version.wanted = version.number in wanted and version.state is not State.UNLOADING
+                if not version.wanted and version.state in (State.START, State.LOADING):
+                    version.state = State.END
+
+    def _load_if_due(self, version: _Version, path: Path) -> None:
+        if version.loaded is not None:
+            return
+        contents = versions.contents_of(path)
+        if version.failures and contents != version.failed_contents:
+            version.failures = 0
+        elif version.failures > max(self._retry.times, 0) or time.monotonic() < version.next_try:
+            return
+        self._set(version, State.LOADING, version.error)
+        started = time.monotonic()
+        try:
+            loaded = self._load_version(version.number, path)
+        except Exception as error:
+            self._note_failure(version, error, contents)
+            return
+        version.loaded, version.failures = loaded, 0
+        self._set(version, State.AVAILABLE, None)
+        self._last_trouble = ""
+        log.info("version %d available, loaded in %.1f s from %s", version.number, time.monotonic() - started, path)
+
+    def _note_failure(self, version: _Version, error: Exception, contents: tuple | None) -> None:
+        failure = error if isinstance(error, ServingError) else ServingError(grpc.StatusCode.INTERNAL, repr(error))
+        if version.error is None or version.error.message != failure.message:
+            log.error("version %d failed to load: %s", version.number, failure.status_text)
+        version.failures += 1
+        version.failed_contents = contents
+        version.next_try = time.monotonic() + max(self._retry.seconds, 0.0)
+        given_up = version.failures > max(self._retry.times, 0)
+        self._set(version, State.END if given_up else State.LOADING, failure)
+
+    def _retire_unwanted(self, wanted: set[int]) -> None:
+        with self._changed:
+            unwanted = sorted(number for number, version in self._serving.items() if not version.wanted)
+            # As TF Serving's availability-preserving policy: the last one goes only when another serves instead.
+            if wanted and len(unwanted) == len(self._serving):
+                unwanted = unwanted[:-1]
+            for number in unwanted:
+                self._serving.pop(number).state = State.UNLOADING
+
+    def _close_unused(self) -> None:
+        with self._changed:
+            unused = [v for v in self._versions.values() if v.state is State.UNLOADING and v.calls == 0]
+        for version in unused:
+            version.loaded.close()
+            version.loaded = None
+            self._set(version, State.END, None)
+            log.info("version %d unloaded", version.number)
+
+    def _set(self, version: _Version, state: State, error: ServingError | None) -> None:
+        with self._changed:
+            version.state, version.error = state, error
+            if state is State.AVAILABLE:
+                self._serving[version.number] = version
+            self._changed.notify_all()
+
+    def _say_once(self, trouble: str) -> None:
+        if trouble != self._last_trouble:
+            log.warning("%s", trouble)
+            self._last_trouble = trouble

@@ -1,0 +1,106 @@
+"""Predict: named tensors in, named tensors out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow_serving.apis import model_pb2, predict_pb2
+
+from serving.server.errors import failed_precondition, invalid_argument
+from serving.server.servable import Servable
+from serving.server.tensors import to_numpy, to_proto
+
+DEFAULT_SIGNATURE = "serving_default"
+
+
+def predict(servable: Servable, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
+    """Answers a PredictRequest.
+
+    Raises:
+      ServingError: the request does not fit the signature, or the model failed.
+    """
+    name = request.model_spec.signature_name or DEFAULT_SIGNATURE
+    signature = servable.signatures.get(name)
+    if signature is None:
+        raise failed_precondition(f'Serving signature key "{name}" not found.')
+    _check_input_count(signature, request.inputs)
+    inputs = _read_inputs(signature, request.inputs)
+    outputs = run_signature(servable, signature, inputs, request.output_filter)
+    response = predict_pb2.PredictResponse(model_spec=model_spec(servable, request.model_spec.name, name))
+    for alias, array in outputs.items():
+        response.outputs[alias].CopyFrom(to_proto(array))
+    return response
+
+
+def run_signature(
+    servable: Servable,
+    signature: meta_graph_pb2.SignatureDef,
+    inputs: Mapping[str, np.ndarray],
+    output_filter: Sequence[str] = (),
+    timeout_ms: int = 0,
+) -> dict[str, np.ndarray]:
+    """Runs a signature on arrays that fit its inputs.
+
+    Raises:
+      ServingError: the filter names what is no output, an array has the wrong type, or the model failed.
+    """
+    aliases: list[str] = []
+    for alias in output_filter:
+        if alias not in signature.outputs:
+            raise invalid_argument(
+                f"output tensor alias not found in signature: {alias} "
+                f"Outputs expected to be in the set {{{_join(signature.outputs)}}}."
+            )
+        if alias in aliases:
+            raise invalid_argument(f"duplicate output tensor alias: {alias}")
+        aliases.append(alias)
+    aliases = aliases or sorted(signature.outputs)
+    fetches = [signature.outputs[alias].name for alias in aliases]
+    return dict(zip(aliases, servable.run(inputs, signature.inputs, fetches, timeout_ms), strict=True))
+
+
+def model_spec(servable: Servable, name: str, signature_name: str) -> model_pb2.ModelSpec:
+    """What an answer says of who gave it."""
+    spec = model_pb2.ModelSpec(name=name, signature_name=signature_name)
+    spec.version.value = servable.version
+    return spec
+
+
+def _check_input_count(signature: meta_graph_pb2.SignatureDef, sent: Mapping[str, object]) -> None:
+    expected = signature.inputs
+    if len(sent) == len(expected) or (len(sent) < len(expected) and signature.defaults):
+        return
+    raise invalid_argument(
+        f"input size does not match signature: {len(sent)}!={len(expected)} "
+        f"len({{{_join(sent)}}}) != len({{{_join(expected)}}}). "
+        f"Sent extra: {{{_join(set(sent) - set(expected))}}}. "
+        f"Missing but required: {{{_join(set(expected) - set(sent))}}}."
+    )
+
+
+def _read_inputs(signature: meta_graph_pb2.SignatureDef, sent: Mapping) -> dict[str, np.ndarray]:
+    inputs = {}
+    for alias in sorted(signature.inputs):
+        if alias in sent:
+            tensor = sent[alias]
+        elif alias in signature.defaults:
+            tensor = signature.defaults[alias]
+        else:
+            raise invalid_argument(
+                f"Signature input alias: {alias}(feed name: {signature.inputs[alias].name}) not found in request "
+                f"and no default value provided. Inputs expected to be in the request {{{_join(sent)}}}, "
+                f"or default input alias set: {_join(signature.defaults)}"
+            )
+        inputs[alias] = to_numpy(alias, tensor)
+    used = set(sent) & set(inputs)
+    if len(used) != len(sent):
+        raise invalid_argument(
+            f"Inputs contains invalid name. Used request inputs: {_join(used)}, request input: {_join(sent)}"
+        )
+    return inputs
+
+
+def _join(names: Iterable[str]) -> str:
+    return ",".join(sorted(names))

@@ -1,0 +1,55 @@
+"""What can be found wrong before TensorFlow is imported and a model is loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+
+import grpc
+
+from serving.server.config import ModelConfig, model_config_from_flags, server_credentials
+from serving.server.errors import StartError
+from serving.server.flags import Flags
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A call that is sound."""
+
+    flags: Flags
+    config: ModelConfig
+    credentials: grpc.ServerCredentials | None
+
+
+def make_plan(flags: Flags) -> Plan:
+    """Reads what the flags point to.
+
+    Raises:
+      StartError: a file cannot be read or used, or a port is taken.
+    """
+    config = model_config_from_flags(flags)
+    if config.labels and not flags.allow_version_labels_for_unavailable_models:
+        label, version = next(iter(config.labels.items()))
+        raise StartError(
+            f"Request to assign label to version {version} of model {config.name}, which is not currently available "
+            f"for inference. Received: label {label!r} in {flags.model_config_file}. Nothing is available at the "
+            "start: give --allow_version_labels_for_unavailable_models."
+        )
+    credentials = server_credentials(flags.ssl_config_file) if flags.ssl_config_file else None
+    for port, flag in ((flags.port, "port"), (flags.rest_api_port, "rest_api_port")):
+        if port:
+            _check_free(flags.host, port, flag)
+    return Plan(flags, config, credentials)
+
+
+def _check_free(host: str, port: int, flag: str) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        raise StartError(
+            f"The server needs an address to listen on. Received: {host}:{port}: {error.strerror or error}. "
+            f"Give another --{flag} or --host."
+        ) from error

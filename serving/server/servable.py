@@ -1,0 +1,146 @@
+"""One loaded version: a SavedModel in a session, its signatures, and how it is run."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import grpc
+import numpy as np
+import tensorflow as tf
+
+# Registers the ops that text encoders are made of, as the real server has them linked in.
+import tensorflow_text  # noqa: F401
+from tensorflow.core.framework import types_pb2
+from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
+
+from serving.server.errors import ServingError, error_from_number, invalid_argument, not_found
+from serving.server.memory import release_memory
+from serving.server.tensors import dtype_name
+
+tf.get_logger().setLevel("ERROR")
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadOptions:
+    """How versions are loaded."""
+
+    tags: tuple[str, ...] = ("serve",)
+    intra_op_threads: int = 0
+    inter_op_threads: int = 0
+
+
+class Servable:
+    """A version that is loaded and can be run by many threads at once.
+
+    Attributes:
+      name: the model's name.
+      version: its number.
+      signatures: SignatureDef by name.
+    """
+
+    def __init__(self, name: str, version: int, path: Path, options: LoadOptions = LoadOptions()):
+        """Loads the SavedModel.
+
+        Raises:
+          ServingError: it cannot be loaded.
+        """
+        self.name, self.version = name, version
+        if not ((path / "saved_model.pb").is_file() or (path / "saved_model.pbtxt").is_file()):
+            raise not_found(
+                f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {path}. "
+                "Check that the directory exists and that you have the right permissions for accessing it."
+            )
+        config = tf.compat.v1.ConfigProto(
+            intra_op_parallelism_threads=options.intra_op_threads,
+            inter_op_parallelism_threads=options.inter_op_threads,
+        )
+        graph = tf.Graph()
+        self._session = tf.compat.v1.Session(graph=graph, config=config)
+        self._callables: dict[tuple, object] = {}
+        self._lock = threading.Lock()
+        try:
+            with graph.as_default():
+                loaded = tf.compat.v1.saved_model.load(self._session, list(options.tags), str(path))
+        except Exception as error:
+            self._session.close()
+            raise _load_error(error) from error
+        self.signatures: Mapping[str, meta_graph_pb2.SignatureDef] = dict(loaded.signature_def)
+
+    def run(
+        self,
+        feeds: Mapping[str, np.ndarray],
+        infos: Mapping[str, meta_graph_pb2.TensorInfo],
+        fetches: Sequence[str],
+        timeout_ms: int = 0,
+    ) -> list[np.ndarray]:
+        """Computes tensors.
+
+        Args:
+          feeds: array by the alias of the input.
+          infos: the signature's input by alias, as wide as `feeds`.
+          fetches: names of tensors, any of them more than once.
+          timeout_ms: 0 for none.
+
+        Returns:
+          One array a fetch.
+
+        Raises:
+          ServingError: an array has another type than the input, or the model failed.
+        """
+        aliases = sorted(feeds, key=lambda alias: infos[alias].name)
+        for index, alias in enumerate(aliases):
+            _check_dtype(index, infos[alias].dtype, feeds[alias])
+        names = tuple(infos[alias].name for alias in aliases)
+        wanted = tuple(dict.fromkeys(fetches))
+        try:
+            call = self._callables.get((names, wanted, timeout_ms)) or self._make_callable(names, wanted, timeout_ms)
+            outputs = call(*(feeds[alias] for alias in aliases))
+        except (tf.errors.OpError, UnicodeDecodeError) as error:
+            raise _run_error(error) from error
+        return list(outputs) if len(wanted) == len(fetches) else [outputs[wanted.index(name)] for name in fetches]
+
+    def close(self) -> None:
+        """Frees the model; nothing may run it any more."""
+        self._callables.clear()
+        self._session.close()
+        self._session = None
+        release_memory()
+
+    def _make_callable(self, feeds: tuple[str, ...], fetches: tuple[str, ...], timeout_ms: int):
+        options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
+        options.run_options.timeout_in_ms = timeout_ms
+        with self._lock:
+            # Keras's own session backend relies on the method; Session.make_callable copies and checks every feed
+            # in Python, which takes four times as long.
+            made = self._session._make_callable_from_options(options)
+            return self._callables.setdefault((feeds, fetches, timeout_ms), made)
+
+
+def _check_dtype(index: int, expected: int, array: np.ndarray) -> None:
+    """Refuses an input of another type as the session of TF Serving does; a callable's own message differs."""
+    received = types_pb2.DT_STRING if array.dtype.hasobject else tf.dtypes.as_dtype(array.dtype).as_datatype_enum
+    if received != expected:
+        raise invalid_argument(
+            f"Expects arg[{index}] to be {dtype_name(expected)} but {dtype_name(received)} is provided"
+        )
+
+
+def _run_error(error: tf.errors.OpError | UnicodeDecodeError) -> ServingError:
+    if isinstance(error, UnicodeDecodeError):
+        # TensorFlow quoted the request's bytes and its Python binding could not make a text of them: the message
+        # is kept in the error, the code is lost, and it is the request that was wrong.
+        return invalid_argument(bytes(error.object).decode("utf-8", "replace"))
+    return error_from_number(error.error_code, str(error.message))
+
+
+def _load_error(error: Exception) -> ServingError:
+    if isinstance(error, (tf.errors.OpError, UnicodeDecodeError)):
+        return _run_error(error)
+    if isinstance(error, OSError):
+        return not_found(str(error))
+    if isinstance(error, RuntimeError) and "tags" in str(error):
+        return not_found(str(error))
+    return ServingError(grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {error}")

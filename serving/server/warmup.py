@@ -1,0 +1,72 @@
+"""Loading a version until it is fit to serve: the SavedModel, and the requests that it brings along to warm up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import grpc
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow_serving.apis import prediction_log_pb2
+
+from serving.server.classify import classify, regress
+from serving.server.errors import ServingError, error_from_number, invalid_argument
+from serving.server.predict import predict
+from serving.server.servable import LoadOptions, Servable
+
+WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
+_MAX_RECORDS = 1000
+
+
+def load_servable(name: str, version: int, path: Path, options: LoadOptions, warmup_rounds: int) -> Servable:
+    """Loads a version and replays its warm-up requests.
+
+    Args:
+      name: the model's.
+      version: its number.
+      path: its folder.
+      options: for TensorFlow.
+      warmup_rounds: how often each request is replayed; 0 for no warm-up.
+
+    Raises:
+      ServingError: it does not load, or a warm-up request fails.
+    """
+    servable = Servable(name, version, path, options)
+    try:
+        if warmup_rounds and (path / WARMUP_FILE).is_file():
+            _warm_up(servable, path / WARMUP_FILE, warmup_rounds)
+    except BaseException:
+        servable.close()
+        raise
+    return servable
+
+
+def _warm_up(servable: Servable, file: Path, rounds: int) -> None:
+    try:
+        for number, record in enumerate(tf.data.TFRecordDataset(str(file)).as_numpy_iterator(), start=1):
+            if number > _MAX_RECORDS:
+                raise invalid_argument(f"Number of warmup records exceeds the maximum ({_MAX_RECORDS}) at {file}")
+            log = _read_record(record, file)
+            for _ in range(rounds):
+                _replay(servable, log)
+    except tf.errors.OpError as error:
+        raise error_from_number(error.error_code, str(error.message)) from error
+
+
+def _read_record(record: bytes, file: Path) -> prediction_log_pb2.PredictionLog:
+    try:
+        return prediction_log_pb2.PredictionLog.FromString(record)
+    except DecodeError as error:
+        raise invalid_argument(f"Failed to parse warmup record: {record!r} from {file}") from error
+
+
+def _replay(servable: Servable, log: prediction_log_pb2.PredictionLog) -> None:
+    kind = log.WhichOneof("log_type")
+    if kind == "predict_log":
+        predict(servable, log.predict_log.request)
+    elif kind == "classify_log":
+        classify(servable, log.classify_log.request)
+    elif kind == "regress_log":
+        regress(servable, log.regress_log.request)
+    elif kind is not None:
+        raise ServingError(grpc.StatusCode.UNIMPLEMENTED, f"Unsupported log_type for warmup: {kind}")

@@ -1,0 +1,226 @@
+"""A tiny model to serve, a server process to serve it, and certificates. TensorFlow is imported by `write_model`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import grpc
+from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+
+#: Another server's command line, e.g. `tensorflow_model_server --port={port} --rest_api_port={rest_port}
+#: --model_name={name} --model_base_path={path}`.
+SERVER_COMMAND = os.environ.get("SERVER_CMD")
+
+_OURS = (
+    "{python} -m serving.server --port={port} --rest_api_port={rest_port} --model_name={name} --model_base_path={path}"
+)
+
+#: Inputs and outputs of the signature `echo`.
+DTYPES = ("bool", "float16", "bfloat16", "float64", "int8", "uint8", "int16", "int32", "uint32", "uint64")
+
+_START_SECONDS = 120
+
+
+def write_model(path: Path, weight: float = 0.25) -> Path:
+    """Writes a SavedModel whose probability is the title's length times `weight`, and signatures of other kinds."""
+    import tensorflow as tf
+
+    module = tf.Module()
+    module.weight = tf.Variable(weight)
+
+    def signature(**inputs):
+        specs = [tf.TensorSpec(shape, dtype, name=name) for name, (dtype, shape) in inputs.items()]
+        return tf.function(input_signature=specs, autograph=False)
+
+    texts = (tf.string, [None])
+
+    @signature(title=texts)
+    def score(title):
+        return {"probability": tf.cast(tf.strings.length(title), tf.float32)[:, tf.newaxis] * module.weight}
+
+    def titles_of(examples):
+        return tf.io.parse_example(examples, {"title": tf.io.FixedLenFeature([], tf.string)})["title"]
+
+    @signature(examples=texts)
+    def score_examples(examples):
+        return score(titles_of(examples))
+
+    @signature(inputs=texts)
+    def classify(inputs):
+        scores = score(titles_of(inputs))["probability"]
+        labels = tf.tile([["news", "clickbait"]], [tf.shape(scores)[0], 1])
+        return {"classes": labels, "scores": tf.concat([1 - scores, scores], axis=1)}
+
+    @signature(inputs=texts)
+    def regress(inputs):
+        return {"outputs": score(titles_of(inputs))["probability"]}
+
+    @signature(a=(tf.float32, [None]), b=(tf.int64, [None]))
+    def add(a, b):
+        return {"sum": a + tf.cast(b, tf.float32), "text": tf.strings.as_string(b)}
+
+    @signature(**{kind: (tf.as_dtype(kind), [None]) for kind in DTYPES})
+    def echo(*tensors):
+        return {kind: tf.identity(tensor) for kind, tensor in zip(DTYPES, tensors, strict=True)}
+
+    @signature(text=texts)
+    def echo_bytes(text):
+        return {"raw_bytes": tf.identity(text)}
+
+    @signature(rounds=(tf.int32, []))
+    def spin(rounds):
+        return {"rounds": tf.while_loop(lambda i: i < rounds, lambda i: i + 1, [0])[0]}
+
+    signatures = {
+        "serving_default": score,
+        "serving_examples": score_examples,
+        "classify": classify,
+        "regress": regress,
+        "add": add,
+        "echo": echo,
+        "echo_bytes": echo_bytes,
+        "spin": spin,
+    }
+    module.functions = list(signatures.values())
+    tf.saved_model.save(module, str(path), signatures=signatures)
+    return path
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on."""
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+class ServerProcess:
+    """A running server, `python -m serving.server` or what `SERVER_CMD` names.
+
+    Attributes:
+      predictions: stub of the PredictionService.
+      models: stub of the ModelService.
+      process: the process.
+    """
+
+    def __init__(self, base_path: Path, log: Path, name: str = "m", *flags: str):
+        self.name, self._log = name, log
+        self.port, self.rest_port = free_ports(2)
+        command = (SERVER_COMMAND or _OURS).format(
+            python=shlex.quote(sys.executable),
+            port=self.port,
+            rest_port=self.rest_port,
+            name=name,
+            path=shlex.quote(str(base_path)),
+        )
+        with log.open("wb") as output:
+            self.process = subprocess.Popen([*shlex.split(command), *flags], stdout=output, stderr=subprocess.STDOUT)
+        unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{self.port}", unlimited)
+        self.predictions = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
+        self.models = model_service_pb2_grpc.ModelServiceStub(self.channel)
+
+    def __enter__(self) -> ServerProcess:
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.channel.close()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    @property
+    def log(self) -> str:
+        """What the server has said so far."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def wait_until_ready(self) -> ServerProcess:
+        """Waits for the ports."""
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                if self.rest("GET", f"/v1/models/{self.name}/metadata")[0] == 200:
+                    grpc.channel_ready_future(self.channel).result(timeout=10)
+                    return self
+            except OSError:
+                pass
+            time.sleep(0.1)
+        raise AssertionError(f"the server did not start:\n{self.log}")
+
+    def rest(self, method: str, path: str, body: bytes | str | None = None, timeout: float = 30) -> tuple[int, bytes]:
+        """The status and the body of an HTTP answer."""
+        data = body.encode() if isinstance(body, str) else body
+        request = urllib.request.Request(f"http://127.0.0.1:{self.rest_port}{path}", data=data, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+
+    def score(self, title: str) -> tuple[int, float]:
+        """The version that answers over gRPC, and the probability that it gives to the title."""
+        from tensorflow_serving.apis import predict_pb2
+
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = self.name
+        request.inputs["title"].dtype = 7
+        request.inputs["title"].tensor_shape.dim.add(size=1)
+        request.inputs["title"].string_val.append(title.encode())
+        response = self.predictions.Predict(request, timeout=30)
+        return response.model_spec.version.value, response.outputs["probability"].float_val[0]
+
+    def states(self) -> dict[int, str]:
+        """The state by version, as REST names it."""
+        status, body = self.rest("GET", f"/v1/models/{self.name}")
+        assert status == 200, body
+        return {int(found["version"]): found["state"] for found in json.loads(body)["model_version_status"]}
+
+    def terminate(self, number: int = signal.SIGTERM, timeout: float = 30) -> int:
+        """Sends a signal and returns the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout)
+
+
+def wait_for(condition, seconds: float = 20.0, message: str = "it did not happen") -> None:
+    """Waits until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, message
+        time.sleep(0.05)
+
+
+def write_certificates(folder: Path) -> None:
+    """Writes an authority (`ca`), a server and a client certificate as `*.pem` with `*.key`, by openssl."""
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=test authority")
+    (folder / "san").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    for name in ("server", "client"):
+        openssl("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        signing = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "san")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.pem", *signing)
+
+
+def write_ssl_config(path: Path, certificates: Path, *, client_verify: bool) -> Path:
+    """Writes the text proto for --ssl_config_file."""
+    fields = {"server_key": "server.key", "server_cert": "server.pem", "custom_ca": "ca.pem"}
+    lines = [f"{field}: {json.dumps((certificates / file).read_text())}" for field, file in fields.items()]
+    path.write_text("\n".join([*lines, f"client_verify: {str(client_verify).lower()}"]) + "\n")
+    return path

@@ -1,0 +1,143 @@
+"""The gRPC server itself, in this process and without a model: TLS, health, the reload of a configuration."""
+
+from __future__ import annotations
+
+import contextlib
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tensorflow_serving.apis import model_management_pb2, model_service_pb2_grpc
+
+from serving.server.config import ModelConfig, Policy, server_credentials
+from serving.server.errors import StartError
+from serving.server.grpc_service import GrpcServer
+from serving.server.manager import VersionManager
+from tests.helpers.serving import free_ports, write_certificates, write_ssl_config
+from tests.serving.server.messages import status
+
+pytestmark = pytest.mark.slow
+
+
+class FakeModel:
+    def close(self):
+        pass
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certificates")
+    write_certificates(folder)
+    return folder
+
+
+@contextlib.contextmanager
+def serving(tmp_path, ssl_config=None):
+    """A server of two versions of model `m`; yields its port and its manager."""
+    for version in ("1", "2"):
+        (tmp_path / "m" / version).mkdir(parents=True)
+    manager = VersionManager(ModelConfig("m", tmp_path / "m", Policy(latest=2)), lambda *call: FakeModel())
+    manager.poll()
+    server = GrpcServer(manager, threads=2, unavailable_labels=False)
+    (port,) = free_ports(1)
+    server.listen(f"127.0.0.1:{port}", server_credentials(str(ssl_config)) if ssl_config else None)
+    server.start()
+    yield port, manager, server
+    server.stop(0).wait()
+
+
+def ask_status(port, credentials=None):
+    target = f"localhost:{port}"
+    channel = grpc.insecure_channel(target) if credentials is None else grpc.secure_channel(target, credentials)
+    with channel:
+        answer = model_service_pb2_grpc.ModelServiceStub(channel).GetModelStatus(status(), timeout=10)
+        return [found.version for found in answer.model_version_status]
+
+
+def client_credentials(certificates, name=None):
+    def read(file):
+        return (certificates / file).read_bytes()
+
+    return grpc.ssl_channel_credentials(
+        read("ca.pem"), *((read(f"{name}.key"), read(f"{name}.pem")) if name else (None, None))
+    )
+
+
+def test_tls(tmp_path, certificates):
+    config = write_ssl_config(tmp_path / "ssl", certificates, client_verify=False)
+    with serving(tmp_path, config) as (port, *_):
+        assert ask_status(port, client_credentials(certificates)) == [2, 1]
+        for wrong in (None, grpc.ssl_channel_credentials()):
+            with pytest.raises(grpc.RpcError) as caught:
+                ask_status(port, wrong)
+            assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_mutual_tls(tmp_path, certificates):
+    config = write_ssl_config(tmp_path / "ssl", certificates, client_verify=True)
+    with serving(tmp_path, config) as (port, *_):
+        assert ask_status(port, client_credentials(certificates, "client")) == [2, 1]
+        with pytest.raises(grpc.RpcError) as caught:
+            ask_status(port, client_credentials(certificates))
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_health(tmp_path):
+    with serving(tmp_path) as (port, _, server), grpc.insecure_channel(f"localhost:{port}") as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+
+        def state(name=""):
+            return stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=10).status
+
+        serving_now = health_pb2.HealthCheckResponse.SERVING
+        assert [state(), state("PredictionService"), state("ModelService")] == [serving_now] * 3
+        with pytest.raises(grpc.RpcError) as caught:
+            state("x")
+        assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+        watched = stub.Watch(health_pb2.HealthCheckRequest())
+        assert next(watched).status == serving_now
+        server.stop(5)
+        assert next(watched).status == health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+def test_a_configuration_by_request(tmp_path):
+    with serving(tmp_path) as (port, manager, _), grpc.insecure_channel(f"localhost:{port}") as channel:
+        stub = model_service_pb2_grpc.ModelServiceStub(channel)
+        request = model_management_pb2.ReloadConfigRequest()
+        model = request.config.model_config_list.config.add(
+            name="m", base_path=str(tmp_path / "m"), model_platform="tensorflow"
+        )
+        model.model_version_policy.specific.versions.append(1)
+        model.version_labels["stable"] = 1
+        assert stub.HandleReloadConfigRequest(request, timeout=10).status.error_code == 0
+        manager.poll()
+        with manager.acquire("m", label="stable"):
+            pass
+        assert [found.state.name for found in manager.statuses("m")] == ["UNLOADING", "AVAILABLE"] or [
+            found.state.name for found in manager.statuses("m")
+        ] == ["END", "AVAILABLE"]
+        model.version_labels["stable"] = 2
+        with pytest.raises(grpc.RpcError) as caught:
+            stub.HandleReloadConfigRequest(request, timeout=10)
+        assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+        assert caught.value.details() == (
+            "Request to assign label to version 2 of model m, which is not currently available for inference"
+        )
+
+
+def test_a_port_that_is_taken(tmp_path):
+    with serving(tmp_path) as (port, manager, _):
+        second = GrpcServer(manager, threads=1, unavailable_labels=False)
+        with pytest.raises(StartError, match="cannot be bound.*Give another --port"):
+            second.listen(f"127.0.0.1:{port}", None)
+
+
+def test_channel_arguments(tmp_path):
+    manager = VersionManager(ModelConfig("m", tmp_path), lambda *call: FakeModel())
+
+    def server(arguments):
+        return GrpcServer(manager, threads=1, unavailable_labels=False, channel_arguments=arguments)
+
+    assert server("grpc.max_connection_age_ms=2000,grpc.primary_user_agent=me")
+    with pytest.raises(StartError, match="name=value"):
+        server("grpc.max_connection_age_ms")

@@ -1,0 +1,112 @@
+"""A version serves only when its own warm-up requests pass."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import grpc
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
+
+from serving.server.errors import ServingError
+from serving.server.servable import LoadOptions
+from serving.server.warmup import WARMUP_FILE, load_servable
+from tests.serving.server.messages import classify, predict, regress
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def version(tiny_model, tmp_path) -> Path:
+    return Path(shutil.copytree(tiny_model, tmp_path / "1"))
+
+
+def load(path: Path, rounds: int = 1):
+    return load_servable("m", 1, path, LoadOptions(), rounds)
+
+
+def write_warmup(path: Path, *records: bytes) -> None:
+    (path / WARMUP_FILE).parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(path / WARMUP_FILE)) as writer:
+        for record in records:
+            writer.write(record)
+
+
+def as_log(**requests) -> bytes:
+    log = prediction_log_pb2.PredictionLog()
+    for kind, request in requests.items():
+        getattr(log, kind).request.CopyFrom(request)
+    return log.SerializeToString()
+
+
+def test_good_requests(version):
+    write_warmup(
+        version,
+        as_log(predict_log=predict()),
+        as_log(classify_log=classify()),
+        as_log(regress_log=regress()),
+        b"",
+    )
+    load(version, rounds=3).close()
+
+
+def test_a_request_that_fails_fails_the_load(version):
+    write_warmup(version, as_log(predict_log=predict()), as_log(predict_log=predict(signature="z")))
+    with pytest.raises(ServingError, match='Serving signature key "z" not found.'):
+        load(version)
+    load(version, rounds=0).close()
+
+
+@pytest.mark.parametrize(
+    ("records", "message"),
+    [
+        ([b"\xff"], "Failed to parse warmup record: "),
+        ([as_log(predict_log=predict())] * 1001, "Number of warmup records exceeds the maximum (1000) at "),
+        ([as_log(session_run_log=prediction_log_pb2.SessionRunLog().request)], "Unsupported log_type for warmup: "),
+    ],
+)
+def test_records_that_are_none(version, records, message):
+    write_warmup(version, *records)
+    with pytest.raises(ServingError) as caught:
+        load(version)
+    assert message in caught.value.message
+
+
+def test_a_file_that_is_cut(version):
+    write_warmup(version, as_log(predict_log=predict()))
+    os.truncate(version / WARMUP_FILE, 20)
+    with pytest.raises(ServingError) as caught:
+        load(version)
+    assert caught.value.code is grpc.StatusCode.DATA_LOSS
+
+
+def test_a_thousand_requests_are_allowed(version):
+    write_warmup(version, *[as_log(predict_log=predict())] * 1000)
+    load(version).close()
+
+
+@pytest.mark.parametrize(
+    ("harm", "code"),
+    [
+        (lambda path: (path / "saved_model.pb").unlink(), grpc.StatusCode.NOT_FOUND),
+        (lambda path: os.truncate(path / "saved_model.pb", 500), grpc.StatusCode.NOT_FOUND),
+        (lambda path: (path / "variables" / "variables.index").unlink(), None),
+        (lambda path: os.truncate(next(path.glob("variables/variables.data*")), 1), None),
+        (lambda path: shutil.rmtree(path / "variables"), None),
+    ],
+    ids=["no-graph", "half-graph", "no-index", "half-data", "no-variables"],
+)
+def test_a_version_that_is_not_whole(version, harm, code):
+    harm(version)
+    with pytest.raises(ServingError) as caught:
+        load(version)
+    assert code in (None, caught.value.code), caught.value.status_text
+
+
+def test_other_tags(version):
+    with pytest.raises(ServingError) as caught:
+        load_servable("m", 1, version, LoadOptions(tags=("serve", "gpu")), 0)
+    assert caught.value.code is grpc.StatusCode.NOT_FOUND
