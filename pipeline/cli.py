@@ -7,6 +7,9 @@ from pathlib import Path
 
 import click
 
+from serving.client.cli import predict_command
+from serving.serve import serve_command
+
 EXIT_INTERRUPTED = 130
 
 _OUTPUT = click.option("--output", help="Folder that holds all that runs write.  [default: output]")
@@ -304,6 +307,10 @@ def _show_comparison(found) -> None:
         click.echo("no update takes what the model cannot read; mend the data, or edit the schema by hand:")
     for finding in found.remaining:
         click.echo(f"  {finding}")
+
+
+main.add_command(serve_command)
+main.add_command(predict_command)
 
 
 @main.command()

@@ -61,10 +61,7 @@ def next_command(verdict: dict[str, Any], folder: Path) -> str | None:
     """What a person would type after such a run."""
     if verdict.get("pushed"):
         serving = Path(verdict["pushed"]["path"]).parent
-        return (
-            f"docker run -p 8500:8500 -p 8501:8501 -e MODEL_NAME={serving.name} "
-            f"-v {shlex.quote(f'{serving}:/models/{serving.name}')} tensorflow/serving:2.16.1"
-        )
+        return f"clickbait serve --model_name={serving.name} --model_base_path={shlex.quote(shorten(serving))}"
     if verdict["status"] == "refused" and verdict.get("ingest", {}).get("rejected"):
         return f"mend the rows that {shorten(folder / REJECTS_FILE)} names in the data, and run again"
     if verdict["status"] == "not blessed":

@@ -145,7 +145,7 @@ def test_shorten_keeps_paths_from_elsewhere(work):
 @pytest.mark.parametrize(
     ("changes", "command"),
     [
-        ({}, "docker run -p 8500:8500 -p 8501:8501 -e MODEL_NAME=clickbait -v /models/clickbait:/models/clickbait"),
+        ({}, "clickbait serve --model_name=clickbait --model_base_path=/models/clickbait"),
         ({"status": "not blessed", "pushed": None}, "clickbait run --set training.epochs=N"),
         ({"status": "failed", "pushed": None, "exit_code": 1}, "less output/runs/r1/log.txt"),
         ({"status": "failed", "pushed": None, "exit_code": 2}, None),
