@@ -11,6 +11,7 @@ import functools
 import logging
 import multiprocessing
 import os
+import runpy
 import signal
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ _FINISHED = "Component %s is finished."
 PATIENCE = 300
 """Seconds that a run may take."""
 
+_IN_CHILD = "__child__"
 _IMPORTED = ["pipeline.pipeline", "pipeline.local_runner", "pipeline.lineage", "trainer.fine_tune"]
 
 
@@ -46,10 +48,7 @@ def run_child(flags: dict[str, Any], moment: Moment | None = None) -> int:
 
     What it shows goes to `<output>.txt`.
     """
-    receiver, sender = _forkserver().Pipe(duplex=False)
-    child = _forkserver().Process(target=_run, args=(flags, moment, sender))
-    child.start()
-    sender.close()
+    child, receiver = _start("_run", flags, tuple(moment) if moment else None)
     if moment and moment.seconds:
         # From outside: C++ that holds the interpreter's lock would let no thread of the child's do it.
         with receiver, contextlib.suppress(EOFError):
@@ -64,14 +63,24 @@ def run_child(flags: dict[str, Any], moment: Moment | None = None) -> int:
 
 def find_examples(flags: dict[str, Any]) -> Path:
     """The folder of the examples that the newest run in an output uses, as ML Metadata has it."""
-    receiver, sender = _forkserver().Pipe(duplex=False)
-    child = _forkserver().Process(target=_send_examples, args=(flags, sender))
-    child.start()
-    sender.close()
+    child, receiver = _start("_send_examples", flags)
     with receiver:
         found = receiver.recv()
     child.join()
     return Path(found)
+
+
+def _start(name: str, *arguments):
+    """Starts a function of this file, which gets the sending end of a pipe as its last argument.
+
+    By the file's path: what a child imports as `tests` may be another package's.
+    """
+    receiver, sender = _forkserver().Pipe(duplex=False)
+    call = {"CALL": (name, (*arguments, sender))}
+    child = _forkserver().Process(target=runpy.run_path, args=(__file__, call, _IN_CHILD))
+    child.start()
+    sender.close()
+    return child, receiver
 
 
 @functools.cache
@@ -81,7 +90,7 @@ def _forkserver() -> multiprocessing.context.BaseContext:
     return context
 
 
-def _run(flags: dict[str, Any], moment: Moment | None, sender) -> None:
+def _run(flags: dict[str, Any], moment: tuple | None, sender) -> None:
     from pipeline.config import load_config
     from pipeline.local_runner import run_pipeline
 
@@ -89,7 +98,7 @@ def _run(flags: dict[str, Any], moment: Moment | None, sender) -> None:
         os.dup2(shown.fileno(), 1)
         os.dup2(shown.fileno(), 2)
     if moment:
-        logging.getLogger("absl").addHandler(_Killer(moment, sender))
+        logging.getLogger("absl").addHandler(_Killer(Moment(*moment), sender))
     _leave_libraries_untranslated()
     sys.exit(run_pipeline(load_config("smoke", flags=flags, environ={})))
 
@@ -145,3 +154,8 @@ class _Killer(logging.Handler):
 
 def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == _IN_CHILD:
+    _name, _arguments = CALL  # noqa: F821  from `_start`
+    globals()[_name](*_arguments)

@@ -204,7 +204,14 @@ def test_from_the_trainer_takes_the_data_of_the_last_run_and_refuses_other_data(
 
 
 def test_ctrl_c_in_training_ends_cleanly_and_the_components_before_it_are_not_run_again(first_verdict, call, output):
-    run = subprocess.Popen([*call, "--epochs", "900"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    run = subprocess.Popen(
+        [*call, "--epochs", "900"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that runs the tests in the background has SIGINT ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     shown = ""
     for line in run.stdout:
         shown += line
