@@ -89,9 +89,9 @@ def undisturbed(flags) -> Outcome:
 
 
 @pytest.fixture(scope="module")
-def outcomes(request, flags, undisturbed):
+def endings(request, flags, undisturbed):
     """The futures of all cases that are asked for: two at a time, for most of a run takes one core."""
-    asked = [item.callspec.params["case"] for item in request.session.items if "outcomes" in item.fixturenames]
+    asked = [item.callspec.params["case"] for item in request.session.items if "endings" in item.fixturenames]
     with ThreadPoolExecutor(2) as pool:  # the longest first
         yield {case: pool.submit(die_and_go_on, case, flags(" ".join(case)), undisturbed) for case in reversed(asked)}
 
@@ -152,8 +152,8 @@ def test_the_undisturbed_run_has_rows_of_every_kind(undisturbed):
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: ": ".join(case))
-def test_a_killed_run_that_is_started_again_ends_as_if_nothing_had_happened(case, outcomes, undisturbed):
-    outcome = outcomes[case].result()
+def test_a_killed_run_that_is_started_again_ends_as_if_nothing_had_happened(case, endings, undisturbed):
+    outcome = endings[case].result()
     assert outcome.killed
     assert set(outcome.killed) == {-signal.SIGKILL}
     assert outcome.verdict["rows"] == undisturbed.verdict["rows"]
