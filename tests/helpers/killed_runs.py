@@ -17,10 +17,9 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# What TFX says before a node, between its executor's end and the entry in ML Metadata, and after that.
+# What TFX says before a node, and between its executor's end and the entry in ML Metadata.
 _STARTED = "Component %s is running."
 _EXECUTED = "Publishing output artifacts %s for execution %s"
-_FINISHED = "Component %s is finished."
 
 PATIENCE = 300
 """Seconds that a run may take."""
@@ -34,7 +33,7 @@ class Moment(NamedTuple):
 
     node: str
     seconds: float = 0.0
-    """So long after the node's start, and at its end at the latest."""
+    """So long after the node's start, and before ML Metadata knows its end at the latest."""
     executed: bool = False
     """When the node has done its work and ML Metadata does not know it yet."""
     event: str = ""
@@ -134,10 +133,8 @@ class _Killer(logging.Handler):
             self._here = record.args[0] == self._moment.node
             if self._here:
                 self._started()
-        elif self._here and (
-            (self._moment.executed and record.msg == _EXECUTED) or (self._moment.seconds and record.msg == _FINISHED)
-        ):
-            _die()
+        elif self._here and record.msg == _EXECUTED and (self._moment.executed or self._moment.seconds):
+            _die()  # once recorded, the next run would take the node from the cache
 
     def _started(self) -> None:
         if self._moment.event:
