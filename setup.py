@@ -38,6 +38,7 @@ setup(
         "setuptools<81",  # tensorflow-hub imports pkg_resources
         "dill<0.4",  # tfx-bsl needs it and does not say so
         # Serving
+        "google-crc32c>=1.5",
         "grpcio>=1.62",
         "grpcio-health-checking==1.48.2",  # the newest that takes protobuf 3
         "tensorflow-serving-api==2.16.1",
@@ -46,6 +47,7 @@ setup(
         # The shell around it
         "click>=8.1,<9",
         "filelock>=3.16",
+        "fsspec>=2025.3",
         "packaging>=24",
         "pooch>=1.8",
         "pydantic>=2.9,<3",
@@ -56,7 +58,15 @@ setup(
     ],
     extras_require={
         "kubeflow": ["tfx[kfp]==1.16.0", "kfp==2.5.0"],
-        "dev": ["hypothesis>=6.100", "pytest>=8.3", "ruff>=0.8", "scikit-learn>=1.5"],
+        "dev": [
+            "compose-spec>=0.2",
+            "hypothesis>=6.100",
+            "kubernetes-validate>=1.37",
+            "promql-parser>=0.12",
+            "pytest>=8.3",
+            "ruff>=0.8",
+            "scikit-learn>=1.5",
+        ],
     },
     entry_points={"console_scripts": ["clickbait = pipeline.cli:main"]},
 )
