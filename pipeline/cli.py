@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.versions_command import rollback, versions
 from serving.client.cli import predict_command
 from serving.serve import serve_command
 
@@ -83,6 +84,7 @@ def fetch(source: str | None) -> None:
 @click.option("--limit", type=int, help="Use a sample of that many rows.")
 @click.option("--epochs", type=int, help="Passes over the training rows.")
 @click.option("--seed", type=int, help="Of weights, shuffling and casing.")
+@click.option("--bulk", metavar="FILE", help="Texts to score by the model, if it is blessed; as for predict --input.")
 @click.option("--from", "from_node", metavar="NODE", help="First component to run.")
 @click.option("--to", "to_node", metavar="NODE", help="Last component to run.")
 @click.option("--fresh", is_flag=True, help="Run every component anew, whatever the cache holds.")
@@ -102,6 +104,7 @@ def run(
     limit: int | None,
     epochs: int | None,
     seed: int | None,
+    bulk: str | None,
     from_node: str | None,
     to_node: str | None,
     fresh: bool,
@@ -120,6 +123,7 @@ def run(
         "encoder.offline": offline,
         "training.epochs": epochs,
         "training.seed": seed,
+        "bulk.path": bulk,
         "output": output,
         "cache": False if fresh else None,
     }
@@ -311,6 +315,8 @@ def _show_comparison(found) -> None:
 
 main.add_command(serve_command)
 main.add_command(predict_command)
+main.add_command(versions)
+main.add_command(rollback)
 
 
 @main.command()

@@ -179,6 +179,72 @@ class EvaluationConfig(_Section):
     batch_size: int = Field(256, ge=1, le=65536, description="Headlines scored at a time after each epoch.")
 
 
+class InfraConfig(_Section):
+    """How a model is served once before it is pushed, and what it must keep there."""
+
+    server: Literal["auto", "path", "local", "docker"] = Field(
+        "auto",
+        description="`path`: tensorflow_model_server, from TF_MODEL_SERVER or the PATH; `local`: the project's own "
+        "server; `docker`: the official image; `auto`: `path` where there is one, else `local`.",
+    )
+    cold_start_seconds: float = Field(
+        120.0, gt=0, le=3600, description="Most seconds from the server's start to its first answer."
+    )
+    max_p99_milliseconds: float = Field(
+        250.0, gt=0, description="Most milliseconds that 99 of 100 calls with one headline take."
+    )
+    max_memory_gb: float = Field(4.0, gt=0, description="Most memory that the server holds, in GB (1e9 bytes).")
+    golden_rows: int = Field(
+        98, ge=0, le=10_000, description="Evaluation rows that are scored there, besides the article's two headlines."
+    )
+
+
+class BulkConfig(_Section):
+    """Texts without labels that a run scores by its model, once that is blessed."""
+
+    path: str | None = Field(
+        None, min_length=1, description="A .csv, .jsonl, .parquet or .txt file, the first two also as .gz; null: none."
+    )
+    text_column: str = Field("title", min_length=1, description="Name of its column that holds the text.")
+
+
+class PushConfig(_Section):
+    """How a blessed model becomes a version."""
+
+    keep_versions: int = Field(
+        5, ge=2, description="Versions that are kept, the newest; a server may still serve the one before the newest."
+    )
+    confirm_target: str = Field(
+        "",
+        description="`host:port` (gRPC) of a server that must serve the version before a run ends well; empty: none.",
+    )
+    confirm_seconds: float = Field(60.0, gt=0, le=3600, description="Most seconds that this may take.")
+
+
+class MonitorConfig(_Section):
+    """What `clickbait monitor` holds the served texts and scores to."""
+
+    skew: _Policy = Field("fail", description="Served texts are like the train split (bounds: the schema's).")
+    drift: _Policy = Field(
+        "warn", description="The texts since --since are like those served before (bounds: the schema's)."
+    )
+    scores: _Policy = Field("fail", description="The scores are distributed as on the evaluation split.")
+    max_score_divergence: float = Field(
+        0.05,
+        gt=0,
+        le=1,
+        description="Jensen-Shannon divergence of the scores from those on the evaluation split, from 0 to 1; 0.05 is "
+        "some 25 points of the share of clickbait, from half.",
+    )
+    min_compared_rows: int = Field(
+        500, ge=1, description="Least rows on each side to judge by; fewer differ by chance."
+    )
+    max_compared_rows: int = Field(
+        100_000, ge=1, description="At most so many rows are compared, drawn from all that were logged."
+    )
+    mask_examples: bool = Field(False, description="Show the words of findings as xxx and 000.")
+
+
 class BeamConfig(_Section):
     """How Apache Beam runs the data components."""
 
@@ -209,6 +275,10 @@ class PipelineConfig(_Section):
     encoder: EncoderConfig = Field(default_factory=EncoderConfig)
     training: TrainingConfig
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
+    infra: InfraConfig = Field(default_factory=InfraConfig)
+    push: PushConfig = Field(default_factory=PushConfig)
+    bulk: BulkConfig = Field(default_factory=BulkConfig)
+    monitor: MonitorConfig = Field(default_factory=MonitorConfig)
     beam: BeamConfig = Field(default_factory=BeamConfig)
 
     _preset: str = PrivateAttr("default")

@@ -14,9 +14,15 @@ from components.headline_example_gen.files import CsvInput, data_digest, file_di
 from components.headline_example_gen.rows import Rules, read_header
 from components.headline_example_gen.spans import parse_specs
 from data.fetch import DEFAULT_DESTINATION
-from pipeline.config import PipelineConfig
+from pipeline.config import BulkConfig, PipelineConfig
 from pipeline.paths import SAMPLE_FILE, SCHEMA_FILE, OutputPaths
+from pipeline.runs import read_runs
+from serving.client.files import file_digest as text_digest
+from serving.client.files import open_source
 from trainer.encoders.resolve import ResolvedEncoder, resolve_encoder
+
+#: Settings that make no other model of the same data. The encoder counts by its digest.
+_NOT_THE_MODEL = ("output", "cache", "encoder", "infra", "push", "bulk", "monitor")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +83,10 @@ class RunInputs:
     """Version of the serving folder to compare with, or `none`."""
     fingerprint: str
     """Equal for runs of one configuration, data and encoder."""
+    infra_attempt: str
+    """The newest run whose model was refused by infra validation: it may have been the machine's fault. Or empty."""
+    bulk_digest: str
+    """Of the file whose texts are scored; empty where there is none."""
 
 
 def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: DataSource | None = None) -> RunInputs:
@@ -89,6 +99,7 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
 
     Raises:
       InputError: the data is not there or has not the columns, or the schema is none.
+      FileError: the file to be scored is not there or has not the column.
       EncoderError: the encoder cannot be had.
     """
     data = data or choose_data(config)
@@ -96,7 +107,7 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
     encoder = resolve_encoder(config.encoder.source, offline=config.encoder.offline)
     paths = OutputPaths.of(config)
     fingerprint = _digest(
-        config.model_dump_json(exclude={"output": True, "cache": True, "data": {"path"}, "encoder": True}),
+        config.model_dump_json(exclude={"data": {"path"}, **dict.fromkeys(_NOT_THE_MODEL, True)}),
         data.digest,
         schema.digest,
         encoder.digest,
@@ -114,6 +125,8 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
         accepted_baseline=choose_accepted(accepted_data, data_fingerprint, config.gate.min_compared_rows),
         baseline_version=choose_baseline(paths.serving_model, fingerprint),
         fingerprint=fingerprint,
+        infra_attempt=choose_attempt(paths.runs.parent),
+        bulk_digest=_bulk_digest(config.bulk),
     )
 
 
@@ -187,6 +200,20 @@ def choose_baseline(serving_model_dir: Path, fingerprint: str) -> str:
         if versions.read_card(serving_model_dir, version).fingerprint != fingerprint:
             return str(version)
     return "none"
+
+
+def choose_attempt(output: Path) -> str:
+    """The newest run whose model was not fit to be served; a rerun validates again, and a rerun of that does not."""
+    refused = (one["run_id"] for one in reversed(read_runs(output)) if one.get("infra", {}).get("blessed") is False)
+    return next(refused, "")
+
+
+def _bulk_digest(bulk: BulkConfig) -> str:
+    if bulk.path is None:
+        return ""
+    source = open_source(bulk.path, bulk.text_column, option="bulk.path")
+    next(source.chunks(1), None)  # a file that lacks the column is refused before anything is trained
+    return text_digest(bulk.path)
 
 
 def new_run_id() -> str:

@@ -12,6 +12,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.data_gate.verdict import read_findings
 from components.headline_example_gen.report import REPORT_FILE
+from components.local_infra_validator.verdict import read_verdict
 from pipeline.evaluation import BASELINE, CANDIDATE, Threshold
 from trainer.settings import HISTORY_FILE
 
@@ -52,6 +53,17 @@ def ingest_report(ingest: mlmd.Artifact) -> dict[str, Any]:
 def gate_findings(verdict: mlmd.Artifact) -> list[dict[str, Any]]:
     """What DataGate found in data that it accepted."""
     return read_findings(verdict.uri)
+
+
+def infra_verdict(blessing: mlmd.Artifact) -> dict[str, Any]:
+    """What LocalInfraValidator found, see `components.local_infra_validator.validate`."""
+    return read_verdict(blessing.uri)
+
+
+def split_uris(examples: mlmd.Artifact) -> dict[str, str]:
+    """The folders of an Examples artifact's splits, by their names."""
+    names = examples.properties["split_names"].string_value
+    return {name: f"{examples.uri}/Split-{name}" for name in json.loads(names or "[]")}
 
 
 def training_facts(model_run: mlmd.Artifact) -> dict[str, Any]:

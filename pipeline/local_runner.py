@@ -45,7 +45,7 @@ def run_pipeline(
       Exception: those with an `exit_code` are messages for the user.
     """
     began = time.monotonic()
-    check_nodes(from_node, to_node)
+    check_nodes(config, from_node, to_node)
     data, schema = choose_data(config), choose_schema(config)
     paths, run_id = OutputPaths.of(config), new_run_id()
     with contextlib.ExitStack() as stack:
@@ -112,7 +112,7 @@ def _run_dag(
     sys.argv = sys.argv[:1]
     options = None
     if from_node or to_node:
-        options = RunOptions(from_nodes=from_nodes(from_node) or None, to_nodes=[to_node] if to_node else None)
+        options = RunOptions(from_nodes=from_nodes(config, from_node) or None, to_nodes=[to_node] if to_node else None)
     try:
         tfx.orchestration.LocalDagRunner().run(create_pipeline(config, inputs), run_options=options)
     except RuntimeError as error:

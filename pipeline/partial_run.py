@@ -6,6 +6,9 @@ from typing import Any
 
 from pipeline.config import PipelineConfig
 
+#: In the DAG where there is a file to be scored.
+BULK_NODES = ("BulkExampleGen", "BulkInferrer")
+
 #: The components in the order of the DAG, known without importing TFX.
 NODES = (
     "HeadlineExampleGen",
@@ -17,7 +20,9 @@ NODES = (
     "LatestBlessedModel",
     "EvalEvaluator",
     "TrainEvaluator",
+    "LocalInfraValidator",
     "VersionedPusher",
+    *BULK_NODES,
 )
 
 _DATA_KEYS = (
@@ -33,6 +38,9 @@ _DATA_KEYS = (
 )
 _SCHEMA_KEY = "schema_sha256"
 
+#: Sections of the configuration, and the first component that judges by them.
+_JUDGES = {"gate": "DataGate", "evaluation": "EvalEvaluator", "infra": "LocalInfraValidator"}
+
 
 class PartialRunError(Exception):
     """`--from` or `--to` asks for what cannot be."""
@@ -40,7 +48,7 @@ class PartialRunError(Exception):
     exit_code = 2
 
 
-def check_nodes(from_node: str | None, to_node: str | None) -> None:
+def check_nodes(config: PipelineConfig, from_node: str | None, to_node: str | None) -> None:
     """Refuses names that no component has, and an end before the beginning.
 
     Raises:
@@ -49,6 +57,8 @@ def check_nodes(from_node: str | None, to_node: str | None) -> None:
     for node in (from_node, to_node):
         if node is not None and node not in NODES:
             raise PartialRunError(f"--from and --to name a component. Received: {node!r}. Known: {', '.join(NODES)}.")
+        if node in BULK_NODES and config.bulk.path is None:
+            raise PartialRunError(f"{node} runs where there is a file to be scored. Received: none. Give --bulk FILE.")
     if from_node and to_node and NODES.index(from_node) > NODES.index(to_node):
         raise PartialRunError(
             f"--from comes before --to. Received: --from {from_node} --to {to_node}. The order: {', '.join(NODES)}."
@@ -60,7 +70,8 @@ def reuse_last(
 ) -> dict[str, Any]:
     """What the verdict takes over from the last run, whose components before `from_node` are not run again.
 
-    A run of other data is refused, and, after the Trainer, one of another encoder or training.
+    A run of other data is refused; after the Trainer, one of another encoder or training; and after a component that
+    judges, one of other rules.
 
     Args:
       config: of the run that begins.
@@ -86,9 +97,12 @@ def reuse_last(
             f"no verdict. {way_out}"
         )
     differing = [f"data.{key}" for key in _differing_data(last, verdict)]
+    for section, judge in _JUDGES.items():
+        if NODES.index(from_node) > NODES.index(judge):
+            judged_by = last.get(f"{section}_policy", {})
+            policy = getattr(config, section).model_dump()
+            differing += [f"{section}.{key}" for key, value in policy.items() if judged_by.get(key) != value]
     if NODES.index(from_node) > NODES.index("DataGate"):
-        judged_by = last.get("gate_policy", {})
-        differing += [f"gate.{key}" for key, value in config.gate.model_dump().items() if judged_by.get(key) != value]
         differing += ["schema"] if last["data"].get(_SCHEMA_KEY) != verdict["data"].get(_SCHEMA_KEY) else []
     if NODES.index(from_node) > NODES.index("Trainer"):
         trained = last.get("training", {}).get("settings", {})
@@ -110,9 +124,11 @@ def _differing_data(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
     return [key for key in _DATA_KEYS if one["data"].get(key) != other["data"].get(key)]
 
 
-def from_nodes(from_node: str | None) -> list[str]:
-    """TFX's `from_nodes`: a run that evaluates anew also looks anew for its baseline, which is a root of the DAG."""
+def from_nodes(config: PipelineConfig, from_node: str | None) -> list[str]:
+    """TFX's `from_nodes`: with the DAG's roots that such a run asks anew, the baseline and the texts to be scored."""
     if from_node is None:
         return []
-    looks = NODES.index(from_node) < NODES.index("LatestBlessedModel")
-    return [from_node, "LatestBlessedModel"] if looks else [from_node]
+    roots = ["LatestBlessedModel"] if NODES.index(from_node) < NODES.index("LatestBlessedModel") else []
+    if config.bulk.path is not None and from_node not in BULK_NODES:
+        roots.append("BulkExampleGen")
+    return [from_node, *roots]

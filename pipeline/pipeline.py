@@ -9,11 +9,14 @@ import json
 
 import tfx.v1 as tfx
 
+from components.bulk_example_gen.component import BulkExampleGen
+from components.bulk_inferrer.component import BulkInferrer
 from components.data_gate.component import DataGate
 from components.evaluator.component import Evaluator
 from components.headline_example_gen.component import HeadlineExampleGen
 from components.import_schema_gen.component import ImportSchemaGen
 from components.latest_blessed_model.component import LatestBlessedModel
+from components.local_infra_validator.component import LocalInfraValidator
 from components.statistics_gen.component import StatisticsGen
 from components.trainer.component import Trainer
 from components.versioned_pusher.component import VersionedPusher
@@ -97,14 +100,33 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs | None = None) -> 
         ).with_id(f"{split.capitalize()}Evaluator")
         for split in (features.EVAL_SPLIT, features.TRAIN_SPLIT)
     }
-    pusher = VersionedPusher(
+    infra_validator = LocalInfraValidator(
         model=trainer.outputs["model"],
-        eval_blessing=evaluators[features.EVAL_SPLIT].outputs["blessing"],
-        train_blessing=evaluators[features.TRAIN_SPLIT].outputs["blessing"],
+        examples=example_gen.outputs["examples"],
+        policy=config.infra.model_dump_json(),
+        model_name=config.model_name,
+        attempt=inputs.infra_attempt,
+    )
+    blessings = {
+        **{f"{split}_blessing": evaluator.outputs["blessing"] for split, evaluator in evaluators.items()},
+        "infra_blessing": infra_validator.outputs["blessing"],
+    }
+    pusher = VersionedPusher(
+        **blessings,
         serving_model_dir=str(paths.serving_model),
         run_id=inputs.run_id,
         fingerprint=inputs.fingerprint,
+        **config.push.model_dump(),
     )
+    bulk_scoring = []
+    if config.bulk.path is not None:
+        bulk_example_gen = BulkExampleGen(
+            input_file=config.bulk.path, text_column=config.bulk.text_column, content_digest=inputs.bulk_digest
+        )
+        bulk_inferrer = BulkInferrer(
+            examples=bulk_example_gen.outputs["examples"], model=trainer.outputs["model"], **blessings
+        )
+        bulk_scoring = [bulk_example_gen, bulk_inferrer]
 
     return tfx.dsl.Pipeline(
         pipeline_name=config.model_name,
@@ -119,7 +141,9 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs | None = None) -> 
             trainer,
             latest_blessed_model,
             *evaluators.values(),
+            infra_validator,
             pusher,
+            *bulk_scoring,
         ],
         enable_cache=config.cache,
         beam_pipeline_args=config.beam.pipeline_args,

@@ -19,9 +19,16 @@ _COLOURS = {
     "done": "green",
     "refused": "red",
     "not blessed": "red",
+    "infra not blessed": "red",
     "failed": "red",
 }
 _OUTCOMES = {"kept": "kept", "warn": "broken, let pass", "fail": "broken", "not judged": "not judged", "off": "off"}
+_INFRA = {"starts": "", "latency": "p99 ", "memory": "peak "}
+_SERVERS = {
+    "path": "tensorflow_model_server",
+    "docker": "the official image",
+    "local": "the local server, not tensorflow_model_server",
+}
 _METRICS = {"binary_accuracy": "accuracy", "auc": "AUC"}
 
 
@@ -47,11 +54,16 @@ def print_summary(console: Console, verdict: dict[str, Any], folder: Path) -> No
         _print_gate(console, verdict["gate"])
     if verdict.get("thresholds"):
         console.print(_thresholds(verdict["thresholds"]))
+    if verdict.get("infra"):
+        _print_infra(console, verdict["infra"])
     status = verdict["status"]
     colour = _COLOURS.get(status, "yellow")
     console.print(f"[bold {colour}]{status}[/]: {escape(str(verdict.get('reason', '')))}", soft_wrap=True)
     if verdict.get("pushed"):
-        _line(console, "version", shorten(verdict["pushed"]["path"]))
+        target = verdict["pushed"].get("confirmed_by")
+        _line(console, "version", shorten(verdict["pushed"]["path"]) + (f" · served at {target}" if target else ""))
+    if bulk := verdict.get("bulk"):
+        _line(console, "scored", f"{bulk['rows']:,} texts of {shorten(bulk['file'])} · {shorten(bulk['path'])}")
     _line(console, "verdict", f"{shorten(folder / VERDICT_FILE)} · {verdict.get('seconds', 0):.0f} s")
     if following := next_command(verdict, folder):
         _line(console, "next", following)
@@ -66,6 +78,10 @@ def next_command(verdict: dict[str, Any], folder: Path) -> str | None:
         return f"mend the rows that {shorten(folder / REJECTS_FILE)} names in the data, and run again"
     if verdict["status"] == "not blessed":
         return "clickbait run --set training.epochs=N, or more rows with --data; finished components are reused"
+    if verdict["status"] == "infra not blessed":
+        return f"less {shorten(verdict['infra']['log'])}; a rerun validates again"
+    if verdict["status"] == "rolled back":
+        return f"clickbait versions{_output_option(folder)}"
     if verdict["status"] == "failed":
         return f"less {shorten(folder / LOG_FILE)}" if verdict.get("exit_code") == 1 else None
     return None
@@ -130,6 +146,26 @@ def _print_gate(console: Console, gate: dict[str, Any]) -> None:
             )
             for example in finding["examples"]:
                 _line(console, "", example)
+
+
+def _print_infra(console: Console, infra: dict[str, Any]) -> None:
+    """By which server, and what it did; a rule that is broken is the run's reason."""
+    measured = [
+        f"{_INFRA[one['rule']]}{one['observed']}"
+        for one in infra["findings"]
+        if one["rule"] in _INFRA and one["outcome"] != "not judged"
+    ]
+    outcome = "served" if infra["blessed"] else "not served as it must be"
+    _line(console, "infra", " · ".join([f"{outcome} by {_SERVERS[infra['server']['kind']]}", *measured]))
+    for one in infra["findings"]:
+        if one["outcome"] == "not judged":
+            _line(console, "", f"{one['rule']} is not judged: {one['detail']}")
+
+
+def _output_option(folder: Path) -> str:
+    """The option that leads back to a run's output; none where that is the default."""
+    output = folder.absolute().parent.parent
+    return "" if output == Path.cwd() / "output" else f" --output {shlex.quote(shorten(output))}"
 
 
 def _thresholds(judged: list[dict[str, Any]]) -> Table:

@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from components.bulk_example_gen import BULK_SPLIT
+from components.local_infra_validator.verdict import describe
 from pipeline.config import PipelineConfig
 from pipeline.inputs import DataSource, SchemaSource
 from pipeline.runs import REJECTS_FILE
@@ -34,6 +36,8 @@ def open_verdict(config: PipelineConfig, run_id: str, data: DataSource, schema: 
             **config.data.model_dump(exclude={"path"}),
         },
         "gate_policy": config.gate.model_dump(),
+        "evaluation_policy": config.evaluation.model_dump(),
+        "infra_policy": config.infra.model_dump(),
         "encoder": {"source": config.encoder.source, "fine_tuned": config.training.fine_tune},
     }
 
@@ -82,25 +86,40 @@ def judge_model(config: PipelineConfig, metadata: Path) -> Verdict:
         if (evaluation := outputs.get(f"{split.capitalize()}Evaluator", {}).get("evaluation"))
         for judged in lineage.judge(thresholds(config.evaluation), split, evaluation)
     ]
+    if blessing := outputs.get("LocalInfraValidator", {}).get("blessing"):
+        verdict["infra"] = lineage.infra_verdict(blessing)
     if pushed_model := outputs.get("VersionedPusher", {}).get("pushed_model"):
-        verdict |= _push_outcome(verdict["thresholds"], pushed_model.custom_properties)
+        properties = {key: value.string_value for key, value in pushed_model.custom_properties.items()}
+        verdict |= _push_outcome(verdict, properties)
+    scored = outputs.get("BulkInferrer", {}).get("output_examples")
+    if scored and (folders := lineage.split_uris(scored)):
+        rows = outputs["BulkExampleGen"]["examples"].custom_properties["rows"].int_value
+        verdict["bulk"] = {"file": config.bulk.path, "rows": rows, "path": folders[BULK_SPLIT]}
     return verdict
 
 
-def _push_outcome(judged: list[dict[str, Any]], properties) -> Verdict:
-    outcome = properties["outcome"].string_value
+def _push_outcome(verdict: Verdict, properties: dict[str, str]) -> Verdict:
+    outcome = properties["outcome"]
     if outcome == "not blessed":
-        broken = [f"{one['split']} {one['metric']} {one['observed']:.4f}" for one in judged if not one["passed"]]
-        reason = "not kept: " + ", ".join(broken)
+        unkept = [one for one in verdict["thresholds"] if not one["passed"]]
+        reason = "not kept: " + ", ".join(f"{one['split']} {one['metric']} {one['observed']:.4f}" for one in unkept)
         return {"status": outcome, "exit_code": 4, "blessed": False, "reason": reason, "pushed": None}
+    if outcome == "infra not blessed":
+        broken = [describe(one) for one in verdict["infra"]["findings"] if one["outcome"] == "fail"]
+        reason = "not fit to be served: " + "; ".join(broken)
+        return {"status": outcome, "exit_code": 5, "blessed": True, "reason": reason, "pushed": None}
+    if outcome == "rolled back":
+        reason = "a rollback took this very model out of service; `clickbait rollback --to` puts it back"
+        return {"status": outcome, "blessed": True, "reason": reason, "pushed": None}
     unchanged = "" if outcome == "pushed" else ", and the newest version is this very model"
     return {
         "status": outcome,
         "blessed": True,
         "reason": f"all thresholds are kept{unchanged}",
         "pushed": {
-            "version": int(properties["pushed_version"].string_value),
-            "path": properties["pushed_destination"].string_value,
+            "version": int(properties["pushed_version"]),
+            "path": properties["pushed_destination"],
             "new": outcome == "pushed",
+            "confirmed_by": properties.get("confirmed_by"),
         },
     }

@@ -1,1 +1,1 @@
-"""From a blessed model to a version that TF Serving loads."""
+"""From a model that all validations blessed to a version that TF Serving loads, and back to an earlier one."""

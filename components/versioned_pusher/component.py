@@ -1,61 +1,85 @@
 """VersionedPusher: the DAG's last node."""
 
-import datetime
 import logging
 from pathlib import Path
 
 import tfx.v1 as tfx
-from tfx.types.standard_artifacts import Model, ModelBlessing, PushedModel
+from tfx.types.standard_artifacts import InfraBlessing, ModelBlessing, PushedModel
 from tfx.utils import path_utils
 
-from components import versions
+from components.versioned_pusher.confirm import confirm_version
+from components.versioned_pusher.object_store import push_to_store
+from components.versioned_pusher.push import PUSHED, UNCHANGED, push_model
+from components.versions import PushError
 from trainer.encoders import saved_model
 
 logger = logging.getLogger("components")
 
+NOT_BLESSED, NOT_FIT = "not blessed", "infra not blessed"
+
 
 @tfx.dsl.components.component
 def VersionedPusher(  # noqa: N802  components are named as classes
-    model: tfx.dsl.components.InputArtifact[Model],
     eval_blessing: tfx.dsl.components.InputArtifact[ModelBlessing],
     train_blessing: tfx.dsl.components.InputArtifact[ModelBlessing],
+    infra_blessing: tfx.dsl.components.InputArtifact[InfraBlessing],
     pushed_model: tfx.dsl.components.OutputArtifact[PushedModel],
     serving_model_dir: tfx.dsl.components.Parameter[str],
     run_id: tfx.dsl.components.Parameter[str],
     fingerprint: tfx.dsl.components.Parameter[str],
+    keep_versions: tfx.dsl.components.Parameter[int] = 5,
+    confirm_target: tfx.dsl.components.Parameter[str] = "",
+    confirm_seconds: tfx.dsl.components.Parameter[float] = 60.0,
 ):
-    """Pushes a model that both evaluations blessed, unless the newest version is that very model.
+    """Pushes a model that was blessed by all validations, unless the newest version is that very model.
 
-    TFX's Pusher takes one blessing, pushes an unchanged model again, and builds the version under its final name,
-    where TF Serving may load half of it.
+    TFX's Pusher takes one evaluation's blessing, pushes an unchanged model again, and builds the version under its
+    final name, where TF Serving may load half of it.
+
+    What is pushed is the copy that LocalInfraValidator served and scored, with its warm-up requests: that the pushed
+    files are the same bytes replaces loading them once more.
 
     Args:
-      model: the candidate.
       eval_blessing: of the held-out rows.
       train_blessing: of the training rows.
-      pushed_model: `pushed` 1 or 0, `pushed_version`, `pushed_destination`, and `outcome`: `pushed`, `unchanged` or
-        `not blessed`.
-      serving_model_dir: the folder of versions that TF Serving watches.
+      infra_blessing: LocalInfraValidator's, with the model that it served.
+      pushed_model: `pushed` 1 or 0, `pushed_version`, `pushed_destination`, `confirmed_by` where a server was asked,
+        and `outcome`: `pushed`, `unchanged`, `rolled back`, `not blessed` or `infra not blessed`.
+      serving_model_dir: the folder of versions that TF Serving watches, or its URL in an object store; its name is the
+        model's name there.
       run_id: the run that pushes, for the version's card. It differs in each run, so the cache never skips this node:
         it must look at the folder as it is now.
       fingerprint: of configuration, data and encoder, for the version's card.
+      keep_versions: how many versions are kept, see `retention`.
+      confirm_target: `host:port` of a server that must serve the version before the run ends well; empty for none.
+      confirm_seconds: how long that may take.
+
+    Raises:
+      PushError: the folder cannot be written, or the server does not confirm the version.
     """
     pushed_model.set_int_custom_property("pushed", 0)
     if not all(one.get_int_custom_property("blessed") for one in (eval_blessing, train_blessing)):
-        pushed_model.set_string_custom_property("outcome", "not blessed")
+        pushed_model.set_string_custom_property("outcome", NOT_BLESSED)
         return
-    source = path_utils.serving_model_path(model.uri)
-    digest = saved_model.digest(Path(source))
-    known = versions.list_versions(serving_model_dir)
-    newest = versions.read_card(serving_model_dir, known[-1]) if known else None
-    if newest and newest.digest == digest:
-        outcome, version = "unchanged", known[-1]
-    else:
-        now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-        card = versions.VersionCard(digest=digest, run_id=run_id, fingerprint=fingerprint, pushed_at=now)
-        outcome, version = "pushed", versions.write_version(source, serving_model_dir, card)
-        pushed_model.set_int_custom_property("pushed", 1)
-    logger.info("%s: version %d in %s", outcome, version, serving_model_dir)
-    pushed_model.set_string_custom_property("pushed_version", str(version))
-    pushed_model.set_string_custom_property("pushed_destination", f"{serving_model_dir}/{version}")
+    if not infra_blessing.get_int_custom_property("blessed"):
+        pushed_model.set_string_custom_property("outcome", NOT_FIT)
+        return
+    source = path_utils.stamped_model_path(infra_blessing.uri)
+    if saved_model.digest(Path(source)) != infra_blessing.get_string_custom_property("digest"):
+        raise PushError(
+            f"What is pushed is what was served and scored. Received: {source}, which has changed since. Run "
+            "again with --fresh."
+        )
+    push = push_to_store if "://" in serving_model_dir else push_model
+    outcome, version = push(
+        source, serving_model_dir, run_id=run_id, fingerprint=fingerprint, keep_versions=keep_versions
+    )
+    logger.info("%s: version %s in %s", outcome, version, serving_model_dir)
+    if outcome in (PUSHED, UNCHANGED) and confirm_target:
+        confirm_version(confirm_target, Path(serving_model_dir).name, version, confirm_seconds)
+        pushed_model.set_string_custom_property("confirmed_by", confirm_target)
+    pushed_model.set_int_custom_property("pushed", int(outcome == PUSHED))
+    if version is not None:
+        pushed_model.set_string_custom_property("pushed_version", str(version))
+        pushed_model.set_string_custom_property("pushed_destination", f"{serving_model_dir}/{version}")
     pushed_model.set_string_custom_property("outcome", outcome)

@@ -66,16 +66,21 @@ class Sink(Protocol):
         """Completes the file."""
 
 
-def open_source(path: str | Path, text_column: str) -> Source:
+def open_source(path: str | Path, text_column: str, *, option: str = "--input") -> Source:
     """A file by its suffix: .csv, .jsonl (both also with .gz), .parquet, or .txt with a text a line.
+
+    Args:
+      path: of the file.
+      text_column: its column of texts.
+      option: what errors call the path.
 
     Raises:
       FileError: it is none of these, or not there.
     """
-    suffix = _suffix(path, INPUT_SUFFIXES, "--input")
+    suffix = _suffix(path, INPUT_SUFFIXES, option)
     if not Path(path).is_file():
         found = "a folder" if Path(path).is_dir() else "no such file"
-        raise FileError(f"--input is a file. Received: {path}: {found}.")
+        raise FileError(f"{option} is a file. Received: {path}: {found}.")
     if suffix == ".parquet":
         from serving.client.parquet_files import ParquetSource
 

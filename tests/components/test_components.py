@@ -75,25 +75,36 @@ def test_the_baseline_is_the_version_asked_for(artifact, tmp_path, monkeypatch, 
 def push(artifact, tmp_path):
     """Pushes a model with these weights, and returns what the component says of it."""
     from components.versioned_pusher.component import VersionedPusher
+    from trainer.encoders import saved_model
 
     count = iter(range(100))
 
-    def push(weights: bytes = b"weights", *, evaluation: int = 1, train: int = 1):
+    def push(
+        weights: bytes = b"weights", *, evaluation: int = 1, train: int = 1, infra: int = 1, changed: bool = False
+    ):
         number = next(count)
-        model = artifact("Model", f"model{number}")
-        write_model(Path(model.uri) / "Format-Serving", weights)
+        served = artifact("InfraBlessing", f"infra{number}")
+        model = Path(served.uri, "stamped_model")
+        write_model(model, weights)
+        served.set_int_custom_property("blessed", infra)
+        served.set_string_custom_property("digest", saved_model.digest(model))
+        if changed:
+            (model / "variables" / "variables.data-00000-of-00001").write_bytes(b"other weights")
         blessings = {name: artifact("ModelBlessing", name) for name in ("eval_blessing", "train_blessing")}
         blessings["eval_blessing"].set_int_custom_property("blessed", evaluation)
         blessings["train_blessing"].set_int_custom_property("blessed", train)
         pushed = artifact("PushedModel", f"pushed{number}")
         run_function(
             VersionedPusher,
-            model=model,
             **blessings,
+            infra_blessing=served,
             pushed_model=pushed,
             serving_model_dir=str(tmp_path / "serving"),
             run_id=f"run{number}",
             fingerprint="f1",
+            keep_versions=5,
+            confirm_target="",
+            confirm_seconds=1.0,
         )
         return pushed
 
@@ -105,6 +116,18 @@ def test_a_model_that_one_evaluation_did_not_bless_is_not_pushed(push, tmp_path,
     pushed = push(evaluation=evaluation, train=train)
     assert pushed.get_string_custom_property("outcome") == "not blessed"
     assert pushed.get_int_custom_property("pushed") == 0
+    assert not (tmp_path / "serving").exists()
+
+
+def test_a_model_that_was_not_fit_to_be_served_is_not_pushed(push, tmp_path):
+    pushed = push(infra=0)
+    assert pushed.get_string_custom_property("outcome") == "infra not blessed"
+    assert not (tmp_path / "serving").exists()
+
+
+def test_a_model_that_has_changed_since_it_was_served_is_not_pushed(push, tmp_path):
+    with pytest.raises(versions.PushError, match="has changed since"):
+        push(changed=True)
     assert not (tmp_path / "serving").exists()
 
 

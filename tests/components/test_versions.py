@@ -10,7 +10,20 @@ import time
 import pytest
 
 from components import versions
-from components.versions import VersionCard, link_tree, list_versions, read_card, write_version
+from components.versions import (
+    PushError,
+    VersionCard,
+    link_tree,
+    list_blessed,
+    list_versions,
+    read_card,
+    read_cards,
+    remove_leftovers,
+    remove_version,
+    withdrawn,
+    write_version,
+)
+from tests.helpers.encoders import write_shell
 
 CARD = VersionCard(digest="sha256:1", run_id="r1", fingerprint="f1", pushed_at="2024-01-01T00:00:00+00:00")
 
@@ -44,7 +57,7 @@ def test_no_folder_has_no_versions(serving):
 
 
 def test_versions_are_the_numbers_that_hold_a_model_ascending_as_numbers(serving):
-    for name in ("2", "10", "1", "tmp", ".pushing-9", "v3", "3.5", "-4", "٣", "5 "):
+    for name in ("2", "10", "1", "tmp", ".pushing-9", "v3", "3.5", "-4", "٣", "5 ", "007", "9" * 19):
         put(serving, name)
     put(serving, "11", with_model=False)
     (serving / "12").write_text("a file")
@@ -103,36 +116,84 @@ def test_a_version_that_somebody_else_put_there_has_no_card(serving, content):
     assert read_card(serving, 3) is None
 
 
+def test_a_version_is_later_than_any_number_there_is_whatever_it_holds(model, serving):
+    future = int(datetime.datetime(2100, 1, 1).timestamp())
+    put(serving, str(future), with_model=False)
+    assert write_version(model, serving, CARD) == future + 1
+
+
 @pytest.mark.parametrize(
     ("module", "name", "calls"),
-    [(shutil, "copytree", 1), (os, "fsync", 1), (os, "fsync", 3)],
-    ids=["after-the-copy", "at-the-first-flush", "at-the-third-flush"],
+    [(shutil, "copy2", 1), (shutil, "copy2", 2), (os, "fsync", 1), (os, "fsync", 3)],
+    ids=["at-the-first-file", "at-the-second-file", "at-the-first-flush", "at-the-third-flush"],
 )
-def test_a_crash_leaves_no_version_and_the_next_push_cleans_up(model, serving, monkeypatch, module, name, calls):
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=["full", "ctrl-c"])
+def test_a_write_that_fails_leaves_nothing(model, serving, monkeypatch, module, name, calls, error):
     put(serving, "7")
     original, count = getattr(module, name), itertools.count(1)
 
-    def crashing(*args, **kwargs):
+    def failing(*args, **kwargs):
         original(*args, **kwargs)
         if next(count) == calls:
-            raise OSError("No space left on device")
+            raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, name, crashing)
-        with pytest.raises(OSError, match="No space left"):
+        patch.setattr(module, name, failing)
+        with pytest.raises(type(error)) as raised:
             write_version(model, serving, CARD)
-    assert len(names(serving)) == 2
-    assert not any(entry.isdigit() for entry in names(serving) if entry != "7")
-    version = write_version(model, serving, CARD)
-    assert set(names(serving)) == {"7", str(version)}
+    assert raised.value is error
+    assert names(serving) == ["7"]
 
 
-def test_a_copy_that_fails_half_way_leaves_no_version(model, serving):
+def test_a_file_that_cannot_be_read_leaves_no_version(model, serving):
     (model / "variables" / "zzz").symlink_to("nowhere")
-    with pytest.raises(shutil.Error):
+    with pytest.raises(FileNotFoundError):
         write_version(model, serving, CARD)
-    assert list_versions(serving) == []
-    assert not any(entry.isdigit() for entry in names(serving))
+    assert names(serving) == []
+
+
+def test_a_copy_that_is_not_the_model_becomes_no_version(model, serving, monkeypatch):
+    monkeypatch.setattr(shutil, "copy2", lambda source, destination: destination.write_bytes(b"zeros"))
+    with pytest.raises(PushError, match="is a copy of its model"):
+        write_version(model, serving, CARD)
+    assert names(serving) == []
+
+
+def test_what_killed_writers_left_is_cleared_away_and_nothing_else(model, serving):
+    for name in ("7", ".pushing-8", ".removing-6", ".snapshot", "tmp"):
+        put(serving, name)
+    remove_leftovers(serving)
+    assert names(serving) == [".snapshot", "7", "tmp"]
+
+
+def test_a_removed_version_loses_its_number_before_its_files(serving, monkeypatch):
+    put(serving, "7")
+    seen = []
+    rmtree = shutil.rmtree
+    monkeypatch.setattr(shutil, "rmtree", lambda path: (seen.append(list_versions(serving)), rmtree(path)))
+    remove_version(serving, 7)
+    assert seen == [[]]
+    assert names(serving) == []
+
+
+def test_a_linked_version_shares_the_model_and_not_the_card(model, serving):
+    first = write_version(model, serving, CARD)
+    other = dataclasses.replace(CARD, restored_from=first, withdrawn=("sha256:2",))
+    second = write_version(serving / str(first), serving, other, link=True)
+    pushed = [serving / str(version) for version in (first, second)]
+    assert (pushed[0] / "saved_model.pb").samefile(pushed[1] / "saved_model.pb")
+    assert (read_card(serving, first), read_card(serving, second)) == (CARD, other)
+
+
+def test_the_newest_card_tells_what_is_withdrawn_and_that_is_no_baseline(tmp_path, serving):
+    model = write_shell(tmp_path / "shell")
+    assert withdrawn(read_cards(serving)) == ()
+    bad, good = dataclasses.replace(CARD, digest="sha256:bad"), dataclasses.replace(CARD, withdrawn=("sha256:bad",))
+    first, second, third = (write_version(model, serving, card) for card in (CARD, bad, good))
+    put(serving, str(third + 1))
+    assert withdrawn(read_cards(serving)) == ("sha256:bad",)
+    assert list_blessed(serving) == [first, third]
+    assert list_versions(serving) == [first, second, third, third + 1]
 
 
 def test_every_file_and_folder_is_flushed_before_the_version_appears(model, serving, monkeypatch):
@@ -159,6 +220,12 @@ def test_a_linked_tree_may_go_into_a_folder_that_is_there(model, tmp_path):
     (tmp_path / "linked").mkdir()
     link_tree(model, tmp_path / "linked")
     assert (tmp_path / "linked" / "saved_model.pb").is_file()
+
+
+def test_a_linked_tree_overwrites_nothing(model, tmp_path):
+    link_tree(model, tmp_path / "linked")
+    with pytest.raises(FileExistsError):
+        link_tree(model, tmp_path / "linked")
 
 
 def test_where_links_are_impossible_files_are_copied(model, tmp_path, monkeypatch):

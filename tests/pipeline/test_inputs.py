@@ -13,9 +13,18 @@ from components.versions import VersionCard, write_version
 from data.fetch import DEFAULT_DESTINATION
 from pipeline import inputs
 from pipeline.config import load_config
-from pipeline.inputs import choose_accepted, choose_baseline, choose_data, choose_schema, new_run_id, prepare_inputs
+from pipeline.inputs import (
+    choose_accepted,
+    choose_attempt,
+    choose_baseline,
+    choose_data,
+    choose_schema,
+    new_run_id,
+    prepare_inputs,
+)
 from pipeline.paths import SAMPLE_FILE, SCHEMA_FILE, OutputPaths
 from tests.helpers.encoders import write_shell
+from tests.helpers.verdicts import a_verdict, write_run
 from trainer.encoders.errors import EncoderError
 from trainer.encoders.resolve import ResolvedEncoder
 
@@ -203,6 +212,14 @@ def test_a_version_that_somebody_else_put_there_or_damaged_is_no_baseline(tmp_pa
 # ---- Run and fingerprint
 
 
+def test_after_a_refusal_by_infra_validation_the_next_run_validates_anew_and_later_ones_do_not(tmp_path):
+    assert choose_attempt(tmp_path) == ""
+    for run_id, blessed in [("r1", True), ("r2", False), ("r3", False), ("r4", True)]:
+        write_run(tmp_path, a_verdict(run_id=run_id, infra={"blessed": blessed}))
+    write_run(tmp_path, {"run_id": "r5", "status": "interrupted"})
+    assert choose_attempt(tmp_path) == "r3"
+
+
 def test_run_ids_are_unique_and_sort_by_time_even_within_a_second():
     ids = [new_run_id() for _ in range(50)]
     assert len(set(ids)) == 50
@@ -227,6 +244,8 @@ def test_a_run_id_is_utc_to_the_second_and_of_one_length(monkeypatch, microsecon
         ("cache=false", True),
         ("data.path=copy.csv", True),
         ("encoder.offline=true", True),
+        ("infra.golden_rows=9", True),
+        ("push.keep_versions=9", True),
         ("training.epochs=9", False),
         ("training.seed=9", False),
         ("training.casing=lower", False),
@@ -285,5 +304,6 @@ def test_output_paths_are_absolute_and_below_the_output(work, monkeypatch):
         metadata=work / "out" / "metadata.db",
         accepted_data=work / "out" / "accepted_data",
         serving_model=work / "out" / "serving" / "mine",
+        monitor=work / "out" / "monitor",
     )
     assert OutputPaths.of(configure("output=~/out")).runs == Path("/home/me/out/runs")

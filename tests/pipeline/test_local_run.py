@@ -15,6 +15,7 @@ from pipeline.config import PipelineConfig, load_config
 from pipeline.local_runner import run_pipeline
 from pipeline.paths import SAMPLE_FILE
 from pipeline.runs import read_run
+from tests.helpers.serving import ServerProcess
 
 pytestmark = pytest.mark.slow
 
@@ -79,7 +80,9 @@ def test_a_csv_becomes_a_pushed_model(first_run, first_verdict, output):
     assert first_verdict["blessed"] is True
     assert first_verdict["data"]["origin"] == "given"
     assert sum(split["rows"] for split in first_verdict["rows"].values()) == ROWS
+    assert first_verdict["infra"]["blessed"] is True
     assert Path(first_verdict["pushed"]["path"], "saved_model.pb").is_file()
+    assert Path(first_verdict["pushed"]["path"], "assets.extra", "tf_serving_warmup_requests").is_file()
     versions = [path.name for path in (output / "serving" / "clickbait").iterdir()]
     assert versions == [str(first_verdict["pushed"]["version"])]
 
@@ -88,7 +91,14 @@ def test_the_terminal_shows_one_screen_and_no_library(first_run, data_file):
     lines = first_run.stdout.splitlines()
     assert str(data_file) in lines[0]
     assert len(lines) <= 40
-    for node in ("HeadlineExampleGen", "StatisticsGen", "ExampleValidator", "Trainer", "VersionedPusher"):
+    for node in (
+        "HeadlineExampleGen",
+        "StatisticsGen",
+        "ExampleValidator",
+        "Trainer",
+        "LocalInfraValidator",
+        "VersionedPusher",
+    ):
         assert sum(node in line for line in lines) == 1
     assert first_run.stderr == ""
     assert not [line for line in lines if "arning" in line or "absl" in line or "tensorflow/" in line]
@@ -151,6 +161,42 @@ def test_an_unchanged_rerun_takes_all_from_the_cache_and_pushes_nothing(first_ve
     assert ran == {"VersionedPusher"}
     assert verdict["status"] == "unchanged"
     assert verdict["pushed"]["version"] == first_verdict["pushed"]["version"]
+
+
+def test_a_file_is_scored_in_bulk_as_the_server_scores_it(first_verdict, data_file, make_config, output, tmp_path):
+    texts = tmp_path / "new.csv"
+    with data_file.open(encoding="utf-8", newline="") as source, texts.open("w", encoding="utf-8", newline="") as sink:
+        csv.writer(sink).writerows([row["headline"]] for row in [{"headline": "title"}, *csv.DictReader(source)])
+    assert run_pipeline(make_config(f"bulk.path={texts}")) == 0
+    verdict = _newest(output)
+    ran = {name for name, timing in verdict["components"].items() if timing["status"] != "cached"}
+    assert ran == {"BulkExampleGen", "BulkInferrer", "VersionedPusher"}
+    assert verdict["bulk"]["rows"] == ROWS
+    in_bulk = _read_scores(verdict["bulk"]["path"])
+
+    scored = tmp_path / "scored.csv"
+    with ServerProcess(output / "serving" / "clickbait", tmp_path / "server.log", "clickbait") as server:
+        server.wait_until_ready()
+        call = ["predict", "--target", f"localhost:{server.port}", "--input", str(texts), "--output", str(scored)]
+        subprocess.run([sys.executable, "-m", "pipeline", *call], capture_output=True, check=True)
+    with scored.open(encoding="utf-8", newline="") as stream:
+        served = [(row["title"], float(row["probability"])) for row in csv.DictReader(stream)]
+    assert [title for title, _ in in_bulk] == [title for title, _ in served]
+    assert [score for _, score in in_bulk] == pytest.approx([score for _, score in served], abs=1e-6)
+
+
+def test_a_model_that_is_not_fit_to_be_served_is_not_pushed_and_ends_with_5(first_verdict, make_config, output, capfd):
+    tight = make_config("infra.max_memory_gb=0.1")
+    for _ in range(2):  # the second is no answer from the cache: a refusal may be the machine's fault
+        assert run_pipeline(tight) == 5
+        verdict = _newest(output)
+        ran = {name for name, timing in verdict["components"].items() if timing["status"] != "cached"}
+        assert ran == {"LocalInfraValidator", "VersionedPusher"}
+    assert verdict["status"] == "infra not blessed"
+    assert [one["rule"] for one in verdict["infra"]["findings"] if one["outcome"] == "fail"] == ["memory"]
+    assert "not fit to be served: memory, server: expected peak at most 0.1 GB" in capfd.readouterr().out
+    assert Path(verdict["infra"]["log"]).is_file()
+    assert len(list((output / "serving" / "clickbait").iterdir())) == 1
 
 
 def test_a_model_below_a_threshold_is_not_pushed_and_ends_with_4(
@@ -244,6 +290,16 @@ def test_bad_rows_end_with_3_and_nothing_is_trained(tmp_path, capfd):
     assert f"{bad}:22: the clickbait is 'maybe', expected 0 or 1" in shown.err
     assert "Traceback" not in shown.err + shown.out
     assert not (tmp_path / "output" / "serving").exists()
+
+
+def _read_scores(folder: str) -> list[tuple[str, float]]:
+    """Titles and probabilities in the order of the file's rows."""
+    import tensorflow as tf
+
+    records = tf.data.TFRecordDataset([*map(str, sorted(Path(folder).iterdir()))], "GZIP").as_numpy_iterator()
+    features = [tf.train.Example.FromString(record).features.feature for record in records]
+    rows = sorted(features, key=lambda one: one["row"].int64_list.value[0])
+    return [(one["title"].bytes_list.value[0].decode(), one["probability"].float_list.value[0]) for one in rows]
 
 
 def _newest(output: Path) -> dict:

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.config import load_config
-from pipeline.partial_run import NODES, PartialRunError, from_nodes, reuse_last
+from pipeline.partial_run import NODES, PartialRunError, check_nodes, from_nodes, reuse_last
 
 CONFIG = load_config("smoke", environ={})
 DATA = {"sha256": "sha256:1", "text_column": "title", "label_column": "label", "limit_rows": None}
@@ -19,6 +19,8 @@ def last(**settings):
         "run_id": "r1",
         "data": DATA,
         "gate_policy": CONFIG.gate.model_dump(),
+        "evaluation_policy": CONFIG.evaluation.model_dump(),
+        "infra_policy": CONFIG.infra.model_dump(),
         "components": {"Trainer": {}},
         "training": {"settings": trained},
     }
@@ -28,7 +30,9 @@ def last(**settings):
 def test_the_nodes_are_those_of_the_dag_in_its_order(tmp_path):
     from pipeline.pipeline import create_pipeline
 
-    config = load_config("smoke", flags={"output": tmp_path}, environ={})
+    texts = tmp_path / "new.csv"
+    texts.write_text("title\nOne\n")
+    config = load_config("smoke", flags={"output": tmp_path, "bulk.path": texts}, environ={})
     known = [component.id for component in create_pipeline(config).components]
     # TFX sorts by dependencies; of components that do not depend on each other either may come first.
     assert sorted(known) == sorted(NODES)
@@ -46,6 +50,8 @@ def test_the_nodes_are_those_of_the_dag_in_its_order(tmp_path):
         ("Trainer", verdict(train_buckets=5), last(), "data.train_buckets"),
         ("Trainer", verdict(schema_sha256="sha256:s"), last(), "schema"),
         ("Trainer", verdict(), {**last(), "gate_policy": {}}, "gate.rejects"),
+        ("TrainEvaluator", verdict(), {**last(), "evaluation_policy": {}}, "evaluation.min_eval_accuracy"),
+        ("VersionedPusher", verdict(), {**last(), "infra_policy": {}}, "infra.server"),
     ],
 )
 def test_what_differs_from_the_last_run_is_refused_by_name(from_node, now, before, named):
@@ -70,6 +76,19 @@ def test_after_a_run_that_was_killed_from_is_refused():
 
 
 def test_a_run_that_evaluates_anew_looks_anew_for_its_baseline():
-    assert from_nodes(None) == []
-    assert from_nodes("Trainer") == ["Trainer", "LatestBlessedModel"]
-    assert from_nodes("TrainEvaluator") == ["TrainEvaluator"]
+    assert from_nodes(CONFIG, None) == []
+    assert from_nodes(CONFIG, "Trainer") == ["Trainer", "LatestBlessedModel"]
+    assert from_nodes(CONFIG, "TrainEvaluator") == ["TrainEvaluator"]
+
+
+def test_a_run_that_scores_a_file_reads_the_file_wherever_it_begins():
+    config = load_config("smoke", flags={"bulk.path": "new.csv"}, environ={})
+    assert from_nodes(config, "Trainer") == ["Trainer", "LatestBlessedModel", "BulkExampleGen"]
+    assert from_nodes(config, "VersionedPusher") == ["VersionedPusher", "BulkExampleGen"]
+    assert from_nodes(config, "BulkInferrer") == ["BulkInferrer"]
+    check_nodes(config, "BulkInferrer", None)
+
+
+def test_what_scores_a_file_is_no_node_without_one():
+    with pytest.raises(PartialRunError, match="Give --bulk FILE"):
+        check_nodes(CONFIG, "BulkInferrer", None)

@@ -123,6 +123,51 @@ def test_refused_data_is_counted_here_and_explained_by_the_reason():
     assert not [line for line in lines if line.startswith("warning")]
 
 
+def served(rule="memory", outcome="kept", **changes):
+    return {"rule": rule, "where": "server", "outcome": outcome, "observed": "0.99 GB", "detail": "", **changes}
+
+
+def infra(**changes):
+    server = {"kind": "local", "command": []}
+    log = "output/tfx/infra/server.log"
+    return {"blessed": True, "server": server, "log": log, "findings": [served()], **changes}
+
+
+def test_what_served_the_model_and_how_it_did_stands_in_a_line():
+    findings = [
+        served("starts", observed="ready after 8.3 s"),
+        served("latency", observed="3.3 ms"),
+        served(),
+    ]
+    by, measured = "the local server, not tensorflow_model_server", "ready after 8.3 s · p99 3.3 ms · peak 0.99 GB"
+    assert f"infra    served by {by} · {measured}" in summary(infra=infra(findings=findings)).splitlines()
+
+
+def test_what_infra_validation_could_not_judge_is_said():
+    unknown = served(outcome="not judged", observed="unknown", detail="this system does not tell a process's peak")
+    text = summary(infra=infra(server={"kind": "path", "command": []}, findings=[unknown]))
+    assert "infra    served by tensorflow_model_server\n" in text
+    assert "memory is not judged: this system does not tell a process's peak" in text
+
+
+def test_a_model_that_is_not_fit_to_be_served_is_said_to_be_so():
+    findings = [served(outcome="fail", observed="9.00 GB")]
+    text = summary(infra=infra(blessed=False, findings=findings), status="infra not blessed", pushed=None)
+    assert "infra    not served as it must be by the local server" in text
+    assert "peak 9.00 GB" in text
+
+
+def test_a_server_that_confirmed_the_version_is_named():
+    pushed = {"version": 7, "path": "/models/clickbait/7", "new": True, "confirmed_by": "localhost:8500"}
+    assert "version  /models/clickbait/7 · served at localhost:8500\n" in summary(pushed=pushed)
+
+
+def test_a_file_that_was_scored_is_counted_and_its_scores_are_found():
+    bulk = {"file": "new.csv", "rows": 1234, "path": "output/tfx/BulkInferrer/output_examples/9/Split-bulk"}
+    line = "scored   1,234 texts of new.csv · output/tfx/BulkInferrer/output_examples/9/Split-bulk"
+    assert line in summary(bulk=bulk).splitlines()
+
+
 def test_status_and_reason_stand_in_one_line_and_are_not_read_as_markup():
     assert "not blessed: not kept: [eval] accuracy" in summary(
         status="not blessed", reason="not kept: [eval] accuracy", pushed=None
@@ -151,8 +196,13 @@ def test_shorten_keeps_paths_from_elsewhere(work):
         ({"status": "failed", "pushed": None, "exit_code": 2}, None),
         ({"status": "interrupted", "pushed": None, "exit_code": 130}, None),
         ({"status": "done", "pushed": None}, None),
+        (
+            {"status": "infra not blessed", "pushed": None, "infra": infra(blessed=False)},
+            "less output/tfx/infra/server.log",
+        ),
+        ({"status": "rolled back", "pushed": None}, "clickbait versions"),
     ],
-    ids=["pushed", "not-blessed", "unforeseen", "mistake", "interrupted", "done"],
+    ids=["pushed", "not-blessed", "unforeseen", "mistake", "interrupted", "done", "unfit", "rolled-back"],
 )
 def test_the_next_command_is_what_helps_after_such_a_run(changes, command):
     verdict, folder = a_verdict(**changes), Path("output/runs/r1")

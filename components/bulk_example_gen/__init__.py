@@ -1,0 +1,3 @@
+"""Texts without labels, to be scored in bulk."""
+
+BULK_SPLIT = "bulk"

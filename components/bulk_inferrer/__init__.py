@@ -1,0 +1,1 @@
+"""Scores in bulk, by a model that all validations blessed."""

@@ -1,0 +1,1 @@
+"""A model is served and asked before it is pushed."""

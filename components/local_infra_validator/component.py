@@ -1,0 +1,64 @@
+"""LocalInfraValidator: the last validation before the push."""
+
+import json
+import logging
+from pathlib import Path
+
+import tfx.v1 as tfx
+from tfx.types.standard_artifacts import Examples, InfraBlessing, Model
+from tfx.utils import path_utils
+
+from components.local_infra_validator.golden import read_titles
+from components.local_infra_validator.policy import FAIL, InfraPolicy
+from components.local_infra_validator.validate import validate_model
+from components.local_infra_validator.verdict import describe
+from trainer import features
+
+logger = logging.getLogger("components")
+
+
+@tfx.dsl.components.component
+def LocalInfraValidator(  # noqa: N802  components are named as classes
+    model: tfx.dsl.components.InputArtifact[Model],
+    examples: tfx.dsl.components.InputArtifact[Examples],
+    blessing: tfx.dsl.components.OutputArtifact[InfraBlessing],
+    policy: tfx.dsl.components.Parameter[str],
+    model_name: tfx.dsl.components.Parameter[str] = "clickbait",
+    attempt: tfx.dsl.components.Parameter[str] = "",
+):
+    """Serves the model by a real server process and asks it golden headlines over gRPC in both signatures.
+
+    TFX's InfraValidator knows Docker and Kubernetes only, and looks at nothing but whether an answer comes.
+
+    As the evaluators do, it ends well and withholds its blessing from a model that breaks a rule.
+
+    Args:
+      model: the candidate.
+      examples: rows of whose evaluation split are scored.
+      blessing: `blessed` 1 or 0, `has_model`, `digest`; in its folder `verdict.json`, `server.log` and, where TFX's
+        Pusher looks for it too, the model with warm-up requests that was served.
+      policy: `InfraPolicy` as JSON.
+      model_name: what the server calls the model.
+      attempt: another text makes the cache forget what was found before: a refusal may be the machine's fault.
+
+    Raises:
+      ServerUnavailable: there is no server of the kind that the policy asks for.
+    """
+    held_to = InfraPolicy(**json.loads(policy))
+    folder = Path(blessing.uri)
+    folder.mkdir(parents=True, exist_ok=True)
+    verdict = validate_model(
+        path_utils.serving_model_path(model.uri),
+        Path(path_utils.stamped_model_path(blessing.uri)),
+        folder,
+        read_titles(f"{examples.uri}/Split-{features.EVAL_SPLIT}", held_to.golden_rows),
+        held_to,
+        model_name,
+    )
+    for finding in verdict["findings"]:
+        logger.log(logging.WARNING if finding["outcome"] == FAIL else logging.INFO, "%s", describe(finding))
+    blessed = verdict["blessed"]
+    (folder / ("INFRA_BLESSED" if blessed else "INFRA_NOT_BLESSED")).touch()
+    blessing.set_int_custom_property("blessed", int(blessed))
+    blessing.set_int_custom_property("has_model", int(blessed))
+    blessing.set_string_custom_property("digest", verdict["digest"])

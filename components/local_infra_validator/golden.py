@@ -1,0 +1,93 @@
+"""The golden headlines, what the exported model makes of them, and the requests that warm a server up."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from components.local_infra_validator.rules import SIGNATURES
+from serving.client import ClientOptions
+from serving.client.calls import predict_request
+from serving.protocol.messages import Example, PredictionLog
+from trainer import features
+
+ARTICLE_TITLES = ("21 Pictures That Will Make You Feel Like You're 99 Years Old", "Google announces TensorFlow 2.0")
+WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
+_WARMUP_ROWS = (1, 2, 16)
+
+
+def read_titles(split: str | Path, count: int) -> list[str]:
+    """The first titles of a split, after the article's two.
+
+    Args:
+      split: folder of gzipped TFRecords of tf.Examples.
+      count: of rows at most.
+    """
+    records = itertools.chain.from_iterable(_records(file) for file in sorted(Path(split).glob("*.gz")))
+    titles = (
+        Example.FromString(record).features.feature[features.TITLE].bytes_list.value[0].decode()
+        for record in itertools.islice(records, count)
+    )
+    return [*ARTICLE_TITLES, *titles]
+
+
+def score_here(model_dir: str | Path, titles: Sequence[str]) -> dict[str, list[float]]:
+    """The probabilities by signature, of a SavedModel that is loaded in this process.
+
+    On the CPU, where the server runs: a GPU multiplies less exactly than the scores are compared.
+
+    Raises:
+      Exception: TensorFlow's.
+    """
+    import tensorflow as tf
+    import tensorflow_text  # noqa: F401  registers the ops that text encoders are made of
+
+    texts = [title.encode() for title in titles]
+    with tf.device("/CPU:0"):
+        loaded = tf.saved_model.load(str(model_dir))
+        raw = loaded.signatures[features.RAW_SIGNATURE](title=tf.constant(texts))
+        examples = loaded.signatures[features.EXAMPLES_SIGNATURE](examples=tf.constant([*map(_example, texts)]))
+    found = dict(zip(SIGNATURES, (raw, examples), strict=True))
+    return {name: outputs[features.PROBABILITY].numpy().ravel().tolist() for name, outputs in found.items()}
+
+
+def write_warmup(model_dir: Path, model_name: str) -> None:
+    """Lays requests into a SavedModel that TF Serving replays before the version serves.
+
+    They are in both signatures and of one and more titles, and only the article's: rows of the data have no business
+    in what is pushed.
+
+    Args:
+      model_dir: the SavedModel.
+      model_name: as the server calls it.
+    """
+    import tensorflow as tf
+
+    file = model_dir / WARMUP_FILE
+    file.parent.mkdir(exist_ok=True)
+    file.unlink(missing_ok=True)  # the export's own, to which this one may be linked
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        for signature, rows in itertools.product(SIGNATURES, _WARMUP_ROWS):
+            titles = itertools.islice(itertools.cycle(ARTICLE_TITLES), rows)
+            options = ClientOptions(model=model_name, signature=signature)
+            log = PredictionLog()
+            log.predict_log.request.CopyFrom(predict_request((title.encode() for title in titles), options))
+            writer.write(log.SerializeToString())
+
+
+def _records(file: Path) -> Iterator[bytes]:
+    # TFRecord is length (8 bytes), its checksum (4), content, its checksum (4). TensorFlow's reader would read on
+    # ahead through the whole file.
+    with gzip.open(file) as stream:
+        while length := stream.read(8):
+            stream.read(4)
+            yield stream.read(int.from_bytes(length, "little"))
+            stream.read(4)
+
+
+def _example(text: bytes) -> bytes:
+    example = Example()
+    example.features.feature[features.TITLE].bytes_list.value.append(text)
+    return example.SerializeToString()

@@ -1,0 +1,131 @@
+"""A model is served by a real server, asked the golden headlines, and judged. Needs no TFX."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from components import versions
+from components.local_infra_validator import golden
+from components.local_infra_validator.policy import InfraPolicy
+from components.local_infra_validator.rules import SIGNATURES, Observed, judge
+from components.local_infra_validator.running import RunningServer, free_port
+from components.local_infra_validator.servers import ServerPlan, plan_server
+from components.local_infra_validator.verdict import write_verdict
+from serving.client import Client, ServingError
+from trainer import features
+from trainer.encoders import saved_model
+
+LOG_FILE = "server.log"
+_SERVED = "served"
+
+_TIMED_CALLS = 100
+_TIMED_SECONDS = 30.0
+_CALL_SECONDS = 60.0
+_POLL_SECONDS = 1.0
+
+
+def validate_model(
+    model_dir: str | Path, stamped: Path, folder: Path, titles: Sequence[str], policy: InfraPolicy, model_name: str
+) -> dict[str, Any]:
+    """Makes the copy that is to be pushed, serves it, and writes `verdict.json` and `server.log`.
+
+    Args:
+      model_dir: the exported model.
+      stamped: where its copy with warm-up requests goes, by hard links.
+      folder: for the verdict, the log and what the server looks at; on the same filesystem.
+      titles: the golden headlines.
+      policy: what the model must keep.
+      model_name: what the server calls it.
+
+    Returns:
+      The verdict: `blessed`, the model's `digest`, the `server`, and `findings`.
+
+    Raises:
+      ServerUnavailable: there is no server of the kind that the policy asks for.
+    """
+    versions.link_tree(model_dir, stamped)
+    golden.write_warmup(stamped, model_name)
+    base_path = folder / _SERVED
+    plan = plan_server(policy.server, base_path, model_name, port := free_port())
+    versions.link_tree(stamped, base_path / "1")
+    try:
+        observed = _observe(plan, f"127.0.0.1:{port}", folder / LOG_FILE, titles, policy, model_name)
+    finally:
+        shutil.rmtree(base_path)
+    try:
+        observed.expected = golden.score_here(model_dir, titles)
+    except Exception as error:
+        observed.model_fault = f"{type(error).__name__}: {_first_line(error)}"
+    findings = judge(observed, policy)
+    verdict = {
+        "blessed": all(one.kept is not False for one in findings),
+        "digest": saved_model.digest(stamped),
+        "server": {"kind": plan.kind, "command": list(plan.command)},
+        "log": str(folder / LOG_FILE),
+        "golden_titles": len(titles),
+        "findings": [one.to_dict() for one in findings],
+    }
+    write_verdict(folder, verdict)
+    return verdict
+
+
+def _observe(
+    plan: ServerPlan, target: str, log: Path, titles: Sequence[str], policy: InfraPolicy, model_name: str
+) -> Observed:
+    observed = Observed()
+    began = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(RunningServer(plan, log))
+        clients = {
+            signature: stack.enter_context(
+                Client(target, model=model_name, signature=signature, timeout_s=_CALL_SECONDS)
+            )
+            for signature in SIGNATURES
+        }
+        observed.start_fault = _wait(server, clients[features.RAW_SIGNATURE], began + policy.cold_start_seconds)
+        observed.start_seconds = time.monotonic() - began
+        if observed.start_fault:
+            return observed
+        try:
+            observed.served = {signature: client.predict(titles) for signature, client in clients.items()}
+            observed.milliseconds = _time_calls(clients[features.RAW_SIGNATURE], titles)
+        except ServingError as error:
+            observed.call_fault = f"{_first_line(error)} The server said: {server.last_words}"
+        observed.peak_bytes = server.peak_bytes()
+    return observed
+
+
+def _wait(server: RunningServer, client: Client, deadline: float) -> str:
+    """Waits for the model, and returns why it is not there; an empty text when it is."""
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            client.wait_until_ready(max(0.0, min(_POLL_SECONDS, left)))
+            return ""
+        except ServingError as error:
+            if server.exit_code is not None:
+                return f"it ended with exit code {server.exit_code}, saying: {server.last_words}"
+            if left <= _POLL_SECONDS:
+                return f"{_first_line(error)} It said: {server.last_words}"
+
+
+def _time_calls(client: Client, titles: Sequence[str]) -> list[float]:
+    milliseconds: list[float] = []
+    began = time.monotonic()
+    for title in itertools.islice(itertools.cycle(titles), _TIMED_CALLS):
+        start = time.perf_counter()
+        client.predict([title])
+        milliseconds.append((time.perf_counter() - start) * 1000)
+        if time.monotonic() - began > _TIMED_SECONDS:
+            break
+    return milliseconds
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or ["no reason given"])[0]

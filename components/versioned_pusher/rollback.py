@@ -1,0 +1,113 @@
+"""An earlier version is put back. TF Serving serves the highest number, so the old model gets a new, higher one."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import NamedTuple
+
+from components import versions
+from components.versioned_pusher.push import utc_now
+from components.versioned_pusher.serving_folder import claim_folder
+from components.versions import VersionCard
+from trainer.encoders import saved_model
+
+
+class RollbackError(Exception):
+    """There is no such version to go back to."""
+
+    exit_code = 2
+
+
+class Rollback(NamedTuple):
+    """What came of a rollback."""
+
+    version: int
+    """The newest version now."""
+    restored_from: int
+    """The one whose model it has."""
+    rollback_of: int
+    """The one that was the newest before."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything had to be done."""
+        return self.version != self.rollback_of
+
+
+def restore_version(serving_dir: str | Path, to: int | None = None) -> Rollback:
+    """Gives an earlier version's model a new number, the highest, by hard links.
+
+    The model that is taken out of service is noted as withdrawn: no run pushes it again, and it is nobody's baseline,
+    until a rollback puts it back.
+
+    Args:
+      serving_dir: the folder of versions that TF Serving watches.
+      to: the version to go back to; the newest before the served one with another model that nobody took back.
+
+    Returns:
+      What was done; nothing where that model is what is served.
+
+    Raises:
+      RollbackError: there is no such version, or it is not whole.
+      PushError: the folder cannot be written.
+    """
+    if not versions.list_versions(serving_dir):
+        raise RollbackError(
+            f"A rollback needs versions. Received: {serving_dir}, which has none. Type `clickbait run`, or give the "
+            "--output of the run that pushed."
+        )
+    with claim_folder(serving_dir) as folder:
+        cards = versions.read_cards(folder)
+        served = max(cards)
+        served_digest = cards[served].digest if cards[served] else saved_model.digest(folder / str(served))
+        taken_back = frozenset(versions.withdrawn(cards))
+        if to is None:
+            to = _choose(folder, cards, taken_back | {served_digest})
+        if to == served:
+            return Rollback(served, served, served)
+        card = _check(folder, cards, to)
+        if card.digest == served_digest:
+            return Rollback(served, to, served)
+        restored = dataclasses.replace(
+            card,
+            pushed_at=utc_now(),
+            restored_from=to,
+            rollback_of=served,
+            withdrawn=tuple(sorted((taken_back | {served_digest}) - {card.digest})),
+        )
+        version = versions.write_version(folder / str(to), folder, restored, link=True)
+        return Rollback(version, to, served)
+
+
+def _choose(folder: Path, cards: dict[int, VersionCard | None], unwanted: frozenset[str]) -> int:
+    earlier = [version for version in sorted(cards) if cards[version] and cards[version].digest not in unwanted]
+    if not earlier:
+        raise RollbackError(
+            "There must be an earlier version with another model that no rollback took away. Received: "
+            f"{_known(folder, cards)}. Name one with --to, or train another."
+        )
+    return earlier[-1]
+
+
+def _check(folder: Path, cards: dict[int, VersionCard | None], version: int) -> VersionCard:
+    if version not in cards:
+        raise RollbackError(f"--to names a version. Received: {version}, and {_known(folder, cards)}.")
+    card = cards[version]
+    if card is None:
+        raise RollbackError(
+            f"A rollback restores what clickbait pushed. Received: version {version}, which somebody else put there. "
+            "Copy it by hand: to a name that is no number first, then rename it to a higher number."
+        )
+    fault = saved_model.fault(folder / str(version))
+    if not fault and saved_model.digest(folder / str(version)) != card.digest:
+        fault = "its files have been changed since it was pushed"
+    if fault:
+        raise RollbackError(
+            f"A rollback restores a whole version. Received: version {version}: {fault}. Name another with --to."
+        )
+    return card
+
+
+def _known(folder: Path, cards: dict[int, VersionCard | None]) -> str:
+    return f"{folder} has {', '.join(map(str, sorted(cards)))}"

@@ -1,0 +1,66 @@
+"""A server is waited for until it serves the version, and its scores are looked at."""
+
+import threading
+import time
+
+import pytest
+
+from components.versioned_pusher.confirm import confirm_version
+from components.versions import PushError
+from tests.serving.client import fakes
+
+
+@pytest.fixture
+def model():
+    return fakes.FakeModel()
+
+
+@pytest.fixture
+def target(model):
+    with fakes.grpc_server(model) as port:
+        yield f"localhost:{port}"
+
+
+def test_a_version_that_is_served_is_confirmed_by_a_score(model, target):
+    confirm_version(target, "clickbait", 3, 5)
+    assert len(model.calls) == 1
+    assert model.specs[0].version.value == 3
+
+
+def test_a_version_that_is_still_loaded_is_waited_for(model, target):
+    threading.Timer(0.3, lambda: model.versions.update({4: "LOADING"})).start()
+    threading.Timer(0.8, lambda: model.versions.update({4: "AVAILABLE"})).start()
+    confirm_version(target, "clickbait", 4, 10)
+    assert model.specs[0].version.value == 4
+
+
+@pytest.mark.parametrize("version", [1, 9])
+def test_a_version_that_never_comes_is_an_error_after_the_deadline(target, version):
+    began = time.monotonic()
+    with pytest.raises(PushError, match=f"must serve version {version}, which is pushed. Received: ") as raised:
+        confirm_version(target, "clickbait", version, 1)
+    assert raised.value.exit_code == 1
+    assert 1 <= time.monotonic() - began < 5
+
+
+def test_no_server_is_an_error_after_the_deadline():
+    with pytest.raises(PushError, match="A server must listen at localhost:1.*`clickbait rollback`"):
+        confirm_version("localhost:1", "clickbait", 3, 1)
+
+
+def test_a_wrong_target_is_an_error_at_once():
+    with pytest.raises(PushError, match="The target is HOST:PORT"):
+        confirm_version("here", "clickbait", 3, 60)
+
+
+@pytest.mark.parametrize("score", [float("nan"), 1.5, -0.1])
+def test_a_score_that_is_no_probability_is_an_error(target, monkeypatch, score):
+    monkeypatch.setattr(fakes, "score", lambda text: score)
+    with pytest.raises(PushError, match="Received: the probability"):
+        confirm_version(target, "clickbait", 3, 5)
+
+
+def test_a_call_that_the_model_refuses_is_an_error(model, target):
+    model.faults.append(fakes.Fault("INTERNAL", "the graph is broken"))
+    with pytest.raises(PushError, match="the graph is broken"):
+        confirm_version(target, "clickbait", 3, 5)
