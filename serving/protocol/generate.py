@@ -11,7 +11,7 @@ from google.protobuf import descriptor_pb2
 
 PROTOCOL_FILE = Path(__file__).with_name("protocol.pb")
 
-# What grpcio-health-checking holds, which this project does not install.
+# What grpcio-health-checking holds, without which the client is to work.
 _HEALTH = """
 name: "grpc/health/v1/health.proto"
 package: "grpc.health.v1"
