@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.monitor_command import monitor
 from pipeline.versions_command import rollback, versions
 from serving.client.cli import predict_command
 from serving.serve import serve_command
@@ -50,8 +51,8 @@ class _Group(click.Group):
 def main() -> None:
     """Is this title clickbait? Fine-tunes a TensorFlow Hub text encoder with TFX, from a CSV to TF Serving.
 
-    Exit codes: 0 pushed or done, 2 the call or the input is wrong, 3 the data was refused, 4 the model was not blessed,
-    5 it failed infra validation, 1 anything unforeseen.
+    Exit codes: 0 pushed or done, 2 the call or the input is wrong, 3 the data was refused or what is served has
+    drifted, 4 the model was not blessed, 5 it failed infra validation, 1 anything unforeseen.
     """
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.reconfigure(errors="replace")  # a terminal that knows no Unicode
@@ -317,6 +318,7 @@ main.add_command(serve_command)
 main.add_command(predict_command)
 main.add_command(versions)
 main.add_command(rollback)
+main.add_command(monitor)
 
 
 @main.command()

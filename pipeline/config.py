@@ -240,7 +240,7 @@ class MonitorConfig(_Section):
         500, ge=1, description="Least rows on each side to judge by; fewer differ by chance."
     )
     max_compared_rows: int = Field(
-        100_000, ge=1, description="At most so many rows are compared, drawn from all that were logged."
+        20_000, ge=1, description="At most so many rows are compared, drawn from all that were logged."
     )
     mask_examples: bool = Field(False, description="Show the words of findings as xxx and 000.")
 

@@ -28,6 +28,8 @@ class OutputPaths:
     """Statistics of the data that the gate accepted."""
     serving_model: Path
     """The folder of versions that TF Serving watches."""
+    monitor: Path
+    """One folder for each time that what is served was compared."""
 
     @classmethod
     def of(cls, config: PipelineConfig) -> OutputPaths:
@@ -38,4 +40,5 @@ class OutputPaths:
             metadata=output / "metadata.db",
             accepted_data=output / "accepted_data",
             serving_model=output / "serving" / config.model_name,
+            monitor=output / "monitor",
         )

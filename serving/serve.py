@@ -34,8 +34,10 @@ def serve_command(ctx: click.Context, flags: tuple[str, ...]) -> None:
         ctx.exit(main(["--help"]))
     given = with_defaults([flag for flag in flags if flag != "--docker"])
     if "--docker" in flags:
+        refuse_own_flags(given, "the official image")
         _replace_process(docker_command(given))
     if binary := find_binary(os.environ):
+        refuse_own_flags(given, binary)
         _replace_process([binary, *given])
     from serving.server.__main__ import main
 
@@ -74,6 +76,20 @@ def find_binary(environ: Mapping[str, str]) -> str | None:
     return found
 
 
+def refuse_own_flags(flags: Sequence[str], server: str) -> None:
+    """Sees that the real server gets no flag that asks for a log of requests, of which it has none.
+
+    Raises:
+      click.UsageError: it would.
+    """
+    given = [flag for flag in flags if flag.startswith("--request_log_")]
+    if given:
+        raise click.UsageError(
+            f"--request_log_dir is the local server's own. Received: {given[0]} for {server}. Let the client log: "
+            "`clickbait predict --log-to DIR`, or ClientOptions(log_to=DIR)."
+        )
+
+
 def docker_command(flags: Sequence[str]) -> list[str]:
     """`docker run` of the official image with the same flags, its ports and its folder.
 
@@ -91,7 +107,8 @@ def docker_command(flags: Sequence[str]) -> list[str]:
     rest = [flag for flag in flags if not flag.startswith("--model_base_path")]
     mount = ["--mount", f"type=bind,source={Path(base_path).absolute()},target={inside},readonly"]
     entry = ["--entrypoint", _BINARY, IMAGE, f"--model_base_path={inside}"]
-    return ["docker", "run", "--rm", *published, *mount, *entry, *rest]
+    # As process 1 the server would heed no signal: --init.
+    return ["docker", "run", "--rm", "--init", *published, *mount, *entry, *rest]
 
 
 def _value(flags: Sequence[str], name: str) -> str | None:

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-from components.data_gate.policy import Finding, GatePolicy
+from components.data_gate.policy import Finding, Policy
 
 Statistics = statistics_pb2.DatasetFeatureStatisticsList
 _SHOWN_VALUES = 5
 
 
 def judge_drift(
-    current: Statistics, accepted: Statistics | None, accepted_name: str, schema: schema_pb2.Schema, policy: GatePolicy
+    current: Statistics, accepted: Statistics | None, accepted_name: str, schema: schema_pb2.Schema, policy: Policy
 ) -> Iterator[Finding]:
     """How far the train split moved from the one that was accepted last.
 
@@ -23,7 +23,7 @@ def judge_drift(
       accepted: of the train split that was accepted last, if any.
       accepted_name: says which that was.
       schema: with `drift_comparator`s.
-      policy: of the gate.
+      policy: what is compared by.
     """
     if accepted is None:
         yield Finding("drift", "all features", "as the schema says", "nothing to compare with", None, accepted_name)
@@ -36,17 +36,29 @@ def judge_drift(
 
 
 def judge_skew(
-    train: Statistics, held_out: Statistics, schema: schema_pb2.Schema, policy: GatePolicy
+    train: Statistics,
+    held_out: Statistics,
+    schema: schema_pb2.Schema,
+    policy: Policy,
+    compared: str = "eval against train",
 ) -> Iterator[Finding]:
-    """How far the evaluation split differs from the train split, with the schema's `skew_comparator`s."""
+    """How far other rows, by default the evaluation split, differ from the train split.
+
+    Args:
+      train: of the train split.
+      held_out: of the other rows.
+      schema: with `skew_comparator`s.
+      policy: what is compared by.
+      compared: says what the other rows are.
+    """
     if few := _too_few(train, held_out, policy):
         yield Finding("skew", "all features", f">= {policy.min_compared_rows:,} rows on both sides", few, None)
         return
     anomalies = tfdv.validate_statistics(train, schema, serving_statistics=held_out)
-    yield from _read(anomalies, "skew", "eval against train", held_out, train, policy)
+    yield from _read(anomalies, "skew", compared, held_out, train, policy)
 
 
-def _too_few(one: Statistics, other: Statistics, policy: GatePolicy) -> str | None:
+def _too_few(one: Statistics, other: Statistics, policy: Policy) -> str | None:
     rows = [statistics.datasets[0].num_examples for statistics in (one, other)]
     return None if min(rows) >= policy.min_compared_rows else f"{rows[0]:,} and {rows[1]:,} rows"
 
@@ -57,7 +69,7 @@ def _read(
     compared: str,
     now: Statistics,
     then: Statistics,
-    policy: GatePolicy,
+    policy: Policy,
 ) -> Iterator[Finding]:
     if not anomalies.drift_skew_info:
         yield Finding(rule, "all features", "as the schema says", f"no {rule}_comparator in the schema", None)
@@ -78,7 +90,7 @@ def _read(
             )
 
 
-def _what_moved(name: str, now: Statistics, then: Statistics, policy: GatePolicy) -> list[str]:
+def _what_moved(name: str, now: Statistics, then: Statistics, policy: Policy) -> list[str]:
     """The values whose share changed most, or the mean of a number."""
     after, before = _feature(now, name), _feature(then, name)
     if after is None or before is None:

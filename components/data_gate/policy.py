@@ -11,29 +11,13 @@ KEPT, NOT_JUDGED = "kept", "not judged"
 
 
 @dataclasses.dataclass(frozen=True)
-class GatePolicy:
-    """The configuration's section `gate`, with the split that is aimed at.
+class Policy:
+    """What statistics are compared by. A rule's field says what happens when it is broken: `fail`, `warn` or `off`."""
 
-    The first fields say for each rule what happens when it is broken: `fail`, `warn` or `off`.
-    """
-
-    rejects: str
-    schema_errors: str
-    schema_warnings: str
-    rows: str
-    classes: str
-    split: str
-    leakage: str
     drift: str
     skew: str
-    max_rejected_share: float
-    min_split_rows: int
-    min_minority_share: float
-    split_tolerance: float
     min_compared_rows: int
     mask_examples: bool
-    train_share: float
-    """Share of the rows that the split train should have."""
 
     def action(self, rule: str) -> str:
         """`fail`, `warn` or `off`."""
@@ -44,12 +28,31 @@ class GatePolicy:
         return mask(text) if self.mask_examples else text
 
 
+@dataclasses.dataclass(frozen=True)
+class GatePolicy(Policy):
+    """The configuration's section `gate`, with the split that is aimed at."""
+
+    rejects: str
+    schema_errors: str
+    schema_warnings: str
+    rows: str
+    classes: str
+    split: str
+    leakage: str
+    max_rejected_share: float
+    min_split_rows: int
+    min_minority_share: float
+    split_tolerance: float
+    train_share: float
+    """Share of the rows that the split train should have."""
+
+
 @dataclasses.dataclass
 class Finding:
     """One rule, judged in one place."""
 
     rule: str
-    """Its key in the configuration's section `gate`."""
+    """Its key in the policy."""
     where: str
     """Split, feature or both."""
     bound: str
@@ -65,7 +68,7 @@ class Finding:
     """`kept`, `warn`, `fail`, `off` or `not judged`; set by `apply_policy`."""
 
 
-def apply_policy(findings: list[Finding], policy: GatePolicy) -> list[Finding]:
+def apply_policy(findings: list[Finding], policy: Policy) -> list[Finding]:
     """Says of each finding what follows from it."""
     applied = []
     for one in findings:

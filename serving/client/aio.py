@@ -24,8 +24,10 @@ from serving.client.calls import (
 from serving.client.channel import failure_of, open_aio_channel
 from serving.client.errors import Failure, ServingError
 from serving.client.explain import explain, lookup_for, waiting_helps
+from serving.client.logs import open_log
 from serving.client.options import ClientOptions, merge_options
 from serving.protocol.methods import PREDICT
+from serving.request_log import writer
 
 
 class AsyncClient:
@@ -42,11 +44,12 @@ class AsyncClient:
       changes: fields of `ClientOptions`.
 
     Raises:
-      ServingError: an option is out of its bounds.
+      ServingError: an option is out of its bounds, or its log's folder cannot be had.
     """
 
     def __init__(self, target: str = "", *, options: ClientOptions | None = None, **changes):
         self.options = merge_options(target, options, changes)
+        self._log = open_log(self.options)
         self._transport = _RestThreads(self.options) if self.options.rest else _AioTransport(self.options)
         self._slots = asyncio.Semaphore(self.options.calls_in_flight)
 
@@ -57,8 +60,10 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Ends the connection."""
+        """Ends the connection, and the log."""
         await self._transport.close()
+        if self._log:
+            await asyncio.to_thread(self._log.close)
 
     async def predict(self, texts: Sequence[str]) -> list[float]:
         """The probability of clickbait for each text, in their order.
@@ -116,6 +121,8 @@ class AsyncClient:
     async def _score(self, batch: Batch, scores: Scores) -> None:
         response = await self._call(Asked(PREDICT, batch.request))
         scores.fill(batch.places, read_scores(response, len(batch.places), self.options))
+        if self._log:
+            self._log.offer(writer.PREDICT, lambda: (batch.request, response))
 
     async def _call(self, asked: Asked):
         try:

@@ -34,6 +34,8 @@ STDIN = "-"
 @click.option("--tls-key", metavar="FILE", help="Its key (PEM).")
 @click.option("--tls-server-name", metavar="NAME", help="The name in the server's certificate, if not the host's.")
 @click.option("--rest", is_flag=True, help="REST instead of gRPC.")
+@click.option("--log-to", metavar="DIR", help="Log texts and scores there, for `clickbait monitor`.  [default: not]")
+@click.option("--log-rate", type=float, default=1.0, show_default=True, help="The share of the calls that is logged.")
 def predict_command(
     texts: tuple[str, ...],
     input_path: str | None,

@@ -21,9 +21,11 @@ from serving.client.calls import (
 )
 from serving.client.errors import Failure, ServingError
 from serving.client.explain import explain, lookup_for, waiting_helps
+from serving.client.logs import open_log
 from serving.client.options import ClientOptions, merge_options
 from serving.client.transport import Call, Transport, open_transport
 from serving.protocol.methods import PREDICT
+from serving.request_log import writer
 
 
 class Client:
@@ -40,11 +42,12 @@ class Client:
       changes: fields of `ClientOptions`.
 
     Raises:
-      ServingError: an option is out of its bounds.
+      ServingError: an option is out of its bounds, or its log's folder cannot be had.
     """
 
     def __init__(self, target: str = "", *, options: ClientOptions | None = None, **changes):
         self.options = merge_options(target, options, changes)
+        self._log = open_log(self.options)
         self._transport: Transport = open_transport(self.options)
 
     def __enter__(self) -> Client:
@@ -54,8 +57,10 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Ends the connection."""
+        """Ends the connection, and the log."""
         self._transport.close()
+        if self._log:
+            self._log.close()
 
     def predict(self, texts: Sequence[str]) -> list[float]:
         """The probability of clickbait for each text, in their order.
@@ -63,7 +68,12 @@ class Client:
         Raises:
           ServingError: a call failed, or a text is no text.
         """
-        return next(self.predict_chunks([texts]))
+        if len(texts) > self.options.rows_per_call:
+            return next(self.predict_chunks([texts]))
+        scores = Scores(len(texts))
+        for batch in plan_batches(texts, self.options):  # of which there is one, or none
+            self._fill(scores, batch, self._call(Asked(PREDICT, batch.request)))
+        return scores.values
 
     def predict_chunks(self, chunks: Iterable[Sequence[str]]) -> Iterator[list[float]]:
         """The same for chunks of texts, a list a chunk; reads on while calls are in flight.
@@ -129,7 +139,12 @@ class Client:
             response = call.result()
         except Failure as failure:
             raise self._explained(failure) from None
+        self._fill(scores, batch, response)
+
+    def _fill(self, scores: Scores, batch: Batch, response) -> None:
         scores.fill(batch.places, read_scores(response, len(batch.places), self.options))
+        if self._log:
+            self._log.offer(writer.PREDICT, lambda: (batch.request, response))
 
     def _call(self, asked: Asked):
         try:
@@ -138,7 +153,7 @@ class Client:
             raise self._explained(failure) from None
 
     def _ask(self, asked: Asked, timeout_s: float):
-        return self._transport.start(*asked, timeout_s).result()
+        return self._transport.call(*asked, timeout_s)
 
     def _explained(self, failure: Failure) -> ServingError:
         lookup, found = lookup_for(failure), None

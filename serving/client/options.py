@@ -112,6 +112,13 @@ class ClientOptions:
     """At most, per client."""
     rest: bool = False
     """REST and JSON instead of gRPC, for what lets only HTTP/1.1 through."""
+    log_to: str | Path | None = None
+    """Folder for a log of texts and scores, TFRecord files of PredictionLog; None: nothing is logged.
+
+    The texts are as they were sent. Over REST an answer does not name the version: give `version`.
+    """
+    log_rate: float = 1.0
+    """Share of the calls that are logged."""
 
     def __post_init__(self):
         if not self.target:
@@ -132,6 +139,10 @@ class ClientOptions:
         for name in ("rows_per_call", "calls_in_flight"):
             if getattr(self, name) < 1:
                 raise ServingError(f"{name} is at least 1. Received: {getattr(self, name)}.")
+        if not 0 < self.log_rate <= 1:
+            raise ServingError(f"log_rate is above 0 and at most 1. Received: {self.log_rate}.")
+        if self.log_rate < 1 and self.log_to is None:
+            raise ServingError(f"log_rate goes with log_to. Received: {self.log_rate} and no folder. Give --log-to.")
 
     @property
     def input(self) -> str:

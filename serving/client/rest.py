@@ -57,6 +57,10 @@ class RestTransport:
         deadline = time.monotonic() + timeout_s
         return _RestCall(self._pool.submit(self._send, method, request, deadline), deadline)
 
+    def call(self, method: Method, request, timeout_s: float):
+        """As `Transport.call`."""
+        return self.start(method, request, timeout_s).result()
+
     def close(self) -> None:
         """As `Transport.close`."""
         self._pool.shutdown(wait=False, cancel_futures=True)

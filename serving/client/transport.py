@@ -31,6 +31,13 @@ class Transport(Protocol):
     def start(self, method: Method, request, timeout_s: float) -> Call:
         """Sends a call, which fails by itself after `timeout_s`."""
 
+    def call(self, method: Method, request, timeout_s: float):
+        """Sends a call, waits for its response and returns it.
+
+        Raises:
+          Failure: there is none.
+        """
+
     def close(self) -> None:
         """Ends the connection."""
 
@@ -45,19 +52,30 @@ class GrpcTransport:
 
     def start(self, method: Method, request, timeout_s: float) -> _GrpcCall:
         """As `Transport.start`."""
+        return _GrpcCall(self._callable(method).future(request, **self._terms(timeout_s)))
+
+    def call(self, method: Method, request, timeout_s: float):
+        """As `Transport.call`; saves a change of threads, some 0.2 ms."""
+        try:
+            return self._callable(method)(request, **self._terms(timeout_s))
+        except grpc.RpcError as error:
+            raise failure_of(error) from error
+
+    def close(self) -> None:
+        """As `Transport.close`."""
+        self._channel.close()
+
+    def _callable(self, method: Method) -> grpc.UnaryUnaryMultiCallable:
         callable_ = self._callables.get(method.path)
         if callable_ is None:
             callable_ = self._channel.unary_unary(
                 method.path, method.request.SerializeToString, method.response.FromString
             )
             self._callables[method.path] = callable_
-        return _GrpcCall(
-            callable_.future(request, timeout=timeout_s, wait_for_ready=self._options.wait_for_ready or None)
-        )
+        return callable_
 
-    def close(self) -> None:
-        """As `Transport.close`."""
-        self._channel.close()
+    def _terms(self, timeout_s: float) -> dict:
+        return {"timeout": timeout_s, "wait_for_ready": self._options.wait_for_ready or None}
 
 
 class _GrpcCall:

@@ -14,6 +14,7 @@ from serving.server.errors import ServingError
 from serving.server.flags import Flags
 from serving.server.grpc_service import GrpcServer
 from serving.server.manager import Retry, VersionManager
+from serving.server.memory import keep_imports
 from serving.server.preflight import Plan
 from serving.server.rest_api import RestApi
 from serving.server.rest_server import RestServer
@@ -36,6 +37,7 @@ def run_server(plan: Plan, stopping: threading.Event) -> None:
       StartError: no version loads, or an address cannot be had after all.
     """
     flags, config = plan.flags, plan.config
+    keep_imports()
     manager = VersionManager(
         config,
         functools.partial(_load, flags, config.name),
@@ -46,6 +48,7 @@ def run_server(plan: Plan, stopping: threading.Event) -> None:
         threads=_threads(flags.grpc_max_threads),
         unavailable_labels=flags.allow_version_labels_for_unavailable_models,
         channel_arguments=flags.grpc_channel_arguments,
+        request_log=plan.request_log,
     )
     threading.Thread(target=_follow, args=(manager, flags, stopping), name="versions", daemon=True).start()
     log.info("waiting for a version of model %s in %s; ports open then", config.name, config.base_path)
@@ -58,17 +61,21 @@ def run_server(plan: Plan, stopping: threading.Event) -> None:
         grpc_server.listen(f"unix:{flags.grpc_socket_path}", plan.credentials)
     rest = None
     if flags.rest_api_port:
-        api = RestApi(manager, flags.rest_api_timeout_in_ms)
+        api = RestApi(manager, flags.rest_api_timeout_in_ms, plan.request_log)
         rest = RestServer(api, flags.host, flags.rest_api_port, _threads(flags.rest_api_num_threads))
         rest.start()
     grpc_server.start()
     log.info("serving model %s: %s", config.name, _addresses(flags))
+    if plan.request_log:
+        log.info("logging requests, users' texts, to %s", plan.request_log.folder)
     stopping.wait()
     log.info("stopping: new requests are refused, those under way have %g s", flags.shutdown_grace_seconds)
     finished = grpc_server.stop(flags.shutdown_grace_seconds)
     if rest:
         rest.stop(flags.shutdown_grace_seconds)
     finished.wait()
+    if plan.request_log:
+        plan.request_log.close()
     log.info("stopped")
 
 
@@ -76,7 +83,7 @@ def _load(flags: Flags, name: str, version: int, path: Path):
     both = flags.tensorflow_session_parallelism
     options = LoadOptions(
         tags=tuple(flags.saved_model_tags.split(",")),
-        intra_op_threads=flags.tensorflow_intra_op_parallelism or both,
+        intra_op_threads=flags.tensorflow_intra_op_parallelism or both or LoadOptions.intra_op_threads,
         inter_op_threads=flags.tensorflow_inter_op_parallelism or both,
     )
     rounds = max(flags.num_request_iterations_for_warmup, 1) if flags.enable_model_warmup else 0

@@ -9,10 +9,13 @@ from pathlib import Path
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory, text_format
 
-from serving.server.errors import ServingError, StartError, failed_precondition, invalid_argument
+from serving.request_log.options import LogOptions
+from serving.server.errors import ServingError, StartError, failed_precondition, invalid_argument, not_found
 from serving.server.flags import Flags
 
 _PLATFORM = "tensorflow"
+#: The kind of log collector that this server has; the open-source binary has none at all.
+_COLLECTOR = "tfrecord"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +36,8 @@ class ModelConfig:
     base_path: Path
     policy: Policy = Policy()
     labels: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    request_log: LogOptions | None = None
+    """None: nothing is logged."""
 
 
 def model_config_from_flags(flags: Flags) -> ModelConfig:
@@ -84,7 +89,13 @@ def model_config_from_proto(config) -> ModelConfig:
         everything=chosen == "all",
         specific=tuple(wanted.specific.versions) if chosen == "specific" else None,
     )
-    return ModelConfig(model.name, _absolute(model.name, model.base_path), policy, dict(model.version_labels))
+    return ModelConfig(
+        model.name,
+        _absolute(model.name, model.base_path),
+        policy,
+        dict(model.version_labels),
+        _request_log(model) if model.HasField("logging_config") else None,
+    )
 
 
 def server_credentials(path: str) -> grpc.ServerCredentials:
@@ -109,6 +120,25 @@ def server_credentials(path: str) -> grpc.ServerCredentials:
         )
     except ValueError as error:
         raise StartError(f"{rule} Received: {error}. Check {path}.") from error
+
+
+def _request_log(model) -> LogOptions | None:
+    collector = model.logging_config.log_collector_config
+    rate = model.logging_config.sampling_config.sampling_rate
+    if collector.type != _COLLECTOR:
+        raise not_found(
+            f"Cannot find LogCollector::Factory for type: {collector.type}. The local server's is "
+            f'type: "{_COLLECTOR}"; tensorflow/serving:2.16.1 has none: there the client logs.'
+        )
+    if not collector.filename_prefix.startswith("/") or collector.filename_prefix.endswith("/"):
+        raise invalid_argument(
+            "filename_prefix is an absolute path and the beginning of the files' names, e.g. /var/log/model/requests. "
+            f"Received: {collector.filename_prefix!r} for model {model.name!r}."
+        )
+    if not 0 <= rate <= 1:
+        raise invalid_argument(f"sampling_rate is a share from 0 to 1. Received: {rate} for model {model.name!r}.")
+    path = Path(collector.filename_prefix)
+    return LogOptions(path.parent, rate, prefix=path.name) if rate else None
 
 
 def _absolute(name: str, base_path: str) -> Path:

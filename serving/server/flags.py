@@ -83,12 +83,18 @@ class Flags:
     enable_model_warmup: bool = _flag(True, "Replays assets.extra/tf_serving_warmup_requests before a version serves.")
     num_request_iterations_for_warmup: int = _flag(0, "How often each of them is replayed; 0 for once.", _INT32)
     saved_model_tags: str = _flag("serve", "Tags of the graph in the SavedModel, separated by commas.")
-    tensorflow_session_parallelism: int = _flag(0, "TensorFlow's threads, both kinds; 0 for its own choice.", _INT32)
-    tensorflow_intra_op_parallelism: int = _flag(0, "Threads within an op; 0 for TensorFlow's choice.", _INT32)
-    tensorflow_inter_op_parallelism: int = _flag(0, "Ops at a time; 0 for TensorFlow's choice.", _INT32)
+    tensorflow_session_parallelism: int = _flag(0, "Both of the following at once.", _INT32)
+    tensorflow_intra_op_parallelism: int = _flag(0, "Threads within an op; ours: 0 for one.", _INT32)
+    tensorflow_inter_op_parallelism: int = _flag(0, "Ops at a time; ours: 0 for one, in the request's thread.", _INT32)
     ssl_config_file: str = _flag("", "Text proto of an SSLConfig: server_key, server_cert, custom_ca, client_verify.")
     grpc_channel_arguments: str = _flag("", "E.g. grpc.max_connection_age_ms=2000, separated by commas.")
     grpc_max_threads: int = _flag(0, "gRPC requests at a time; 0 for four a CPU.", click.IntRange(0, 10_000))
+    request_log_dir: str = _flag(
+        "", "Ours: logs requests and scores, users' texts, into this folder, as PredictionLog.  [default: not]"
+    )
+    request_log_sampling_rate: float = _flag(
+        1.0, "Ours: the share of the requests that is logged there.", click.FloatRange(0, 1, min_open=True)
+    )
     shutdown_grace_seconds: float = _flag(
         10.0, "Ours: how long requests may take to finish after SIGTERM or SIGINT.", click.FloatRange(0, 3600)
     )
@@ -122,6 +128,11 @@ def _check(flags: Flags) -> None:
     if flags.port and flags.port == flags.rest_api_port:
         raise click.UsageError(
             f"gRPC and REST cannot share a port. Received: {flags.port} for both. Give another --rest_api_port."
+        )
+    if flags.request_log_sampling_rate < 1 and not flags.request_log_dir:
+        raise click.UsageError(
+            f"A log of requests has a folder. Received: --request_log_sampling_rate={flags.request_log_sampling_rate}. "
+            "Give --request_log_dir, too."
         )
     if not flags.model_base_path and not flags.model_config_file:
         raise click.UsageError(

@@ -16,6 +16,8 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from serving.request_log import writer
+from serving.request_log.writer import RequestLog
 from serving.server.classify import classify, regress
 from serving.server.config import model_config_from_proto
 from serving.server.errors import ServingError, StartError, cut_message, invalid_argument
@@ -32,20 +34,21 @@ _HEALTH_NAMES = ("", "PredictionService", "ModelService")
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     """Inference; MultiInference is left out and answers UNIMPLEMENTED."""
 
-    def __init__(self, manager: VersionManager):
+    def __init__(self, manager: VersionManager, request_log: RequestLog | None = None):
         self._manager = manager
+        self._request_log = request_log
 
     def Predict(self, request, context):  # noqa: N802
         """Named tensors in and out."""
-        return _answer(context, lambda: self._with_model(request, lambda servable: predict(servable, request)))
+        return _answer(context, lambda: self._infer(writer.PREDICT, predict, request))
 
     def Classify(self, request, context):  # noqa: N802
         """tf.Examples in, labels and scores out."""
-        return _answer(context, lambda: self._with_model(request, lambda servable: classify(servable, request)))
+        return _answer(context, lambda: self._infer(writer.CLASSIFY, classify, request))
 
     def Regress(self, request, context):  # noqa: N802
         """tf.Examples in, numbers out."""
-        return _answer(context, lambda: self._with_model(request, lambda servable: regress(servable, request)))
+        return _answer(context, lambda: self._infer(writer.REGRESS, regress, request))
 
     def GetModelMetadata(self, request, context):  # noqa: N802
         """The signatures."""
@@ -56,6 +59,12 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             return self._with_model(request, model_metadata)
 
         return _answer(context, answer)
+
+    def _infer(self, kind: str, method: Callable, request):
+        response = self._with_model(request, lambda servable: method(servable, request))
+        if self._request_log:
+            self._request_log.offer(kind, lambda: (request, response))
+        return response
 
     def _with_model(self, request, work: Callable):
         _check_model_spec(request)
@@ -101,7 +110,15 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
 class GrpcServer:
     """The listening server. Each request keeps one of the threads."""
 
-    def __init__(self, manager: VersionManager, *, threads: int, unavailable_labels: bool, channel_arguments: str = ""):
+    def __init__(
+        self,
+        manager: VersionManager,
+        *,
+        threads: int,
+        unavailable_labels: bool,
+        channel_arguments: str = "",
+        request_log: RequestLog | None = None,
+    ):
         limits = {
             "grpc.max_receive_message_length": -1,
             "grpc.max_send_message_length": -1,
@@ -113,7 +130,9 @@ class GrpcServer:
             options=list({**limits, **_channel_options(channel_arguments)}.items()),
         )
         self._health = health.HealthServicer()
-        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(manager), self._server)
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+            PredictionService(manager, request_log), self._server
+        )
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(
             ModelService(manager, unavailable_labels=unavailable_labels), self._server
         )

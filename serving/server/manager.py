@@ -84,6 +84,7 @@ class VersionManager:
         if not wanted:
             self._say_once(f"no version of model {config.name} in {config.base_path}; waiting for one")
         self._mark_wanted(wanted)
+        self._close_unused()  # so that no third one is in memory while the next is loaded
         for number in sorted(wanted, reverse=True):
             self._load_if_due(self._versions[number], present[number])
         self._retire_unwanted(wanted)
@@ -167,6 +168,8 @@ class VersionManager:
                         f"Request to assign label to version {number} of model {config.name}, "
                         "which is not currently available for inference"
                     )
+            if config.request_log != self._config.request_log:
+                log.warning("another logging_config counts from the next start on")
             self._config, self._labels = config, dict(config.labels)
 
     def _find(self, name: str, number: int | None, label: str | None) -> _Version:

@@ -61,6 +61,22 @@ def run_signature(
     return dict(zip(aliases, servable.run(inputs, signature.inputs, fetches, timeout_ms), strict=True))
 
 
+def predict_messages(
+    servable: Servable,
+    name: str,
+    signature_name: str,
+    inputs: Mapping[str, np.ndarray],
+    outputs: Mapping[str, np.ndarray],
+) -> tuple[predict_pb2.PredictRequest, predict_pb2.PredictResponse]:
+    """What was asked and answered without them, as gRPC would have carried it."""
+    request = predict_pb2.PredictRequest(model_spec=model_pb2.ModelSpec(name=name, signature_name=signature_name))
+    response = predict_pb2.PredictResponse(model_spec=model_spec(servable, name, signature_name))
+    for tensors, arrays in ((request.inputs, inputs), (response.outputs, outputs)):
+        for alias, array in arrays.items():
+            tensors[alias].CopyFrom(to_proto(array))
+    return request, response
+
+
 def model_spec(servable: Servable, name: str, signature_name: str) -> model_pb2.ModelSpec:
     """What an answer says of who gave it."""
     spec = model_pb2.ModelSpec(name=name, signature_name=signature_name)

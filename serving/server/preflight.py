@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import socket
+from pathlib import Path
 
 import grpc
 
+from serving.request_log.options import LogOptions, RequestLogError
+from serving.request_log.writer import RequestLog
 from serving.server.config import ModelConfig, model_config_from_flags, server_credentials
 from serving.server.errors import StartError
 from serving.server.flags import Flags
@@ -19,6 +22,7 @@ class Plan:
     flags: Flags
     config: ModelConfig
     credentials: grpc.ServerCredentials | None
+    request_log: RequestLog | None
 
 
 def make_plan(flags: Flags) -> Plan:
@@ -39,7 +43,22 @@ def make_plan(flags: Flags) -> Plan:
     for port, flag in ((flags.port, "port"), (flags.rest_api_port, "rest_api_port")):
         if port:
             _check_free(flags.host, port, flag)
-    return Plan(flags, config, credentials)
+    return Plan(flags, config, credentials, _open_request_log(flags, config))
+
+
+def _open_request_log(flags: Flags, config: ModelConfig) -> RequestLog | None:
+    options = config.request_log
+    if flags.request_log_dir and options:
+        raise StartError(
+            f"Requests are logged to one place. Received: --request_log_dir={flags.request_log_dir} and the "
+            f"logging_config in {flags.model_config_file}. Leave one out."
+        )
+    if flags.request_log_dir:
+        options = LogOptions(Path(flags.request_log_dir), flags.request_log_sampling_rate)
+    try:
+        return RequestLog(options) if options else None
+    except RequestLogError as error:
+        raise StartError(str(error)) from error
 
 
 def _check_free(host: str, port: int, flag: str) -> None:

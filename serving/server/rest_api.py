@@ -12,6 +12,8 @@ from urllib.parse import unquote
 from google.protobuf import json_format
 from tensorflow_serving.apis import classification_pb2, model_pb2, regression_pb2
 
+from serving.request_log import writer
+from serving.request_log.writer import RequestLog
 from serving.server.classify import classify, regress
 from serving.server.errors import ServingError, invalid_argument
 from serving.server.json_examples import classification_to_json, read_input, regression_to_json
@@ -19,7 +21,7 @@ from serving.server.json_tensors import columns_to_json, read_columns, read_rows
 from serving.server.json_text import debug_text, parse_object, to_body
 from serving.server.manager import VersionManager
 from serving.server.metadata import model_status, signature_def_map
-from serving.server.predict import DEFAULT_SIGNATURE, run_signature
+from serving.server.predict import DEFAULT_SIGNATURE, predict_messages, run_signature
 from serving.server.servable import Servable
 
 log = logging.getLogger("clickbait.server")
@@ -49,8 +51,9 @@ class _Target:
 class RestApi:
     """Answers requests on the model that a manager keeps."""
 
-    def __init__(self, manager: VersionManager, timeout_ms: int = 0):
+    def __init__(self, manager: VersionManager, timeout_ms: int = 0, request_log: RequestLog | None = None):
         self._manager = manager
+        self._request_log = request_log
         self._timeout_ms = max(timeout_ms, 0)
 
     def answer(self, method: str, path: str, body: bytes) -> Answer:
@@ -100,7 +103,9 @@ class RestApi:
             read = read_rows if by_row else read_columns
             inputs = read(document["instances" if by_row else "inputs"], signature.inputs)
             outputs = run_signature(servable, signature, inputs, timeout_ms=self._timeout_ms)
-            return rows_to_json(outputs) if by_row else columns_to_json(outputs)
+            answer = rows_to_json(outputs) if by_row else columns_to_json(outputs)
+            self._log(writer.PREDICT, lambda: predict_messages(servable, target.name, name, inputs, outputs))
+            return answer
 
         return self._with_model(target, work)
 
@@ -108,13 +113,19 @@ class RestApi:
         request = classification_pb2.ClassificationRequest()
         _fill_request(request, target, parse_object(body))
         response = self._with_model(target, lambda servable: classify(servable, request, self._timeout_ms))
+        self._log(writer.CLASSIFY, lambda: (request, response))
         return classification_to_json(response.result)
 
     def _regress(self, target: _Target, body: bytes) -> dict[str, Any]:
         request = regression_pb2.RegressionRequest()
         _fill_request(request, target, parse_object(body))
         response = self._with_model(target, lambda servable: regress(servable, request, self._timeout_ms))
+        self._log(writer.REGRESS, lambda: (request, response))
         return regression_to_json(response.result)
+
+    def _log(self, kind: str, messages: Callable[[], tuple]) -> None:
+        if self._request_log:
+            self._request_log.offer(kind, messages)
 
     def _with_model(self, target: _Target, work: Callable[[Servable], Any]) -> Any:
         with self._manager.acquire(target.name, target.version, target.label) as servable:

@@ -22,14 +22,22 @@ from serving.server.tensors import dtype_name
 
 tf.get_logger().setLevel("ERROR")
 
+_CALLERS_THREAD = -1
+
 
 @dataclasses.dataclass(frozen=True)
 class LoadOptions:
-    """How versions are loaded."""
+    """How versions are loaded.
+
+    By default a request is computed in its own thread and in no other: many requests fill the cores all the same, and
+    a single row, which is at most a millisecond's work, waits for no thread to wake up.
+    """
 
     tags: tuple[str, ...] = ("serve",)
-    intra_op_threads: int = 0
+    intra_op_threads: int = 1
+    """Threads within an op."""
     inter_op_threads: int = 0
+    """Ops at a time; 0 for one, in the request's own thread."""
 
 
 class Servable:
@@ -59,6 +67,7 @@ class Servable:
         )
         graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=graph, config=config)
+        self._own_thread = not options.inter_op_threads
         self._callables: dict[tuple, object] = {}
         self._lock = threading.Lock()
         try:
@@ -112,6 +121,8 @@ class Servable:
     def _make_callable(self, feeds: tuple[str, ...], fetches: tuple[str, ...], timeout_ms: int):
         options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
         options.run_options.timeout_in_ms = timeout_ms
+        if self._own_thread and not timeout_ms:  # what runs in the caller's thread cannot be timed out
+            options.run_options.inter_op_thread_pool = _CALLERS_THREAD
         with self._lock:
             # Keras's own session backend relies on the method; Session.make_callable copies and checks every feed
             # in Python, which takes four times as long.

@@ -84,7 +84,8 @@ def to_numpy(alias: str, tensor: tensor_pb2.TensorProto) -> np.ndarray:
         raise invalid_argument(f"tensor parsing error: {alias}")
     try:
         # The op runs Tensor::FromProto, which is what TF Serving reads requests with.
-        return tf.raw_ops.ParseTensor(serialized=tensor.SerializeToString(), out_type=tensor.dtype).numpy()
+        parsed = tf.raw_ops.ParseTensor(serialized=tensor.SerializeToString(), out_type=tensor.dtype).numpy()
+        return np.asarray(parsed, dtype=numpy_dtype(tensor.dtype))  # a scalar string is bytes, no array
     except (tf.errors.OpError, TypeError, ValueError) as error:
         raise invalid_argument(f"tensor parsing error: {alias}") from error
 

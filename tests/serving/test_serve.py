@@ -74,6 +74,15 @@ def test_the_real_server_gets_the_flags_as_they_are(binary):
     assert "serving with" in done.stderr
 
 
+@pytest.mark.parametrize("flag", ["--request_log_dir=logs", "--request_log_sampling_rate=0.5"])
+def test_the_real_server_gets_no_flag_that_is_the_local_servers_own(binary, flag):
+    call = [sys.executable, "-m", "pipeline", "serve", flag]
+    environ = {**os.environ, "TF_MODEL_SERVER": str(binary)}
+    done = subprocess.run(call, capture_output=True, text=True, env=environ, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"Received: {flag} for {binary}. Let the client log" in done.stderr
+
+
 def test_help_lists_the_flags_and_says_which_server_it_is():
     done = subprocess.run(
         [sys.executable, "-m", "pipeline", "serve", "--help"], capture_output=True, text=True, check=True
@@ -88,7 +97,7 @@ def test_docker_mounts_the_folder_and_publishes_the_ports_on_loopback(tmp_path, 
     monkeypatch.setenv("PATH", str(tmp_path))
     command = docker_command(with_defaults(["--model_base_path=/srv/models/m", "--port=7"]))
     text = " ".join(command)
-    assert text.startswith("docker run --rm -p 127.0.0.1:7:7 -p 127.0.0.1:8501:8501 ")
+    assert text.startswith("docker run --rm --init -p 127.0.0.1:7:7 -p 127.0.0.1:8501:8501 ")
     assert f"source={Path('/srv/models/m')},target=/models/clickbait,readonly" in text
     assert "--model_base_path=/models/clickbait" in text
     assert "--model_base_path=/srv" not in text

@@ -49,7 +49,12 @@ def test_as_tensorflow_reads_it(tensor):
         return
     array = to_numpy("title", tensor)
     np.testing.assert_array_equal(array, expected)
-    assert np.shape(array) == np.shape(expected)
+    assert isinstance(array, np.ndarray) and array.shape == np.shape(expected)
+
+
+def test_a_scalar_string_without_a_value():
+    array = to_numpy("title", tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING))
+    assert (array.dtype, array.shape, array.item()) == (object, (), b"")
 
 
 @pytest.mark.parametrize("dtype", [0, 999, types_pb2.DT_RESOURCE, types_pb2.DT_VARIANT, types_pb2.DT_FLOAT_REF])

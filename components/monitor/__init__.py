@@ -1,0 +1,1 @@
+"""What is served, compared with what the model was trained on."""

@@ -1,0 +1,61 @@
+"""The scores that a version gives to its evaluation split: what served scores are compared with."""
+
+from __future__ import annotations
+
+import glob
+import itertools
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from serving.server.servable import Servable
+from trainer import features
+
+_SCHEMA_VERSION = 1
+_BATCH_ROWS = 256
+
+
+def reference_scores(cache: Path, model: Path, digest: str, examples: str, most_rows: int) -> list[float]:
+    """Scores the split once, and keeps the scores.
+
+    Args:
+      cache: a folder of files, one a model.
+      model: the version's folder.
+      digest: of the model.
+      examples: the folder of the split's tf.Examples.
+      most_rows: at most so many of them are scored.
+    """
+    identity = {"schema_version": _SCHEMA_VERSION, "digest": digest, "examples": examples, "most_rows": most_rows}
+    file = cache / f"{digest.removeprefix('sha256:')[:16]}.json"
+    if file.is_file():
+        known = json.loads(file.read_text(encoding="utf-8"))
+        if {name: known.get(name) for name in identity} == identity:
+            return known["scores"]
+    scores = _score(model, examples, most_rows)
+    cache.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps({**identity, "scores": scores}), encoding="utf-8")
+    partial.replace(file)
+    return scores
+
+
+def _score(model: Path, examples: str, most_rows: int) -> list[float]:
+    files = sorted(glob.glob(f"{glob.escape(examples)}/*"))
+    rows = itertools.islice(tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator(), most_rows)
+    servable = Servable(model.parent.name, int(model.name), model)
+    try:
+        signature = servable.signatures[features.EXAMPLES_SIGNATURE]
+        ((alias, _),) = signature.inputs.items()
+        scores: list[float] = []
+        while batch := list(itertools.islice(rows, _BATCH_ROWS)):
+            feeds = {alias: np.array(batch, dtype=object)}
+            (found,) = servable.run(feeds, signature.inputs, [signature.outputs[features.PROBABILITY].name])
+            scores += found.ravel().tolist()
+    finally:
+        servable.close()
+    if not all(map(math.isfinite, scores)):
+        raise ValueError(f"A model's scores are numbers. Received: others, from {model} on {examples}.")
+    return scores

@@ -1,0 +1,155 @@
+"""Texts and scores out of the logs of requests, by the version that gave the scores. Needs no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from google.protobuf.message import DecodeError
+
+from serving.protocol.messages import Example, PredictionLog
+from serving.protocol.records import RecordError
+from serving.protocol.tensors import decode_tensor
+from serving.request_log.reader import read_log
+from trainer import features
+
+_EXAMPLES = "examples"
+_SEED = 1
+
+
+class Row(NamedTuple):
+    """One served text."""
+
+    text: bytes
+    score: float
+
+
+class Sample:
+    """At most so many of the rows that come along, each with the same chance.
+
+    Attributes:
+      rows: those that are kept.
+      seen: how many came along.
+    """
+
+    def __init__(self, most: int):
+        self._most = most
+        self._random = random.Random(_SEED)
+        self.rows: list[Row] = []
+        self.seen = 0
+
+    def add(self, row: Row) -> None:
+        """Keeps the row, or another, or none."""
+        self.seen += 1
+        if len(self.rows) < self._most:
+            self.rows.append(row)
+        elif (place := self._random.randrange(self.seen)) < self._most:
+            self.rows[place] = row
+
+
+@dataclasses.dataclass
+class Traffic:
+    """What one version was asked."""
+
+    recent: Sample
+    """The rows that are judged."""
+    earlier: Sample
+    """Those that were served before."""
+    requests: int = 0
+    """Of the recent rows."""
+    first: float = float("inf")
+    last: float = 0.0
+    """Their times, in seconds since 1970."""
+
+
+@dataclasses.dataclass
+class Logs:
+    """What files of logs hold."""
+
+    files: int
+    versions: dict[int | None, Traffic]
+    """By version; None: of requests whose log does not name it."""
+    other_models: Counter[str]
+    """Entries of other models."""
+    other_entries: int
+    """Entries that are no texts with a score each: another signature, another output."""
+    faults: dict[str, str]
+    """Files that could be read only up to somewhere, and why."""
+
+
+def read_logs(paths: Sequence[Path], model: str, *, since: float = 0.0, most_rows: int) -> Logs:
+    """Reads what was asked of a model.
+
+    Args:
+      paths: of TFRecord files of PredictionLog.
+      model: its name on the server.
+      since: entries from then on are judged, in seconds since 1970.
+      most_rows: a version has at most so many recent and so many earlier ones.
+    """
+    logs = Logs(len(paths), {}, Counter(), 0, {})
+    for path in paths:
+        try:
+            written = path.stat().st_mtime
+            for entry in read_log(path):
+                _add(entry, logs, model, since, written, most_rows)
+        except (RecordError, OSError) as error:
+            logs.faults[str(path)] = getattr(error, "strerror", None) or str(error)
+    return logs
+
+
+def read_rows(entry: PredictionLog) -> Iterator[Row]:
+    """The texts of a request, by either signature, each with its score.
+
+    Raises:
+      ValueError: it has no such.
+    """
+    request, response = entry.predict_log.request, entry.predict_log.response
+    if features.PROBABILITY not in response.outputs:
+        raise ValueError(f"an answer has the output {features.PROBABILITY}")
+    if features.TITLE in request.inputs:
+        texts = decode_tensor(request.inputs[features.TITLE]).values
+    elif _EXAMPLES in request.inputs:
+        texts = [_title(example) for example in decode_tensor(request.inputs[_EXAMPLES]).values]
+    else:
+        raise ValueError(f"a request has the input {features.TITLE} or {_EXAMPLES}")
+    scores = decode_tensor(response.outputs[features.PROBABILITY]).values
+    if len(texts) != len(scores) or not all(isinstance(text, bytes) for text in texts):
+        raise ValueError("each text has a score")
+    return map(Row, texts, scores)
+
+
+def _add(entry: PredictionLog, logs: Logs, model: str, since: float, written: float, most_rows: int) -> None:
+    spec = entry.log_metadata.model_spec
+    spec = spec if spec.name else entry.predict_log.response.model_spec
+    if spec.name != model:
+        logs.other_models[spec.name] += 1
+        return
+    try:
+        rows = list(read_rows(entry))
+    except ValueError:
+        logs.other_entries += 1
+        return
+    version = spec.version.value if spec.HasField("version") else None
+    traffic = logs.versions.setdefault(version, Traffic(Sample(most_rows), Sample(most_rows)))
+    served_at = entry.log_metadata.timestamp_secs or written
+    is_recent = served_at >= since
+    if is_recent:
+        traffic.requests += 1
+        traffic.first, traffic.last = min(traffic.first, served_at), max(traffic.last, served_at)
+    for row in rows:
+        (traffic.recent if is_recent else traffic.earlier).add(row)
+
+
+def _title(content: bytes) -> bytes:
+    try:
+        found = Example.FromString(content).features.feature
+    except DecodeError as error:
+        raise ValueError("examples are tf.Examples") from error
+    values = found[features.TITLE].bytes_list.value if features.TITLE in found else ()
+    if len(values) != 1:
+        raise ValueError(f"an example has one {features.TITLE}")
+    return values[0]
