@@ -1,0 +1,216 @@
+"""`python -m bench.serving`: what the local server costs over gRPC, beside the same model in process.
+
+The server is a process of its own, asked by `serving.client`. What it is compared with is what a Python user would
+write instead, in the process that is the client otherwise: `tf.saved_model.load(...).signatures["serving_default"]`, a
+constant in and numpy out. Both take turns in short blocks, so that a machine that gets slower or busier favours no one;
+ratios are medians over these rounds. Prints Markdown and writes JSON.
+"""
+
+from __future__ import annotations
+
+import trainer.keras_policy  # noqa: F401  isort: skip
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_text  # noqa: F401  registers the encoder's ops
+
+from bench.servers import MODEL, machine, make_headlines, newest_version, running_server
+from serving.client import Client
+from serving.client.bulk import CALLS_PER_CHUNK
+from serving.server.servable import LoadOptions, Servable
+from trainer import features
+
+GRPC, IN_PROCESS, SESSION = "gRPC", "in process", "in process, session"
+_TURNS_OF_BULK = 4
+
+#: Scores texts, and does nothing with the scores.
+Scorer = Callable[[Sequence[str]], object]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model_base_path", type=Path, default=Path("output/serving") / MODEL)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--calls", type=int, default=200, help="single rows a round and client count; default 200")
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32])
+    parser.add_argument("--rows_per_call", type=int, nargs="+", default=[1, 64, 512])
+    parser.add_argument("--bulk_rows", type=int, default=100_000)
+    parser.add_argument("--json", type=Path, help="a file for all figures")
+    parser.add_argument("flags", nargs="*", help="after `--`: goes on to the server")
+    asked = parser.parse_args(arguments)
+    version = newest_version(asked.model_base_path)
+    facts = machine()
+    with tempfile.TemporaryDirectory(prefix="bench-serving-") as scratch:
+        log = Path(scratch, "server.log")
+        with (
+            running_server(asked.model_base_path, log, *asked.flags) as server,
+            Client(server.target, model=MODEL) as client,
+        ):
+            scorers = {GRPC: client.predict, IN_PROCESS: _in_process(version), SESSION: _session(version)}
+            found = {
+                "machine": facts,
+                "version": int(version.name),
+                "latency": _measure_latency(scorers, asked),
+                "throughput": _measure_throughput(scorers, asked),
+                "bulk": _measure_bulk(client, scorers[IN_PROCESS], asked),
+            }
+    print(_markdown(found))
+    if asked.json:
+        asked.json.write_text(json.dumps(found, indent=2), encoding="utf-8")
+
+
+def _in_process(version: Path) -> Scorer:
+    signature = tf.saved_model.load(str(version)).signatures[features.RAW_SIGNATURE]
+    return lambda texts: signature(**{features.TITLE: tf.constant(texts)})[features.PROBABILITY].numpy()
+
+
+def _session(version: Path) -> Scorer:
+    import numpy as np
+
+    servable = Servable(MODEL, int(version.name), version, LoadOptions())
+    signature = servable.signatures[features.RAW_SIGNATURE]
+    fetches = [signature.outputs[features.PROBABILITY].name]
+    return lambda texts: servable.run(
+        {features.TITLE: np.array([text.encode() for text in texts], dtype=object)}, signature.inputs, fetches
+    )
+
+
+def _measure_latency(scorers: dict[str, Scorer], asked: argparse.Namespace) -> list[dict[str, Any]]:
+    """Of single rows, by the number of clients, each of which asks again as soon as it is answered."""
+    texts = make_headlines(asked.calls)
+    found = []
+    for clients in asked.clients:
+        with ThreadPoolExecutor(clients) as pool:
+
+            def block(score: Scorer, pool=pool, clients=clients) -> list[float]:
+                parts = [texts[number::clients] for number in range(clients)]
+                return [one for part in pool.map(lambda part: _time_each(score, part), parts) for one in part]
+
+            rounds = _take_turns(scorers, block, asked.rounds)
+        found += [
+            {
+                "clients": clients,
+                "who": who,
+                "p50_ms": 1e3 * _quantile([one for seconds in measured for one in seconds], 0.5),
+                "p99_ms": 1e3 * _quantile([one for seconds in measured for one in seconds], 0.99),
+                "p50_ratio": _ratio([_quantile(one, 0.5) for one in measured], [_quantile(one, 0.5) for one in beside]),
+            }
+            for who, measured in rounds.items()
+            for beside in [rounds[IN_PROCESS]]
+        ]
+    return found
+
+
+def _measure_throughput(scorers: dict[str, Scorer], asked: argparse.Namespace) -> list[dict[str, Any]]:
+    """Of one client that sends calls of so many rows, one after the other."""
+    found = []
+    for rows in asked.rows_per_call:
+        texts = make_headlines(max(asked.calls, 2 * rows))
+        calls = [texts[start : start + rows] for start in range(0, len(texts) - rows + 1, rows)]
+        rounds = _take_turns(scorers, lambda score, calls=calls: sum(_time_calls(score, calls)), asked.rounds)
+        found += [
+            {
+                "rows_per_call": rows,
+                "who": who,
+                "rows_per_s": len(calls) * rows / statistics.median(seconds),
+                "ratio": _ratio(rounds[IN_PROCESS], seconds),
+            }
+            for who, seconds in rounds.items()
+        ]
+    return found
+
+
+def _measure_bulk(client: Client, in_process: Scorer, asked: argparse.Namespace) -> dict[str, Any]:
+    """Of many texts, as `clickbait predict --input` sends them; in process in batches of the same size."""
+    rows = client.options.rows_per_call
+    texts = make_headlines(asked.bulk_rows)
+    part = -(-len(texts) // _TURNS_OF_BULK)
+    parts = [texts[start : start + part] for start in range(0, len(texts), part)]
+
+    def batches(texts: Sequence[str]) -> None:
+        for start in range(0, len(texts), rows):
+            in_process(texts[start : start + rows])
+
+    def over_grpc(texts: Sequence[str]) -> None:
+        size = rows * CALLS_PER_CHUNK
+        for _ in client.predict_chunks(texts[start : start + size] for start in range(0, len(texts), size)):
+            pass
+
+    ways: dict[str, Callable[[Sequence[str]], object]] = {
+        GRPC: over_grpc,
+        IN_PROCESS: batches,
+        f"{IN_PROCESS}, sorted by length": lambda texts: batches(sorted(texts, key=len)),
+    }
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    for number, texts_of_turn in enumerate(parts):
+        for way in ways if number % 2 == 0 else reversed(ways):
+            seconds[way].append(_time(lambda way=way, one=texts_of_turn: ways[way](one)))
+    return {
+        "rows": len(texts),
+        "rows_per_s": {way: len(texts) / sum(spent) for way, spent in seconds.items()},
+        "ratio": {way: sum(seconds[IN_PROCESS]) / sum(spent) for way, spent in seconds.items()},
+    }
+
+
+def _take_turns(scorers: dict[str, Scorer], block: Callable[[Scorer], Any], rounds: int) -> dict[str, list]:
+    found: dict[str, list] = {who: [] for who in scorers}
+    for number in range(-1, rounds):  # the first is to warm up
+        for who in scorers if number % 2 == 0 else reversed(scorers):
+            measured = block(scorers[who])
+            if number >= 0:
+                found[who].append(measured)
+    return found
+
+
+def _time_each(score: Scorer, texts: Sequence[str]) -> list[float]:
+    return _time_calls(score, [[text] for text in texts])
+
+
+def _time_calls(score: Scorer, calls: Sequence[Sequence[str]]) -> list[float]:
+    return [_time(lambda texts=texts: score(texts)) for texts in calls]
+
+
+def _time(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _quantile(values: Sequence[float], share: float) -> float:
+    return sorted(values)[min(int(share * len(values)), len(values) - 1)]
+
+
+def _ratio(ones: Sequence[float], others: Sequence[float]) -> float:
+    # Of rounds beside each other, so that what slows the machine down slows both.
+    return statistics.median(one / other for one, other in zip(ones, others, strict=True))
+
+
+def _markdown(found: dict[str, Any]) -> str:
+    facts = ", ".join(f"{name} {value}" for name, value in found["machine"].items())
+    lines = [facts, "", "| clients, 1 row a call | who | p50 ms | p99 ms | p50 / in process |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {one['clients']} | {one['who']} | {one['p50_ms']:.2f} | {one['p99_ms']:.2f} | {one['p50_ratio']:.2f} |"
+        for one in found["latency"]
+    ]
+    lines += ["", "| rows a call, 1 client | who | rows a second | / in process |", "|---|---|---|---|"]
+    lines += [
+        f"| {one['rows_per_call']} | {one['who']} | {one['rows_per_s']:,.0f} | {one['ratio']:.2f} |"
+        for one in found["throughput"]
+    ]
+    bulk = found["bulk"]
+    lines += ["", f"| {bulk['rows']:,} headlines | rows a second | / in process |", "|---|---|---|"]
+    lines += [f"| {way} | {bulk['rows_per_s'][way]:,.0f} | {ratio:.2f} |" for way, ratio in bulk["ratio"].items()]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
