@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,6 +18,8 @@ from trainer.encoders import saved_model
 CARD = Path("assets.extra") / "clickbait.json"
 _PUSHING, _REMOVING = ".pushing-", ".removing-"
 _MAX_INT64 = 2**63 - 1
+#: As absl's SimpleAtoi, by which TF Serving reads the names (tensorflow_serving/sources/storage_path).
+_NUMBER = re.compile(r"\+?[0-9]{1,19}")
 
 
 class PushError(Exception):
@@ -51,9 +54,34 @@ class VersionCard:
     """Digests of the models that rollbacks took out of service so far; none of them is pushed by a run."""
 
 
+def number_of(name: str) -> int | None:
+    """The version that TF Serving takes a folder of that name for; None where for none.
+
+    `007` and `+7` are 7 to it, while we write `7`.
+    """
+    number = int(name) if _NUMBER.fullmatch(name) else None
+    return number if number is not None and number <= _MAX_INT64 else None
+
+
+def next_version(names: Iterable[str]) -> int:
+    """A version higher than all that TF Serving finds in folders of these names: the time in seconds, or later.
+
+    Raises:
+      PushError: there is none.
+    """
+    newest = max((number for number in map(number_of, names) if number is not None), default=0)
+    if newest == _MAX_INT64:
+        raise PushError(
+            f"A version is a number up to {_MAX_INT64}. Received: a folder with that one. Remove it.", exit_code=2
+        )
+    return max(int(time.time()), newest + 1)
+
+
 def list_versions(serving_dir: str | Path) -> list[int]:
-    """The versions that TF Serving would load, ascending."""
-    return [number for number in _numbers(Path(serving_dir)) if _graph(serving_dir, number).is_file()]
+    """The versions that TF Serving would load, ascending; of those, the ones named as we name them."""
+    numbers = ((name, number_of(name)) for name in _names(serving_dir))
+    known = sorted(number for name, number in numbers if number is not None and str(number) == name)
+    return [number for number in known if _graph(serving_dir, number).is_file()]
 
 
 def list_blessed(serving_dir: str | Path) -> list[int]:
@@ -119,7 +147,7 @@ def write_version(model_dir: str | Path, serving_dir: str | Path, card: VersionC
     """
     folder = Path(serving_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    version = max(int(time.time()), *(known + 1 for known in [0, *_numbers(folder)]))
+    version = next_version(_names(folder))
     copy = folder / f"{_PUSHING}{version}"
     copy.mkdir()
     try:
@@ -150,7 +178,7 @@ def remove_version(serving_dir: str | Path, version: int) -> None:
     """
     doomed = Path(serving_dir) / f"{_REMOVING}{version}"
     (Path(serving_dir) / str(version)).rename(doomed)
-    shutil.rmtree(doomed)
+    _delete(doomed)
 
 
 def remove_leftovers(serving_dir: str | Path) -> None:
@@ -161,7 +189,7 @@ def remove_leftovers(serving_dir: str | Path) -> None:
     """
     for prefix in (_PUSHING, _REMOVING):
         for leftover in Path(serving_dir).glob(f"{prefix}*"):
-            shutil.rmtree(leftover)
+            _delete(leftover)
 
 
 def link_tree(source: str | Path, destination: str | Path) -> None:
@@ -169,12 +197,8 @@ def link_tree(source: str | Path, destination: str | Path) -> None:
     _copy_tree(source, Path(destination), _link_or_copy)
 
 
-def _numbers(folder: Path) -> list[int]:
-    """The children whose names are numbers as we write them, ascending, whatever they hold."""
-    if not folder.is_dir():
-        return []
-    names = [child.name for child in folder.iterdir() if child.name.isascii() and child.name.isdigit()]
-    return sorted(int(name) for name in names if str(int(name)) == name and int(name) < _MAX_INT64)
+def _names(folder: str | Path) -> list[str]:
+    return [child.name for child in Path(folder).iterdir()] if Path(folder).is_dir() else []
 
 
 def _graph(serving_dir: str | Path, version: int) -> Path:
@@ -197,6 +221,14 @@ def _link_or_copy(source: str, destination: Path) -> None:
         raise  # what is there may be a link itself, through which a copy would change another folder's file
     except OSError:
         shutil.copy2(source, destination)
+
+
+def _delete(place: Path) -> None:
+    """Deletes a folder, or what somebody else left in its place."""
+    if place.is_symlink() or not place.is_dir():
+        place.unlink()
+    else:
+        shutil.rmtree(place)
 
 
 def _raise(error: OSError) -> NoReturn:

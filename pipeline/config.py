@@ -216,6 +216,7 @@ class PushConfig(_Section):
     )
     confirm_target: str = Field(
         "",
+        pattern=r"^$|^\S+:\d{1,5}$|^(unix|xds):\S+$",
         description="`host:port` (gRPC) of a server that must serve the version before a run ends well; empty: none.",
     )
     confirm_seconds: float = Field(60.0, gt=0, le=3600, description="Most seconds that this may take.")

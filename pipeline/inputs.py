@@ -13,6 +13,7 @@ from components.errors import InputError
 from components.headline_example_gen.files import CsvInput, data_digest, file_digest, find_csv_files
 from components.headline_example_gen.rows import Rules, read_header
 from components.headline_example_gen.spans import parse_specs
+from components.local_infra_validator.servers import identify_server
 from data.fetch import DEFAULT_DESTINATION
 from pipeline.config import BulkConfig, PipelineConfig
 from pipeline.paths import SAMPLE_FILE, SCHEMA_FILE, OutputPaths
@@ -84,7 +85,7 @@ class RunInputs:
     fingerprint: str
     """Equal for runs of one configuration, data and encoder."""
     infra_attempt: str
-    """The newest run whose model was refused by infra validation: it may have been the machine's fault. Or empty."""
+    """What infra validation depends on besides the model: the server, and the newest run that it refused, if any."""
     bulk_digest: str
     """Of the file whose texts are scored; empty where there is none."""
 
@@ -99,6 +100,7 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
 
     Raises:
       InputError: the data is not there or has not the columns, or the schema is none.
+      ServerUnavailable: there is no server of the kind that is to validate the model.
       FileError: the file to be scored is not there or has not the column.
       EncoderError: the encoder cannot be had.
     """
@@ -125,7 +127,7 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
         accepted_baseline=choose_accepted(accepted_data, data_fingerprint, config.gate.min_compared_rows),
         baseline_version=choose_baseline(paths.serving_model, fingerprint),
         fingerprint=fingerprint,
-        infra_attempt=choose_attempt(paths.runs.parent),
+        infra_attempt=choose_attempt(paths.runs.parent, identify_server(config.infra.server)),
         bulk_digest=_bulk_digest(config.bulk),
     )
 
@@ -202,10 +204,13 @@ def choose_baseline(serving_model_dir: Path, fingerprint: str) -> str:
     return "none"
 
 
-def choose_attempt(output: Path) -> str:
-    """The newest run whose model was not fit to be served; a rerun validates again, and a rerun of that does not."""
+def choose_attempt(output: Path, server: str) -> str:
+    """Differs for another server, and after a refusal, which may have been the machine's fault.
+
+    A rerun of a refused model validates again, and a rerun of that does not.
+    """
     refused = (one["run_id"] for one in reversed(read_runs(output)) if one.get("infra", {}).get("blessed") is False)
-    return next(refused, "")
+    return f"{server}, after {next(refused, 'none')}"
 
 
 def _bulk_digest(bulk: BulkConfig) -> str:

@@ -18,7 +18,7 @@ from pipeline.paths import OutputPaths
 from pipeline.run_view import RunView
 from pipeline.summary import print_head, print_summary
 from pipeline.terminal import captured_output
-from pipeline.verdict import Verdict, judge_data, judge_model, open_verdict
+from pipeline.verdict import Verdict, collect_facts, judge_model, open_verdict
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
@@ -66,7 +66,7 @@ def run_pipeline(
                     _run_dag(view, config, inputs, from_node, to_node)
                 finally:
                     if view.timings:
-                        verdict |= judge_data(config, paths.metadata, folder)
+                        verdict |= collect_facts(config, paths.metadata, folder)
                 verdict |= judge_model(config, paths.metadata)
         except DataRefused as error:
             verdict |= {"status": "refused", "exit_code": error.exit_code, "reason": str(error)}

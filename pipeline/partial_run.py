@@ -105,7 +105,12 @@ def reuse_last(
     if NODES.index(from_node) > NODES.index("DataGate"):
         differing += ["schema"] if last["data"].get(_SCHEMA_KEY) != verdict["data"].get(_SCHEMA_KEY) else []
     if NODES.index(from_node) > NODES.index("Trainer"):
-        trained = last.get("training", {}).get("settings", {})
+        if "training" not in last:
+            raise PartialRunError(
+                f"--from goes on from the last run. Received: --from {from_node}, and a last run, {last['run_id']}, "
+                f"that did not get so far. {way_out}"
+            )
+        trained = last["training"]["settings"]
         differing += [
             f"training.{key}" for key, value in config.training.model_dump().items() if trained.get(key) != value
         ]

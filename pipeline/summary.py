@@ -73,17 +73,17 @@ def next_command(verdict: dict[str, Any], folder: Path) -> str | None:
     """What a person would type after such a run."""
     if verdict.get("pushed"):
         serving = Path(verdict["pushed"]["path"]).parent
-        return f"clickbait serve --model_name={serving.name} --model_base_path={shlex.quote(shorten(serving))}"
+        return f"clickbait serve --model_name={serving.name} --model_base_path={_quoted(serving)}"
     if verdict["status"] == "refused" and verdict.get("ingest", {}).get("rejected"):
         return f"mend the rows that {shorten(folder / REJECTS_FILE)} names in the data, and run again"
     if verdict["status"] == "not blessed":
         return "clickbait run --set training.epochs=N, or more rows with --data; finished components are reused"
     if verdict["status"] == "infra not blessed":
-        return f"less {shorten(verdict['infra']['log'])}; a rerun validates again"
+        return f"less {_quoted(verdict['infra']['log'])}; a rerun validates again"
     if verdict["status"] == "rolled back":
         return f"clickbait versions{_output_option(folder)}"
     if verdict["status"] == "failed":
-        return f"less {shorten(folder / LOG_FILE)}" if verdict.get("exit_code") == 1 else None
+        return f"less {_quoted(folder / LOG_FILE)}" if verdict.get("exit_code") == 1 else None
     return None
 
 
@@ -114,6 +114,11 @@ def shorten(path: str | Path) -> str:
     """A path relative to the working folder where it lies below it."""
     place = Path(path)
     return str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else str(place)
+
+
+def _quoted(path: str | Path) -> str:
+    """A short path, to be typed."""
+    return shlex.quote(shorten(path))
 
 
 def _ingested(ingest: dict[str, Any], folder: Path) -> str:
@@ -165,7 +170,7 @@ def _print_infra(console: Console, infra: dict[str, Any]) -> None:
 def _output_option(folder: Path) -> str:
     """The option that leads back to a run's output; none where that is the default."""
     output = folder.absolute().parent.parent
-    return "" if output == Path.cwd() / "output" else f" --output {shlex.quote(shorten(output))}"
+    return "" if output == Path.cwd() / "output" else f" --output {_quoted(output)}"
 
 
 def _thresholds(judged: list[dict[str, Any]]) -> Table:

@@ -42,8 +42,10 @@ def open_verdict(config: PipelineConfig, run_id: str, data: DataSource, schema: 
     }
 
 
-def judge_data(config: PipelineConfig, metadata: Path, folder: Path) -> Verdict:
-    """What became of the rows, and what the gate found; the rejected ones are laid into the run folder.
+def collect_facts(config: PipelineConfig, metadata: Path, folder: Path) -> Verdict:
+    """What is known however the run ended: the rows, what the gate found, the training.
+
+    The rejected rows are laid into the run folder.
 
     Args:
       config: of the run.
@@ -61,6 +63,8 @@ def judge_data(config: PipelineConfig, metadata: Path, folder: Path) -> Verdict:
         shutil.copyfile(Path(ingest.uri, REJECTS_FILE), folder / REJECTS_FILE)
     if data_verdict := outputs.get("DataGate", {}).get("verdict"):
         verdict["gate"] = {"accepted": True, "findings": lineage.gate_findings(data_verdict)}
+    if model_run := outputs.get("Trainer", {}).get("model_run"):
+        verdict["training"] = lineage.training_facts(model_run)
     return verdict
 
 
@@ -76,8 +80,6 @@ def judge_model(config: PipelineConfig, metadata: Path) -> Verdict:
 
     outputs = lineage.read_outputs(metadata, config.model_name)
     verdict: Verdict = {"status": "done", "exit_code": 0, "reason": "the components asked for have run"}
-    if model_run := outputs.get("Trainer", {}).get("model_run"):
-        verdict["training"] = lineage.training_facts(model_run)
     if baseline := outputs.get("LatestBlessedModel", {}).get("model"):
         verdict["baseline_version"] = baseline.custom_properties["version"].string_value
     verdict["thresholds"] = [

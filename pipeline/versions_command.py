@@ -62,6 +62,8 @@ def rollback(output: str | None, model: str | None, to: int | None, target: str 
     paths = _find_paths(output, model)
     folder = paths.serving_model
     done = restore_version(folder, to)
+    for skipped in done.skipped:
+        click.echo(f"left out, for it is damaged: {skipped}")
     if done.changed:
         click.echo(f"version {done.version} is version {done.restored_from} again, in place of {done.rollback_of}")
         _record(paths, done)

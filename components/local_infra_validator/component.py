@@ -39,7 +39,7 @@ def LocalInfraValidator(  # noqa: N802  components are named as classes
         Pusher looks for it too, the model with warm-up requests that was served.
       policy: `InfraPolicy` as JSON.
       model_name: what the server calls the model.
-      attempt: another text makes the cache forget what was found before: a refusal may be the machine's fault.
+      attempt: another text makes the cache forget what was found before, by another server or on a bad day.
 
     Raises:
       ServerUnavailable: there is no server of the kind that the policy asks for.

@@ -1,19 +1,36 @@
-"""Becomes another program that dies with its parent: `python leash.py PARENT-PID COMMAND...`.
+"""Runs another program that dies with its parent, and all that it starts: `python leash.py PARENT-PID COMMAND...`.
 
-A server must not outlive a pipeline that is killed, which stops nothing itself. Linux alone can do it; elsewhere the
-program is only started. It asks for that itself, because code between fork and exec may hang in a process with threads.
+A server must not outlive a pipeline that is killed, which stops nothing itself. Linux alone tells of a parent's death;
+elsewhere the program is only run. It is to be started as the leader of a session of its own.
 """
 
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 
 _PR_SET_PDEATHSIG = 1
+_PARENT_DIED = signal.SIGUSR1
+_CANNOT_RUN = 127
+
+
+def main(parent: int, command: list[str]) -> int:
+    """Returns the program's exit code, as a shell does for one that a signal ended."""
+    signal.signal(_PARENT_DIED, lambda *_: os.killpg(0, signal.SIGKILL))
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _PARENT_DIED)
+        if os.getppid() != parent:  # it died before it could be heard
+            return _CANNOT_RUN
+    try:
+        program = subprocess.Popen(command)
+    except OSError as error:
+        print(f"{command[0]}: {error.strerror}", file=sys.stderr)
+        return _CANNOT_RUN
+    signal.signal(signal.SIGTERM, lambda *_: program.terminate())
+    code = program.wait()
+    return code if code >= 0 else 128 - code
+
 
 if __name__ == "__main__":
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != int(sys.argv[1]):
-            sys.exit("the parent has gone")
-    os.execvp(sys.argv[2], sys.argv[2:])
+    sys.exit(main(int(sys.argv[1]), sys.argv[2:]))

@@ -71,17 +71,35 @@ class RunningServer:
         """The end of its log, in one line."""
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
         words = " | ".join(line.strip() for line in lines[-_LAST_LINES:] if line.strip())
+        words = "".join(one if one.isprintable() else "?" for one in words)  # no escape reaches a terminal
         return words[-_LAST_CHARACTERS:] or "nothing in its log"
 
     def peak_bytes(self) -> int | None:
-        """The most memory that it had resident so far; None where the system does not tell."""
-        pid = container_process(self._plan.container) if self._plan.container else self._process.pid
-        try:
-            status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-        except OSError:
-            return None
-        found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
-        return int(found[1]) * 1024 if found else None
+        """The most memory that it had resident so far; None where the system does not tell.
+
+        What is named may be a script that starts the server: of all processes of the session, the sum of their peaks.
+        """
+        if self._plan.container:
+            return _peak_bytes(container_process(self._plan.container))
+        session = [int(place.name) for place in Path("/proc").glob("[0-9]*") if _in_session(place, self._process.pid)]
+        peaks = [_peak_bytes(pid) for pid in session if pid != self._process.pid]
+        return sum(filter(None, peaks)) or None
+
+
+def _in_session(place: Path, leader: int) -> bool:
+    try:
+        return os.getsid(int(place.name)) == leader
+    except OSError:
+        return False
+
+
+def _peak_bytes(pid: int | None) -> int | None:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
 
 
 def free_port() -> int:

@@ -48,12 +48,7 @@ def plan_server(kind: str, base_path: Path, model_name: str, port: int) -> Serve
     """
     if kind == "docker":
         return _docker(base_path, model_name, port)
-    binary = _binary() if kind in ("auto", "path") else None
-    if kind == "path" and binary is None:
-        raise ServerUnavailable(
-            f"infra.server=path needs {_BINARY}. Received: none in {SERVER_VARIABLE} or on the PATH. Set "
-            f"{SERVER_VARIABLE}, or infra.server=local."
-        )
+    binary = _find(kind)
     # A load that failed is tried again after a minute by default; here it is an answer.
     flags = [f"--port={port}", f"--model_name={model_name}", f"--model_base_path={base_path}"]
     flags.append("--max_num_load_retries=0")
@@ -67,6 +62,35 @@ def plan_server(kind: str, base_path: Path, model_name: str, port: int) -> Serve
     return ServerPlan("local", (sys.executable, "-m", "serving.server", *flags), environment)
 
 
+def identify_server(kind: str) -> str:
+    """Says which server a model would be validated with; another text for another one.
+
+    Raises:
+      ServerUnavailable: there is none of that kind.
+    """
+    if kind == "docker":
+        _check_docker()
+        return f"docker {IMAGE}"
+    if binary := _find(kind):
+        facts = Path(binary).stat()
+        return f"path {binary} {facts.st_size} {facts.st_mtime_ns}"
+    return "local"
+
+
+def _find(kind: str) -> str | None:
+    binary = _binary() if kind in ("auto", "path") else None
+    if kind == "path" and binary is None:
+        raise ServerUnavailable(
+            f"infra.server=path needs {_BINARY}. Received: none in {SERVER_VARIABLE} or on the PATH. Set "
+            f"{SERVER_VARIABLE}, or infra.server=local."
+        )
+    return binary
+
+
+def _check_docker() -> None:
+    _call_docker("version", "--format", "{{.Server.Version}}")
+
+
 def _binary() -> str | None:
     try:
         return find_binary(os.environ)
@@ -75,7 +99,7 @@ def _binary() -> str | None:
 
 
 def _docker(base_path: Path, model_name: str, port: int) -> ServerPlan:
-    _call_docker("version", "--format", "{{.Server.Version}}")
+    _check_docker()
     try:
         _call_docker("image", "inspect", IMAGE)
     except ServerUnavailable:

@@ -76,7 +76,9 @@ class _Store:
 
     def list_versions(self) -> list[int]:
         """Those that TF Serving could load, ascending."""
-        return [number for number in self._numbers() if self._files.exists(self._place(number, saved_model.GRAPH))]
+        numbers = ((name, versions.number_of(name)) for name in self._names())
+        known = sorted(number for name, number in numbers if number is not None and str(number) == name)
+        return [number for number in known if self._files.exists(self._place(number, saved_model.GRAPH))]
 
     def read_card(self, version: int) -> VersionCard | None:
         try:
@@ -90,7 +92,7 @@ class _Store:
         return all(there.get(name) == size for name, size in _local_sizes(model_dir).items() if _is_model(name))
 
     def write_version(self, model_dir: str | Path, card: VersionCard) -> int:
-        version = max(int(time.time()), *(known + 1 for known in [0, *self._numbers()]))
+        version = versions.next_version(self._names())
         staging = f"{_PUSHING}{version}"
         expected = _local_sizes(model_dir)
         try:
@@ -141,9 +143,6 @@ class _Store:
             return [posixpath.basename(place.rstrip("/")) for place in self._files.ls(self._root, detail=False)]
         except FileNotFoundError:
             return []
-
-    def _numbers(self) -> list[int]:
-        return sorted(int(name) for name in self._names() if name.isascii() and name.isdigit())
 
     def _sizes(self, name: str) -> dict[str, int]:
         self._files.invalidate_cache()

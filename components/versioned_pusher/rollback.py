@@ -28,6 +28,8 @@ class Rollback(NamedTuple):
     """The one whose model it has."""
     rollback_of: int
     """The one that was the newest before."""
+    skipped: tuple[str, ...] = ()
+    """Versions that would have been put back if they were whole, and why they are not."""
 
     @property
     def changed(self) -> bool:
@@ -61,9 +63,9 @@ def restore_version(serving_dir: str | Path, to: int | None = None) -> Rollback:
         cards = versions.read_cards(folder)
         served = max(cards)
         served_digest = cards[served].digest if cards[served] else saved_model.digest(folder / str(served))
-        taken_back = frozenset(versions.withdrawn(cards))
+        taken_back, skipped = frozenset(versions.withdrawn(cards)), ()
         if to is None:
-            to = _choose(folder, cards, taken_back | {served_digest})
+            to, skipped = _choose(folder, cards, taken_back | {served_digest})
         if to == served:
             return Rollback(served, served, served)
         card = _check(folder, cards, to)
@@ -77,17 +79,23 @@ def restore_version(serving_dir: str | Path, to: int | None = None) -> Rollback:
             withdrawn=tuple(sorted((taken_back | {served_digest}) - {card.digest})),
         )
         version = versions.write_version(folder / str(to), folder, restored, link=True)
-        return Rollback(version, to, served)
+        return Rollback(version, to, served, skipped)
 
 
-def _choose(folder: Path, cards: dict[int, VersionCard | None], unwanted: frozenset[str]) -> int:
-    earlier = [version for version in sorted(cards) if cards[version] and cards[version].digest not in unwanted]
-    if not earlier:
-        raise RollbackError(
-            "There must be an earlier version with another model that no rollback took away. Received: "
-            f"{_known(folder, cards)}. Name one with --to, or train another."
-        )
-    return earlier[-1]
+def _choose(
+    folder: Path, cards: dict[int, VersionCard | None], unwanted: frozenset[str]
+) -> tuple[int, tuple[str, ...]]:
+    skipped: list[str] = []
+    for version in sorted(cards, reverse=True):
+        if cards[version] and cards[version].digest not in unwanted:
+            if not (fault := _fault(folder, version, cards[version])):
+                return version, tuple(skipped)
+            skipped.append(f"version {version}: {fault}")
+    damaged = "".join(f"; {one}" for one in skipped)
+    raise RollbackError(
+        "There must be an earlier whole version with another model that no rollback took away. Received: "
+        f"{_known(folder, cards)}{damaged}. Name one with --to, or train another."
+    )
 
 
 def _check(folder: Path, cards: dict[int, VersionCard | None], version: int) -> VersionCard:
@@ -99,14 +107,18 @@ def _check(folder: Path, cards: dict[int, VersionCard | None], version: int) -> 
             f"A rollback restores what clickbait pushed. Received: version {version}, which somebody else put there. "
             "Copy it by hand: to a name that is no number first, then rename it to a higher number."
         )
-    fault = saved_model.fault(folder / str(version))
-    if not fault and saved_model.digest(folder / str(version)) != card.digest:
-        fault = "its files have been changed since it was pushed"
-    if fault:
+    if fault := _fault(folder, version, card):
         raise RollbackError(
             f"A rollback restores a whole version. Received: version {version}: {fault}. Name another with --to."
         )
     return card
+
+
+def _fault(folder: Path, version: int, card: VersionCard) -> str | None:
+    fault = saved_model.fault(folder / str(version))
+    if not fault and saved_model.digest(folder / str(version)) != card.digest:
+        fault = "its files have been changed since it was pushed"
+    return fault
 
 
 def _known(folder: Path, cards: dict[int, VersionCard | None]) -> str:

@@ -145,6 +145,33 @@ def test_a_write_that_fails_leaves_nothing(model, serving, monkeypatch, module, 
     assert names(serving) == ["7"]
 
 
+@pytest.mark.parametrize("name", ["09999999999", "+9999999999"])
+def test_a_version_is_later_than_what_only_tf_serving_takes_for_a_number(model, serving, name):
+    (serving / name).mkdir(parents=True)
+    assert write_version(model, serving, CARD) == 10_000_000_000
+    assert list_versions(serving) == [10_000_000_000]
+
+
+def test_the_last_number_that_there_is_can_be_a_version_and_has_none_after_it(model, serving):
+    (serving / str(2**63 - 2)).mkdir(parents=True)
+    assert write_version(model, serving, CARD) == 2**63 - 1
+    assert list_versions(serving) == [2**63 - 1]
+    with pytest.raises(PushError, match="Remove it") as raised:
+        write_version(model, serving, CARD)
+    assert raised.value.exit_code == 2
+
+
+def test_leftovers_and_versions_that_are_no_folders_are_removed_too(model, serving):
+    version = write_version(model, serving, CARD)
+    (serving / ".pushing-5").write_text("a file")
+    (serving / ".removing-6").symlink_to(serving / str(version))
+    (serving / "7").symlink_to(serving / str(version))
+    remove_leftovers(serving)
+    remove_version(serving, 7)
+    assert names(serving) == [str(version)]
+    assert list_versions(serving) == [version]
+
+
 def test_a_file_that_cannot_be_read_leaves_no_version(model, serving):
     (model / "variables" / "zzz").symlink_to("nowhere")
     with pytest.raises(FileNotFoundError):

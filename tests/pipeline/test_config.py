@@ -225,6 +225,11 @@ EPOCHS = "allowed: whole number, at least 1 and at most 1000."
         ),
         ({"overrides": ["cache=1"]}, "cache (--set): received 1, allowed: true or false."),
         (
+            {"overrides": ["push.confirm_target=localhost"]},
+            'push.confirm_target (--set): received "localhost", allowed: text that matches '
+            r"^$|^\S+:\d{1,5}$|^(unix|xds):\S+$.",
+        ),
+        (
             {"overrides": ["model_name=my model"]},
             'model_name (--set): received "my model", allowed: text that matches ^[A-Za-z][A-Za-z0-9_-]*$.',
         ),

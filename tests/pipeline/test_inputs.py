@@ -213,11 +213,13 @@ def test_a_version_that_somebody_else_put_there_or_damaged_is_no_baseline(tmp_pa
 
 
 def test_after_a_refusal_by_infra_validation_the_next_run_validates_anew_and_later_ones_do_not(tmp_path):
-    assert choose_attempt(tmp_path) == ""
+    first = choose_attempt(tmp_path, "local")
     for run_id, blessed in [("r1", True), ("r2", False), ("r3", False), ("r4", True)]:
         write_run(tmp_path, a_verdict(run_id=run_id, infra={"blessed": blessed}))
     write_run(tmp_path, {"run_id": "r5", "status": "interrupted"})
-    assert choose_attempt(tmp_path) == "r3"
+    assert choose_attempt(tmp_path, "local") == choose_attempt(tmp_path, "local") != first
+    assert "r3" in choose_attempt(tmp_path, "local")
+    assert choose_attempt(tmp_path, "path /bin/server") != choose_attempt(tmp_path, "local")
 
 
 def test_run_ids_are_unique_and_sort_by_time_even_within_a_second():

@@ -59,6 +59,12 @@ def test_what_differs_from_the_last_run_is_refused_by_name(from_node, now, befor
         reuse_last(CONFIG, from_node, now, [before])
 
 
+def test_a_last_run_that_did_not_train_is_nothing_to_go_on_from_behind_the_trainer():
+    refused = {key: value for key, value in last().items() if key != "training"}
+    with pytest.raises(PartialRunError, match="a last run, r1, that did not get so far"):
+        reuse_last(CONFIG, "EvalEvaluator", verdict(), [refused])
+
+
 def test_before_the_trainer_other_training_is_what_from_is_for():
     assert reuse_last(CONFIG, "Trainer", verdict(), [{**last(seed=99), "rows": {"train": 7}}]) == {"rows": {"train": 7}}
 

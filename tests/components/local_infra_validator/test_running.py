@@ -11,7 +11,7 @@ import pytest
 
 from components.local_infra_validator.policy import ServerUnavailable
 from components.local_infra_validator.running import RunningServer
-from components.local_infra_validator.servers import ServerPlan, plan_server
+from components.local_infra_validator.servers import ServerPlan, identify_server, plan_server
 from serving.serve import IMAGE
 
 ROOT = Path(__file__).parents[3]
@@ -99,6 +99,20 @@ def test_path_and_docker_are_refused_where_there_is_none(no_server):
         plan_server("docker", Path("/base"), "m", 1)
 
 
+def test_another_server_is_told_from_this_one(no_server, monkeypatch):
+    assert identify_server("auto") == identify_server("local") == "local"
+    binary = program(no_server / "tensorflow_model_server")
+    first = identify_server("auto")
+    assert str(binary) in first
+    assert identify_server("local") == "local"
+    program(binary, "exit 1 # another")
+    assert identify_server("auto") != first
+    binary.unlink()
+    for kind in ("path", "docker"):
+        with pytest.raises(ServerUnavailable):
+            identify_server(kind)
+
+
 def test_docker_that_answers_runs_the_official_image_on_the_loopback_address_alone(no_server):
     program(no_server / "docker")
     plan = plan_server("docker", Path("/base"), "m", 1234)
@@ -125,13 +139,33 @@ def test_it_is_stopped_at_the_end_and_its_log_is_kept(tmp_path):
         assert server.exit_code is None
         assert server.last_words == "one | two"
         assert server.peak_bytes() > 100_000
-    assert server.exit_code == -signal.SIGTERM
+    assert server.exit_code == 128 + signal.SIGTERM
 
 
 def test_one_that_ended_by_itself_tells_so(tmp_path):
     with RunningServer(ServerPlan("path", ("sh", "-c", "exit 7"), {}), tmp_path / "log") as server:
         assert wait_for(lambda: server.exit_code == 7)
     assert server.last_words == "nothing in its log"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_memory_is_the_server_s_where_a_script_starts_it(tmp_path):
+    hungry = f"{sys.executable} -c 'x = bytearray(200_000_000); print(1, flush=True); import time; time.sleep(99)'"
+    with RunningServer(ServerPlan("path", ("sh", "-c", f"{hungry}; exit"), {}), tmp_path / "log") as server:
+        assert wait_for(lambda: "1" in (tmp_path / "log").read_text())
+        assert server.peak_bytes() > 200_000_000
+
+
+def test_what_a_server_says_moves_no_cursor(tmp_path):
+    with RunningServer(ServerPlan("path", ("printf", "\\033[2J done"), {}), tmp_path / "log") as server:
+        assert wait_for(lambda: server.exit_code == 0)
+    assert server.last_words == "?[2J done"
+
+
+def test_a_program_that_cannot_be_run_says_so(tmp_path):
+    with RunningServer(ServerPlan("path", (str(tmp_path / "none"),), {}), tmp_path / "log") as server:
+        assert wait_for(lambda: server.exit_code == 127)
+    assert "none: No such file or directory" in server.last_words
 
 
 def test_a_container_is_removed_at_the_end(no_server, tmp_path, monkeypatch):
@@ -143,10 +177,8 @@ def test_a_container_is_removed_at_the_end(no_server, tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and only Linux ends a child with its parent")
-@pytest.mark.parametrize(
-    ("number", "grandchild_ends"), [(signal.SIGINT, True), (signal.SIGKILL, False)], ids=["ctrl-c", "kill-9"]
-)
-def test_it_does_not_outlive_who_started_it_even_if_it_does_not_heed_sigterm(tmp_path, number, grandchild_ends):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill-9"])
+def test_neither_it_nor_what_it_starts_outlives_who_started_it_even_if_it_does_not_heed_sigterm(tmp_path, number):
     ids = tmp_path / "ids"
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(ids)], env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL
@@ -156,8 +188,7 @@ def test_it_does_not_outlive_who_started_it_even_if_it_does_not_heed_sigterm(tmp
     holder.send_signal(number)
     holder.wait(20)
     try:
-        assert wait_for(lambda: not alive(server))
-        assert alive(grandchild) is not grandchild_ends
+        assert wait_for(lambda: not alive(server) and not alive(grandchild))
     finally:
         if alive(grandchild):
             os.kill(grandchild, signal.SIGKILL)

@@ -38,7 +38,7 @@ def test_each_rollback_goes_one_model_further_back(push, serving):
     for name in ("one", "two", "three"):
         push(name)
     assert [weights(serving, restore_version(serving).version) for _ in range(2)] == ["two", "one"]
-    with pytest.raises(RollbackError, match="earlier version with another model"):
+    with pytest.raises(RollbackError, match="earlier whole version with another model"):
         restore_version(serving)
 
 
@@ -94,6 +94,23 @@ def test_only_a_whole_version_of_ours_is_put_back(push, serving, change, message
     with pytest.raises(RollbackError, match=message):
         restore_version(serving, to=first)
     assert len(list_versions(serving)) == 2
+
+
+def test_without_a_name_a_damaged_version_is_left_out_and_said(push, serving):
+    first, damaged = push("one").version, push("two").version
+    push("three")
+    (serving / str(damaged) / "variables" / "variables.index").unlink()
+    done = restore_version(serving)
+    assert (done.restored_from, weights(serving, done.version)) == (first, "one")
+    assert done.skipped == (f"version {damaged}: variables/variables.index is missing or empty",)
+
+
+def test_with_damaged_versions_alone_all_are_named(push, serving):
+    damaged = push("one").version
+    push("two")
+    (serving / str(damaged) / "variables" / "variables.index").unlink()
+    with pytest.raises(RollbackError, match=f"version {damaged}: variables/variables.index is missing"):
+        restore_version(serving)
 
 
 def test_a_stranger_s_version_can_be_replaced(push, serving):
