@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,13 +85,48 @@ def judge_logs(config: PipelineConfig, opened: Opened) -> Report:
     }
 
 
+@contextlib.contextmanager
+def report_folder(folder: Path) -> Iterator[Path]:
+    """Makes a report's folder, and takes it away again where nothing comes to lie in it.
+
+    Raises:
+      MonitorError: it cannot be made.
+    """
+    with _writing(folder):
+        missing = list(itertools.takewhile(lambda one: not one.exists(), (folder, *folder.parents)))
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield folder
+    finally:
+        for made in missing:
+            if any(made.iterdir()):
+                break
+            made.rmdir()
+
+
 def write_report(folder: Path, report: Report) -> Path:
-    """Writes `monitor.json`, whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes `monitor.json`, whole or not at all.
+
+    Raises:
+      MonitorError: it cannot be written.
+    """
     partial, path = folder / f".{REPORT_FILE}", folder / REPORT_FILE
-    partial.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(path)
+    with _writing(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.replace(path)
     return path
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise MonitorError(
+            f"The report has a folder in the output. Received: {path}: {error.strerror}. Make room there, or give "
+            "another --output."
+        ) from error
 
 
 def _policy(config: PipelineConfig) -> MonitorPolicy:

@@ -77,22 +77,21 @@ def monitor(
 
     from pipeline.config import load_config
     from pipeline.inputs import new_run_id
-    from pipeline.monitor import judge_logs, open_logs, write_report
+    from pipeline.monitor import judge_logs, open_logs, report_folder, write_report
     from pipeline.paths import OutputPaths
     from pipeline.terminal import captured_output
 
     config = load_config(preset, config_file, overrides, {"output": output, "model_name": model})
-    opened = open_logs(config, logs, version=version, since=since or 0.0)
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
-    if not as_json:
-        print_logs(console, opened.report)
-    folder = OutputPaths.of(config).monitor / new_run_id()
-    folder.mkdir(parents=True)
-    with captured_output(folder / "log.txt", verbose=False):
-        report = judge_logs(config, opened)
-    file = write_report(folder, report)
+    with report_folder(OutputPaths.of(config).monitor / new_run_id()) as folder:
+        opened = open_logs(config, logs, version=version, since=since or 0.0)
+        if not as_json:
+            print_logs(console, opened.report)
+        with captured_output(folder / "log.txt", verbose=False):
+            report = judge_logs(config, opened)
+        file = write_report(folder, report)
     if as_json:
         click.echo(file.read_text(encoding="utf-8"), nl=False)
     else:

@@ -16,6 +16,7 @@ _SHOWN_DIGITS = 8
 _SHOWN_TIME = len("2026-01-01T00:00")
 _PIPE_WIDTH = 240
 _CONFIRM_SECONDS = 60.0
+_AVAILABLE = "AVAILABLE"
 
 
 def _with_output(command):
@@ -36,14 +37,19 @@ def versions(output: str | None, model: str | None, target: str | None) -> None:
     from rich.console import Console
 
     paths = _find_paths(output, model)
-    rows = describe_versions(paths, _served(target, paths.serving_model.name) if target else None)
-    if not rows:
+    states = _served(target, paths.serving_model.name) if target else None
+    rows = describe_versions(paths, states)
+    if rows:
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            console.width = _PIPE_WIDTH
+        console.print(version_table(rows))
+    else:
         click.echo(f"No versions in {paths.serving_model}. Type `clickbait run`.")
-        return
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _PIPE_WIDTH
-    console.print(version_table(rows))
+    listed = {one["version"] for one in rows}
+    for version in sorted(number for number, state in (states or {}).items() if state == _AVAILABLE):
+        if version not in listed:
+            click.echo(f"{target} serves version {version}, which is not in {paths.serving_model}")
 
 
 @click.command()
@@ -137,17 +143,21 @@ def version_table(rows: list[dict[str, Any]]) -> Table:
 
 
 def _served(target: str, model: str) -> dict[int, str]:
-    from serving.client import Client
+    from serving.client import Client, ServingError
 
-    with Client(target, model=model) as client:
-        return {one.version: one.state for one in client.status()}
+    try:
+        with Client(target, model=model) as client:
+            return {one.version: one.state for one in client.status()}
+    except ServingError as error:
+        way = "Give the --target of a running server, or none to list the folder."
+        raise ServingError(error.finding, way, exit_code=error.exit_code, code=error.code) from error
 
 
 def _state(version: int, newest: int, states: dict[int, str] | None) -> str:
     if states is None:
         return "serving" if version == newest else ""
     state = states.get(version, "")
-    return "serving" if state == "AVAILABLE" else state.lower().replace("_", " ")
+    return "serving" if state == _AVAILABLE else state.lower().replace("_", " ")
 
 
 def _find_paths(output: str | None, model: str | None) -> OutputPaths:

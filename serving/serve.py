@@ -12,6 +12,7 @@ import click
 
 #: Names a tensorflow_model_server to take instead of the one on PATH.
 SERVER_VARIABLE = "TF_MODEL_SERVER"
+OUTPUT_VARIABLE = "CLICKBAIT__OUTPUT"
 IMAGE = "tensorflow/serving:2.16.1"
 _BINARY = "tensorflow_model_server"
 _DEFAULTS = {"port": "8500", "rest_api_port": "8501", "model_name": "clickbait"}
@@ -32,7 +33,7 @@ def serve_command(ctx: click.Context, flags: tuple[str, ...]) -> None:
         click.echo("--docker runs the official image; a tensorflow_model_server on PATH, or named by TF_MODEL_SERVER,")
         click.echo("is taken instead of the local server, whose flags these are:\n")
         ctx.exit(main(["--help"]))
-    given = with_defaults([flag for flag in flags if flag != "--docker"])
+    given = with_defaults([flag for flag in flags if flag != "--docker"], os.environ)
     if "--docker" in flags:
         refuse_own_flags(given, "the official image")
         _replace_process(docker_command(given))
@@ -44,16 +45,18 @@ def serve_command(ctx: click.Context, flags: tuple[str, ...]) -> None:
     ctx.exit(main(given))
 
 
-def with_defaults(flags: Sequence[str], output: str = "output") -> list[str]:
-    """Adds what was not given: ports, name, and the folder that runs push to.
+def with_defaults(flags: Sequence[str], environ: Mapping[str, str]) -> list[str]:
+    """Joins `--flag value` to `--flag=value`, and adds what was not given: ports, name, the folder that runs push to.
 
     Args:
-      flags: of TF Serving.
-      output: the folder that holds all that runs wrote.
+      flags: of TF Serving, whose own binary knows `--flag=value` only.
+      environ: may name the folder that holds all that runs wrote, as for `run`.
     """
+    flags = _join_values(flags)
+    output = os.path.expanduser(environ.get(OUTPUT_VARIABLE) or "output")  # noqa: PTH111  as `OutputPaths`
     name = _value(flags, "model_name") or _DEFAULTS["model_name"]
     wanted = dict(_DEFAULTS)
-    if _value(flags, "model_config_file") is not None:
+    if _value(flags, "model_config_file"):
         del wanted["model_name"]
     else:
         wanted["model_base_path"] = str(Path(output, "serving", name).absolute())
@@ -94,15 +97,19 @@ def docker_command(flags: Sequence[str]) -> list[str]:
     """`docker run` of the official image with the same flags, its ports and its folder.
 
     Raises:
-      click.UsageError: docker is not there, or a configuration file decides which folders are served.
+      click.UsageError: docker is not there, or a flag names another file of this machine than the model's folder.
     """
     if not shutil.which("docker"):
         raise click.UsageError("--docker needs docker. Received: no docker on PATH. Leave it out for the local server.")
+    files = [flag for flag in flags if _names_a_file(flag)]
+    if files:
+        raise click.UsageError(
+            f"--docker mounts the model's folder alone. Received: {files[0]}. Leave one of the two out, or type "
+            "`docker run` with a mount of that file."
+        )
     base_path, name = _value(flags, "model_base_path"), _value(flags, "model_name")
-    if base_path is None or name is None:
-        raise click.UsageError("--docker mounts one folder. Received: --model_config_file. Give --model_base_path.")
     ports = [_value(flags, flag) for flag in ("port", "rest_api_port")]
-    published = [part for port in ports for part in ("-p", f"127.0.0.1:{port}:{port}")]
+    published = [part for port in ports if port != "0" for part in ("-p", f"127.0.0.1:{port}:{port}")]
     inside = f"/models/{name}"
     rest = [flag for flag in flags if not flag.startswith("--model_base_path")]
     mount = ["--mount", f"type=bind,source={Path(base_path).absolute()},target={inside},readonly"]
@@ -111,14 +118,26 @@ def docker_command(flags: Sequence[str]) -> list[str]:
     return ["docker", "run", "--rm", "--init", *published, *mount, *entry, *rest]
 
 
+def _join_values(flags: Sequence[str]) -> list[str]:
+    from serving.server.flags import valued_flags
+
+    valued = {f"--{name}" for name in valued_flags()}
+    joined, left = [], iter(flags)
+    for flag in left:
+        value = next(left, None) if flag in valued else None
+        joined.append(flag if value is None else f"{flag}={value}")
+    return joined
+
+
+def _names_a_file(flag: str) -> bool:
+    name, _, value = flag.partition("=")
+    return bool(value) and (name.endswith("_file") or name == "--grpc_socket_path")
+
+
 def _value(flags: Sequence[str], name: str) -> str | None:
-    """A flag's value, given as `--flag=value` or `--flag value`."""
-    for at, flag in enumerate(flags):
-        if flag.startswith(f"--{name}="):
-            return flag.partition("=")[2]
-        if flag == f"--{name}":
-            return flags[at + 1] if at + 1 < len(flags) else ""
-    return None
+    """What `--flag=value` says; the last counts."""
+    found = [flag.partition("=")[2] for flag in flags if flag.startswith(f"--{name}=")]
+    return found[-1] if found else None
 
 
 def _replace_process(command: Sequence[str]) -> None:

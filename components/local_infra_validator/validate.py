@@ -96,7 +96,7 @@ def _observe(
             observed.served = {signature: client.predict(titles) for signature, client in clients.items()}
             observed.milliseconds = _time_calls(clients[features.RAW_SIGNATURE], titles)
         except ServingError as error:
-            observed.call_fault = f"{_first_line(error)} The server said: {server.last_words}"
+            observed.call_fault = f"{error.finding} The server said: {server.last_words}"
         observed.peak_bytes = server.peak_bytes()
     return observed
 
@@ -112,7 +112,7 @@ def _wait(server: RunningServer, client: Client, deadline: float) -> str:
             if server.exit_code is not None:
                 return f"it ended with exit code {server.exit_code}, saying: {server.last_words}"
             if left <= _POLL_SECONDS:
-                return f"{_first_line(error)} It said: {server.last_words}"
+                return f"{error.finding} It said: {server.last_words}"
 
 
 def _time_calls(client: Client, titles: Sequence[str]) -> list[float]:

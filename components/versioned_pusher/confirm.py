@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import time
+from typing import NamedTuple
 
 from components.versions import PushError
 from serving.client import Client, ServingError
+from serving.client.errors import EXIT_UNFORESEEN
 
 _TITLE = "21 Pictures That Will Make You Feel Like You're 99 Years Old"
 _POLL_SECONDS = 0.5
@@ -24,36 +26,42 @@ def confirm_version(target: str, model_name: str, version: int, seconds: float) 
       seconds: how long it may take.
 
     Raises:
-      PushError: it does not serve the version in time.
+      PushError: it does not serve the version in time, with the exit code of what it does instead.
     """
     deadline = time.monotonic() + seconds
-    found = "no answer"
     try:
         with Client(target, model=model_name, version=version, timeout_s=min(seconds, _CALL_SECONDS)) as client:
-            while (found := _state(client)) != "AVAILABLE":
-                if found.startswith("END: ") or time.monotonic() > deadline:
-                    raise _unconfirmed(target, version, found)
+            while (found := _state(client)).name != "AVAILABLE":
+                if found.name.startswith("END: ") or time.monotonic() > deadline:
+                    raise _unconfirmed(target, version, *found)
                 time.sleep(_POLL_SECONDS)
             (score,) = client.predict([_TITLE])
     except ServingError as error:
-        raise _unconfirmed(target, version, str(error)) from error
+        raise _unconfirmed(target, version, error.finding, error.exit_code) from error
     if not (math.isfinite(score) and 0 <= score <= 1):
         raise _unconfirmed(target, version, f"the probability {score}")
 
 
-def _state(client: Client) -> str:
-    """The version's state, with the server's reason where it has one."""
+class _State(NamedTuple):
+    name: str
+    """With the server's reason where it has one; else why it cannot say."""
+    exit_code: int = EXIT_UNFORESEEN
+    """Where it stays so."""
+
+
+def _state(client: Client) -> _State:
     try:
         (found,) = client.status()
     except ServingError as error:
         if error.code not in _MAY_PASS:
             raise
-        return str(error)
-    return f"{found.state}: {found.message}" if found.code else found.state
+        return _State(error.finding, error.exit_code)
+    return _State(f"{found.state}: {found.message}" if found.code else found.state)
 
 
-def _unconfirmed(target: str, version: int, found: str) -> PushError:
+def _unconfirmed(target: str, version: int, found: str, exit_code: int = EXIT_UNFORESEEN) -> PushError:
     return PushError(
         f"The server at {target} must serve version {version}, which is pushed. Received: {found.rstrip('.')}. See the "
-        "server's log; the next run asks again, and `clickbait rollback` puts the version before it back."
+        "server's log; the next run asks again, and `clickbait rollback` puts the version before it back.",
+        exit_code=exit_code,
     )

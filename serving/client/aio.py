@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import grpc
 
+from serving.client.address import failure_where_one_listens
 from serving.client.answers import Metadata, VersionStatus, read_metadata, read_scores, read_status
 from serving.client.batches import Batch, Scores, plan_batches
 from serving.client.calls import (
@@ -25,7 +26,7 @@ from serving.client.channel import failure_of, open_aio_channel
 from serving.client.errors import Failure, ServingError
 from serving.client.explain import explain, lookup_for, waiting_helps
 from serving.client.logs import open_log
-from serving.client.options import ClientOptions, merge_options
+from serving.client.options import ClientOptions, check_wait, merge_options
 from serving.protocol.methods import PREDICT
 from serving.request_log import writer
 
@@ -107,8 +108,9 @@ class AsyncClient:
         """Waits until the model can be asked, and returns its metadata.
 
         Raises:
-          ServingError: it cannot within that time, or no wait would help.
+          ServingError: it cannot within that time, no wait would help, or that is no time.
         """
+        check_wait(seconds)
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -131,6 +133,7 @@ class AsyncClient:
             raise await self._explained(failure) from None
 
     async def _explained(self, failure: Failure) -> ServingError:
+        failure = await asyncio.to_thread(failure_where_one_listens, failure, self.options) or failure
         lookup, found = lookup_for(failure), None
         if lookup:
             with contextlib.suppress(Failure):

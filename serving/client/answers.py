@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from serving.client.errors import EXIT_UNFORESEEN, ServingError
@@ -91,8 +92,8 @@ def read_scores(response, rows: int, options: ClientOptions) -> list[float]:
     outputs = response.outputs
     if options.output_name not in outputs:
         raise ServingError(
-            f"The answer has the output {options.output_name!r}. Received: {', '.join(sorted(outputs)) or 'none'}. "
-            f"Is {options.model!r} at {options.target} the model that you mean? Else give --output-name."
+            f"The answer has the output {options.output_name!r}. Received: {', '.join(sorted(outputs)) or 'none'}.",
+            f"Is {options.model!r} at {options.target} the model that you mean? Else give --output-name.",
         )
     try:
         tensor = decode_tensor(outputs[options.output_name])
@@ -105,6 +106,11 @@ def read_scores(response, rows: int, options: ClientOptions) -> list[float]:
             "mean?"
         )
     return tensor.values
+
+
+def count_no_numbers(scores: Sequence[float]) -> int:
+    """How many of them are NaN or infinite."""
+    return sum(not math.isfinite(score) for score in scores)
 
 
 def _infos(found) -> dict[str, TensorInfo]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from serving.client.answers import count_no_numbers
 from serving.client.client import Client
 from serving.client.errors import FileError
 from serving.client.files import Contents, Source, check_output, file_digest, open_sink, open_source, writing
@@ -34,6 +35,8 @@ class BulkResult(NamedTuple):
     """Of them, those that an earlier run had scored."""
     version: int
     seconds: float
+    no_numbers: int
+    """Of the scores, those that are NaN or infinite."""
 
 
 class Reporter:
@@ -101,9 +104,9 @@ def score_file(
             _score(options, source, log, contents.rows, reporter)
             if _stamp(input_path) != stamp:
                 raise FileError(f"{input_path} stays as it is while it is scored. Received: a change. Run it again.")
-            _write_output(source, contents, log, folder / "output", output)
+            no_numbers = _write_output(source, contents, log, folder / "output", output)
         shutil.rmtree(folder, ignore_errors=True)
-    return BulkResult(contents.rows, resumed, version, time.monotonic() - began)
+    return BulkResult(contents.rows, resumed, version, time.monotonic() - began, no_numbers)
 
 
 def _identity(digest: str, text_column: str, options: ClientOptions) -> dict[str, Any]:
@@ -137,12 +140,15 @@ def _texts_after(source: Source, skipped: int, size: int) -> Iterator[list[str]]
             yield texts
 
 
-def _write_output(source: Source, contents: Contents, log: ScoreLog, temporary: Path, output: Path) -> None:
-    scores = log.read()
+def _write_output(source: Source, contents: Contents, log: ScoreLog, temporary: Path, output: Path) -> int:
+    """Returns how many scores are no numbers."""
+    scores, no_numbers = log.read(), 0
     sink = open_sink(temporary, output, contents)
     try:
         for chunk in source.chunks(1 << 13):
-            sink.write(chunk, [next(scores) for _ in chunk.texts])
+            of_chunk = [next(scores) for _ in chunk.texts]
+            sink.write(chunk, of_chunk)
+            no_numbers += count_no_numbers(of_chunk)
     finally:
         sink.close()
     with temporary.open("rb") as stream:
@@ -153,6 +159,7 @@ def _write_output(source: Source, contents: Contents, log: ScoreLog, temporary: 
         os.fsync(folder)
     finally:
         os.close(folder)
+    return no_numbers
 
 
 @contextlib.contextmanager

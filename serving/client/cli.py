@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sys
+from collections.abc import Iterator
 
 import click
 
@@ -56,8 +59,9 @@ def predict_command(
     input_path = _choose_input(texts, input_path, output_path)
     # Else gRPC's own log lines stand beside the message.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from serving.client.options import ClientOptions, Tls
+    from serving.client.options import ClientOptions, Tls, check_wait
 
+    check_wait(wait_s)
     secured = tls or tls_ca or tls_cert or tls_key or tls_server_name
     client_options = ClientOptions(
         tls=Tls(tls_ca, tls_cert, tls_key, tls_server_name) if secured else None,
@@ -98,13 +102,16 @@ def _score_file(options, input_path: str, output_path: str, text_column: str, wa
             reporter=reporter,
         )
     before = f", {done.resumed_rows:,} of them before" if done.resumed_rows else ""
-    click.echo(
-        f"{output_path}: {done.rows:,} rows scored by {options.model} version {done.version}{before}, "
-        f"{done.seconds:.1f} s"
-    )
+    _warn_of_no_numbers(done.no_numbers)
+    with _printing():
+        click.echo(
+            f"{output_path}: {done.rows:,} rows scored by {options.model} version {done.version}{before}, "
+            f"{done.seconds:.1f} s"
+        )
 
 
 def _print_scores(options, texts: tuple[str, ...], input_path: str | None, text_column: str, wait_s: float) -> None:
+    from serving.client.answers import count_no_numbers
     from serving.client.client import Client
     from serving.client.view import score_lines
 
@@ -119,12 +126,39 @@ def _print_scores(options, texts: tuple[str, ...], input_path: str | None, text_
         chunks = (chunk.texts for chunk in source.chunks(options.rows_per_call))
     else:
         chunks = iter([list(texts)])
+    no_numbers = 0
     with Client(options=options) as client:
         if wait_s:
             client.wait_until_ready(wait_s)
         for scored, scores in _beside(chunks, client.predict_chunks):
-            for line in score_lines(scored, scores):
-                click.echo(line)
+            no_numbers += count_no_numbers(scores)
+            with _printing():
+                for line in score_lines(scored, scores):
+                    click.echo(line)
+    _warn_of_no_numbers(no_numbers)
+
+
+def _warn_of_no_numbers(count: int) -> None:
+    if count:
+        click.echo(f"warning: {count:,} scores are no numbers (NaN or infinite)", err=True)
+
+
+@contextlib.contextmanager
+def _printing() -> Iterator[None]:
+    """Turns a full disk behind stdout into a FileError; that nobody reads on is click's to end."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise
+        # What is still in the buffer would fail again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        from serving.client.errors import EXIT_UNFORESEEN, FileError
+
+        raise FileError(
+            f"What is printed can be written. Received: {error.strerror}. Make room where stdout goes.",
+            exit_code=EXIT_UNFORESEEN,
+        ) from error
 
 
 def _beside(chunks, score):

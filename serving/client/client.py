@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
+from serving.client.address import failure_where_one_listens
 from serving.client.answers import Metadata, VersionStatus, read_metadata, read_scores, read_status
 from serving.client.batches import Batch, Scores, plan_batches
 from serving.client.calls import (
@@ -22,7 +23,7 @@ from serving.client.calls import (
 from serving.client.errors import Failure, ServingError
 from serving.client.explain import explain, lookup_for, waiting_helps
 from serving.client.logs import open_log
-from serving.client.options import ClientOptions, merge_options
+from serving.client.options import ClientOptions, check_wait, merge_options
 from serving.client.transport import Call, Transport, open_transport
 from serving.protocol.methods import PREDICT
 from serving.request_log import writer
@@ -123,8 +124,9 @@ class Client:
         A server's status can be fine with nothing to serve; its metadata is there when a version is.
 
         Raises:
-          ServingError: it cannot within that time, or no wait would help.
+          ServingError: it cannot within that time, no wait would help, or that is no time.
         """
+        check_wait(seconds)
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -156,6 +158,7 @@ class Client:
         return self._transport.call(*asked, timeout_s)
 
     def _explained(self, failure: Failure) -> ServingError:
+        failure = failure_where_one_listens(failure, self.options) or failure
         lookup, found = lookup_for(failure), None
         if lookup:
             with contextlib.suppress(Failure):

@@ -23,13 +23,19 @@ class Failure(Exception):  # noqa: N818  not for users: `explain` turns it into 
 class ServingError(Exception):
     """A call that failed, as a message with the way out.
 
+    Args:
+      finding: the rule and what was received.
+      way: the way out, in the words of `clickbait predict`.
+
     Attributes:
+      finding: the message without the way out, for those who have another.
       exit_code: 2 where the call or the configuration is wrong, 1 where something else is, e.g. the server is gone.
       code: the name of a gRPC status code, empty where no call was made.
     """
 
-    def __init__(self, message: str, *, exit_code: int = EXIT_CALL, code: str = ""):
-        super().__init__(message)
+    def __init__(self, finding: str, way: str = "", *, exit_code: int = EXIT_CALL, code: str = ""):
+        super().__init__(f"{finding} {way}" if way else finding)
+        self.finding = finding
         self.exit_code = exit_code
         self.code = code
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from serving.client.answers import AVAILABLE, Metadata, Signature, VersionStatus
 from serving.client.errors import EXIT_CALL, EXIT_UNFORESEEN, Failure, ServingError
@@ -22,6 +23,7 @@ _NO_TLS_THERE = ("WRONG_VERSION_NUMBER", "wrong version number", "record layer f
 _UNRESOLVED = ("errors resolving", "DNS resolution failed", "Name or service not known", "Failed to resolve")
 _HUNG_UP = ("Socket closed", "Connection reset", "Connection aborted", "RemoteDisconnected", "EOF occurred", "alert")
 _UNUSABLE_FILES = ("security handshaker", "PEM lib", "KEY_VALUES_MISMATCH", "no certificate or crl found")
+_NOT_THERE = ("refused", "No route", "unreachable", "Cannot assign requested address")
 _NO_HTTP2 = ("Failed parsing HTTP/2", "http1.x server", "Trying to connect an http1")
 
 
@@ -47,6 +49,11 @@ def waiting_helps(failure: Failure) -> bool:
     return failure.code in ("UNAVAILABLE", "NOT_FOUND", "DEADLINE_EXCEEDED") and not _has(failure.details, lasting)
 
 
+def nobody_listened(failure: Failure) -> bool:
+    """There was no server at the address that was tried."""
+    return failure.code == "UNAVAILABLE" and _has(failure.details, _NOT_THERE)
+
+
 def explain(
     failure: Failure, options: ClientOptions, found: Sequence[VersionStatus] | Metadata | None = None
 ) -> ServingError:
@@ -57,143 +64,177 @@ def explain(
       options: what it was made with.
       found: the answer to `lookup_for(failure)`; None where the server did not give one.
     """
-    exit_code, message = _explain(failure, options, found)
-    return ServingError(" ".join(message.split()), exit_code=exit_code, code=failure.code)
+    exit_code, finding, way = _explain(failure, options, found)
+    return ServingError(" ".join(finding.split()), way, exit_code=exit_code, code=failure.code)
 
 
-def _explain(failure: Failure, options: ClientOptions, found) -> tuple[int, str]:
+class _Told(NamedTuple):
+    exit_code: int
+    finding: str
+    """The rule and what was received."""
+    way: str = ""
+
+
+def _explain(failure: Failure, options: ClientOptions, found) -> _Told:
     target, said = options.target, failure.details.strip().rstrip(".")
     if failure.code == "UNAVAILABLE":
         return _unavailable(said, options)
     if failure.code == "DEADLINE_EXCEEDED":
-        return EXIT_UNFORESEEN, (
-            f"The server must answer within {options.timeout_s:g} s. Received: nothing yet from {target} ({said}). "
-            "Give it more time (--timeout) or smaller calls (--rows-per-call), or see whether it runs."
+        return _Told(
+            EXIT_UNFORESEEN,
+            f"The server must answer within {options.timeout_s:g} s. Received: nothing yet from {target} ({said}).",
+            "Give it more time (--timeout) or smaller calls (--rows-per-call), or see whether it runs.",
         )
     if lookup_for(failure) is Lookup.STATUS:
-        return EXIT_CALL, _no_version(said, options, found)
+        return _no_version(said, options, found)
     if lookup_for(failure) is Lookup.METADATA:
-        return EXIT_CALL, _wrong_input(said, options, found)
+        return _wrong_input(said, options, found)
     if failure.code == "RESOURCE_EXHAUSTED":
-        return EXIT_UNFORESEEN, (
-            f"The server must take the call. Received: {said}. Send less at once: --rows-per-call {_half(options)}, or "
-            f"fewer --in-flight; where the message is too large, the limit is that of {target} or of a proxy before it."
+        return _Told(
+            EXIT_UNFORESEEN,
+            f"The server must take the call. Received: {said}.",
+            f"Send less at once: --rows-per-call {_half(options)}, or fewer --in-flight; where the message is too "
+            f"large, the limit is that of {target} or of a proxy before it.",
         )
     if failure.code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
-        return EXIT_CALL, (
-            f"The server must let the caller in. Received: {failure.code} from {target}: {said}. See --tls-cert and "
-            "--tls-key, and what the proxy before it asks for."
+        return _Told(
+            EXIT_CALL,
+            f"The server must let the caller in. Received: {failure.code} from {target}: {said}.",
+            "See --tls-cert and --tls-key, and what the proxy before it asks for.",
         )
     if failure.code == "UNIMPLEMENTED":
-        return EXIT_CALL, (
-            f"A TF Serving model server must answer at {target}. Received: {said}. Something else listens there: give "
-            f"its address with --target, e.g. {GRPC_TARGET}, or {REST_TARGET} with --rest."
+        return _Told(
+            EXIT_CALL,
+            f"A TF Serving model server must answer at {target}. Received: {said}.",
+            f"Something else listens there: give its address with --target, e.g. {GRPC_TARGET}, or {REST_TARGET} with "
+            "--rest.",
         )
-    return (
+    return _Told(
         EXIT_UNFORESEEN,
-        f"The server must answer. Received: {failure.code} from {target}: {said}. See the server's log.",
+        f"The server must answer. Received: {failure.code} from {target}: {said}.",
+        "See the server's log.",
     )
 
 
-def _unavailable(said: str, options: ClientOptions) -> tuple[int, str]:
+def _unavailable(said: str, options: ClientOptions) -> _Told:
     target = options.target
     if _has(said, _CERTIFICATE_REFUSED) and not _has(said, _OTHER_NAME):
         signer = f"the authority in {options.tls.ca}" if options.tls and options.tls.ca else "a public authority"
-        return EXIT_CALL, (
-            f"The certificate of {target} must be signed by {signer}, and valid. Received: {_reason(said)}. Give the "
-            "authority that signed it with --tls-ca."
+        return _Told(
+            EXIT_CALL,
+            f"The certificate of {target} must be signed by {signer}, and valid. Received: {_reason(said)}.",
+            "Give the authority that signed it with --tls-ca.",
         )
     if _has(said, _OTHER_NAME):
         name = options.tls.server_name if options.tls and options.tls.server_name else target.rpartition(":")[0]
-        return EXIT_CALL, (
+        return _Told(
+            EXIT_CALL,
             f"The server's certificate must be for the host that is called. Received: one for another name than "
-            f"{name!r}. Call it by the name in its certificate, or give that with --tls-server-name."
+            f"{name!r}.",
+            "Call it by the name in its certificate, or give that with --tls-server-name.",
         )
     if _has(said, _NO_TLS_THERE):
-        return EXIT_CALL, (
-            f"With TLS options the server must speak TLS. Received: an answer without TLS from {target}. Leave "
-            "the --tls options out, or give the port that speaks TLS."
+        return _Told(
+            EXIT_CALL,
+            f"With TLS options the server must speak TLS. Received: an answer without TLS from {target}.",
+            "Leave the --tls options out, or give the port that speaks TLS.",
         )
     if _has(said, _UNUSABLE_FILES):
-        return EXIT_CALL, (
+        return _Told(
+            EXIT_CALL,
             f"Certificates and key must be PEM files that go together. Received: {_files(options)}, which TLS cannot "
-            "use. Give the right ones."
+            "use.",
+            "Give the right ones.",
         )
     if _has(said, _UNRESOLVED):
-        return (
+        return _Told(
             EXIT_CALL,
-            f"The target's host must be known. Received: {target!r}, which no name server knows. Give --target.",
+            f"The target's host must be known. Received: {target!r}, which no name server knows.",
+            "Give --target.",
         )
     if _has(said, _NO_HTTP2):
-        return EXIT_CALL, (
-            f"The target must be a gRPC port. Received: {target}, which speaks HTTP/1.1. Give the gRPC port, or "
-            "--rest for this one."
+        return _Told(
+            EXIT_CALL,
+            f"The target must be a gRPC port. Received: {target}, which speaks HTTP/1.1.",
+            "Give the gRPC port, or --rest for this one.",
         )
     if _has(said, _HUNG_UP):
         if options.tls:
-            way = "It may ask for a certificate of the client: give --tls-cert and --tls-key"
+            way = "It may ask for a certificate of the client: give --tls-cert and --tls-key."
         else:
             other = "it is a gRPC port: leave --rest out" if options.rest else "it is another service"
-            way = f"It may speak TLS: give --tls-ca; or {other}; or it is just stopping"
-        return EXIT_UNFORESEEN, f"The server at {target} must keep the connection. Received: it hung up. {way}."
-    if "refused" in said or "failed to connect" in said or "No route" in said:
-        return EXIT_UNFORESEEN, (
-            f"A server must listen at {target}. Received: {_reason(said)}. Start it, give the right --target, or "
-            "--wait SECONDS for one that is starting."
+            way = f"It may speak TLS: give --tls-ca; or {other}; or it is just stopping."
+        finding = f"The server at {target} must keep the connection. Received: it hung up."
+        return _Told(EXIT_UNFORESEEN, finding, way)
+    if _has(said, _NOT_THERE) or "failed to connect" in said:
+        return _Told(
+            EXIT_UNFORESEEN,
+            f"A server must listen at {target}. Received: {_reason(said)}.",
+            "Start it, give the right --target, or --wait SECONDS for one that is starting.",
         )
-    return (
+    return _Told(
         EXIT_UNFORESEEN,
-        f"The server at {target} must be available. Received: {said}. Try again, or see the server's log.",
+        f"The server at {target} must be available. Received: {said}.",
+        "Try again, or see the server's log.",
     )
 
 
-def _no_version(said: str, options: ClientOptions, versions: Sequence[VersionStatus] | None) -> str:
+def _no_version(said: str, options: ClientOptions, versions: Sequence[VersionStatus] | None) -> _Told:
     model, target = options.model, options.target
     if not versions:
-        return (
-            f"The server at {target} must have the model. Received: {model!r}, which it does not have ({said}). "
-            "Give the right name with --model; `--model_name` is what the server was started with."
+        return _Told(
+            EXIT_CALL,
+            f"The server at {target} must have the model. Received: {model!r}, which it does not have ({said}).",
+            "Give the right name with --model; `--model_name` is what the server was started with.",
         )
     known = ", ".join(f"{one.version} ({_state(one)})" for one in versions)
     if options.label:
-        return (
+        return _Told(
+            EXIT_CALL,
             f"A label must name an available version of {model!r}. Received: {options.label!r}, which {target} does "
-            f"not know. There are the versions {known}: give one with --version, or set the label in the server's "
-            "model configuration."
+            f"not know; it has the versions {known}.",
+            "Give one of them with --version, or set the label in the server's model configuration.",
         )
     available = [one.version for one in versions if one.state == AVAILABLE]
     if options.version is None or not available:
-        return (
-            f"The server at {target} must have an available version of {model!r}. Received: {known}. Wait for it with "
-            "--wait SECONDS, or see the server's log."
+        return _Told(
+            EXIT_CALL,
+            f"The server at {target} must have an available version of {model!r}. Received: {known}.",
+            "Wait for it with --wait SECONDS, or see the server's log.",
         )
-    return (
-        f"Version {options.version} of {model!r} must be available at {target}. Received: {known}. Give --version "
-        f"{available[0]}, or none for the server's choice."
+    return _Told(
+        EXIT_CALL,
+        f"Version {options.version} of {model!r} must be available at {target}. Received: {known}.",
+        f"Give --version {available[0]}, or none for the server's choice.",
     )
 
 
-def _wrong_input(said: str, options: ClientOptions, metadata: Metadata | None) -> str:
+def _wrong_input(said: str, options: ClientOptions, metadata: Metadata | None) -> _Told:
     if metadata is None:
-        return f"The model must take what is sent. Received: {said}. See --model, --signature and --input-name."
+        return _Told(
+            EXIT_CALL,
+            f"The model must take what is sent. Received: {said}.",
+            "See --model, --signature and --input-name.",
+        )
     which = f"{metadata.model!r} version {metadata.version}"
     signature = metadata.signatures.get(options.signature)
     if _SIGNATURE_NOT_FOUND.search(said) or signature is None:
         known = "; ".join(
             f"{name} ({one.describe_inputs()})" for name, one in metadata.signatures.items() if one.inputs
         )
-        return (
-            f"{which} has the signatures {known}. Received: {options.signature!r}. Give one of them with --signature."
+        return _Told(
+            EXIT_CALL,
+            f"{which} has the signatures {known}. Received: {options.signature!r}.",
+            "Give one of them with --signature.",
         )
+    rule = f"The signature {options.signature!r} of {which} takes {signature.describe_inputs()}."
     sent = f"{options.input}: string [-1]"
     if _takes(signature, options.input):
-        return (
-            f"The signature {options.signature!r} of {which} takes {signature.describe_inputs()}. Received: {sent}, "
-            f"and the server says: {said}."
-        )
-    return (
-        f"The signature {options.signature!r} of {which} takes {signature.describe_inputs()}. Received: {sent}. "
-        "Name its input with --input-name, or another signature with --signature."
+        return _Told(EXIT_CALL, f"{rule} Received: {sent}, and the server says: {said}.")
+    return _Told(
+        EXIT_CALL,
+        f"{rule} Received: {sent}.",
+        "Name its input with --input-name, or another signature with --signature.",
     )
 
 

@@ -60,7 +60,7 @@ class Sink(Protocol):
     """A file that scored rows are written to."""
 
     def write(self, chunk: Chunk, scores: Sequence[float]) -> None:
-        """Appends rows with their scores."""
+        """Appends rows with their scores; one that is no number, NaN or infinite, becomes null, or empty in CSV."""
 
     def close(self) -> None:
         """Completes the file."""

@@ -17,7 +17,7 @@ REST_TARGET = "localhost:8501"
 _LONGEST_S = 1_000_000
 _SCHEMES = ("dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "xds:")
 _HOST_PORT = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[^\s:/\[\]]+):(\d{1,5})")
-_LOOPBACK = re.compile(r"(dns:/+)?(localhost|127\.[\d.]+|\[::1\]):\d+")
+_LOOPBACK = re.compile(r"(dns:/+|ipv[46]:)?(localhost|127\.[\d.]+|\[::1\]):\d+")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Tls:
     def __post_init__(self):
         if bool(self.cert) != bool(self.key):
             raise ServingError(
-                f"A client's certificate and its key go together. Received: cert={self.cert}, key={self.key}. "
-                "Give both, --tls-cert and --tls-key, or neither."
+                f"A client's certificate and its key go together. Received: cert={self.cert}, key={self.key}.",
+                "Give both, --tls-cert and --tls-key, or neither.",
             )
 
     def read(self, name: str) -> bytes | None:
@@ -125,11 +125,11 @@ class ClientOptions:
             object.__setattr__(self, "target", REST_TARGET if self.rest else GRPC_TARGET)
         self._check_target()
         if not self.model:
-            raise ServingError("A model has a name. Received: an empty one. Give --model.")
+            raise ServingError("A model has a name. Received: an empty one.", "Give --model.")
         if self.version is not None and self.label:
             raise ServingError(
-                f"A version is named by number or by label. Received: {self.version} and {self.label!r}. "
-                "Give --version or --label."
+                f"A version is named by number or by label. Received: {self.version} and {self.label!r}.",
+                "Give --version or --label.",
             )
         if self.version is not None and not 0 <= self.version < 1 << 63:
             raise ServingError(f"A version is a whole number from 0. Received: {self.version}.")
@@ -142,7 +142,7 @@ class ClientOptions:
         if not 0 < self.log_rate <= 1:
             raise ServingError(f"log_rate is above 0 and at most 1. Received: {self.log_rate}.")
         if self.log_rate < 1 and self.log_to is None:
-            raise ServingError(f"log_rate goes with log_to. Received: {self.log_rate} and no folder. Give --log-to.")
+            raise ServingError(f"log_rate goes with log_to. Received: {self.log_rate} and no folder.", "Give --log-to.")
 
     @property
     def input(self) -> str:
@@ -165,7 +165,13 @@ class ClientOptions:
         found = _HOST_PORT.fullmatch(self.target)
         if not found or not 0 < int(found[2]) < 1 << 16:
             example = REST_TARGET if self.rest else f"{GRPC_TARGET} or dns:///{GRPC_TARGET}"
-            raise ServingError(f"The target is HOST:PORT, e.g. {example}. Received: {self.target!r}. Give --target.")
+            raise ServingError(f"The target is HOST:PORT, e.g. {example}. Received: {self.target!r}.", "Give --target.")
+
+
+def check_wait(seconds: float) -> None:
+    """Raises ServingError where that is no time to wait."""
+    if not 0 <= seconds <= _LONGEST_S:
+        raise ServingError(f"A wait is 0 to {_LONGEST_S:,} s. Received: {seconds}.")
 
 
 def merge_options(target: str, options: ClientOptions | None, changes: Mapping[str, Any]) -> ClientOptions:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -72,7 +74,7 @@ class ParquetSource:
 
     def _open(self) -> pq.ParquetFile:
         try:
-            file = pq.ParquetFile(self.path)
+            file = pq.ParquetFile(_no_uri(self.path))
         except (pa.ArrowException, OSError) as error:
             raise self._unreadable(error) from error
         schema = file.schema_arrow
@@ -100,11 +102,12 @@ class ParquetSink:
         self._columns = contents.columns
         schema = contents.schema or pa.schema([(name, _TYPES[kind]) for name, kind in contents.columns.items()])
         self._schema = schema.append(pa.field(PROBABILITY, pa.float32()))
-        self._writer = pq.ParquetWriter(path, self._schema)
+        self._writer = pq.ParquetWriter(_no_uri(path), self._schema)
 
     def write(self, chunk: Chunk, scores: Sequence[float]) -> None:
         """As `Sink.write`."""
         columns = chunk.batch.columns if chunk.batch is not None else self._arrays(chunk)
+        scores = [score if math.isfinite(score) else None for score in scores]
         arrays = [*columns, pa.array(scores, pa.float32())]
         self._writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
 
@@ -123,3 +126,8 @@ class ParquetSink:
             )
             for kind, column in zip(self._columns.values(), values, strict=True)
         ]
+
+
+def _no_uri(path: str) -> str:
+    """Absolute: of a relative path pyarrow may think that it is a URI."""
+    return str(Path(path).absolute())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -46,8 +47,8 @@ class JsonlSink(_TextSink):
         """As `Sink.write`."""
         objects = chunk.objects or [dict(zip(self._columns, row, strict=True)) for row in rows_of(chunk, self._columns)]
         for one, score in zip(objects, scores, strict=True):
-            line = json.dumps({**one, PROBABILITY: float(format_score(score))}, ensure_ascii=False, default=str)
-            self._stream.write(f"{line}\n")
+            text = format_score(score)
+            self._stream.write(f"{_json({**one, PROBABILITY: float(text) if text else None})}\n")
 
 
 def rows_of(chunk: Chunk, columns: Sequence[str]) -> list[Sequence[Any]]:
@@ -60,8 +61,24 @@ def rows_of(chunk: Chunk, columns: Sequence[str]) -> list[Sequence[Any]]:
 
 
 def format_score(score: float) -> str:
-    """Nine digits, which tell any float32 from its neighbours."""
-    return f"{score:.9g}"
+    """Nine digits, which tell any float32 from its neighbours; empty for what is no number."""
+    return f"{score:.9g}" if math.isfinite(score) else ""
+
+
+def _json(one: dict[str, Any]) -> str:
+    try:
+        return json.dumps(one, ensure_ascii=False, default=str, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(one), ensure_ascii=False, default=str, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    """None for the numbers that JSON does not have."""
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _csv_line(fields: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -18,8 +19,10 @@ def score_lines(texts: Sequence[str], scores: Sequence[float]) -> Iterator[str]:
     """A line for each text: `0.997  clickbait  21 Pictures That ...`."""
     for text, score in zip(texts, scores, strict=True):
         is_clickbait = score >= THRESHOLD
-        name = click.style(f"{NAMES[is_clickbait]:9}", fg="yellow" if is_clickbait else "green")
-        yield f"{score:.3f}  {name}  {' '.join(text.split())}"
+        name, colour = NAMES[is_clickbait], "yellow" if is_clickbait else "green"
+        if not math.isfinite(score):
+            name, colour = "?", "red"
+        yield f"{score:.3f}  {click.style(f'{name:9}', fg=colour)}  {' '.join(text.split())}"
 
 
 class PlainReporter(Reporter):

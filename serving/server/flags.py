@@ -122,6 +122,12 @@ def parse_flags(arguments: Sequence[str]) -> tuple[Flags, list[str]]:
     return flags, given
 
 
+def valued_flags() -> set[str]:
+    """The names of the flags that are followed by a value; a bare flag of the others is true."""
+    kinds = {field.name: type(field.default) for field in dataclasses.fields(Flags)} | IGNORED
+    return {name for name, kind in kinds.items() if kind is not bool}
+
+
 def _check(flags: Flags) -> None:
     if not flags.port and not flags.grpc_socket_path:
         raise click.UsageError("gRPC needs --port or --grpc_socket_path. Received: --port=0. Give one of them.")

@@ -10,8 +10,9 @@ import click
 import pytest
 
 from pipeline.config import load_config
-from pipeline.monitor import judge_logs, open_logs
+from pipeline.monitor import judge_logs, open_logs, write_report
 from pipeline.monitor_command import Since
+from pipeline.served_version import MonitorError
 from tests.helpers.request_logs import an_entry, write_log
 from tests.pipeline.test_cli import clickbait
 
@@ -81,6 +82,24 @@ def test_too_few_are_said_and_end_with_0_and_without_tensorflow(output, tmp_path
     (folder,) = (output / "monitor").iterdir()
     assert sorted(one.name for one in folder.iterdir()) == ["log.txt", "monitor.json"]
     assert (folder / "log.txt").read_text() == ""
+
+
+@pytest.mark.parametrize("place", ["output/monitor", "blocked"])
+def test_a_report_that_cannot_be_written_is_said_before_the_logs_are_read(output, tmp_path, place):
+    (tmp_path / place).write_text("a file")
+    where = output if place == "output/monitor" else tmp_path / place
+    done = clickbait("monitor", "no-such-log", "--output", where, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "The report has a folder in the output. Received: " in done.stderr
+    assert ": Not a directory." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_leaves_no_half_report(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "replace", lambda *paths: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(MonitorError, match="Received: .*: No space left on device"):
+        write_report(tmp_path, {})
+    assert not (tmp_path / "monitor.json").exists()
 
 
 def test_what_is_left_out_is_told(output, tmp_path):

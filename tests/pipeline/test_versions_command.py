@@ -10,6 +10,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from components.versioned_pusher.push import push_model
 from components.versions import PushError, list_versions
 from pipeline.versions_command import rollback, versions
+from serving.client import ServingError
 from tests.helpers.encoders import write_shell
 from tests.helpers.verdicts import a_verdict, write_run
 from tests.serving.client import fakes
@@ -148,6 +149,35 @@ def test_a_server_tells_which_versions_it_serves(output, push):
     with fakes.grpc_server(model) as port:
         shown = lines(call(versions, "--output", output, "--target", f"localhost:{port}"))
     assert [line[:2] for line in shown[1:]] == [[str(first), "serving"], [str(second), "loading"]]
+
+
+def test_what_a_server_serves_from_elsewhere_is_said(output, push):
+    first = push("one")
+    model = fakes.FakeModel()
+    model.versions = {first: "AVAILABLE", 9: "AVAILABLE", 8: "END"}
+    with fakes.grpc_server(model) as port:
+        shown = call(versions, "--output", output, "--target", f"localhost:{port}")
+        without = call(versions, "--output", output / "none", "--target", f"localhost:{port}")
+    serving = output / "serving" / "clickbait"
+    assert shown.output.splitlines()[-1] == f"localhost:{port} serves version 9, which is not in {serving}"
+    assert len(shown.output.splitlines()) == 3
+    assert without.output.splitlines()[-2:] == [
+        f"localhost:{port} serves version {number}, which is not in {output / 'none' / 'serving' / 'clickbait'}"
+        for number in sorted((9, first))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("target", "exit_code", "part"),
+    [("here", 2, "The target is HOST:PORT"), ("localhost:1", 1, "A server must listen at localhost:1")],
+)
+def test_a_server_that_cannot_be_asked_is_told_in_this_commands_words(output, push, target, exit_code, part):
+    push("one")
+    with pytest.raises(ServingError, match=part) as raised:
+        call(versions, "--output", output, "--target", target)
+    assert raised.value.exit_code == exit_code
+    assert str(raised.value).endswith("Give the --target of a running server, or none to list the folder.")
+    assert "--wait" not in str(raised.value)
 
 
 def test_a_server_that_does_not_serve_it_is_an_error(output, push, monkeypatch):

@@ -13,7 +13,7 @@ from serving.serve import docker_command, find_binary, with_defaults
 
 def test_without_flags_it_serves_what_runs_pushed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert with_defaults([]) == [
+    assert with_defaults([], {}) == [
         "--port=8500",
         "--rest_api_port=8501",
         "--model_name=clickbait",
@@ -24,12 +24,43 @@ def test_without_flags_it_serves_what_runs_pushed(tmp_path, monkeypatch):
 @pytest.mark.parametrize("given", [["--port=9", "--model_name=mine"], ["--port", "9", "--model_name", "mine"]])
 def test_what_is_given_stays(given, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    added = [flag for flag in with_defaults(given) if flag not in given]
-    assert added == ["--rest_api_port=8501", f"--model_base_path={tmp_path / 'output' / 'serving' / 'mine'}"]
+    assert with_defaults(given, {}) == [
+        "--port=9",
+        "--model_name=mine",
+        "--rest_api_port=8501",
+        f"--model_base_path={tmp_path / 'output' / 'serving' / 'mine'}",
+    ]
+
+
+def test_a_value_is_joined_to_its_flag_as_the_real_server_wants_it():
+    given = ["--model_config_file", "a b", "--enable_batching", "--port", "1", "--rest_api_port=2", "--own", "x"]
+    assert with_defaults(given, {}) == [
+        "--model_config_file=a b",
+        "--enable_batching",
+        "--port=1",
+        "--rest_api_port=2",
+        "--own",
+        "x",
+    ]
+    assert with_defaults(["--model_config_file=m", "--rest_api_port=2", "--port"], {})[2] == "--port"
+
+
+def test_the_last_of_two_values_counts(tmp_path):
+    flags = with_defaults(["--model_name=one", "--model_name", "two"], {"CLICKBAIT__OUTPUT": str(tmp_path)})
+    assert flags[-1] == f"--model_base_path={tmp_path / 'serving' / 'two'}"
+
+
+@pytest.mark.parametrize(("named", "folder"), [("here", "here"), ("~/there", "home/there"), ("", "output")])
+def test_the_environment_names_the_output_as_it_does_for_run(tmp_path, monkeypatch, named, folder):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert with_defaults([], {"CLICKBAIT__OUTPUT": named})[-1] == (
+        f"--model_base_path={tmp_path / folder / 'serving' / 'clickbait'}"
+    )
 
 
 def test_a_configuration_file_says_name_and_folder_itself():
-    assert with_defaults(["--model_config_file=m.config", "--port=1", "--rest_api_port=2"]) == [
+    assert with_defaults(["--model_config_file=m.config", "--port=1", "--rest_api_port=2"], {}) == [
         "--model_config_file=m.config",
         "--port=1",
         "--rest_api_port=2",
@@ -54,7 +85,7 @@ def test_the_real_server_is_taken_from_path_or_by_its_name(binary, tmp_path):
         find_binary({"PATH": "", "TF_MODEL_SERVER": str(tmp_path / "none")})
 
 
-def test_the_real_server_gets_the_flags_as_they_are(binary):
+def test_the_real_server_gets_the_flags_that_were_given(binary):
     call = [
         sys.executable,
         "-m",
@@ -68,7 +99,7 @@ def test_the_real_server_gets_the_flags_as_they_are(binary):
     environ = {**os.environ, "TF_MODEL_SERVER": str(binary)}
     done = subprocess.run(call, capture_output=True, text=True, env=environ, check=True)
     assert done.stdout == (
-        "real server: --port=7 --enable_batching --model_base_path /models/m --rest_api_port=8501 "
+        "real server: --port=7 --enable_batching --model_base_path=/models/m --rest_api_port=8501 "
         "--model_name=clickbait\n"
     )
     assert "serving with" in done.stderr
@@ -91,11 +122,16 @@ def test_help_lists_the_flags_and_says_which_server_it_is():
         assert word in done.stdout
 
 
-def test_docker_mounts_the_folder_and_publishes_the_ports_on_loopback(tmp_path, monkeypatch):
+@pytest.fixture
+def docker(tmp_path, monkeypatch):
+    """A docker on PATH."""
     (tmp_path / "docker").write_text("#!/bin/sh\n")
     (tmp_path / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    command = docker_command(with_defaults(["--model_base_path=/srv/models/m", "--port=7"]))
+
+
+def test_docker_mounts_the_folder_and_publishes_the_ports_on_loopback(docker, monkeypatch):
+    command = docker_command(with_defaults(["--model_base_path=/srv/models/m", "--port=7"], {}))
     text = " ".join(command)
     assert text.startswith("docker run --rm --init -p 127.0.0.1:7:7 -p 127.0.0.1:8501:8501 ")
     assert f"source={Path('/srv/models/m')},target=/models/clickbait,readonly" in text
@@ -103,4 +139,32 @@ def test_docker_mounts_the_folder_and_publishes_the_ports_on_loopback(tmp_path, 
     assert "--model_base_path=/srv" not in text
     monkeypatch.setenv("PATH", "")
     with pytest.raises(click.UsageError, match="no docker on PATH"):
-        docker_command(with_defaults([]))
+        docker_command(with_defaults([], {}))
+
+
+@pytest.mark.parametrize("given", [["--model_base_path", "/srv/m", "--port", "9"], ["--model_base_path=/srv/m"]])
+def test_docker_gets_no_word_that_is_no_flag(docker, given):
+    command = docker_command(with_defaults([*given, "--rest_api_port=0"], {}))
+    after_image = command[command.index("--entrypoint") + 3 :]
+    assert [word for word in after_image if not word.startswith("--")] == []
+    assert [word for word in after_image if "/srv" in word] == []
+
+
+def test_a_port_that_is_off_is_not_published(docker):
+    command = docker_command(with_defaults(["--model_base_path=/srv/m", "--rest_api_port=0"], {}))
+    assert command.count("-p") == 1
+    assert "127.0.0.1:8500:8500" in command
+    assert "--rest_api_port=0" in command
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("ssl_config_file", "batching_parameters_file", "monitoring_config_file", "platform_config_file"),
+        *("model_config_file", "tensorflow_session_config_file", "grpc_socket_path"),
+    ],
+)
+def test_docker_refuses_files_of_this_machine(docker, name):
+    with pytest.raises(click.UsageError, match=f"Received: --{name}=/etc/x.") as raised:
+        docker_command(with_defaults(["--model_base_path=/srv/m", f"--{name}", "/etc/x"], {}))
+    assert raised.value.exit_code == 2

@@ -75,7 +75,9 @@ def test_a_server_that_misbehaves_withholds_the_blessing_and_says_why(validate, 
     verdict = validate(behaviour, **changes)
     assert not verdict["blessed"]
     assert set(broken(verdict)) == rules
-    assert said in " / ".join(map(describe, broken(verdict).values()))
+    told = " / ".join(map(describe, broken(verdict).values()))
+    assert said in told
+    assert "--" not in told
     json.dumps(verdict, allow_nan=False)
 
 

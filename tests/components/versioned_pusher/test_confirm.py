@@ -34,23 +34,34 @@ def test_a_version_that_is_still_loaded_is_waited_for(model, target):
     assert model.specs[0].version.value == 4
 
 
-@pytest.mark.parametrize("version", [1, 9])
-def test_a_version_that_never_comes_is_an_error_after_the_deadline(target, version):
+@pytest.mark.parametrize(("version", "exit_code"), [(1, 1), (9, 2)], ids=["ended", "unknown"])
+def test_a_version_that_never_comes_is_an_error_after_the_deadline(target, version, exit_code):
     began = time.monotonic()
     with pytest.raises(PushError, match=f"must serve version {version}, which is pushed. Received: ") as raised:
         confirm_version(target, "clickbait", version, 1)
-    assert raised.value.exit_code == 1
+    assert raised.value.exit_code == exit_code
+    assert "--version" not in str(raised.value)
     assert 1 <= time.monotonic() - began < 5
 
 
 def test_no_server_is_an_error_after_the_deadline():
-    with pytest.raises(PushError, match="A server must listen at localhost:1.*`clickbait rollback`"):
+    with pytest.raises(PushError, match="A server must listen at localhost:1.*`clickbait rollback`") as raised:
         confirm_version("localhost:1", "clickbait", 3, 1)
+    assert raised.value.exit_code == 1
+    assert "--wait" not in str(raised.value)
 
 
 def test_a_wrong_target_is_an_error_at_once():
-    with pytest.raises(PushError, match="The target is HOST:PORT"):
+    with pytest.raises(PushError, match="The target is HOST:PORT") as raised:
         confirm_version("here", "clickbait", 3, 60)
+    assert raised.value.exit_code == 2
+
+
+def test_a_model_that_the_server_does_not_have_is_the_calls_mistake(target):
+    with pytest.raises(PushError, match="Received: 'mine', which it does not have") as raised:
+        confirm_version(target, "mine", 3, 1)
+    assert raised.value.exit_code == 2
+    assert "--model" not in str(raised.value)
 
 
 @pytest.mark.parametrize("score", [float("nan"), 1.5, -0.1])

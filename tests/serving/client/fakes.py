@@ -167,14 +167,16 @@ class FakeModel:
 
 
 @contextlib.contextmanager
-def grpc_server(model: FakeModel, *, port: int = 0, credentials: grpc.ServerCredentials | None = None) -> Iterator[int]:
-    """Serves a model over gRPC on a port of localhost, which it yields."""
+def grpc_server(
+    model: FakeModel, *, port: int = 0, credentials: grpc.ServerCredentials | None = None, host: str = "localhost"
+) -> Iterator[int]:
+    """Serves a model over gRPC on a port of all the host's addresses, which it yields."""
     server = grpc.server(
         futures.ThreadPoolExecutor(16),
         options=[("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0)],
     )
     server.add_generic_rpc_handlers((_Handler(model),))
-    address = f"localhost:{port}"
+    address = f"{host}:{port}"
     port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
     server.start()
     try:

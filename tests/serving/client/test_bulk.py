@@ -12,6 +12,7 @@ import pytest
 from serving.client import ClientOptions, ServingError
 from serving.client.bulk import Reporter, score_file
 from serving.client.errors import FileError
+from tests.serving.client import fakes
 from tests.serving.client.commands import predict, start
 from tests.serving.client.fakes import Fault, score
 
@@ -217,6 +218,21 @@ def test_a_full_disk_is_said_and_the_next_run_goes_on(target, source, output, mo
     assert predict(*arguments).stderr == ("goes on after 300 of 300 rows, which clickbait version 3 scored before\n")
     assert model.calls == []
     check(output)
+
+
+def test_scores_that_are_no_numbers_are_kept_and_counted_over_a_break(target, source, output, model, monkeypatch):
+    monkeypatch.setattr(fakes, "score", lambda text: float("nan") if text.endswith("7") else score(text))
+    options = ClientOptions(target, rows_per_call=2, calls_in_flight=1)
+    model.after(100, fail(model))
+    with pytest.raises(ServingError, match="boom"):
+        run(options, source, output)
+    result, _ = run(options, source, output)
+    assert result.resumed_rows > 0
+    assert result.no_numbers == 30
+    with output.open(newline="") as stream:
+        assert [row["id"] for row in csv.DictReader(stream) if row["probability"] == ""] == [
+            str(number) for number in range(7, 300, 10)
+        ]
 
 
 def test_two_commands_do_not_write_one_file(target, source, output, model):

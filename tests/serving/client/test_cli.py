@@ -7,12 +7,14 @@ import resource
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from serving.client.cli import predict_command
-from tests.serving.client.commands import ROOT, predict
+from tests.serving.client import fakes
+from tests.serving.client.commands import ROOT, predict, start
 from tests.serving.client.fakes import Fault, score
 
 HEAVY = ("tensorflow", "tensorflow_serving", "numpy", "pandas", "pyarrow", "requests", "rich", "tfx")
@@ -65,6 +67,10 @@ def test_a_file_to_a_file(target, tmp_path):
         (["a", "--target", "no-such-host.invalid:1"], 2, "no name server knows"),
         (["a", "--tls-ca", "/gone.pem"], 2, "/gone.pem: No such file"),
         (["a", "--tls-cert", "x"], 2, "--tls-key"),
+        (["a", "--timeout", "nan"], 2, "Received: nan"),
+        (["a", "--wait", "nan"], 2, "A wait is 0 to 1,000,000 s. Received: nan"),
+        (["a", "--wait", "inf"], 2, "Received: inf"),
+        (["a", "--wait", "-1"], 2, "Received: -1"),
         (["--input", "gone.csv"], 2, "no such file"),
         (["--input", "README.md"], 2, ".csv, .jsonl, .parquet, .txt"),
         (["--input", "data/sample/headlines.csv", "--output", "/gone/x.csv"], 2, "Make the folder"),
@@ -112,6 +118,47 @@ def test_bytes_that_are_no_utf_8_are_refused(target):
     shown = CliRunner().invoke(predict_command, ["a\udcff", "--target", target])
     assert "A text is UTF-8" in str(shown.exception)
     assert shown.exception.exit_code == 2
+
+
+@pytest.mark.parametrize("arguments", [[], ["--input", "in.txt", "--output", "out.csv"]], ids=["lines", "file"])
+def test_a_full_device_for_stdout_is_one_line(target, tmp_path, arguments):
+    (tmp_path / "in.txt").write_text("a\n")
+    arguments = [tmp_path / one if "." in one else one for one in arguments] or ["a"]
+    with Path("/dev/full").open("w") as full:
+        process = start(*arguments, "--target", target, stdout=full)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 1, err
+    assert err.startswith("clickbait: What is printed can be written. Received: No space left on device.")
+    assert err.count("\n") == 1
+
+
+def test_a_reader_that_went_away_is_told_nothing(target, tmp_path):
+    (tmp_path / "in.txt").write_text("a\n" * 20_000)
+    process = start("--input", tmp_path / "in.txt", "--target", target)
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(60) == 1
+
+
+@pytest.fixture
+def no_numbers(monkeypatch):
+    """The model gives no number for the text `nan`."""
+    monkeypatch.setattr(fakes, "score", lambda text: float("nan") if text == "nan" else score(text))
+
+
+def test_a_score_that_is_no_number_is_neither_name(no_numbers, target):
+    done = predict("nan", TEXTS[0], "nan", "--target", target)
+    assert (done.returncode, done.stdout) == (0, f"nan  ?          nan\n{line(TEXTS[0])}nan  ?          nan\n")
+    assert done.stderr == "warning: 2 scores are no numbers (NaN or infinite)\n"
+
+
+def test_a_file_with_a_score_that_is_no_number(no_numbers, target, tmp_path):
+    (tmp_path / "in.txt").write_text("nan\na\n")
+    done = predict("--input", tmp_path / "in.txt", "--output", tmp_path / "out.jsonl", "--target", target)
+    assert (done.returncode, done.stderr) == (0, "warning: 1 scores are no numbers (NaN or infinite)\n")
+    rows = [json.loads(one, parse_constant=pytest.fail) for one in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert rows == [{"title": "nan", "probability": None}, {"title": "a", "probability": score("a")}]
 
 
 @pytest.mark.parametrize("arguments", [["a", "--input", "x.csv"], ["a", "--output", "x.csv"]])

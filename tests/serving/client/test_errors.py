@@ -182,3 +182,31 @@ def test_a_lookup_that_fails_still_leaves_a_message():
         failed = Failure(code, "said")
         assert isinstance(lookup_for(failed), Lookup)
         assert "said" in str(explain(failed, ClientOptions()))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"model": "m"}, {"version": 7}, {"label": "canary"}, {"signature": "z"}, {"input_name": "headline"}],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_the_finding_is_the_message_without_the_commands_options(options, changes):
+    error = failure(options, **changes)
+    assert str(error).startswith(f"{error.finding} ")
+    assert "Received: " in error.finding
+    assert "--" not in error.finding
+    assert "--" in str(error)
+
+
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "UNIMPLEMENTED", "UNKNOWN"])
+@pytest.mark.parametrize("said", ["connect: Connection refused (111)", "Socket closed", "DNS resolution failed", "odd"])
+def test_no_finding_has_a_commands_option(code, said):
+    error = explain(Failure(code, said), ClientOptions())
+    assert "--" not in error.finding
+    assert str(error).startswith(error.finding)
+
+
+def test_a_wrong_targets_finding_has_no_option():
+    with pytest.raises(ServingError) as raised:
+        ClientOptions("here")
+    assert raised.value.finding.endswith("Received: 'here'.")
+    assert str(raised.value) == f"{raised.value.finding} Give --target."

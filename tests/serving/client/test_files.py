@@ -142,6 +142,36 @@ def test_gzip_goes_by_the_content(tmp_path, name):
     assert [chunk.texts for chunk in open_source(tmp_path / name, "title").chunks(5)] == [["a"]]
 
 
+@pytest.mark.parametrize("name", ["o parquet.parquet", "a:c.parquet", "50%.parquet"])
+def test_a_parquet_files_relative_name_is_no_uri(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    write_csv(tmp_path / "in.csv", [["1", "a"]])
+    convert("in.csv", name)
+    assert read_parquet(tmp_path / name) == [{"id": "1", "title": "a", "probability": 0.0}]
+    assert [chunk.texts for chunk in open_source(name, "title").chunks(5)] == [["a"]]
+
+
+@pytest.mark.parametrize("suffix", READERS)
+@pytest.mark.parametrize("score", [float("nan"), float("inf")])
+def test_a_score_that_is_no_number_is_none(tmp_path, suffix, score):
+    (tmp_path / "in.csv").write_text("title\na\nb\n")
+    source, out = open_source(tmp_path / "in.csv", "title"), tmp_path / f"out{suffix}"
+    sink = open_sink(out, out, source.scan())
+    for chunk in source.chunks(5):
+        sink.write(chunk, [score, 0.5])
+    sink.close()
+    assert [row["probability"] for row in READERS[suffix](out)] in ([None, 0.5], ["", "0.5"])
+
+
+def test_json_lines_are_json_whatever_the_input_holds(tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"title": "a", "x": NaN, "more": {"k": [Infinity, 1]}}\n')
+    convert(tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+    line = (tmp_path / "out.jsonl").read_text()
+    assert json.loads(line, parse_constant=pytest.fail) == {
+        "title": "a", "x": None, "more": {"k": [None, 1]}, "probability": 0,
+    }  # fmt: skip
+
+
 def test_an_empty_table_has_a_header(tmp_path):
     (tmp_path / "in.csv").write_text("id,title\n")
     for suffix in (".csv", ".jsonl", ".parquet"):

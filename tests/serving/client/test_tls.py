@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import ssl
 import time
 
 import grpc
 import pytest
 
-from serving.client import AsyncClient, Client, Retry, ServingError, Tls
+from serving.client import AsyncClient, Client, ClientOptions, Retry, ServingError, Tls
+from serving.client.address import failure_where_one_listens
+from serving.client.errors import Failure
 from tests.serving.client.certificates import make_authority, make_certificate
 from tests.serving.client.fakes import FakeModel, grpc_server, rest_server, score
 
@@ -132,6 +135,72 @@ def test_tls_where_the_server_has_none(pem, rest):
         error = failure(target=f"localhost:{port}", rest=rest, tls=Tls(ca=pem["authority"].cert))
     assert error.exit_code == 2
     assert "Leave the --tls options out" in str(error)
+
+
+REFUSED = Failure("UNAVAILABLE", "last error: UNKNOWN: ipv6:%5B::1%5D:1: connect: Connection refused (111)")
+
+
+def credentials(pem, host: str) -> grpc.ServerCredentials:
+    return grpc.ssl_server_credentials([(pem[host].key.read_bytes(), pem[host].cert.read_bytes())])
+
+
+@pytest.fixture
+def patience(monkeypatch):
+    """For a machine that has much else to do."""
+    monkeypatch.setattr("serving.client.address.PROBE_TIMEOUT_S", 10.0)
+
+
+@pytest.mark.parametrize(
+    ("served", "ca", "part"),
+    [
+        (None, "authority", "WRONG_VERSION_NUMBER"),
+        ("localhost", None, "Socket closed"),
+        ("localhost", "stranger", "CERTIFICATE_VERIFY_FAILED"),
+        ("model.example", "authority", "Hostname Verification Check failed"),
+    ],
+)
+def test_where_one_address_refused_the_one_that_listens_is_told_of(pem, patience, served, ca, part):
+    secured = credentials(pem, served) if served else None
+    with grpc_server(FakeModel(), host="127.0.0.1", credentials=secured) as port:
+        options = ClientOptions(f"localhost:{port}", tls=Tls(ca=pem[ca].cert) if ca else None)
+        there = failure_where_one_listens(REFUSED, options)
+        by_resolver = failure_where_one_listens(
+            REFUSED, dataclasses.replace(options, target=f"dns:///localhost:{port}")
+        )
+    assert (there.code, by_resolver.code) == ("UNAVAILABLE", "UNAVAILABLE")
+    assert part in there.details
+    assert part in by_resolver.details
+
+
+def test_a_failure_stays_what_it_was_where_no_address_tells_more(pem, patience):
+    with grpc_server(FakeModel(), host="127.0.0.1") as port:
+        at = ClientOptions(f"localhost:{port}")
+        tls = dataclasses.replace(at, tls=Tls(ca=pem["authority"].cert))
+        assert failure_where_one_listens(REFUSED, tls) is not None
+        assert failure_where_one_listens(REFUSED, at) is None, "it answers now"
+        assert failure_where_one_listens(REFUSED, dataclasses.replace(tls, rest=True)) is None
+        assert failure_where_one_listens(Failure("UNAVAILABLE", "Socket closed"), tls) is None
+        assert failure_where_one_listens(REFUSED, dataclasses.replace(tls, target=f"unix:/tmp/{port}")) is None
+    assert failure_where_one_listens(REFUSED, tls) is None, "nobody listens any more"
+    assert failure_where_one_listens(REFUSED, dataclasses.replace(tls, target="no-such-host.invalid:1")) is None
+
+
+def ask_eight_times(port: int, **options) -> tuple[int, str]:
+    """What both kinds of client say of one server, four times each."""
+    (told,) = {(one.exit_code, str(one)) for one in (failure(target=f"localhost:{port}", **options) for _ in range(4))}
+    return told
+
+
+def test_one_mistake_has_one_message_where_localhost_has_an_address_that_refuses(pem, patience):
+    """gRPC tries [::1], too, and reports whichever it tried last."""
+    with grpc_server(FakeModel(), host="127.0.0.1") as port:
+        exit_code, message = ask_eight_times(port, tls=Tls(ca=pem["authority"].cert))
+    assert exit_code == 2
+    assert f"Received: an answer without TLS from localhost:{port}" in message
+    with grpc_server(FakeModel(), host="127.0.0.1", credentials=credentials(pem, "localhost")) as port:
+        exit_code, message = ask_eight_times(port)
+    assert exit_code == 1
+    assert "may speak TLS: give --tls-ca" in message
 
 
 def test_a_key_of_another_certificate(pem, rest):
