@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from pipeline.config import PipelineConfig
@@ -41,3 +42,31 @@ def default_values(config: PipelineConfig) -> dict[str, Any]:
         if one.setting and settings[section][key] is not None:
             values[one.name] = settings[section][key]
     return values
+
+
+class ParameterError(Exception):
+    """A value cannot be a parameter's."""
+
+    exit_code = 2
+
+
+def parse_values(texts: Iterable[str]) -> dict[str, Any]:
+    """Values from `name=value` each, of which the later wins.
+
+    Raises:
+      ParameterError: a name is not known, or a value is not of its kind.
+    """
+    kinds = {one.name: one.kind for one in PARAMETERS}
+    values = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if name not in kinds or not equals:
+            raise ParameterError(f"A parameter is NAME=VALUE. Received: {text}. The names: {', '.join(kinds)}.")
+        try:
+            values[name] = kinds[name](value)
+        except ValueError as error:
+            raise ParameterError(f"The parameter {name} is a {_WORDS[kinds[name]]}. Received: {value}.") from error
+    return values
+
+
+_WORDS = {str: "text", int: "whole number", float: "number"}
