@@ -56,7 +56,7 @@ class Forked(Isolated):
         """See `launcher.Processes`."""
         if command[:3] != ENTRYPOINT:
             return super().run(command, environ, log, progress)
-        child, receiver = _start(_run_entrypoint, command[3:], dict(environ), str(log))
+        child, receiver = _start(_run_entrypoint, command[3:], {**os.environ, **environ}, str(log))
         try:
             with receiver, contextlib.suppress(EOFError):
                 while True:
