@@ -22,6 +22,9 @@ class Processes(Protocol):
     def run(self, command: list[str], environ: Mapping[str, str], log: Path, progress: Progress) -> int:
         """Runs it to its end, and returns its exit code."""
 
+    def stop(self) -> None:
+        """Ends what is running, from another thread."""
+
 
 class Attempt(NamedTuple):
     """What came of one start of a container."""

@@ -37,16 +37,33 @@ _PR_SET_PDEATHSIG = 1
 class Isolated:
     """New processes, which import everything themselves."""
 
+    def __init__(self):
+        self._running: set = set()
+
+    def stop(self) -> None:
+        """See `launcher.Processes`."""
+        for one in [*self._running]:
+            one.terminate()
+
     def run(self, command: list[str], environ: Mapping[str, str], log: Path, progress: Progress) -> int:
         """See `launcher.Processes`."""
         program = sys.executable if command[0] in ("python", "python3") else command[0]
         with log.open("ab") as stream:
             # The leash: a task must not outlive a rehearsal that is killed.
             leash = [sys.executable, "-m", "components.local_infra_validator.leash", str(os.getpid())]
-            found = subprocess.run(
-                [*leash, program, *command[1:]], env={**os.environ, **environ}, stdout=stream, stderr=stream
-            )
-        return _exit_code(found.returncode)
+            call = [*leash, program, *command[1:]]
+            with self._known(
+                subprocess.Popen(call, env={**os.environ, **environ}, stdout=stream, stderr=stream)
+            ) as process:
+                return _exit_code(process.wait())
+
+    @contextlib.contextmanager
+    def _known(self, process):
+        self._running.add(process)
+        try:
+            yield process
+        finally:
+            self._running.discard(process)
 
 
 class Forked(Isolated):
@@ -57,14 +74,11 @@ class Forked(Isolated):
         if command[:3] != ENTRYPOINT:
             return super().run(command, environ, log, progress)
         child, receiver = _start(_run_entrypoint, command[3:], {**os.environ, **environ}, str(log))
-        try:
+        with self._known(child):
             with receiver, contextlib.suppress(EOFError):
                 while True:
                     progress(receiver.recv())
             child.join()
-        except BaseException:
-            child.kill()
-            raise
         return _exit_code(child.exitcode)
 
 

@@ -21,6 +21,7 @@ from kubeflow.rehearsal.store import Store
 from kubeflow.rehearsal.view import RehearsalView
 from kubeflow.spec import Spec, dependencies, executors, sort_tasks
 
+_INTERRUPTED = 130
 _EXIT_HANDLER = "ALL_UPSTREAM_TASKS_COMPLETED"
 _SUCCEEDED, _FAILED, _SKIPPED = "SUCCEEDED", "FAILED", "SKIPPED"
 
@@ -80,6 +81,7 @@ class Run:
                 self._run_dag(root, pool)
             except BaseException:
                 self._stopping.set()
+                self.processes.stop()
                 raise
         return root
 
@@ -180,12 +182,14 @@ class Run:
                 environ=self.environ,
                 progress=lambda said: self.view.progress(shown, said),
             )
+            if self._stopping.is_set() or attempt.exit_code == _INTERRUPTED:  # Ctrl-C goes to all processes at once
+                raise KeyboardInterrupt
             last = number > int(policy.get("maxRetryCount", 0)) or time.monotonic() - began + pause > latest
             if attempt.exit_code == 0 or last:
                 return attempt
             self.view.retried(shown, number, attempt.exit_code, pause)
             if self._stopping.wait(pause):
-                return attempt
+                raise KeyboardInterrupt
             pause *= float(policy.get("backoffFactor", 2.0)) or 1.0
         raise AssertionError("the last attempt returns")
 

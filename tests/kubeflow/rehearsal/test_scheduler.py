@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import time
 
 import pytest
@@ -265,3 +268,19 @@ def test_a_parameter_without_a_default_has_to_be_said(rehearse):
     del spec["root"]["inputDefinitions"]["parameters"]["text"]["defaultValue"]
     with pytest.raises(DriverError, match="A run needs all its parameters. Received: none for text"):
         rehearse(spec)
+
+
+def test_an_interruption_ends_what_is_running_and_is_no_failure(rehearse, tmp_path):
+    began = time.monotonic()
+    slow = container_task("slow", 'touch "$0"; exec sleep 60', [str(tmp_path / "here")], **policy(2, "30s"))
+
+    def interrupt():
+        while not (tmp_path / "here").exists():
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)  # to this process alone, as `kill -INT` does
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        rehearse(pipeline_of([slow, container_task("next", "true", after=["slow"])]))
+    assert time.monotonic() - began < 30
+    assert not any((tmp_path / "executions").iterdir())
