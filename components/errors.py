@@ -1,9 +1,11 @@
-"""Faults of the data, as messages for the user."""
+"""Faults of the data, as messages for the user; and the message of any error."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+
+EXIT_FAILED = 1
 
 
 class InputError(Exception):
@@ -24,3 +26,14 @@ class DataRefused(Exception):  # noqa: N818  the contract's own words
     def __init__(self, message: str, findings: Sequence[dict[str, Any]] = ()):
         super().__init__(message)
         self.findings = list(findings)
+
+
+def explain(error: BaseException) -> tuple[int, str]:
+    """Exit code and reason: of the first exception in the chain that is a message for the user, else of the error."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if hasattr(seen, "exit_code"):
+            return seen.exit_code, str(seen)
+        seen = seen.__cause__ or seen.__context__
+    first_line = (str(error).strip().splitlines() or [""])[0]
+    return EXIT_FAILED, f"{type(error).__name__}: {first_line}"

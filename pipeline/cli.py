@@ -7,25 +7,14 @@ from pathlib import Path
 
 import click
 
+from kubeflow.cli import kubeflow
 from pipeline.monitor_command import monitor
+from pipeline.options import CONFIG_FILE, OUTPUT, OUTPUT_TO_READ, OVERRIDES, PRESET
 from pipeline.versions_command import rollback, versions
 from serving.client.cli import predict_command
 from serving.serve import serve_command
 
 EXIT_INTERRUPTED = 130
-
-_OUTPUT = click.option("--output", help="Folder that holds all that runs write.  [default: output]")
-# `run` reads the variable in the configuration's order of layers.
-_OUTPUT_TO_READ = click.option(
-    "--output",
-    envvar="CLICKBAIT__OUTPUT",
-    default="output",
-    show_default=True,
-    help="Folder that holds all that runs wrote.",
-)
-_PRESET = click.option("--preset", default="default", show_default=True, help="default, article or smoke.")
-_CONFIG_FILE = click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML over the preset.")
-_OVERRIDES = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="E.g. training.epochs=3.")
 
 
 class _Group(click.Group):
@@ -78,10 +67,10 @@ def fetch(source: str | None) -> None:
 @click.option("--label-column", help="The CSV's column of labels.  [default: label]")
 @click.option("--encoder", help="embedded, hub URL, Kaggle handle, SavedModel folder or .tar.gz.  [default: embedded]")
 @click.option("--offline", is_flag=True, default=None, help="Never download: the encoder is in the cache, or it fails.")
-@_PRESET
-@_CONFIG_FILE
-@_OVERRIDES
-@_OUTPUT
+@PRESET
+@CONFIG_FILE
+@OVERRIDES
+@OUTPUT
 @click.option("--limit", type=int, help="Use a sample of that many rows.")
 @click.option("--epochs", type=int, help="Passes over the training rows.")
 @click.option("--seed", type=int, help="Of weights, shuffling and casing.")
@@ -133,9 +122,9 @@ def run(
 
 
 @main.command()
-@_PRESET
-@_CONFIG_FILE
-@_OVERRIDES
+@PRESET
+@CONFIG_FILE
+@OVERRIDES
 def config(preset: str, config_file: Path | None, overrides: tuple[str, ...]) -> None:
     """Show every setting: its value, what it takes and what it means."""
     from pipeline.config import describe_config, load_config
@@ -146,7 +135,7 @@ def config(preset: str, config_file: Path | None, overrides: tuple[str, ...]) ->
 
 
 @main.command()
-@_OUTPUT_TO_READ
+@OUTPUT_TO_READ
 def runs(output: str) -> None:
     """List what was run."""
     from rich.console import Console
@@ -163,7 +152,7 @@ def runs(output: str) -> None:
 
 @main.command()
 @click.argument("run", required=False)
-@_OUTPUT_TO_READ
+@OUTPUT_TO_READ
 @click.option("--json", "as_json", is_flag=True, help="Print verdict.json as it is.")
 def verdict(run: str | None, output: str, as_json: bool) -> None:
     """Say why a run was or was not blessed and pushed; RUN is an id or its beginning, by default the newest."""
@@ -211,9 +200,9 @@ def _with_data(command):
         click.option("--data", "data_path", help="As for run."),
         click.option("--text-column", help="As for run."),
         click.option("--label-column", help="As for run."),
-        _PRESET,
-        _CONFIG_FILE,
-        _OVERRIDES,
+        PRESET,
+        CONFIG_FILE,
+        OVERRIDES,
         click.option(
             "--schema",
             "schema_file",
@@ -319,6 +308,7 @@ main.add_command(predict_command)
 main.add_command(versions)
 main.add_command(rollback)
 main.add_command(monitor)
+main.add_command(kubeflow)
 
 
 @main.command()

@@ -156,13 +156,19 @@ def allowed(schema: _Schema) -> str:
         "number": "number",
         "boolean": "true or false",
         "array": "list of texts",
-        "object": "mapping such as {news: 0, clickbait: 1} that has both 0 and 1",
+        "object": _allowed_mapping(schema),
         "null": "null",
         "string": "text, not empty",
     }
     ends = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}
     bounds = " and ".join(f"{word} {schema[end]:.15g}" for end, word in ends.items() if end in schema)
     return ", ".join(filter(None, [words[schema["type"]], bounds]))
+
+
+def _allowed_mapping(schema: _Schema) -> str:
+    if "enum" in schema.get("additionalProperties", {}):
+        return "mapping such as {news: 0, clickbait: 1} that has both 0 and 1"
+    return "mapping such as {default: 1, Trainer: 4} that has a default, each at least 0"
 
 
 # ---- YAML

@@ -12,6 +12,7 @@ from trainer import features
 
 ACCURACY = "binary_accuracy"
 AUC = "auc"
+CONFUSION = "confusion_matrix"
 BASELINE = "baseline"
 CANDIDATE = "candidate"
 
@@ -55,10 +56,13 @@ def create_eval_config(config: EvaluationConfig, split: str) -> tfma.EvalConfig:
         )
         for class_name, name in (("BinaryAccuracy", ACCURACY), ("AUC", AUC))
     ]
+    confusion = tfma.MetricConfig(
+        class_name="ConfusionMatrixAtThresholds", config=f'{{"name": "{CONFUSION}", "thresholds": [0.5]}}'
+    )
     return tfma.EvalConfig(
         model_specs=models,
         slicing_specs=[tfma.SlicingSpec()],
-        metrics_specs=[tfma.MetricsSpec(metrics=[*metrics, tfma.MetricConfig(class_name="ExampleCount")])],
+        metrics_specs=[tfma.MetricsSpec(metrics=[*metrics, tfma.MetricConfig(class_name="ExampleCount"), confusion])],
     )
 
 

@@ -23,7 +23,7 @@ from serving.client.files import open_source
 from trainer.encoders.resolve import ResolvedEncoder, resolve_encoder
 
 #: Settings that make no other model of the same data. The encoder counts by its digest.
-_NOT_THE_MODEL = ("output", "cache", "encoder", "infra", "push", "bulk", "monitor")
+NOT_THE_MODEL = ("output", "cache", "encoder", "infra", "push", "bulk", "monitor", "kubeflow")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +64,8 @@ class SchemaSource:
 
     path: Path
     digest: str
+    text: str = ""
+    """The schema itself, for a run on a machine that has not the file; else empty."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +111,7 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
     encoder = resolve_encoder(config.encoder.source, offline=config.encoder.offline)
     paths = OutputPaths.of(config)
     fingerprint = _digest(
-        config.model_dump_json(exclude={"data": {"path"}, **dict.fromkeys(_NOT_THE_MODEL, True)}),
+        config.model_dump_json(exclude={"data": {"path"}, **dict.fromkeys(NOT_THE_MODEL, True)}),
         data.digest,
         schema.digest,
         encoder.digest,

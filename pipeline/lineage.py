@@ -13,7 +13,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from components.data_gate.verdict import read_findings
 from components.headline_example_gen.report import REPORT_FILE
 from components.local_infra_validator.verdict import read_verdict
-from pipeline.evaluation import BASELINE, CANDIDATE, Threshold
+from pipeline.evaluation import BASELINE, CANDIDATE, CONFUSION, Threshold
 from trainer.settings import HISTORY_FILE
 
 Outputs = dict[str, dict[str, mlmd.Artifact]]
@@ -73,6 +73,21 @@ def training_facts(model_run: mlmd.Artifact) -> dict[str, Any]:
 
 def overall_metrics(evaluation: mlmd.Artifact) -> dict[str, dict[str, float]]:
     """The metrics of the overall slice, of the candidate and, where there was one, of the baseline."""
+    return {
+        name: {metric: value["doubleValue"] for metric, value in metrics.items() if "doubleValue" in value}
+        for name, metrics in _overall(evaluation).items()
+    }
+
+
+def confusion_matrix(evaluation: mlmd.Artifact) -> list[list[int]]:
+    """Rows of the candidate by label, news first, in columns by what it said."""
+    (at_half,) = _overall(evaluation)[CANDIDATE][CONFUSION]["confusionMatrixAtThresholds"]["matrices"]
+    counts = {name: round(at_half.get(name, 0)) for name in ("truePositives", "falsePositives")}
+    counts |= {name: round(at_half.get(name, 0)) for name in ("trueNegatives", "falseNegatives")}
+    return [[counts["trueNegatives"], counts["falsePositives"]], [counts["falseNegatives"], counts["truePositives"]]]
+
+
+def _overall(evaluation: mlmd.Artifact) -> dict[str, dict[str, Any]]:
     found = {}
     # With a baseline TFMA stores the metrics under the models' names, without one under none.
     for stored, name in (("", CANDIDATE), (CANDIDATE, CANDIDATE), (BASELINE, BASELINE)):
@@ -80,9 +95,7 @@ def overall_metrics(evaluation: mlmd.Artifact) -> dict[str, dict[str, float]]:
         for slice_key, by_output in result.slicing_metrics:
             metrics = by_output.get("", {}).get("", {})
             if slice_key == () and metrics:
-                found[name] = {
-                    metric: value["doubleValue"] for metric, value in metrics.items() if "doubleValue" in value
-                }
+                found[name] = metrics
     return found
 
 

@@ -7,9 +7,9 @@ import os
 import sys
 import time
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING
 
-from components.errors import DataRefused
+from components.errors import DataRefused, explain
 from pipeline import runs
 from pipeline.config import PipelineConfig
 from pipeline.inputs import DataSource, RunInputs, choose_data, choose_schema, new_run_id, prepare_inputs
@@ -20,7 +20,9 @@ from pipeline.summary import print_head, print_summary
 from pipeline.terminal import captured_output
 from pipeline.verdict import Verdict, collect_facts, judge_model, open_verdict
 
-EXIT_FAILED = 1
+if TYPE_CHECKING:
+    from pipeline.lineage import Outputs
+
 EXIT_INTERRUPTED = 130
 
 
@@ -66,8 +68,8 @@ def run_pipeline(
                     _run_dag(view, config, inputs, from_node, to_node)
                 finally:
                     if view.timings:
-                        verdict |= collect_facts(config, paths.metadata, folder)
-                verdict |= judge_model(config, paths.metadata)
+                        verdict |= collect_facts(_read_outputs(config), folder)
+                verdict |= judge_model(_read_outputs(config), config.evaluation, config.bulk)
         except DataRefused as error:
             verdict |= {"status": "refused", "exit_code": error.exit_code, "reason": str(error)}
             verdict |= {"gate": {"accepted": False, "findings": error.findings}}
@@ -76,7 +78,8 @@ def run_pipeline(
             verdict["reason"] = "the same command goes on from the finished components"
         except Exception as error:
             os.write(2, traceback.format_exc().encode())  # into the log, whatever sys.stderr is
-            verdict |= {"status": "failed", **_explain(error)}
+            exit_code, reason = explain(error)
+            verdict |= {"status": "failed", "exit_code": exit_code, "reason": reason}
         finally:
             verdict["components"] = view.timings
             verdict["seconds"] = round(time.monotonic() - began, 2)
@@ -129,12 +132,7 @@ def _run_dag(
         ) from error
 
 
-def _explain(error: Exception) -> dict[str, Any]:
-    """Exit code and reason: of the first exception in the chain that is a message for the user, else of the error."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if hasattr(seen, "exit_code"):
-            return {"exit_code": seen.exit_code, "reason": str(seen)}
-        seen = seen.__cause__ or seen.__context__
-    first_line = (str(error).strip().splitlines() or [""])[0]
-    return {"exit_code": EXIT_FAILED, "reason": f"{type(error).__name__}: {first_line}"}
+def _read_outputs(config: PipelineConfig) -> Outputs:
+    from pipeline import lineage
+
+    return lineage.read_outputs(OutputPaths.of(config).metadata, config.model_name)

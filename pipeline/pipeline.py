@@ -6,6 +6,8 @@ import trainer.keras_policy  # noqa: F401  isort: skip
 
 import dataclasses
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import tfx.v1 as tfx
 
@@ -28,26 +30,34 @@ from trainer import features
 from trainer.settings import TrainerSettings
 
 
-def create_pipeline(config: PipelineConfig, inputs: RunInputs | None = None) -> tfx.dsl.Pipeline:
+def create_pipeline(
+    config: PipelineConfig, inputs: RunInputs | None = None, parameters: Mapping[str, Any] = {}
+) -> tfx.dsl.Pipeline:
     """Wires the components.
 
     Args:
       config: everything a run can be told.
       inputs: what the run starts from; found by the configuration when not given.
+      parameters: RuntimeParameters that stand for settings which are known only when a run starts, by their names in
+        `kubeflow.parameters`.
 
     Returns:
-      A pipeline for `tfx.orchestration.LocalDagRunner`.
+      A pipeline for `tfx.orchestration.LocalDagRunner` or, with all parameters, for Kubeflow Pipelines.
     """
     inputs = inputs or prepare_inputs(config)
-    paths = OutputPaths.of(config)
+    paths, told = OutputPaths.of(config), parameters.get
+    serving_model_dir = told("push_destination", str(paths.serving_model))
 
     example_gen = HeadlineExampleGen(
         input_base=inputs.data.csv.base,
         pattern=inputs.data.csv.pattern,
-        content_digest=inputs.data.digest,
+        content_digest=told("data_digest", inputs.data.digest),
+        location=told("data"),
         **config.data.model_dump(exclude={"path", "schema_file"}),
     )
-    schema_gen = ImportSchemaGen(schema_file=str(inputs.schema.path), content_digest=inputs.schema.digest)
+    schema_gen = ImportSchemaGen(
+        schema_file=str(inputs.schema.path), content_digest=inputs.schema.digest, text=inputs.schema.text
+    )
     statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"], schema=schema_gen.outputs["schema"])
     example_validator = tfx.components.ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
@@ -60,10 +70,11 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs | None = None) -> 
         schema=schema_gen.outputs["schema"],
         anomalies=example_validator.outputs["anomalies"],
         policy=json.dumps({**config.gate.model_dump(), "train_share": config.data.train_share}),
-        accepted_dir=str(inputs.accepted_data),
+        accepted_dir=told("accepted_data", str(inputs.accepted_data)),
         fingerprint=inputs.data_fingerprint,
-        description=inputs.data.description,
+        description=told("data", inputs.data.description),
         baseline=inputs.accepted_baseline,
+        content_digest=told("data_digest", ""),
     )
 
     # An importable run_fn: a module_file would build and install a wheel at run time.
@@ -81,14 +92,23 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs | None = None) -> 
         train_args=tfx.proto.TrainArgs(splits=[features.TRAIN_SPLIT]),
         eval_args=tfx.proto.EvalArgs(splits=[features.EVAL_SPLIT]),
         custom_config=dataclasses.asdict(settings),
+        encoder=told("encoder"),
+        epochs=told("epochs"),
+        seed=told("seed"),
     )
 
     # A component and no Resolver, which open-source Kubeflow Pipelines does not run.
-    latest_blessed_model = LatestBlessedModel(
-        serving_model_dir=str(paths.serving_model), version=inputs.baseline_version
-    )
+    latest_blessed_model = LatestBlessedModel(serving_model_dir=serving_model_dir, version=inputs.baseline_version)
 
     # Two Evaluators, because one merges the splits that it is given, and the article has a threshold for each.
+    bounds = {
+        features.EVAL_SPLIT: {
+            "min_accuracy": told("min_eval_accuracy"),
+            "min_auc": told("min_eval_auc"),
+            "max_accuracy_drop": told("max_accuracy_drop"),
+        },
+        features.TRAIN_SPLIT: {"min_accuracy": told("min_train_accuracy")},
+    }
     evaluators = {
         split: Evaluator(
             examples=example_gen.outputs["examples"],
@@ -97,6 +117,7 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs | None = None) -> 
             schema=schema_gen.outputs["schema"],
             eval_config=create_eval_config(config.evaluation, split),
             example_splits=[split],
+            **bounds[split],
         ).with_id(f"{split.capitalize()}Evaluator")
         for split in (features.EVAL_SPLIT, features.TRAIN_SPLIT)
     }
@@ -113,7 +134,7 @@ def create_pipeline(config: PipelineConfig, inputs: RunInputs | None = None) -> 
     }
     pusher = VersionedPusher(
         **blessings,
-        serving_model_dir=str(paths.serving_model),
+        serving_model_dir=serving_model_dir,
         run_id=inputs.run_id,
         fingerprint=inputs.fingerprint,
         **config.push.model_dump(),

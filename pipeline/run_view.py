@@ -20,8 +20,8 @@ _STARTED = "Component %s is running."
 _FINISHED = "Component %s is finished."
 _CACHED = "A cached execution %d is used."
 
-
-_MARKS = {
+#: By status: what stands before a component, and what after its seconds.
+MARKS = {
     "done": ("[green]✓[/]", ""),
     "cached": ("[cyan]=[/]", "  [dim]unchanged, taken from the cache[/]"),
     "failed": ("[red]✗[/]", "  [red]failed[/]"),
@@ -98,19 +98,22 @@ class RunView(logging.Handler):
         timing["seconds"] = round(time.monotonic() - self._began, 2)
         if status != "done" or timing["status"] == "running":
             timing["status"] = status
-        mark, note = _MARKS[timing["status"]]
+        mark, note = MARKS[timing["status"]]
         self._console.print(f" {mark} {escape(node):<22}{timing['seconds']:>7.1f} s{note}", soft_wrap=True)
 
     def _progress(self, progress: dict) -> None:
-        shown = "  ".join(
-            f"{name} {progress[name]:.4f}"
-            for name in ("loss", "accuracy", "val_loss", "val_accuracy")
-            if name in progress
-        )
-        line = f"epoch {progress['epoch']}/{progress['epochs']}  step {progress['step']}/{progress['steps']}  {shown}"
+        line = progress_line(progress)
         if progress["done"]:
             self._console.print(f"   [dim]{line}[/]", soft_wrap=True)
         else:
             elapsed = time.monotonic() - self._began
             left = elapsed / progress["step"] * (progress["steps"] - progress["step"])
             self.say(f"{self._current}  {line}  about {left:.0f} s left")
+
+
+def progress_line(progress: dict) -> str:
+    """Where the Trainer is, from its record's `progress`."""
+    shown = "  ".join(
+        f"{name} {progress[name]:.4f}" for name in ("loss", "accuracy", "val_loss", "val_accuracy") if name in progress
+    )
+    return f"epoch {progress['epoch']}/{progress['epochs']}  step {progress['step']}/{progress['steps']}  {shown}"

@@ -5,14 +5,17 @@ from __future__ import annotations
 import datetime
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from components.bulk_example_gen import BULK_SPLIT
 from components.local_infra_validator.verdict import describe
-from pipeline.config import PipelineConfig
+from pipeline.config import BulkConfig, EvaluationConfig, PipelineConfig
 from pipeline.inputs import DataSource, SchemaSource
 from pipeline.runs import REJECTS_FILE
 from trainer import features
+
+if TYPE_CHECKING:
+    from pipeline.lineage import Outputs
 
 SCHEMA_VERSION = 1
 
@@ -42,25 +45,24 @@ def open_verdict(config: PipelineConfig, run_id: str, data: DataSource, schema: 
     }
 
 
-def collect_facts(config: PipelineConfig, metadata: Path, folder: Path) -> Verdict:
+def collect_facts(outputs: Outputs, folder: Path | None = None) -> Verdict:
     """What is known however the run ended: the rows, what the gate found, the training.
 
     The rejected rows are laid into the run folder.
 
     Args:
-      config: of the run.
-      metadata: ML Metadata's file, after the run.
-      folder: of the run.
+      outputs: of the run, see `pipeline.lineage`; those of them that there are.
+      folder: of the run, where it has one.
     """
     from pipeline import lineage
 
-    outputs = lineage.read_outputs(metadata, config.model_name)
     verdict: Verdict = {}
     if ingest := outputs.get("HeadlineExampleGen", {}).get("ingest"):
         report = lineage.ingest_report(ingest)
         verdict["ingest"] = {**report["rows"], "rejected_by_rule": report["rejected_by_rule"]}
         verdict["rows"] = report["splits"]
-        shutil.copyfile(Path(ingest.uri, REJECTS_FILE), folder / REJECTS_FILE)
+        if folder:
+            shutil.copyfile(Path(ingest.uri, REJECTS_FILE), folder / REJECTS_FILE)
     if data_verdict := outputs.get("DataGate", {}).get("verdict"):
         verdict["gate"] = {"accepted": True, "findings": lineage.gate_findings(data_verdict)}
     if model_run := outputs.get("Trainer", {}).get("model_run"):
@@ -68,25 +70,25 @@ def collect_facts(config: PipelineConfig, metadata: Path, folder: Path) -> Verdi
     return verdict
 
 
-def judge_model(config: PipelineConfig, metadata: Path) -> Verdict:
+def judge_model(outputs: Outputs, evaluation: EvaluationConfig, bulk: BulkConfig | None = None) -> Verdict:
     """What the model reached, and whether and where it was pushed.
 
     Args:
-      config: of the run.
-      metadata: ML Metadata's file, after the run.
+      outputs: of the run, see `pipeline.lineage`; those of them that there are.
+      evaluation: what the model was held to.
+      bulk: what was scored by it.
     """
     from pipeline import lineage
     from pipeline.evaluation import thresholds
 
-    outputs = lineage.read_outputs(metadata, config.model_name)
     verdict: Verdict = {"status": "done", "exit_code": 0, "reason": "the components asked for have run"}
     if baseline := outputs.get("LatestBlessedModel", {}).get("model"):
         verdict["baseline_version"] = baseline.custom_properties["version"].string_value
     verdict["thresholds"] = [
         judged
         for split in (features.EVAL_SPLIT, features.TRAIN_SPLIT)
-        if (evaluation := outputs.get(f"{split.capitalize()}Evaluator", {}).get("evaluation"))
-        for judged in lineage.judge(thresholds(config.evaluation), split, evaluation)
+        if (found := outputs.get(f"{split.capitalize()}Evaluator", {}).get("evaluation"))
+        for judged in lineage.judge(thresholds(evaluation), split, found)
     ]
     if blessing := outputs.get("LocalInfraValidator", {}).get("blessing"):
         verdict["infra"] = lineage.infra_verdict(blessing)
@@ -94,9 +96,9 @@ def judge_model(config: PipelineConfig, metadata: Path) -> Verdict:
         properties = {key: value.string_value for key, value in pushed_model.custom_properties.items()}
         verdict |= _push_outcome(verdict, properties)
     scored = outputs.get("BulkInferrer", {}).get("output_examples")
-    if scored and (folders := lineage.split_uris(scored)):
+    if bulk and scored and (folders := lineage.split_uris(scored)):
         rows = outputs["BulkExampleGen"]["examples"].custom_properties["rows"].int_value
-        verdict["bulk"] = {"file": config.bulk.path, "rows": rows, "path": folders[BULK_SPLIT]}
+        verdict["bulk"] = {"file": bulk.path, "rows": rows, "path": folders[BULK_SPLIT]}
     return verdict
 
 

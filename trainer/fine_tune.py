@@ -35,7 +35,7 @@ def fine_tune(fn_args) -> None:
     """
     settings = TrainerSettings.from_custom_config(fn_args.custom_config)
     encoder = resolve_encoder(settings.encoder, offline=settings.offline)
-    if encoder.digest != settings.encoder_digest:
+    if settings.encoder_digest not in ("", encoder.digest):
         raise EncoderError(
             f"The encoder {settings.encoder} changed after the run began. Expected: {settings.encoder_digest}. "
             f"Received: {encoder.digest} in {encoder.path}. Run again."
@@ -78,7 +78,7 @@ def fine_tune(fn_args) -> None:
 
     export_model(model, fn_args.serving_model_dir, policy=settings.casing)
     facts = {
-        "settings": vars(settings),
+        "settings": {**vars(settings), "encoder_digest": encoder.digest},
         "train_rows": rows,
         "steps": steps_per_epoch * settings.epochs,
         "trainable_parameters": int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),

@@ -16,7 +16,7 @@ class TrainerSettings:
     encoder: str
     """`embedded`, a hub URL, a Kaggle handle, a SavedModel folder or a .tar.gz."""
     encoder_digest: str
-    """sha256 of the encoder's content, as `trainer.encoders.resolve` counts it."""
+    """sha256 of the encoder's content, as `trainer.encoders.resolve` counts it; empty where a run was not told."""
     offline: bool
     """Whether the encoder may not be fetched."""
     fine_tune: bool

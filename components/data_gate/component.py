@@ -36,6 +36,7 @@ def DataGate(  # noqa: N802  components are named as classes
     fingerprint: tfx.dsl.components.Parameter[str],
     description: tfx.dsl.components.Parameter[str],
     baseline: tfx.dsl.components.Parameter[str] = LATEST,
+    content_digest: tfx.dsl.components.Parameter[str] = "",
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ):
     """Accepts the data, or fails and so stops everything after it, which ExampleValidator never does.
@@ -53,12 +54,14 @@ def DataGate(  # noqa: N802  components are named as classes
       description: which data, for a person.
       baseline: what drift is measured against: `latest`, `none`, or the number of an entry. A runner that knows it
         says it, so that the cache sees a change.
+      content_digest: of the data, where the fingerprint is only of how it was read.
       beam_pipeline: TFX gives it.
 
     Raises:
       DataRefused: with all findings.
     """
     judged_by = GatePolicy(**json.loads(policy))
+    fingerprint += content_digest
     by_split = {
         split: _read(f"{statistics.uri}/Split-{split}/FeatureStats.pb", statistics_pb2.DatasetFeatureStatisticsList())
         for split in _SPLITS

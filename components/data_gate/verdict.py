@@ -20,7 +20,7 @@ _ACCEPTED = "accepted"
 class DataVerdict(Artifact):
     """`verdict.json` with the findings, and the property `accepted`, which is 1."""
 
-    TYPE_NAME = "DataVerdict"
+    TYPE_NAME = "clickbait.DataVerdict"  # Kubeflow Pipelines wants a dot
 
 
 def write_verdict(verdict: DataVerdict, findings: Sequence[Finding]) -> None:

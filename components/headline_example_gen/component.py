@@ -30,6 +30,7 @@ class HeadlineExampleGenSpec(component_spec.ComponentSpec):
         "eval_buckets": component_spec.ExecutionParameter(type=int),
         "limit_rows": component_spec.ExecutionParameter(type=int, optional=True),
         "content_digest": component_spec.ExecutionParameter(type=str, optional=True),
+        "location": component_spec.ExecutionParameter(type=str, optional=True),
     }
     INPUTS = {}
     OUTPUTS = {
@@ -63,6 +64,8 @@ class HeadlineExampleGen(base_beam_component.BaseBeamComponent):
       last_span: the newest of them, as a number or an ISO date; None takes the newest there is.
       limit_rows: takes a sample of that many rows; None takes all.
       content_digest: of the files, see `files.data_digest`. The cache goes by it, and an ingest of other content fails.
+      location: stands for both `input_base` and `pattern`, as `--data` does, for a run that is told its data when it
+        starts.
     """
 
     SPEC_CLASS = HeadlineExampleGenSpec
@@ -84,6 +87,7 @@ class HeadlineExampleGen(base_beam_component.BaseBeamComponent):
         last_span: str | None = None,
         limit_rows: int | None = None,
         content_digest: str | None = None,
+        location: str | None = None,
     ):
         spec = HeadlineExampleGenSpec(
             input_base=input_base,
@@ -99,6 +103,7 @@ class HeadlineExampleGen(base_beam_component.BaseBeamComponent):
             eval_buckets=eval_buckets,
             limit_rows=limit_rows,
             content_digest=content_digest,
+            location=location,
             examples=types.Channel(type=standard_artifacts.Examples),
             ingest=types.Channel(type=Ingest),
         )

@@ -17,7 +17,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 
 from components.errors import InputError
-from components.headline_example_gen.files import files_digest, resolve_pattern
+from components.headline_example_gen.files import files_digest, find_csv_files, resolve_pattern
 from components.headline_example_gen.rejects import REJECTS_FILE, merge_parts
 from components.headline_example_gen.report import REPORT_FILE, SHOWN_FAULTS, make_report, sum_tallies
 from components.headline_example_gen.rows import Rules
@@ -51,12 +51,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         examples = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
         ingest = artifact_utils.get_single_instance(output_dict[INGEST_KEY])
         asked = exec_properties
-        found = resolve_pattern(
-            asked["input_base"],
-            asked["pattern"],
-            window_spans=asked["window_spans"],
-            last_span=asked.get("last_span"),
-        )
+        spans = {"window_spans": asked["window_spans"], "last_span": asked.get("last_span")}
+        if location := asked.get("location"):
+            found = find_csv_files(location, **spans)
+        else:
+            found = resolve_pattern(asked["input_base"], asked["pattern"], **spans)
         rules = Rules(
             text_column=asked["text_column"],
             label_column=asked["label_column"],

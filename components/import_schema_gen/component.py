@@ -17,6 +17,7 @@ def ImportSchemaGen(  # noqa: N802  components are named as classes
     schema: tfx.dsl.components.OutputArtifact[Schema],
     schema_file: tfx.dsl.components.Parameter[str],
     content_digest: tfx.dsl.components.Parameter[str],
+    text: tfx.dsl.components.Parameter[str] = "",
 ):
     """Emits a schema file.
 
@@ -24,12 +25,13 @@ def ImportSchemaGen(  # noqa: N802  components are named as classes
       schema: as SchemaGen's.
       schema_file: a `tensorflow_metadata.proto.v0.Schema` as text.
       content_digest: of the file. The cache goes by it.
+      text: the schema itself, for a machine that has not the file.
 
     Raises:
       InputError: the file holds no schema.
     """
     try:
-        text = Path(schema_file).read_text(encoding="utf-8")
+        text = text or Path(schema_file).read_text(encoding="utf-8")
         text_format.Parse(text, schema_pb2.Schema())
     except (UnicodeDecodeError, text_format.ParseError) as error:
         raise InputError(

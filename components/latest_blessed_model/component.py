@@ -7,6 +7,7 @@ from tfx.types.standard_artifacts import Model
 from tfx.utils import path_utils
 
 from components import versions
+from components.versioned_pusher.object_store import fetch_blessed
 
 LATEST = "latest"
 NONE = "none"
@@ -22,9 +23,13 @@ def LatestBlessedModel(  # noqa: N802  components are named as classes
 
     Args:
       model: the baseline, hard-linked; an empty folder when there is none.
-      serving_model_dir: the folder of versions that TF Serving watches.
+      serving_model_dir: the folder of versions that TF Serving watches, or its URL in an object store.
       version: `latest`, `none`, or a number. A runner that knows the version says it, so that the cache sees a change.
     """
+    if "://" in serving_model_dir:
+        fetched = fetch_blessed(serving_model_dir, version, Path(path_utils.serving_model_dir(model.uri)))
+        model.set_string_custom_property("version", fetched)
+        return
     known = versions.list_blessed(serving_model_dir)
     if version == LATEST:
         version = str(known[-1]) if known else NONE

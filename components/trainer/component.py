@@ -14,12 +14,16 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts, standa
 from components.data_gate.verdict import DataVerdict, require_accepted
 
 _VERDICT_KEY = "data_verdict"
+_OVERRIDES = {"encoder": str, "epochs": int, "seed": int}
 
 
 class TrainerSpec(component_spec.ComponentSpec):
-    """TFX's, with the gate's verdict as one more input."""
+    """TFX's, with the gate's verdict as one more input, and settings that a run may be told when it starts."""
 
-    PARAMETERS = standard_component_specs.TrainerSpec.PARAMETERS
+    PARAMETERS = {
+        **standard_component_specs.TrainerSpec.PARAMETERS,
+        **{key: component_spec.ExecutionParameter(type=kind, optional=True) for key, kind in _OVERRIDES.items()},
+    }
     INPUTS = {
         **standard_component_specs.TrainerSpec.INPUTS,
         _VERDICT_KEY: component_spec.ChannelParameter(type=DataVerdict),
@@ -39,7 +43,12 @@ class Executor(executor.GenericExecutor):
     ) -> None:
         inputs = dict(input_dict)
         require_accepted(artifact_utils.get_single_uri(inputs.pop(_VERDICT_KEY)))
-        super().Do(inputs, output_dict, exec_properties)
+        properties = dict(exec_properties)
+        overrides = {key: properties.pop(key, None) for key in _OVERRIDES}
+        config = json.loads(properties[standard_component_specs.CUSTOM_CONFIG_KEY])
+        config |= {key: value for key, value in overrides.items() if value is not None}
+        properties[standard_component_specs.CUSTOM_CONFIG_KEY] = json.dumps(config)
+        super().Do(inputs, output_dict, properties)
 
 
 class Trainer(base_component.BaseComponent):
@@ -52,6 +61,9 @@ class Trainer(base_component.BaseComponent):
       train_args: TFX's.
       eval_args: TFX's.
       custom_config: goes on to `run_fn`.
+      encoder: stands for `encoder` in `custom_config`, which can hold no runtime parameter; so do the next two.
+      epochs: for `epochs`.
+      seed: for `seed`.
     """
 
     SPEC_CLASS = TrainerSpec
@@ -66,6 +78,9 @@ class Trainer(base_component.BaseComponent):
         train_args: trainer_pb2.TrainArgs,
         eval_args: trainer_pb2.EvalArgs,
         custom_config: dict[str, Any],
+        encoder: str | None = None,
+        epochs: int | None = None,
+        seed: int | None = None,
     ):
         super().__init__(
             spec=TrainerSpec(
@@ -75,6 +90,9 @@ class Trainer(base_component.BaseComponent):
                 train_args=train_args,
                 eval_args=eval_args,
                 custom_config=json.dumps(custom_config),
+                encoder=encoder,
+                epochs=epochs,
+                seed=seed,
                 model=types.Channel(type=standard_artifacts.Model),
                 model_run=types.Channel(type=standard_artifacts.ModelRun),
             )

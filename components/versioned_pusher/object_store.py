@@ -67,6 +67,33 @@ def push_to_store(
     return Push(PUSHED, version)
 
 
+def fetch_blessed(url: str, version: str, target: Path, **options) -> str:
+    """Lays a version of a store into a folder.
+
+    Args:
+      url: as `push_to_store`'s.
+      version: `latest` for the newest that this project pushed and no rollback withdrew, or a number.
+      target: the folder.
+      **options: as `push_to_store`'s.
+
+    Returns:
+      The version; `none` where there is none.
+
+    Raises:
+      PushError: the store is none or cannot be reached, or has not the version.
+    """
+    with _explained(url):
+        store = _Store(*fsspec.core.url_to_fs(url, **options))
+        if version == "latest":
+            cards = {number: store.read_card(number) for number in store.list_versions()}
+            taken_back = versions.withdrawn(cards)
+            blessed = [number for number, card in cards.items() if card and card.digest not in taken_back]
+            version = str(max(blessed)) if blessed else "none"
+        if version != "none":
+            store.fetch_version(version, target)
+    return version
+
+
 class _Store:
     """The folder of versions in a store."""
 
@@ -90,6 +117,14 @@ class _Store:
         """Whether a version has all of a model's files, by their sizes: to read them would be to download them."""
         there = self._sizes(str(version))
         return all(there.get(name) == size for name, size in _local_sizes(model_dir).items() if _is_model(name))
+
+    def fetch_version(self, version: str, target: Path) -> None:
+        sizes = self._sizes(version)
+        if str(saved_model.GRAPH) not in sizes:
+            raise FileNotFoundError(f"no version {version}")
+        for name in sizes:
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            self._files.get_file(self._place(version, name), str(target / name))
 
     def write_version(self, model_dir: str | Path, card: VersionCard) -> int:
         version = versions.next_version(self._names())

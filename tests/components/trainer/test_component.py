@@ -2,37 +2,50 @@
 
 import trainer.keras_policy  # noqa: F401  isort: skip
 
+import json
+
 import pytest
 
 from components.errors import DataRefused
 
 pytestmark = pytest.mark.slow
 
+ACCEPTED = '{"accepted": true, "findings": []}'
+
 
 @pytest.fixture
 def train(tmp_path, monkeypatch):
-    """Runs the executor with TFX's own part replaced; returns the inputs that this part was given."""
+    """Runs the executor with TFX's own part replaced; returns the inputs and properties that this part was given."""
     from tfx.components.trainer import executor as tfx_trainer
 
     from components.data_gate.verdict import DataVerdict
     from components.trainer.component import Executor
 
     given = []
-    monkeypatch.setattr(tfx_trainer.GenericExecutor, "Do", lambda self, inputs, *_: given.append(inputs))
+    monkeypatch.setattr(tfx_trainer.GenericExecutor, "Do", lambda *call: given.append((call[1], call[3])))
 
-    def train(content: str | None) -> dict:
+    def train(content: str | None, **properties) -> tuple[dict, dict]:
         verdict = DataVerdict()
         verdict.uri = str(tmp_path)
         if content is not None:
             (tmp_path / "verdict.json").write_text(content)
-        Executor().Do({"examples": ["some"], "data_verdict": [verdict]}, {}, {})
+        properties = {"custom_config": '{"epochs": 2, "seed": 1}', **properties}
+        Executor().Do({"examples": ["some"], "data_verdict": [verdict]}, {}, properties)
         return given[-1]
 
     return train
 
 
 def test_accepted_data_is_trained_on(train):
-    assert train('{"accepted": true, "findings": []}') == {"examples": ["some"]}
+    inputs, properties = train(ACCEPTED)
+    assert inputs == {"examples": ["some"]}
+    assert json.loads(properties["custom_config"]) == {"epochs": 2, "seed": 1}
+
+
+def test_settings_that_the_run_was_told_stand_for_those_of_the_configuration(train):
+    _, properties = train(ACCEPTED, epochs=7, encoder="another", seed=None)
+    assert properties.keys() == {"custom_config"}
+    assert json.loads(properties["custom_config"]) == {"epochs": 7, "seed": 1, "encoder": "another"}
 
 
 @pytest.mark.parametrize("content", [None, '{"accepted": false, "findings": []}'])

@@ -11,7 +11,7 @@ import fsspec
 import pytest
 
 from components import versions
-from components.versioned_pusher.object_store import push_to_store
+from components.versioned_pusher.object_store import fetch_blessed, push_to_store
 from components.versioned_pusher.push import PUSHED, ROLLED_BACK, UNCHANGED
 from components.versions import PushError, VersionCard
 
@@ -182,3 +182,40 @@ def test_a_store_that_nobody_knows_is_explained(model):
     with pytest.raises(PushError, match="Received: nowhere://bucket/clickbait") as raised:
         push_to_store(model("one"), "nowhere://bucket/clickbait", run_id="r", fingerprint="f", keep_versions=5)
     assert raised.value.exit_code == 2
+
+
+def test_the_newest_blessed_version_is_fetched_whole(push, url, tmp_path):
+    push("one")
+    _, newest = push("two")
+    assert fetch_blessed(url, "latest", tmp_path / "model") == str(newest)
+    assert (tmp_path / "model" / WEIGHTS).read_bytes() == b"two"
+    assert (tmp_path / "model" / GRAPH).is_file()
+
+
+def test_a_version_by_its_number_is_fetched(push, url, tmp_path):
+    _, first = push("one")
+    push("two")
+    assert fetch_blessed(url, str(first), tmp_path / "model") == str(first)
+    assert (tmp_path / "model" / WEIGHTS).read_bytes() == b"one"
+
+
+def test_neither_a_stranger_nor_a_withdrawn_model_is_a_baseline(push, store, url, tmp_path):
+    _, first = push("one")
+    _, second = push("two")
+    card = read_card(store, url, second)
+    withdrawn = dataclasses.replace(card, withdrawn=(card.digest,))
+    store.pipe_file(f"{url}/{second}/assets.extra/clickbait.json", json.dumps(dataclasses.asdict(withdrawn)).encode())
+    store.pipe_file(f"{url}/{second + 1}/{GRAPH}", b"a stranger's")
+    assert fetch_blessed(url, "latest", tmp_path / "model") == str(first)
+
+
+@pytest.mark.parametrize("version", ["latest", "none"])
+def test_where_there_is_no_version_nothing_is_fetched(url, tmp_path, version):
+    assert fetch_blessed(url, version, tmp_path / "model") == "none"
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_version_that_is_gone_is_an_error(push, url, tmp_path):
+    push("one")
+    with pytest.raises(PushError, match="no version 7"):
+        fetch_blessed(url, "7", tmp_path / "model")

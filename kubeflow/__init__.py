@@ -1,0 +1,1 @@
+"""The same DAG on Kubeflow Pipelines: compiled, rehearsed on this machine, submitted."""

@@ -1,0 +1,176 @@
+"""The DAG as a pipeline spec for open-source Kubeflow Pipelines: TFX's compiler, and what that leaves out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import tfx.v1 as tfx
+from tfx.dsl.components.base import base_node
+from tfx.orchestration.kubeflow.v2.compiler_utils import TITLE_TO_CLASS_PATH
+from tfx.types import artifact
+from tfx.utils import name_utils
+
+from kubeflow.inputs import cluster_inputs
+from kubeflow.parameters import PARAMETERS, default_values
+from kubeflow.spec import Spec, SpecError, require_sound
+from kubeflow.tasks.run_report import RunReport
+from kubeflow.tasks.verdict import Verdict
+from pipeline.config import KubeflowConfig, PipelineConfig
+from pipeline.pipeline import create_pipeline
+from trainer import features
+
+ENTRYPOINT = ("python", "-m", "kubeflow.entrypoint")
+
+#: What looks at the world as it is now: the serving folder, a running server, the outcome of this very run.
+UNCACHED = ("LatestBlessedModel", "LocalInfraValidator", "VersionedPusher", "RunReport", "Verdict")
+
+_SYSTEM = "system."
+_BOUNDS = ("min_eval_accuracy", "min_eval_auc", "max_accuracy_drop", "min_train_accuracy")
+
+
+def compile_pipeline(config: PipelineConfig, values: Mapping[str, Any] | None = None) -> Spec:
+    """Compiles the pipeline.
+
+    Args:
+      config: everything a run can be told.
+      values: of runtime parameters, for those whose defaults the configuration does not say or says otherwise.
+
+    Returns:
+      A PipelineSpec of schema 2.1.0.
+
+    Raises:
+      SpecError: the pipeline has something that Kubeflow Pipelines does not run.
+    """
+    if config.bulk.path is not None:
+        raise SpecError(
+            f"A compiled pipeline scores no file. Received: bulk.path={config.bulk.path}. Leave it out; `clickbait "
+            "predict --input` scores by what was pushed."
+        )
+    parameters = {one.name: tfx.dsl.experimental.RuntimeParameter(name=one.name, ptype=one.kind) for one in PARAMETERS}
+    pipeline = create_pipeline(config, cluster_inputs(config), parameters)
+    _add(pipeline, _cluster_tasks(pipeline.components, parameters))
+    runner = tfx.orchestration.experimental.KubeflowV2DagRunner(
+        tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(
+            default_image=config.kubeflow.image, default_commands=ENTRYPOINT, use_pipeline_spec_2_1=True
+        )
+    )
+    spec = runner.run(pipeline, write_out=False)["pipelineSpec"]
+    _name(spec, config)
+    _set_types(spec, pipeline.components)
+    _set_defaults(spec, {**default_values(config), **(values or {})})
+    for name, task in spec["root"]["dag"]["tasks"].items():
+        _set_policies(name, task, config)
+        _set_resources(name, _container(spec, name), config.kubeflow)
+    require_sound(spec)
+    return spec
+
+
+def _add(pipeline: tfx.dsl.Pipeline, nodes: list[base_node.BaseNode]) -> None:
+    registry = pipeline.dsl_context_registry
+    with registry.temporary_mutable():
+        for node in nodes:
+            registry.put_node(node)
+    pipeline.components = [*pipeline.components, *nodes]
+
+
+def _cluster_tasks(nodes: list[base_node.BaseNode], parameters: Mapping[str, Any]) -> list[base_node.BaseNode]:
+    outputs = {node.id: node.outputs for node in nodes}
+    pushed_model = outputs["VersionedPusher"]["pushed_model"]
+    infra_blessing = outputs["LocalInfraValidator"]["blessing"]
+    evaluators = {split: f"{split.capitalize()}Evaluator" for split in (features.EVAL_SPLIT, features.TRAIN_SPLIT)}
+    report = RunReport(
+        ingest=outputs["HeadlineExampleGen"]["ingest"],
+        data_verdict=outputs["DataGate"]["verdict"],
+        model_run=outputs["Trainer"]["model_run"],
+        **{f"{split}_evaluation": outputs[node]["evaluation"] for split, node in evaluators.items()},
+        infra_blessing=infra_blessing,
+        pushed_model=pushed_model,
+        **{name: parameters[name] for name in _BOUNDS},
+    )
+    verdict = Verdict(
+        pushed_model=pushed_model,
+        **{f"{split}_blessing": outputs[node]["blessing"] for split, node in evaluators.items()},
+        infra_blessing=infra_blessing,
+    )
+    verdict.add_upstream_node(report)  # so that it is there, whatever the verdict
+    return [report, verdict]
+
+
+def _name(spec: Spec, config: PipelineConfig) -> None:
+    spec["pipelineInfo"]["name"] = pipeline_name(config)
+    spec["pipelineInfo"]["description"] = "From a CSV of labelled headlines to a version that TF Serving loads."
+    if config.kubeflow.pipeline_root:
+        spec["defaultPipelineRoot"] = config.kubeflow.pipeline_root
+
+
+def pipeline_name(config: PipelineConfig) -> str:
+    """The model's name, as Kubeflow Pipelines allows names."""
+    return re.sub("[^a-z0-9]+", "-", config.model_name.lower()).strip("-")
+
+
+def _set_types(spec: Spec, nodes: list[base_node.BaseNode]) -> None:
+    """TFX writes a type of ours under its name alone, by which no container finds the class.
+
+    The entrypoint reads the inputs' types from its arguments: the launcher hands artifacts over without.
+    """
+    for node in nodes:
+        component = spec["components"][node.id]
+        for side, channels in (("inputDefinitions", node.inputs), ("outputDefinitions", node.outputs)):
+            for key, channel in channels.items():
+                component[side]["artifacts"][key]["artifactType"] |= _own_type(channel.type)
+                if channel.type.TYPE_NAME.startswith(_SYSTEM):
+                    del component[side]["artifacts"][key]["artifactType"]["instanceSchema"]
+        arguments = spec["deploymentSpec"]["executors"][component["executorLabel"]]["container"]["args"]
+        place = 1 + arguments.index("--json_serialized_inputs_spec_args")
+        arguments[place] = json.dumps(component.get("inputDefinitions", {}), sort_keys=True)
+
+
+def _own_type(kind: type[artifact.Artifact]) -> dict[str, str]:
+    if kind.TYPE_NAME.startswith(_SYSTEM):
+        return {"schemaTitle": kind.TYPE_NAME, "schemaVersion": "0.0.1"}
+    if f"tfx.{kind.TYPE_NAME}" in TITLE_TO_CLASS_PATH:
+        return {}
+    return {"instanceSchema": f"title: {name_utils.get_full_name(kind)}\ntype: object\n"}
+
+
+def _set_defaults(spec: Spec, values: Mapping[str, Any]) -> None:
+    definitions = spec["root"]["inputDefinitions"]["parameters"]
+    for one in PARAMETERS:
+        definitions[one.name]["description"] = one.description
+        if one.name in values:
+            definitions[one.name]["defaultValue"] = values[one.name]
+
+
+def _set_policies(name: str, task: dict[str, Any], config: PipelineConfig) -> None:
+    task["cachingOptions"] = {"enableCache": True} if config.cache and name not in UNCACHED else {}
+    settings = config.kubeflow
+    task["retryPolicy"] = {
+        "maxRetryCount": by_task(settings.retries, name),
+        "backoffDuration": f"{settings.backoff_seconds}s",
+        "backoffFactor": settings.backoff_factor,
+        "backoffMaxDuration": f"{settings.backoff_max_seconds}s",
+    }
+
+
+def _set_resources(name: str, container: dict[str, Any], settings: KubeflowConfig) -> None:
+    container["resources"] = {
+        "cpuRequest": by_task(settings.cpu_request, name),
+        "cpuLimit": by_task(settings.cpu_limit, name),
+        "memoryRequest": by_task(settings.memory_request_gb, name),
+        "memoryLimit": by_task(settings.memory_limit_gb, name),
+    }
+    if name == "Trainer" and settings.gpus:
+        container["resources"]["accelerator"] = {"type": settings.gpu_resource, "count": str(settings.gpus)}
+
+
+def by_task(values: Mapping[str, Any], task: str) -> Any:
+    """The value of a task in a mapping that has a default."""
+    return values.get(task, values["default"])
+
+
+def _container(spec: Spec, task: str) -> dict[str, Any]:
+    label = spec["components"][spec["root"]["dag"]["tasks"][task]["componentRef"]["name"]]["executorLabel"]
+    return spec["deploymentSpec"]["executors"][label]["container"]

@@ -1,0 +1,47 @@
+"""Where the launcher lays an object of a store into a container, and which object a path there is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+#: Stands before /minio, /s3 and /gcs; empty in a container.
+MOUNT_ROOT = "CLICKBAIT_MOUNT_ROOT"
+
+_MOUNTS = {"minio://": "/minio/", "s3://": "/s3/", "gs://": "/gcs/"}
+
+
+def is_url(place: str) -> bool:
+    """Whether a place lies in an object store."""
+    return place.startswith(tuple(_MOUNTS))
+
+
+def mount_root() -> str:
+    """Of this process."""
+    return os.environ.get(MOUNT_ROOT, "")
+
+
+def local_path(uri: str, root: str | Path = "") -> str:
+    """The path of a URI; anything else is itself.
+
+    Example:
+        >>> local_path("minio://bucket/a/b")
+        '/minio/bucket/a/b'
+    """
+    for scheme, mount in _MOUNTS.items():
+        if uri.startswith(scheme):
+            return f"{root}{mount}{uri.removeprefix(scheme)}"
+    return uri
+
+
+def uri_of(path: str, root: str | Path = "") -> str:
+    """The URI of a path that is mounted; anything else is itself.
+
+    Example:
+        >>> uri_of("/gcs/bucket/a/b")
+        'gs://bucket/a/b'
+    """
+    for scheme, mount in _MOUNTS.items():
+        if path.startswith(f"{root}{mount}"):
+            return scheme + path.removeprefix(f"{root}{mount}")
+    return path

@@ -1,0 +1,157 @@
+"""Each task in a process of its own: forked from one that has imported everything, or started anew as in a container.
+
+Importing TensorFlow and TFX takes some 15 s a process. TensorFlow allows a fork as long as the process that forks has
+run none of its ops.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import importlib
+import logging
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kubeflow.rehearsal.launcher import Progress
+
+ENTRYPOINT = ["python", "-m", "kubeflow.entrypoint"]
+_IMPORTED = [
+    "pipeline.pipeline",
+    "trainer.fine_tune",
+    "kubeflow.staging",
+    "kubeflow.tasks.run_report",
+    "kubeflow.tasks.verdict",
+    "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor",
+]
+_PR_SET_PDEATHSIG = 1
+
+
+class Isolated:
+    """New processes, which import everything themselves."""
+
+    def __init__(self):
+        self._running: set = set()
+
+    def stop(self) -> None:
+        """See `launcher.Processes`."""
+        for one in [*self._running]:
+            one.terminate()
+
+    def run(self, command: list[str], environ: Mapping[str, str], log: Path, progress: Progress) -> int:
+        """See `launcher.Processes`."""
+        program = sys.executable if command[0] in ("python", "python3") else command[0]
+        with log.open("ab") as stream:
+            # The leash: a task must not outlive a rehearsal that is killed.
+            leash = [sys.executable, "-m", "components.local_infra_validator.leash", str(os.getpid())]
+            call = [*leash, program, *command[1:]]
+            with self._known(
+                subprocess.Popen(call, env={**os.environ, **environ}, stdout=stream, stderr=stream)
+            ) as process:
+                return _exit_code(process.wait())
+
+    @contextlib.contextmanager
+    def _known(self, process):
+        self._running.add(process)
+        try:
+            yield process
+        finally:
+            self._running.discard(process)
+
+
+class Forked(Isolated):
+    """Forks for our entrypoint; whatever else a container may run is started anew."""
+
+    def run(self, command: list[str], environ: Mapping[str, str], log: Path, progress: Progress) -> int:
+        """See `launcher.Processes`."""
+        if command[:3] != ENTRYPOINT:
+            return super().run(command, environ, log, progress)
+        child, receiver = _start(_run_entrypoint, command[3:], {**os.environ, **environ}, str(log))
+        with self._known(child):
+            with receiver, contextlib.suppress(EOFError):
+                while True:
+                    progress(receiver.recv())
+            child.join()
+        return _exit_code(child.exitcode)
+
+
+def call_forked(name: str, *arguments: Any) -> Any:
+    """Calls `module.function` in a fork, and returns what it returns: what needs TFX for a moment does not import it.
+
+    Raises:
+      RuntimeError: it raised something, which is on stderr.
+    """
+    child, receiver = _start(_call, name, arguments)
+    with receiver:
+        try:
+            found = receiver.recv()
+        except EOFError as error:
+            raise RuntimeError(f"{name} could not be called: see above, and the log") from error
+    child.join()
+    return found
+
+
+def prepare() -> None:
+    """Waits for the imports, which would count as the first task's."""
+    call_forked("os.getpid")
+
+
+@functools.cache
+def _context() -> multiprocessing.context.BaseContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_IMPORTED)
+    return context
+
+
+def _start(target, *arguments):
+    receiver, sender = _context().Pipe(duplex=False)
+    child = _context().Process(target=target, args=(*arguments, sender), daemon=True)
+    child.start()
+    sender.close()
+    return child, receiver
+
+
+def _run_entrypoint(argv: list[str], environ: dict[str, str], log: str, sender) -> None:
+    _die_with_parent()
+    with Path(log).open("ab") as stream:
+        os.dup2(stream.fileno(), 1)
+        os.dup2(stream.fileno(), 2)
+    os.environ.update(environ)
+    for name in ("trainer", "components", "kubeflow"):
+        logging.getLogger(name).setLevel(logging.INFO)
+    logging.getLogger("trainer").addHandler(_ProgressSender(sender))
+    from kubeflow.entrypoint import main
+
+    main(argv)
+
+
+def _call(name: str, arguments: tuple, sender) -> None:
+    module, _, function = name.rpartition(".")
+    sender.send(getattr(importlib.import_module(module), function)(*arguments))
+
+
+class _ProgressSender(logging.Handler):
+    def __init__(self, sender):
+        super().__init__(logging.INFO)
+        self._sender = sender
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if progress := getattr(record, "progress", None):
+            self._sender.send(progress)
+
+
+def _die_with_parent() -> None:
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _exit_code(code: int) -> int:
+    """A shell's word for a process that a signal ended."""
+    return 128 - code if code < 0 else code

@@ -1,0 +1,74 @@
+"""Object stores: what the launcher downloads from and uploads to. As in a store, there are no empty folders."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Protocol
+
+from kubeflow import staging
+
+
+class Store(Protocol):
+    """Where the artifacts of a rehearsal lie, by their URIs."""
+
+    pipeline_root: str
+
+    def download(self, uri: str, target: Path) -> None:
+        """Lays what is at a URI to a path, a file or the files of a folder; nothing where nothing is."""
+
+    def upload(self, source: Path, uri: str) -> None:
+        """The other way; nothing where the path is not there."""
+
+
+class FolderStore:
+    """Plain files under a folder, under URIs as a cluster's own store has them."""
+
+    pipeline_root = "minio://mlpipeline/v2/artifacts"
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+
+    def download(self, uri: str, target: Path) -> None:
+        _link(self._place(uri), target)
+
+    def upload(self, source: Path, uri: str) -> None:
+        _link(source, self._place(uri))
+
+    def _place(self, uri: str) -> Path:
+        return self._folder / uri.replace("://", "/", 1)
+
+
+class UrlStore:
+    """A bucket, by its own protocol.
+
+    Args:
+      url: where in it, e.g. s3://bucket/artifacts.
+    """
+
+    def __init__(self, url: str):
+        self.pipeline_root = url.rstrip("/")
+
+    def download(self, uri: str, target: Path) -> None:
+        staging.download(uri, target, must_exist=False)
+
+    def upload(self, source: Path, uri: str) -> None:
+        files, place = staging.open_store(uri)
+        for one in [source] if source.is_file() else sorted(source.rglob("*")):
+            if one.is_file():
+                inside = one.relative_to(source).as_posix()
+                files.put_file(str(one), place if one == source else f"{place}/{inside}")
+
+
+def _link(source: Path, target: Path) -> None:
+    """Hard links: what a task has written or was handed, nobody changes in place."""
+    for one in [source] if source.is_file() else sorted(source.rglob("*")):
+        if one.is_file():
+            place = target / one.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.unlink(missing_ok=True)
+            try:
+                os.link(one, place)
+            except OSError:
+                shutil.copy2(one, place)

@@ -1,0 +1,184 @@
+"""Pipeline specs: read, written, and held to what open-source Kubeflow Pipelines can run. Needs no TFX."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+SCHEMA_VERSION = "2.1.0"
+
+Spec = dict[str, Any]
+
+
+class SpecError(Exception):
+    """A spec cannot be read, or not be run."""
+
+    exit_code = 2
+
+
+def load_spec(path: str | Path) -> Spec:
+    """Reads a spec and checks it.
+
+    Raises:
+      SpecError: with all faults, a line each.
+    """
+    try:
+        documents = list(yaml.safe_load_all(Path(path).read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SpecError(
+            f"A pipeline spec is a YAML file. Received: {path}: {str(error).splitlines()[0]}. "
+            "`clickbait kubeflow compile` writes one."
+        ) from error
+    if not documents or not isinstance(documents[0], dict):
+        raise SpecError(f"A pipeline spec is a mapping. Received: {path}. `clickbait kubeflow compile` writes one.")
+    require_sound(documents[0], str(path))
+    return documents[0]
+
+
+def require_sound(spec: Spec, name: str = "the spec") -> None:
+    """Raises where `find_faults` finds any.
+
+    Raises:
+      SpecError: with all faults, a line each.
+    """
+    if faults := find_faults(spec):
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        lines = "\n".join(f"  {fault}" for fault in faults)
+        raise SpecError(
+            f"A spec keeps what open-source Kubeflow Pipelines asks for. Received: {name} with {count}:\n{lines}\n"
+            "`clickbait kubeflow compile` writes one without."
+        )
+
+
+def check_name(path: Path) -> None:
+    """Raises unless a file's name is one of a spec.
+
+    Raises:
+      SpecError: kfp would take it for something else.
+    """
+    if path.suffix not in (".yaml", ".yml"):
+        raise SpecError(f"A spec is a .yaml file; kfp goes by the ending. Received: {path}. Give another --spec.")
+
+
+def write_spec(spec: Spec, path: Path) -> None:
+    """Writes it.
+
+    Raises:
+      SpecError: it cannot be written there.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(to_yaml(spec), encoding="utf-8")
+    except OSError as error:
+        raise SpecError(f"The spec can be written. Received: {path}: {error.strerror}. Give another --spec.") from error
+
+
+def to_yaml(spec: Spec) -> str:
+    """As the API server, kfp and people read it."""
+    return yaml.safe_dump(spec, sort_keys=True, width=120, allow_unicode=True)
+
+
+def find_faults(spec: Spec) -> list[str]:
+    """What in a spec open-source Kubeflow Pipelines would refuse or could not run, a line each."""
+    version = spec.get("schemaVersion")
+    if version != SCHEMA_VERSION:
+        return [f"schemaVersion is {SCHEMA_VERSION}, the one that the API server takes; received {version!r}"]
+    faults = list(_check_executors(spec))
+    for name, component in {"root": spec.get("root", {}), **spec.get("components", {})}.items():
+        faults += _check_component(spec, name, component)
+        faults += _check_tasks(spec, name, component.get("dag", {}).get("tasks", {}))
+    return faults
+
+
+def _check_executors(spec: Spec) -> Iterator[str]:
+    for label, executor in executors(spec).items():
+        if "resolver" in executor:
+            yield f"{label}: a resolver, which the driver does not implement; use a component that finds the artifact"
+        elif not {"container", "importer"} & {*executor}:
+            yield f"{label}: {', '.join(executor) or 'nothing'}, where the driver knows containers and importers only"
+        elif not executor.get("container", {"image": True}).get("image"):
+            yield f"{label}: a container without an image"
+
+
+def _check_component(spec: Spec, name: str, component: Mapping[str, Any]) -> Iterator[str]:
+    if "dag" not in component:
+        label = component.get("executorLabel")
+        if label not in executors(spec):
+            yield f"{name}: its executor label {label!r} names no executor"
+    for side in ("inputDefinitions", "outputDefinitions"):
+        definitions = component.get(side, {})
+        for key, artifact in definitions.get("artifacts", {}).items():
+            kinds = artifact.get("artifactType", {})
+            if not (kinds.get("schemaTitle") or kinds.get("instanceSchema")):
+                yield f"{name}: the artifact {key} of its {side} has no type"
+        for key, parameter in definitions.get("parameters", {}).items():
+            if not parameter.get("parameterType"):
+                yield f"{name}: the parameter {key} of its {side} has no type"
+
+
+def _check_tasks(spec: Spec, dag: str, tasks: Mapping[str, Any]) -> Iterator[str]:
+    for name, task in tasks.items():
+        component = spec.get("components", {}).get(task.get("componentRef", {}).get("name"))
+        if component is None:
+            yield f"{name}: its component {task.get('componentRef', {}).get('name')!r} is not there"
+            continue
+        if iterators := {"parameterIterator", "artifactIterator"} & {*task}:
+            yield f"{name}: {', '.join(sorted(iterators))}, which the rehearsal does not know"
+        for needed in dependencies(task):
+            if needed not in tasks:
+                yield f"{name}: depends on the task {needed!r}, which is not there"
+        for key, source in task.get("inputs", {}).get("artifacts", {}).items():
+            produced = source.get("taskOutputArtifact")
+            if produced and produced["producerTask"] in tasks:
+                yield from _check_output(spec, name, key, produced, tasks[produced["producerTask"]])
+        for key in component.get("inputDefinitions", {}).get("artifacts", {}):
+            if key not in task.get("inputs", {}).get("artifacts", {}):
+                yield f"{name}: nothing is said of its input {key}"
+    try:
+        sort_tasks(tasks)
+    except SpecError as error:
+        yield f"{dag}: {error}"
+
+
+def _check_output(spec: Spec, name: str, key: str, produced: Mapping[str, str], producer: Mapping[str, Any]):
+    component = spec.get("components", {}).get(producer.get("componentRef", {}).get("name"), {})
+    known = component.get("outputDefinitions", {}).get("artifacts", {})
+    if produced["outputArtifactKey"] not in known:
+        yield f"{name}: its input {key} is {produced['outputArtifactKey']!r}, which {produced['producerTask']} has not"
+
+
+def executors(spec: Spec) -> dict[str, Any]:
+    """The executors, by their labels."""
+    return spec.get("deploymentSpec", {}).get("executors", {})
+
+
+def dependencies(task: Mapping[str, Any]) -> set[str]:
+    """The tasks that a task waits for: those that it names, and those whose outputs it takes."""
+    needed = {*task.get("dependentTasks", [])}
+    for source in task.get("inputs", {}).get("artifacts", {}).values():
+        needed |= {value["producerTask"] for key, value in source.items() if key == "taskOutputArtifact"}
+    for source in task.get("inputs", {}).get("parameters", {}).values():
+        needed |= {
+            value["producerTask"] for key, value in source.items() if key in ("taskOutputParameter", "taskFinalStatus")
+        }
+    return needed
+
+
+def sort_tasks(tasks: Mapping[str, Any]) -> list[str]:
+    """The tasks of a DAG in an order in which they can run; of those that could be next, by name.
+
+    Raises:
+      SpecError: there is a cycle.
+    """
+    waiting = {name: dependencies(task) & {*tasks} for name, task in sorted(tasks.items())}
+    order: list[str] = []
+    while waiting:
+        ready = [name for name, needed in waiting.items() if needed <= {*order}]
+        if not ready:
+            raise SpecError(f"the tasks {', '.join(waiting)} wait for each other in a cycle")
+        order.append(ready[0])
+        del waiting[ready[0]]
+    return order

@@ -1,0 +1,45 @@
+"""Verdict: the last task, which fails where the model was not pushed for a reason."""
+
+import tfx.v1 as tfx
+from tfx.types.standard_artifacts import InfraBlessing, ModelBlessing, PushedModel
+
+from components.local_infra_validator.verdict import describe, read_verdict
+from components.versioned_pusher.component import NOT_BLESSED, NOT_FIT
+
+
+class NotPushed(Exception):  # noqa: N818  the contract's own words
+    """The model is not pushed, and that is how it must be."""
+
+    def __init__(self, message: str, exit_code: int):
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+@tfx.dsl.components.component
+def Verdict(  # noqa: N802  components are named as classes
+    pushed_model: tfx.dsl.components.InputArtifact[PushedModel],
+    eval_blessing: tfx.dsl.components.InputArtifact[ModelBlessing],
+    train_blessing: tfx.dsl.components.InputArtifact[ModelBlessing],
+    infra_blessing: tfx.dsl.components.InputArtifact[InfraBlessing],
+):
+    """Ends the run as `clickbait run` ends.
+
+    VersionedPusher itself ends well when there is nothing to push: a retry of it would be a retry of a verdict.
+
+    Args:
+      pushed_model: VersionedPusher's.
+      eval_blessing: of the held-out rows.
+      train_blessing: of the training rows.
+      infra_blessing: LocalInfraValidator's.
+
+    Raises:
+      NotPushed: with the exit code and the reason.
+    """
+    outcome = pushed_model.get_string_custom_property("outcome")
+    if outcome == NOT_BLESSED:
+        blessings = {"evaluation": eval_blessing, "training": train_blessing}
+        broken = [name for name, one in blessings.items() if not one.get_int_custom_property("blessed")]
+        raise NotPushed(f"thresholds are not kept on the {' and '.join(broken)} rows; RunReport has the numbers", 4)
+    if outcome == NOT_FIT:
+        findings = [one for one in read_verdict(infra_blessing.uri)["findings"] if one["outcome"] == "fail"]
+        raise NotPushed("not fit to be served: " + "; ".join(map(describe, findings)), 5)

@@ -1,0 +1,97 @@
+"""The Dockerfile's steps install and run where nothing of this machine is but its system and its Python.
+
+What the tests run here has a root that is read-only, no network and a user without a name. Some two minutes.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.kubeflow.image import clean_root
+from tests.kubeflow.image.dockerfile import DOCKERFILE, IGNORE_FILE, ROOT, read_stages
+
+# What docs/kubeflow.md states, with some room for the lock's next changes.
+MOST_BYTES = 3.1e9
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not clean_root.can_be_made(), reason="needs root's unshare, mount and chroot"),
+]
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory):
+    with clean_root.short_lived(tmp_path_factory.mktemp("image")) as folder:
+        yield clean_root.build(read_stages(DOCKERFILE.read_text()), ROOT, IGNORE_FILE, folder)
+
+
+@pytest.fixture(scope="module")
+def site_packages(image) -> Path:
+    return image.path("/opt/clickbait/lib/python3.10/site-packages")
+
+
+def test_the_entrypoint_starts(image):
+    assert "usage" in image.run(f"{shlex.join(image.entrypoint)} --help", frozen=True).lower()
+
+
+def test_doctor_finds_nothing_to_mend(image):
+    said = image.run("clickbait doctor", frozen=True)
+    assert "all is well" in said
+    assert "python      3.10" in said
+    assert "in /opt/clickbait\n" in said
+
+
+def test_a_component_runs(image):
+    said = image.run("clickbait run --preset smoke --offline --to HeadlineExampleGen", frozen=True)
+    assert "✓ HeadlineExampleGen" in said
+
+
+def test_it_is_read_only_and_without_a_network(image):
+    """What the other tests stand on."""
+    probe = "touch /opt/clickbait/x; touch /tmp/x && echo tmp; id -u; cat /proc/net/dev | grep -c :; echo $HOME"
+    said = image.run(probe, frozen=True).splitlines()
+    assert said[0].endswith("Permission denied") or said[0].endswith("Read-only file system")
+    assert said[1:] == ["tmp", "65532", "1", "/tmp"]
+
+
+def test_all_packages_and_their_data_are_installed(packaging, site_packages):
+    assert [name for name in packaging["packages"] if not (site_packages / name.replace(".", "/")).is_dir()] == []
+    for package, patterns in packaging["package_data"].items():
+        for path in (path for one in patterns for path in (ROOT / package).glob(one)):
+            assert (site_packages / path.relative_to(ROOT)).is_file()
+    assert not list(site_packages.glob("__editable__*"))
+
+
+def test_everything_is_compiled_so_that_the_times_of_files_do_not_matter(site_packages):
+    for module in ("tensorflow/__init__", "tfx/v1/__init__", "pipeline/pipeline"):
+        path = site_packages / f"{module}.py"
+        compiled = path.parent / "__pycache__" / f"{path.stem}.cpython-310.pyc"
+        unchecked_hash = compiled.read_bytes()[4:8]  # https://peps.python.org/pep-0552/
+        assert unchecked_hash == b"\x01\x00\x00\x00"
+
+
+def test_there_is_no_tool_of_the_build_and_no_cache(image, site_packages):
+    assert not image.path("/opt/uv").exists()
+    assert not image.path("/source").exists()
+    assert not image.path("/root/.cache").exists()
+    assert not [*site_packages.glob("pytest"), *site_packages.glob("ruff*"), *site_packages.glob("tensorflow/include")]
+
+
+def test_the_launcher_can_stage_artifacts(image):
+    for folder in ("/gcs", "/minio", "/s3"):
+        assert stat.S_IMODE(image.path(folder).stat().st_mode) == 0o1777
+
+
+def test_its_size_is_the_stated_one(image):
+    files = [path.lstat() for path in image.path("/opt/clickbait").rglob("*")]
+    assert sum(found.st_blocks * 512 for found in files if stat.S_ISREG(found.st_mode)) < MOST_BYTES
+
+
+def test_a_step_that_fails_says_so(image):
+    with pytest.raises(AssertionError, match=re.escape("`echo why; exit 3` ended with 3:\nwhy")):
+        image.run("echo why; exit 3")

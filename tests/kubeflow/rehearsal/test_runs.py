@@ -1,0 +1,276 @@
+"""Whole rehearsals of the compiled pipeline: they end as local runs end, over plain files and over S3."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.versions import list_versions, read_card
+from kubeflow.rehearsal.executions import Executions
+from kubeflow.rehearsal.run import Options, rehearse
+from kubeflow.spec import write_spec
+from pipeline.config import PipelineConfig, load_config
+from pipeline.paths import SAMPLE_FILE
+from pipeline.runs import read_run
+
+pytestmark = pytest.mark.slow
+
+PATIENCE = 300
+CACHED_AGAIN = {
+    "HeadlineExampleGen",
+    "ImportSchemaGen",
+    "StatisticsGen",
+    "ExampleValidator",
+    "DataGate",
+    "Trainer",
+    "TrainEvaluator",
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("rehearsals")
+
+
+@pytest.fixture(scope="module")
+def configure(place, tiny_encoder):
+    """Makes the configuration of runs in an output of that name, on data that may be changed."""
+    (place / "headlines.csv").write_bytes(SAMPLE_FILE.read_bytes())
+
+    def configure(output: str, *overrides: str) -> PipelineConfig:
+        flags = {
+            "data.path": place / "headlines.csv",
+            "encoder.source": tiny_encoder,
+            "training.casing": "as_is",  # the quickest to build
+            "output": place / output,
+        }
+        quick = ["infra.golden_rows=2", "kubeflow.backoff_seconds=0"]
+        return load_config("smoke", overrides=[*quick, *overrides], flags=flags, environ={})
+
+    return configure
+
+
+@pytest.fixture(scope="module")
+def compiled(configure, place):
+    """Compiles the pipeline with overrides, and returns the file."""
+
+    def compiled(name: str, *overrides: str) -> Path:
+        from kubeflow.compiler import compile_pipeline
+
+        path = place / f"{name}.yaml"
+        write_spec(compile_pipeline(configure("any", *overrides)), path)
+        return path
+
+    return compiled
+
+
+@pytest.fixture(scope="module")
+def spec(compiled) -> Path:
+    return compiled("spec")
+
+
+@pytest.fixture(scope="module")
+def first(configure, spec) -> dict[str, Any]:
+    """The verdict of the first rehearsal in `output`."""
+    assert rehearse(configure("output"), spec) == 0
+    return read_run(configure("output").output)
+
+
+@pytest.fixture(scope="module")
+def local(configure) -> dict[str, Any]:
+    """The verdict of a local run of the same."""
+    from pipeline.local_runner import run_pipeline
+
+    assert run_pipeline(configure("local")) == 0
+    return read_run(configure("local").output)
+
+
+def statuses(verdict: dict[str, Any]) -> dict[str, str]:
+    return {task: one["status"] for task, one in verdict["components"].items()}
+
+
+def with_status(verdict: dict[str, Any], status: str) -> set[str]:
+    return {task for task, one in statuses(verdict).items() if one == status}
+
+
+def executions(output: Path) -> dict[str, dict]:
+    """The artifacts of the newest run, by task."""
+    (folder,) = (output / "rehearsal" / "executions").iterdir()
+    return {one.task.removeprefix("root/"): one.artifacts for one in Executions(folder)._known}
+
+
+def test_a_rehearsal_ends_as_the_local_run_does(first, local, place):
+    assert first["status"] == local["status"] == "pushed"
+    for key in ("rows", "ingest", "gate", "blessed", "reason", "baseline_version"):
+        assert first[key] == local[key], key
+    both = zip(first["thresholds"], local["thresholds"], strict=True)
+    for one, other in both:
+        assert one["observed"] == pytest.approx(other["observed"], abs=0.02)
+        assert {**one, "observed": 0} == {**other, "observed": 0}
+    assert first["training"]["settings"]["epochs"] == local["training"]["settings"]["epochs"]
+    assert [one["rule"] for one in first["infra"]["findings"]] == [one["rule"] for one in local["infra"]["findings"]]
+    (version,) = list_versions(place / "output" / "serving" / "clickbait")
+    assert version == first["pushed"]["version"]
+    assert read_card(place / "output" / "serving" / "clickbait", version).run_id == first["run_id"]
+    assert Path(first["folder"], "rejects.csv").is_file()
+
+
+def test_every_task_ran_once_each_with_a_log_of_its_own(first):
+    assert with_status(first, "done") == {*statuses(first)}
+    assert len(statuses(first)) == 13
+    logs = {
+        log.stem: log.read_text(encoding="utf-8", errors="replace") for log in Path(first["folder"]).glob("tasks/*")
+    }
+    assert {*logs} == {*statuses(first)}
+    assert "Starting executor" in logs["Trainer"] or "epoch 1/1" in logs["Trainer"]
+    assert "pure virtual method" not in "".join(logs.values())
+
+
+def test_the_page_of_the_run_has_metrics_the_confusion_matrix_and_the_report(first, place):
+    artifacts = executions(place / "output")["RunReport"]
+    (metrics,), (matrix,), (report,) = (artifacts[key] for key in ("metrics", "confusion_matrix", "report"))
+    observed = {f"{one['split']} {one['metric']}": one["observed"] for one in first["thresholds"]}
+    for name, value in observed.items():
+        assert metrics["metadata"][name] == pytest.approx(value)
+    rows = [row["row"] for row in matrix["metadata"]["confusionMatrix"]["rows"]]
+    assert sum(map(sum, rows)) == first["rows"]["eval"]["rows"]
+    assert sum(rows[1]) == first["rows"]["eval"]["clickbait"]
+    assert (rows[0][0] + rows[1][1]) / sum(map(sum, rows)) == pytest.approx(observed["eval binary_accuracy"])
+    page = place / "output" / "rehearsal" / "store" / report["uri"].replace("://", "/")
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert "eval binary_accuracy" in page.read_text(encoding="utf-8")
+
+
+def test_artifacts_have_the_uris_of_the_store_wherever_containers_saw_them(first, place):
+    text = json.dumps(executions(place / "output"))
+    assert "minio://mlpipeline/v2/artifacts/clickbait/" in text
+    assert "/pods/" not in text
+
+
+def test_an_unchanged_rerun_takes_from_the_cache_what_the_world_has_no_part_in(configure, spec, first, place):
+    assert rehearse(configure("output"), spec) == 0
+    verdict = read_run(place / "output")
+    assert verdict["status"] == "unchanged"
+    assert with_status(verdict, "cached") == CACHED_AGAIN
+    assert list_versions(place / "output" / "serving" / "clickbait") == [first["pushed"]["version"]]
+
+
+def test_a_model_that_is_not_blessed_ends_with_exit_code_4_and_no_push(configure, spec, first, place, capfd):
+    assert rehearse(configure("output"), spec, {"min_eval_accuracy": 1.0, "min_eval_auc": 1.0}) == 4
+    verdict = read_run(place / "output")
+    assert (verdict["status"], verdict["blessed"], verdict["pushed"]) == ("not blessed", False, None)
+    assert verdict["reason"].startswith("not kept: eval ")
+    assert statuses(verdict)["Verdict"] == "failed"
+    assert list_versions(place / "output" / "serving" / "clickbait") == [first["pushed"]["version"]]
+    assert "not kept" in capfd.readouterr().out
+
+
+def test_a_model_that_is_not_fit_to_be_served_ends_with_exit_code_5_and_no_push(configure, compiled, first, place):
+    assert rehearse(configure("output"), compiled("small", "infra.max_memory_gb=0.001")) == 5
+    verdict = read_run(place / "output")
+    assert verdict["status"] == "infra not blessed"
+    assert "memory" in verdict["reason"]
+    assert list_versions(place / "output" / "serving" / "clickbait") == [first["pushed"]["version"]]
+
+
+def test_changed_content_at_the_same_path_runs_again_and_refused_data_ends_with_exit_code_3(
+    configure, spec, first, place, capfd
+):
+    before = (place / "headlines.csv").read_bytes()
+    with (place / "headlines.csv").open(encoding="utf-8", newline="") as stream:
+        rows = [row for row in csv.reader(stream) if row[1] in ("label", "1")]
+    try:
+        with (place / "headlines.csv").open("w", encoding="utf-8", newline="") as stream:
+            csv.writer(stream).writerows(rows[:400])
+        assert rehearse(configure("output"), spec) == 3
+    finally:
+        (place / "headlines.csv").write_bytes(before)
+    verdict = read_run(place / "output")
+    assert statuses(verdict)["HeadlineExampleGen"] == "done"
+    assert statuses(verdict)["DataGate"] == "refused"
+    assert not {"Trainer", "VersionedPusher"} & {*statuses(verdict)}
+    assert (verdict["status"], verdict["gate"]["accepted"]) == ("refused", False)
+    broken = {(one["rule"], one["where"]) for one in verdict["gate"]["findings"] if one["outcome"] == "fail"}
+    assert {("classes", "train"), ("classes", "eval")} <= broken
+    assert verdict["ingest"]["read"] == 399
+    assert list_versions(place / "output" / "serving" / "clickbait") == [first["pushed"]["version"]]
+    shown = capfd.readouterr().err
+    assert "classes, eval: expected both classes" in shown
+    assert "Traceback" not in shown
+
+
+def test_a_rehearsal_that_is_killed_in_the_trainer_goes_on_from_there(configure, spec, place):
+    config = configure("killed")
+    (place / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
+    call = [sys.executable, "-m", "pipeline", "kubeflow", "rehearse", "--spec", spec, "--config", place / "config.yaml"]
+    with (place / "killed.txt").open("wb") as shown:
+        command = subprocess.Popen([*map(str, call)], stdout=shown, stderr=shown)
+    began, pod = time.monotonic(), place / "killed" / "rehearsal" / "pods" / "root-Trainer"
+    while not pod.exists() and command.poll() is None and time.monotonic() - began < PATIENCE:
+        time.sleep(0.05)
+    command.kill()
+    assert command.wait() == -signal.SIGKILL, (place / "killed.txt").read_text()
+    assert rehearse(config, spec) == 0
+    verdict = read_run(place / "killed")
+    assert verdict["status"] == "pushed"
+    assert with_status(verdict, "kept") == CACHED_AGAIN - {"Trainer", "TrainEvaluator"} | {"LatestBlessedModel"}
+    assert statuses(verdict)["Trainer"] == "done"
+    assert len(list_versions(place / "killed" / "serving" / "clickbait")) == 1
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    """A bucket of an S3 server on this machine; returns its address."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    told = {
+        "AWS_ACCESS_KEY_ID": "any",
+        "AWS_SECRET_ACCESS_KEY": "any",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+    }
+    before = dict(os.environ)
+    os.environ.update(told)
+    try:
+        yield told["AWS_ENDPOINT_URL"]
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        server.stop()
+
+
+def test_over_s3_data_artifacts_accepted_statistics_and_versions_lie_in_the_bucket(configure, spec, place, bucket):
+    import s3fs
+
+    files = s3fs.S3FileSystem(endpoint_url=bucket)
+    files.mkdir("bucket")
+    files.put_file(str(place / "headlines.csv"), "bucket/in/headlines.csv")
+    told = {"data": "s3://bucket/in/headlines.csv", "accepted_data": "s3://bucket/accepted"}
+    options = Options(store="s3://bucket/artifacts", endpoint=bucket)
+    assert rehearse(configure("s3"), spec, told, options) == 0
+    verdict = read_run(place / "s3")
+    assert (verdict["status"], len(with_status(verdict, "done"))) == ("pushed", 13)
+    assert verdict["pushed"]["path"] == f"s3://bucket/artifacts/serving/clickbait/{verdict['pushed']['version']}"
+    files.invalidate_cache()
+    assert files.exists(f"{verdict['pushed']['path']}/saved_model.pb")
+    assert files.exists("bucket/accepted/1/card.json")
+    assert files.find(f"bucket/artifacts/clickbait/{verdict['run_id']}/Trainer")
+    assert not (place / "s3" / "rehearsal" / "store").exists()
+
+    # Once more: the version there is the baseline, and the model is that very one.
+    assert rehearse(configure("s3"), spec, told, options) == 0
+    again = read_run(place / "s3")
+    assert (again["status"], again["baseline_version"]) == ("unchanged", str(verdict["pushed"]["version"]))
+    assert with_status(again, "cached") == CACHED_AGAIN

@@ -1,0 +1,286 @@
+"""DAGs are walked as on a cluster: order, cache, conditions, retries, exit handlers, importers; and after a kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from kubeflow.exit_codes import termination_message
+from kubeflow.rehearsal.driver import DriverError
+from kubeflow.rehearsal.executions import Executions
+from tests.helpers.specs import a_spec, container_task, pipeline_of
+
+WRITE = 'mkdir -p "$(dirname "$0")" && '
+
+
+def logged(tmp_path, task: str) -> str:
+    return (tmp_path / "logs" / f"{task}.txt").read_text()
+
+
+def counting(name: str, counter, fails: int, **more) -> dict:
+    """A task that fails so often, as its own count in a file says, and works from then on."""
+    script = f'echo x >> "$0" && [ $(wc -l < "$0") -gt {fails} ]'
+    return container_task(name, script, [str(counter)], **more)
+
+
+def policy(retries: int, seconds: str = "0s", **more) -> dict:
+    return {"retryPolicy": {"maxRetryCount": retries, "backoffDuration": seconds, "backoffFactor": 2.0, **more}}
+
+
+def test_what_one_task_writes_the_next_reads(rehearse, statuses, tmp_path):
+    run, _ = rehearse(a_spec(), {"text": "how are you"})
+    assert statuses(run) == {"make": "done", "use": "done"}
+    assert logged(tmp_path, "use") == "how are you\n"
+    assert run.failure is None
+    assert not any((tmp_path / "pods").iterdir())
+
+
+def test_an_unchanged_run_is_cached_and_a_changed_parameter_runs_all_that_follow(rehearse, statuses):
+    rehearse(a_spec())
+    assert statuses(rehearse(a_spec())[0]) == {"make": "cached", "use": "cached"}
+    assert statuses(rehearse(a_spec(), {"text": "other"})[0]) == {"make": "done", "use": "done"}
+    assert statuses(rehearse(a_spec(), {"text": "hello"})[0]) == {"make": "cached", "use": "cached"}
+
+
+def test_another_image_or_command_is_another_task(rehearse, statuses):
+    rehearse(a_spec())
+    spec = a_spec()
+    spec["deploymentSpec"]["executors"]["exec-use"]["container"]["image"] = "other"
+    assert statuses(rehearse(spec)[0]) == {"make": "cached", "use": "done"}
+
+
+def test_what_is_not_cached_runs_again_and_so_does_what_takes_its_output(rehearse, statuses):
+    spec = a_spec()
+    spec["root"]["dag"]["tasks"]["make"]["cachingOptions"] = {}
+    rehearse(spec)
+    assert statuses(rehearse(spec)[0]) == {"make": "done", "use": "done"}
+
+
+def test_a_task_that_fails_twice_and_then_works_is_retried_as_the_spec_says(rehearse, statuses, tmp_path):
+    spec = pipeline_of([counting("shaky", tmp_path / "count", 2, **policy(2, "0.2s"))])
+    began = time.monotonic()
+    run, _ = rehearse(spec)
+    assert statuses(run) == {"shaky": "done"}
+    assert (tmp_path / "count").read_text().count("x") == 3
+    assert time.monotonic() - began >= 0.2 + 0.4  # the second wait is twice as long
+    assert "retry 1 in 0.2 s" in run.view._console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("more", "starts"), [(policy(1), 2), ({}, 1), (policy(5, "0.2s", backoffMaxDuration="0.1s"), 1)]
+)
+def test_no_task_is_retried_more_often_or_later_than_the_spec_says(rehearse, statuses, tmp_path, more, starts):
+    spec = pipeline_of(
+        [counting("shaky", tmp_path / "count", 9, **more), container_task("next", "true", after=["shaky"])]
+    )
+    run, _ = rehearse(spec)
+    assert statuses(run) == {"shaky": "failed"}
+    assert (tmp_path / "count").read_text().count("x") == starts
+    assert (run.failure.task, run.failure.exit_code) == ("shaky", 1)
+
+
+def test_the_exit_code_of_a_run_is_the_one_of_the_termination_message(rehearse):
+    message = termination_message(3, "bad rows")
+    script = 'printf %s "$0" > "$CLICKBAIT_TERMINATION_LOG"; exit 1'
+    run, _ = rehearse(pipeline_of([container_task("gate", script, [message])]))
+    assert run.failure.exit_code == 3
+    assert run.failure.reason.startswith("gate: ")
+    assert "bad rows" in run.failure.reason
+
+
+def test_a_failed_task_leaves_no_outputs_and_is_not_cached(rehearse, statuses, tmp_path):
+    script = WRITE + 'echo x > "$0"; echo x >> "$1"; [ $(wc -l < "$1") -gt 1 ]'
+    arguments = ["{{$.outputs.artifacts['thing'].path}}", str(tmp_path / "count")]
+    spec = pipeline_of([container_task("make", script, arguments, outputs=["thing"])])
+    assert statuses(rehearse(spec)[0]) == {"make": "failed"}
+    assert not (tmp_path / "store").exists()
+    assert statuses(rehearse(spec)[0]) == {"make": "done"}
+
+
+@pytest.mark.parametrize(("told", "status"), [("yes", "done"), ("no", "skipped")])
+def test_a_task_runs_under_its_condition_and_what_waits_for_it_does_not_without(rehearse, statuses, told, status):
+    answer = {"answer": {"componentInputParameter": "answer"}}
+    condition = {"triggerPolicy": {"condition": "inputs.parameter_values['answer'] == 'yes'"}}
+    spec = pipeline_of(
+        [
+            container_task("maybe", "true", parameters=answer, **condition),
+            container_task("after", "true after", after=["maybe"]),
+            container_task("else", "true else"),
+        ]
+    )
+    spec["root"]["inputDefinitions"] = {"parameters": {"answer": {"parameterType": "STRING"}}}
+    run, _ = rehearse(spec, {"answer": told})
+    assert statuses(run) == {"maybe": status, "after": status, "else": "done"}
+    assert run.failure is None
+
+
+def with_exit_handler(script: str) -> dict:
+    """As kfp compiles `dsl.ExitHandler`: the tasks in a DAG of their own, and a handler that waits for its end."""
+    status = {"status": {"taskFinalStatus": {"producerTask": "work"}}}
+    inner = pipeline_of([container_task("first", script), container_task("second", "true second", after=["first"])])
+    outer = pipeline_of(
+        [
+            container_task(
+                "clean-up",
+                'echo "$0"',
+                ["{{$.inputs.parameters['status']}}"],
+                parameters=status,
+                after=["work"],
+                triggerPolicy={"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"},
+            )
+        ]
+    )
+    outer["components"] |= {**inner["components"], "comp-work": {"dag": inner["root"]["dag"]}}
+    outer["deploymentSpec"]["executors"] |= inner["deploymentSpec"]["executors"]
+    outer["root"]["dag"]["tasks"]["work"] = {"taskInfo": {"name": "work"}, "componentRef": {"name": "comp-work"}}
+    return outer
+
+
+@pytest.mark.parametrize(
+    ("script", "state", "expected"),
+    [
+        ("true", "COMPLETE", {"work/first": "done", "work/second": "done", "clean-up": "done"}),
+        ("exit 7", "FAILED", {"work/first": "failed", "clean-up": "done"}),
+    ],
+)
+def test_an_exit_handler_runs_whatever_became_of_the_others_and_is_told(
+    rehearse, statuses, tmp_path, script, state, expected
+):
+    run, _ = rehearse(with_exit_handler(script))
+    assert statuses(run) == expected
+    assert f'"state": "{state}"' in logged(tmp_path, "clean-up")
+    assert (run.failure is None) == (state == "COMPLETE")
+    if run.failure:
+        assert (run.failure.task, run.failure.exit_code) == ("work/first", 7)
+
+
+def test_an_importer_hands_on_what_is_there_already(rehearse, statuses, tmp_path):
+    place = tmp_path / "store" / "minio" / "bucket" / "thing"
+    place.parent.mkdir(parents=True)
+    place.write_text("from elsewhere")
+    spec = a_spec()
+    spec["deploymentSpec"]["executors"]["exec-make"] = {
+        "importer": {"artifactUri": {"runtimeParameter": "text"}, "typeSchema": {"schemaTitle": "system.Artifact"}}
+    }
+    run, _ = rehearse(spec, {"text": "minio://bucket/thing"})
+    assert statuses(run) == {"make": "done", "use": "done"}
+    assert logged(tmp_path, "use") == "from elsewhere"
+
+
+def test_output_parameters_are_read_from_their_files_and_handed_on(rehearse, tmp_path):
+    make = container_task("make", WRITE + 'echo 7 > "$0"', ["{{$.outputs.parameters['n'].output_file}}"])
+    make["component"]["outputDefinitions"]["parameters"] = {"n": {"parameterType": "NUMBER_INTEGER"}}
+    produced = {"taskOutputParameter": {"producerTask": "make", "outputParameterKey": "n"}}
+    use = container_task("use", 'echo "got $0"', ["{{$.inputs.parameters['n']}}"], parameters={"n": produced})
+    rehearse(pipeline_of([make, use]))
+    assert logged(tmp_path, "use") == "got 7\n"
+
+
+def test_independent_tasks_run_at_once_and_no_more_than_allowed(rehearse, tmp_path):
+    # Each waits for the other's file, so neither ends alone.
+    script = 'touch "$0/$1" && for i in $(seq 100); do [ -e "$0/$2" ] && exit 0; sleep 0.05; done; exit 1'
+    both = [
+        container_task("a", script, [str(tmp_path), "here-a", "here-b"]),
+        container_task("b", script, [str(tmp_path), "here-b", "here-a"]),
+    ]
+    assert rehearse(pipeline_of(both), parallel=2)[0].failure is None
+
+
+def test_the_metadata_that_a_container_says_is_given_to_the_next_as_ml_metadata_gives_it_back(rehearse, tmp_path):
+    said = '{"artifacts": {"thing": {"artifacts": [{"metadata": {"n": 3, "ok": true, "rows": {"a": 1}, "l": [1]}}]}}}'
+    script = WRITE + 'echo x > "$0" && printf %s "$1" > "$(dirname "$0")/output_metadata.json"'
+    make = container_task("make", script, ["{{$.outputs.artifacts['thing'].path}}", said], outputs=["thing"])
+    use = container_task("use", 'echo "$0"', ["{{$}}"], inputs={"thing": "make.thing"})
+    rehearse(pipeline_of([make, use]))
+    log = logged(tmp_path, "use")
+    assert '"type": {"instanceSchema": ""}' in log
+    for one in (
+        '"n": 3.0',
+        '"ok": 1.0',
+        '"rows": {"struct": {"a": 1}}',
+        '"l": {"list": [1]}',
+        '"display_name": "thing"',
+    ):
+        assert one in log
+
+
+class Killed(BaseException):
+    """As abrupt as a kill: nothing in the rehearsal handles it."""
+
+
+def chain(tmp_path) -> dict:
+    """Four tasks in a row of which the third is never cached; each counts its starts."""
+
+    def task(name: str, before: str | None) -> dict:
+        counter = f'echo {name} >> "{tmp_path}/starts"; '
+        inputs = {"thing": f"{before}.thing"} if before else {}
+        arguments = ["{{$.outputs.artifacts['thing'].path}}"]
+        return container_task(name, counter + WRITE + 'echo x > "$0"', arguments, inputs=inputs, outputs=["thing"])
+
+    spec = pipeline_of([task("a", None), task("b", "a"), task("c", "b"), task("d", "c")])
+    spec["root"]["dag"]["tasks"]["c"]["cachingOptions"] = {}
+    return spec
+
+
+@pytest.mark.parametrize("after", ["a", "b", "c", "d"])
+@pytest.mark.parametrize("when", ["before its end is kept", "after that"])
+def test_a_rehearsal_that_dies_at_any_task_goes_on_from_there(rehearse, statuses, tmp_path, monkeypatch, after, when):
+    add = Executions.add
+
+    def die(self, execution):
+        if execution.task == f"root/{after}" and when == "before its end is kept":
+            raise Killed
+        kept = add(self, execution)
+        if execution.task == f"root/{after}":
+            raise Killed
+        return kept
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(Executions, "add", die)
+        rehearse(chain(tmp_path), run_id="the-run")
+    run, _ = rehearse(chain(tmp_path), run_id="the-run")
+    done = "abcd".index(after) + (when == "after that")
+    assert statuses(run) == {name: "kept" if "abcd".index(name) < done else "done" for name in "abcd"}
+    again = {after} if when == "before its end is kept" else set()
+    starts = (tmp_path / "starts").read_text().split()
+    assert {name for name in starts if starts.count(name) > 1} == again
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"texts": "x"}, "A run is told what its pipeline asks for. Received: texts. Known: text."),
+        ({"text": 3}, "The parameter text is a STRING. Received: 3."),
+    ],
+)
+def test_what_is_no_parameter_is_refused(rehearse, values, message):
+    with pytest.raises(DriverError) as refused:
+        rehearse(a_spec(), values)
+    assert str(refused.value) == message
+
+
+def test_a_parameter_without_a_default_has_to_be_said(rehearse):
+    spec = a_spec()
+    del spec["root"]["inputDefinitions"]["parameters"]["text"]["defaultValue"]
+    with pytest.raises(DriverError, match="A run needs all its parameters. Received: none for text"):
+        rehearse(spec)
+
+
+def test_an_interruption_ends_what_is_running_and_is_no_failure(rehearse, tmp_path):
+    began = time.monotonic()
+    slow = container_task("slow", 'touch "$0"; exec sleep 60', [str(tmp_path / "here")], **policy(2, "30s"))
+
+    def interrupt():
+        while not (tmp_path / "here").exists():
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)  # to this process alone, as `kill -INT` does
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        rehearse(pipeline_of([slow, container_task("next", "true", after=["slow"])]))
+    assert time.monotonic() - began < 30
+    assert not any((tmp_path / "executions").iterdir())

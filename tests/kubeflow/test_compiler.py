@@ -1,0 +1,200 @@
+"""The compiled pipeline is what kfp and the API server take, with parameters, caching, retries and resources."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kubeflow.parameters import PARAMETERS
+from kubeflow.spec import SpecError, load_spec, write_spec
+from pipeline.config import load_config
+from tests.kubeflow import golden
+
+pytestmark = pytest.mark.slow  # imports TFX
+
+NEWEST_KFP = "2.17.0"
+
+
+@pytest.fixture(scope="module")
+def compiled() -> dict:
+    return golden.compile_default()
+
+
+@pytest.fixture(scope="module")
+def written(compiled, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("spec") / "clickbait.yaml"
+    write_spec(compiled, path)
+    return path
+
+
+def compile_with(*overrides: str) -> dict:
+    from kubeflow.compiler import compile_pipeline
+
+    return compile_pipeline(load_config(overrides=overrides, environ={}))
+
+
+def container(spec: dict, task: str) -> dict:
+    return spec["deploymentSpec"]["executors"][spec["components"][task]["executorLabel"]]["container"]
+
+
+def tasks(spec: dict) -> dict:
+    return spec["root"]["dag"]["tasks"]
+
+
+def test_it_is_the_committed_one(compiled):
+    difference = golden.difference(compiled)
+    assert not difference, f"the pipeline compiles to something else:\n{difference}\nMeant? Then: {golden.UPDATE}"
+
+
+def test_the_golden_test_shows_a_difference_and_nothing_else(compiled):
+    changed = copy.deepcopy(compiled)
+    tasks(changed)["Trainer"]["retryPolicy"]["maxRetryCount"] = 7
+    lines = golden.difference(changed).splitlines()
+    assert [line.strip() for line in lines if line.startswith("+ ")] == ["+          maxRetryCount: 7"]
+    assert [line.strip() for line in lines if line.startswith("- ")] == ["-          maxRetryCount: 2"]
+    assert any("backoffDuration" in line for line in lines)  # with what stands around it
+
+
+def test_kfp_loads_it_and_it_is_a_pipeline_spec(written, compiled):
+    from google.protobuf import json_format
+    from kfp import components
+    from kfp.pipeline_spec import pipeline_spec_pb2
+
+    loaded = components.load_component_from_file(str(written))
+    assert {*loaded.component_spec.inputs} == {one.name for one in PARAMETERS}
+    proto = json_format.ParseDict(compiled, pipeline_spec_pb2.PipelineSpec())
+    deployment = json_format.ParseDict(compiled["deploymentSpec"], pipeline_spec_pb2.PipelineDeploymentConfig())
+    assert len(proto.root.dag.tasks) == len(deployment.executors) == 13
+
+
+def test_the_newest_kfp_loads_it(written):
+    uv = shutil.which("uv")
+    if uv is None:
+        pytest.skip("needs uv, which installs the newest kfp into a place of its own")
+    base = Path(sys.base_prefix, "bin", "python3.10")
+    call = [uv, "run", "--quiet", "--no-project", "--isolated", "--python", str(base), "--with", f"kfp=={NEWEST_KFP}"]
+    code = "import sys; from kfp import components as c; print(c.load_component_from_file(sys.argv[1]).name)"
+    done = subprocess.run([*call, "python", "-c", code, str(written)], capture_output=True, text=True, timeout=300)
+    if "error: Failed to fetch" in done.stderr or "Request failed" in done.stderr:
+        pytest.skip(f"needs PyPI: {done.stderr.strip().splitlines()[-1]}")
+    assert (done.returncode, done.stdout.strip()) == (0, "clickbait"), done.stderr
+
+
+def test_nothing_of_this_machine_is_in_it(compiled):
+    text = golden.to_yaml(compiled)
+    for place in (Path.cwd(), Path.home(), Path(sys.prefix), Path(sys.base_prefix)):
+        assert str(place) not in text
+
+
+def test_every_task_runs_by_our_entrypoint_and_none_is_a_resolver(compiled):
+    for name in tasks(compiled):
+        assert container(compiled, name)["command"] == ["python", "-m", "kubeflow.entrypoint"]
+    assert not [one for one in compiled["deploymentSpec"]["executors"].values() if {*one} != {"container"}]
+
+
+def test_the_arguments_say_the_types_that_the_launcher_leaves_out(compiled):
+    import yaml
+    from tfx.utils import import_utils
+
+    for name in tasks(compiled):
+        arguments = container(compiled, name)["args"]
+        said = json.loads(arguments[1 + arguments.index("--json_serialized_inputs_spec_args")])
+        assert said == compiled["components"][name].get("inputDefinitions", {})
+        for one in said.get("artifacts", {}).values():
+            title = yaml.safe_load(one["artifactType"]["instanceSchema"])["title"]
+            assert title.startswith("tfx.") or import_utils.import_class_by_path(title)
+
+
+def test_settings_are_the_defaults_of_the_parameters_and_the_rest_has_to_be_said(compiled):
+    definitions = compiled["root"]["inputDefinitions"]["parameters"]
+    without = {name for name, one in definitions.items() if "defaultValue" not in one}
+    assert without == {"data", "data_digest", "push_destination", "accepted_data"}
+    assert definitions["epochs"]["defaultValue"] == load_config(environ={}).training.epochs
+    assert definitions["min_eval_accuracy"]["defaultValue"] == 0.9846
+    assert all(one["description"] for one in definitions.values())
+    told = compile_with("data.path=s3://bucket/{SPAN}/*.csv", "training.epochs=3")
+    definitions = told["root"]["inputDefinitions"]["parameters"]
+    assert definitions["data"]["defaultValue"] == "s3://bucket/{SPAN}/*.csv"
+    assert definitions["epochs"]["defaultValue"] == 3
+
+
+def test_every_parameter_reaches_a_task(compiled):
+    used = {
+        source["componentInputParameter"]
+        for task in tasks(compiled).values()
+        for source in task["inputs"].get("parameters", {}).values()
+        if "componentInputParameter" in source
+    }
+    assert used == {one.name for one in PARAMETERS}
+
+
+def test_changed_content_runs_again_and_what_looks_at_the_world_always_runs(compiled):
+    cached = {name for name, task in tasks(compiled).items() if task.get("cachingOptions", {}).get("enableCache")}
+    assert {*tasks(compiled)} - cached == {
+        "LatestBlessedModel",
+        "LocalInfraValidator",
+        "VersionedPusher",
+        "RunReport",
+        "Verdict",
+    }
+    digest = tasks(compiled)["HeadlineExampleGen"]["inputs"]["parameters"]["content_digest"]
+    assert digest == {"componentInputParameter": "data_digest"}
+    assert not any(task["cachingOptions"] for task in tasks(compile_with("cache=false")).values())
+
+
+def test_retries_and_resources_are_those_of_the_configuration(compiled):
+    spec = compile_with(
+        "kubeflow.retries={default: 1, Trainer: 5}",
+        "kubeflow.backoff_seconds=7",
+        "kubeflow.cpu_limit={default: 3, Trainer: 12}",
+        "kubeflow.memory_request_gb={default: 2.5}",
+        "kubeflow.gpus=2",
+    )
+    assert tasks(spec)["Trainer"]["retryPolicy"] == {
+        "maxRetryCount": 5,
+        "backoffDuration": "7s",
+        "backoffFactor": 2.0,
+        "backoffMaxDuration": "3600s",
+    }
+    assert tasks(spec)["DataGate"]["retryPolicy"]["maxRetryCount"] == 1
+    assert tasks(compiled)["DataGate"]["retryPolicy"]["maxRetryCount"] == 0
+    trainer, gate = (container(spec, name)["resources"] for name in ("Trainer", "DataGate"))
+    assert (trainer["cpuLimit"], gate["cpuLimit"], gate["memoryRequest"]) == (12, 3, 2.5)
+    assert trainer["accelerator"] == {"type": "nvidia.com/gpu", "count": "2"}
+    assert "accelerator" not in gate
+    assert "accelerator" not in container(compiled, "Trainer")["resources"]
+
+
+def test_scoring_a_file_is_no_part_of_a_compiled_pipeline():
+    with pytest.raises(SpecError, match=r"Received: bulk.path=texts.csv. Leave it out"):
+        compile_with("bulk.path=texts.csv")
+
+
+def test_the_command_writes_what_is_loaded_and_says_what_is_left_to_be_said(tmp_path):
+    from pipeline.cli import main
+
+    spec = tmp_path / "folder" / "spec.yaml"
+    call = [
+        "kubeflow",
+        "compile",
+        "--spec",
+        spec,
+        "--gpu",
+        "1",
+        "--image",
+        "here/clickbait:7",
+        "--data",
+        "s3://b/d.csv",
+    ]
+    done = CliRunner().invoke(main, list(map(str, call)), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    loaded = load_spec(spec)
+    assert container(loaded, "Trainer")["image"] == "here/clickbait:7"
+    assert container(loaded, "Trainer")["resources"]["accelerator"]["count"] == "1"

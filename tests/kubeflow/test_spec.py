@@ -1,0 +1,128 @@
+"""A fault that is planted in a spec is called by its name."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from kubeflow.spec import SpecError, dependencies, find_faults, load_spec, sort_tasks, write_spec
+from tests.helpers.specs import a_spec
+
+
+@pytest.fixture
+def spec():
+    return a_spec()
+
+
+def test_a_sound_spec_has_no_faults(spec):
+    assert find_faults(spec) == []
+
+
+def executor(spec):
+    return spec["deploymentSpec"]["executors"]["exec-use"]
+
+
+def task(spec):
+    return spec["root"]["dag"]["tasks"]["use"]
+
+
+PLANTED = {
+    "a resolver": (
+        lambda spec: spec["deploymentSpec"]["executors"].update({"exec-use": {"resolver": {}}}),
+        "exec-use: a resolver, which the driver does not implement; use a component that finds the artifact",
+    ),
+    "schema 2.0.0": (
+        lambda spec: spec.update(schemaVersion="2.0.0"),
+        "schemaVersion is 2.1.0, the one that the API server takes; received '2.0.0'",
+    ),
+    "no schema version": (
+        lambda spec: spec.pop("schemaVersion"),
+        "schemaVersion is 2.1.0, the one that the API server takes; received None",
+    ),
+    "an artifact without a type": (
+        lambda spec: spec["components"]["comp-make"]["outputDefinitions"]["artifacts"]["thing"].update(artifactType={}),
+        "comp-make: the artifact thing of its outputDefinitions has no type",
+    ),
+    "a parameter without a type": (
+        lambda spec: spec["components"]["comp-make"]["inputDefinitions"]["parameters"].update(text={}),
+        "comp-make: the parameter text of its inputDefinitions has no type",
+    ),
+    "a custom job": (
+        lambda spec: spec["deploymentSpec"]["executors"].update({"exec-use": {"customJob": {}}}),
+        "exec-use: customJob, where the driver knows containers and importers only",
+    ),
+    "no image": (lambda spec: executor(spec)["container"].pop("image"), "exec-use: a container without an image"),
+    "an unknown executor label": (
+        lambda spec: spec["components"]["comp-use"].update(executorLabel="exec-gone"),
+        "comp-use: its executor label 'exec-gone' names no executor",
+    ),
+    "an unknown component": (
+        lambda spec: task(spec).update(componentRef={"name": "comp-gone"}),
+        "use: its component 'comp-gone' is not there",
+    ),
+    "a missing dependency": (
+        lambda spec: task(spec)["dependentTasks"].append("gone"),
+        "use: depends on the task 'gone', which is not there",
+    ),
+    "a cycle": (
+        lambda spec: spec["root"]["dag"]["tasks"]["make"].update(dependentTasks=["use"]),
+        "root: the tasks make, use wait for each other in a cycle",
+    ),
+    "an output that is not there": (
+        lambda spec: task(spec)["inputs"]["artifacts"]["thing"]["taskOutputArtifact"].update(outputArtifactKey="x"),
+        "use: its input thing is 'x', which make has not",
+    ),
+    "an input that nothing is said of": (
+        lambda spec: task(spec)["inputs"]["artifacts"].clear(),
+        "use: nothing is said of its input thing",
+    ),
+    "a loop": (
+        lambda spec: task(spec).update(parameterIterator={}),
+        "use: parameterIterator, which the rehearsal does not know",
+    ),
+}
+
+
+@pytest.mark.parametrize(("plant", "fault"), PLANTED.values(), ids=PLANTED)
+def test_a_planted_fault_is_caught_by_name(spec, plant, fault, tmp_path):
+    plant(spec)
+    assert find_faults(spec) == [fault]
+    write_spec(spec, tmp_path / "spec.yaml")
+    with pytest.raises(SpecError) as refused:
+        load_spec(tmp_path / "spec.yaml")
+    assert str(refused.value).splitlines()[1] == f"  {fault}"
+
+
+def test_what_was_written_is_read(spec, tmp_path):
+    write_spec(spec, tmp_path / "spec.yaml")
+    assert load_spec(tmp_path / "spec.yaml") == spec
+
+
+@pytest.mark.parametrize("text", ["", "- a list", "a: [", b"\xff\xfe\x00"])
+def test_what_is_no_spec_is_refused_with_the_way_out(text, tmp_path):
+    path = tmp_path / "spec.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(SpecError, match=r"A pipeline spec is .*clickbait kubeflow compile"):
+        load_spec(path)
+
+
+def test_a_task_waits_for_whom_it_names_and_for_whose_outputs_it_takes():
+    takes = {
+        "dependentTasks": ["a"],
+        "inputs": {
+            "artifacts": {"x": {"taskOutputArtifact": {"producerTask": "b", "outputArtifactKey": "k"}}},
+            "parameters": {
+                "y": {"taskOutputParameter": {"producerTask": "c", "outputParameterKey": "k"}},
+                "z": {"componentInputParameter": "z"},
+            },
+        },
+    }
+    assert dependencies(takes) == {"a", "b", "c"}
+
+
+def test_tasks_are_sorted_by_what_they_wait_for_then_by_name():
+    tasks = {"c": {}, "a": {"dependentTasks": ["b"]}, "b": {}, "d": {"dependentTasks": ["a", "c"]}}
+    before = copy.deepcopy(tasks)
+    assert sort_tasks(tasks) == ["b", "a", "c", "d"]
+    assert tasks == before
