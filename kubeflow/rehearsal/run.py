@@ -143,7 +143,10 @@ def read_outcome(outputs: Mapping[str, Any], evaluation: Mapping[str, Any], fold
         task: {key: as_artifact(path, metadata) for key, (path, metadata) in those.items()}
         for task, those in outputs.items()
     }
-    return {**collect_facts(artifacts, folder and Path(folder)), **judge_model(artifacts, EvaluationConfig(**evaluation))}
+    return {
+        **collect_facts(artifacts, folder and Path(folder)),
+        **judge_model(artifacts, EvaluationConfig(**evaluation)),
+    }
 
 
 def _open_run(
