@@ -18,7 +18,7 @@ from kubeflow.submit.values import definitions
 _DIGEST = "data_digest"
 _INGEST = "HeadlineExampleGen"
 #: The driver puts the run's id in its place.
-_RUN_ID = "{{$.pipeline_job_uuid}}"
+RUN_ID = "{{$.pipeline_job_uuid}}"
 
 
 def recurring_spec(spec: Spec) -> Spec:
@@ -44,7 +44,7 @@ def recurring_spec(spec: Spec) -> Spec:
         for source in task.get("inputs", {}).get("parameters", {}).values():
             if source.get("componentInputParameter") == _DIGEST:
                 source.clear()
-                source["runtimeValue"] = {"constant": "" if name == _INGEST else _RUN_ID}
+                source["runtimeValue"] = {"constant": "" if name == _INGEST else RUN_ID}
     if _INGEST in tasks:
         tasks[_INGEST]["cachingOptions"] = {}
     return spec
@@ -79,12 +79,13 @@ def check_cron(text: str) -> str:
     Raises:
       ParameterError: it is none.
     """
+    # Kubeflow Pipelines would take five fields for six without the last.
     fields = text.split()
     if text.startswith("@") and len(fields) == 1 + (fields[0] == "@every"):
         return text
     if len(fields) == 5:  # crontab's, which have no seconds
         fields = ["0", *fields]
-    allowed = set("0123456789*/,-?LW#ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    allowed = set("0123456789*/,-?ABCDEFGHIJKLMNOPQRSTUVWXYZ")
     if len(fields) != 6 or not all(set(field.upper()) <= allowed for field in fields):
         raise ParameterError(
             f"--recurring is a cron expression of 5 fields, or of 6 that begin with seconds. Received: {text!r}. "

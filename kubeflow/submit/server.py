@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import kfp_server_api as kfp
 import urllib3
 
 from kubeflow.submit.address import FORWARD, NO_CLUSTER, TOKEN, Address
 
+#: Whose driver resolves `{{$.pipeline_job_uuid}}` in a parameter; an earlier one hands it on as it is.
+LEAST_RELEASE = "2.5.0"
 _SHOWN = 300
 
 
@@ -28,6 +31,15 @@ class ServerError(Exception):
         super().__init__(message)
         self.status = status
         self.passing = passing
+
+
+class Health(NamedTuple):
+    """What a server says of itself."""
+
+    several_users: bool
+    """It separates its users by namespaces."""
+    release: str
+    """Its tag, as `2.5.0`; anything for a build of one's own."""
 
 
 class Server:
@@ -72,19 +84,21 @@ class Server:
         except ValueError as error:  # of a generated model: an answer that is not one of this API's
             raise self._not_ours(str(error).splitlines()[0]) from error
         if kwargs.get("_preload_content", True) and not self._client.last_response.data.lstrip().startswith("{"):
-            # Not by the type: healthz sends JSON as text/plain. Of a page the client would make an empty model.
+            # Of a page the client would make an empty model.
             kind = self._client.last_response.getheader("content-type")
             raise self._not_ours(f"an answer of the type {kind}, which is no JSON,")
         return answer
 
-    def check(self) -> bool:
-        """Whether the server separates its users by namespaces.
+    def check(self) -> Health:
+        """What the server says of itself.
 
         Raises:
           ServerError: nobody answers, or not the API that is needed.
         """
         try:
-            return bool(self.call(self._health.get_healthz).multi_user)
+            several = bool(self.call(self._health.get_healthz).multi_user)
+            # The generated model leaves it out.
+            return Health(several, json.loads(self._client.last_response.data).get("tag_name") or "")
         except ServerError as error:
             if error.status != 404:
                 raise
@@ -105,8 +119,8 @@ class Server:
     def find(self, method: Callable[..., Any], field: str, name: str, *args: Any, **kwargs: Any) -> Any | None:
         """What a listing method has under a display name; the newest of several, None of none."""
         predicate = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
-        kwargs |= {"filter": json.dumps({"predicates": [predicate]}), "sort_by": "created_at desc"}
-        # The filter is the server's to apply; one that does not would give us anybody's.
+        # The server decodes the filter once more than it decodes the query.
+        kwargs |= {"filter": quote(json.dumps({"predicates": [predicate]})), "sort_by": "created_at desc"}
         found = getattr(self.call(method, *args, **kwargs), field) or []
         return next((one for one in found if one.display_name == name), None)
 
@@ -173,7 +187,8 @@ class Server:
 def old_backend(received: str) -> ServerError:
     """The error of a server that cannot run what is compiled."""
     return ServerError(
-        "The server has the API v2beta1 and takes specs of schema 2.1.0, as Kubeflow Pipelines 2.0 and later do. "
+        "The server has the API v2beta1, takes specs of schema 2.1.0 and puts a run's id into its parameters, as "
+        f"Kubeflow Pipelines {LEAST_RELEASE} and later do. "
         f"Received: {received}. Upgrade the backend."
     )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import kfp_server_api as kfp
+from packaging.version import InvalidVersion, Version
 from rich.console import Console
 from rich.markup import escape
 
@@ -17,6 +19,7 @@ from kubeflow.submit.address import Address
 from kubeflow.submit.follow import Pace, TimedOut, follow
 from kubeflow.submit.outcome import judge
 from kubeflow.submit.recurring import (
+    RUN_ID,
     check_cron,
     check_pattern,
     ensure_recurring,
@@ -24,7 +27,7 @@ from kubeflow.submit.recurring import (
     recurring_spec,
     window,
 )
-from kubeflow.submit.server import Server, ServerError
+from kubeflow.submit.server import LEAST_RELEASE, Server, ServerError, old_backend
 from kubeflow.submit.values import check_values
 from kubeflow.submit.versions import find_experiment, upload
 from kubeflow.submit.view import ClusterView
@@ -68,7 +71,9 @@ def submit(address: Address, spec_file: Path, options: Options, console: Console
     if cron:
         check_pattern(spec, values)
     server = Server(address)
-    namespace = _namespace(server, options.namespace)
+    health = server.check()
+    require_release(health.release, spec, address.host)
+    namespace = _namespace(health.several_users, options.namespace, address.host)
     version, uploaded = upload(server, spec, namespace)
     pipeline = spec["pipelineInfo"]["name"]
     _line(console, "pipeline", f"{pipeline}, version {version.display_name}" + ("" if uploaded else ", there already"))
@@ -96,19 +101,31 @@ def follow_run(address: Address, run_id: str, options: Options, console: Console
     return _follow(server, run_id, None, options, console)
 
 
-def _namespace(server: Server, asked: str | None) -> str | None:
-    """Checks the server, too."""
-    several = server.check()
+def require_release(release: str, spec: Spec, host: str) -> None:
+    """Raises where a server is too old for a spec; a build without a release's tag is trusted.
+
+    Raises:
+      ServerError: it would run, and misunderstand.
+    """
+    try:
+        old = Version(release) < Version(LEAST_RELEASE)
+    except InvalidVersion:
+        return
+    if old and RUN_ID in json.dumps(spec):
+        raise old_backend(f"{host}, which is {release}")
+
+
+def _namespace(several: bool, asked: str | None, host: str) -> str | None:
     if asked and not several:
         raise ServerError(
-            f"--namespace is for a server that separates its users. Received: {asked}, and {server.host} has one user. "
+            f"--namespace is for a server that separates its users. Received: {asked}, and {host} has one user. "
             "Leave it out."
         )
     if several and not asked:
         if _POD_NAMESPACE.is_file():
             return _POD_NAMESPACE.read_text(encoding="utf-8").strip()
         raise ServerError(
-            f"A server that separates its users is told whose run it is. Received: {server.host} and no --namespace. "
+            f"A server that separates its users is told whose run it is. Received: {host} and no --namespace. "
             "Give it: the profile's name, as `kubectl get profiles` shows it."
         )
     return asked

@@ -19,7 +19,7 @@ from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 import kfp_server_api as kfp
 import yaml
@@ -57,6 +57,7 @@ class FakeApi:
 
     def __init__(self):
         self.multi_user = False
+        self.release = "2.5.0"
         self.token: str | None = None
         self.states = ["PENDING", "RUNNING", "SUCCEEDED"]
         self.tasks: list[Json] = []
@@ -133,13 +134,11 @@ class FakeApi:
                 except RefusalError as error:
                     self.send(error.status, {"error": str(error), "code": 3, "message": str(error), "details": []})
 
-            def send(self, status: int, answer: Json | str, kind: str = "application/json") -> None:
+            def send(self, status: int, answer: Json | str) -> None:
                 text = answer if isinstance(answer, str) else json.dumps(answer)
-                # healthz sends what Go's writer takes its JSON for.
-                kind = "text/plain; charset=utf-8" if self.path.endswith("healthz") and status == 200 else kind
                 data = text.encode()
                 self.send_response(status)
-                self.send_header("Content-Type", "text/html" if text.startswith("<") else kind)
+                self.send_header("Content-Type", "text/html" if text.startswith("<") else "application/json")
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)
@@ -162,13 +161,13 @@ class FakeApi:
         raise RefusalError(404, f"Not Found: {method} {parts.path}")
 
     def _healthz(self, query: Json, body: Json) -> Json:
-        return {"commit_sha": "5da4", "tag_name": "2.0.5", "multi_user": self.multi_user}
+        return {"commit_sha": "5da4", "tag_name": self.release, "multi_user": self.multi_user}
 
     def _list(self, collection: str, query: Json, namespaced: bool = True) -> Json:
         if self.multi_user and namespaced and not ({"namespace", "experiment_id"} & {*query}):
             raise RefusalError(400, "Invalid input error: In multi-user mode, a namespace is needed")
         found = self.things[collection]
-        for one in json.loads(query.get("filter", '{"predicates": []}'))["predicates"]:
+        for one in json.loads(unquote_plus(query.get("filter", '{"predicates": []}')))["predicates"]:
             assert one["operation"] == "EQUALS"
             found = [thing for thing in found if thing[one["key"]] == one["stringValue"]]
         for key in ("namespace", "experiment_id"):

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.kubeflow.golden import GOLDEN
 from tests.kubeflow.submit.fake_api import hang, say
 
 SECRET = "eyJhbGciOi.secret-part.signature"
@@ -177,6 +178,22 @@ def test_a_backend_of_v1_is_old(api, submit):
     shown = message(submit())
     assert "v1beta1 only" in shown
     assert "Upgrade" in shown
+
+
+@pytest.mark.parametrize("release", ["2.0.5", "2.4.1"])
+def test_a_backend_that_leaves_placeholders_in_parameters_is_old(api, submit, release):
+    api.release = release
+    shown = message(submit("--spec", str(GOLDEN)))
+    assert f"which is {release}" in shown
+    assert "2.5.0 and later" in shown
+    assert not api.things["pipelines"]
+    assert submit("--no-wait").exit_code == 0  # a spec without such
+
+
+@pytest.mark.parametrize("release", ["2.5.0", "2.16.1", "unknown", "master-55ec846", ""])
+def test_a_newer_backend_and_one_of_ones_own_are_trusted(api, submit, release):
+    api.release = release
+    assert submit("--spec", str(GOLDEN), "--no-wait").exit_code == 0
 
 
 def test_another_service_is_not_called_old(api, submit):

@@ -165,6 +165,12 @@ def test_the_compiled_pipeline_is_submitted_as_it_is(api, submit):
     assert api.things["pipeline_versions"][0]["pipeline_spec"] == load_spec(GOLDEN)
 
 
+def test_a_name_with_signs_of_urls_is_found_again(api, submit):
+    for _ in range(2):
+        assert submit("--experiment", 'a+b 100% "ü"', "--no-wait").exit_code == 0
+    assert [one["display_name"] for one in api.things["experiments"]] == ['a+b 100% "ü"']
+
+
 def test_names_of_run_and_experiment(api, submit):
     submit("--name", "by hand", "--experiment", "trials", "--no-wait")
     assert api.things["runs"][0]["display_name"] == "by hand"
