@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-FORWARD = "`kubectl port-forward -n kubeflow svc/ml-pipeline 8888` makes --host http://localhost:8888"
+FORWARD = "`kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80` makes --host http://localhost:8080"
 NO_CLUSTER = "Without a cluster, `clickbait kubeflow rehearse` runs the spec here."
 TOKEN = "`kubectl create token SERVICE_ACCOUNT --audience pipelines.kubeflow.org` makes a token for --token-file."
 
@@ -74,7 +74,7 @@ def read_address(
     if secret:
         raise AddressError("--host is a URL without credentials. Received: one with. Give --token-file.")
     if wrong or parts.query:
-        raise AddressError(f"--host is an http:// or https:// URL. Received: {host}. E.g. http://localhost:8888.")
+        raise AddressError(f"--host is an http:// or https:// URL. Received: {host}. E.g. http://localhost:8080.")
     if token and token_file:
         raise AddressError("There is one token. Received: --token (or KUBEFLOW_TOKEN) and --token-file. Leave one out.")
     if token and not _is_token(token.strip()):

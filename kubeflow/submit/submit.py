@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from kubeflow.exit_codes import MEANINGS
-from kubeflow.spec import Spec, load_spec
+from kubeflow.spec import Spec, load_spec, to_yaml
 from kubeflow.submit.address import Address
 from kubeflow.submit.follow import Pace, TimedOut, follow
 from kubeflow.submit.outcome import judge
@@ -111,7 +110,7 @@ def require_release(release: str, spec: Spec, host: str) -> None:
         old = Version(release) < Version(LEAST_RELEASE)
     except InvalidVersion:
         return
-    if old and RUN_ID in json.dumps(spec):
+    if old and RUN_ID in to_yaml(spec):
         raise old_backend(f"{host}, which is {release}")
 
 

@@ -17,7 +17,7 @@ _DIGITS = 16
 
 def spec_digest(spec: Spec) -> str:
     """sha256 of what a spec says, whatever the order of its keys."""
-    return hashlib.sha256(json.dumps(spec, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(spec, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()
 
 
 def upload(server: Server, spec: Spec, namespace: str | None) -> tuple[kfp.V2beta1PipelineVersion, bool]:
