@@ -115,3 +115,60 @@ def rehearse(
     config = load_config(preset, config_file, overrides, {"data.path": data_path, "output": output})
     options = Options(parallel, isolated, store, endpoint, verbose)
     ctx.exit(rehearse(config, spec, parse_values(parameters), options))
+
+
+@kubeflow.command("submit")
+@_SPEC
+@click.option("--host", envvar=["KUBEFLOW_HOST", "KF_PIPELINES_ENDPOINT"], metavar="URL", help="Of Kubeflow Pipelines.")
+@click.option("--namespace", help="Of the user, on a server that separates its users.  [default: the pod's own]")
+@click.option("--experiment", help="Where the runs are listed; made if need be.  [default: the pipeline's name]")
+@click.option("--name", help="Of the run or the recurring run.  [default: the pipeline's name, a run's with its time]")
+@click.option("--token", envvar="KUBEFLOW_TOKEN", help="Bearer token. Others see arguments: rather the variable.")
+@click.option("--token-file", type=click.Path(path_type=Path), help="File with the token; read again at every call.")
+@click.option("--tls-ca", type=click.Path(path_type=Path), help="Trust this authority (PEM), not the public ones.")
+@click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Of the run, e.g. epochs=3.")
+@click.option("--recurring", "cron", metavar="CRON", help='Run at these times (UTC) on the newest spans: "0 6 * * *".')
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Follow the run, and end as it ends.")
+@click.option("--follow", "run_id", metavar="RUN", help="Submit nothing; follow this run.")
+@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), help="Seconds to follow; the run goes on.")
+@click.option("--terminate", is_flag=True, help="End the run at Ctrl-C and at --timeout.")
+@click.option("--poll", "poll_s", type=click.FloatRange(min=0), default=5, show_default=True, help="Seconds to wait.")
+@click.option("--call-timeout", "call_s", type=click.FloatRange(min=0.1), default=30, help="Seconds.  [default: 30]")
+@click.pass_context
+def submit_command(
+    ctx: click.Context,
+    spec: Path,
+    host: str | None,
+    namespace: str | None,
+    experiment: str | None,
+    name: str | None,
+    token: str | None,
+    token_file: Path | None,
+    tls_ca: Path | None,
+    parameters: tuple[str, ...],
+    cron: str | None,
+    wait: bool,
+    run_id: str | None,
+    timeout_s: float | None,
+    terminate: bool,
+    poll_s: float,
+    call_s: float,
+) -> None:
+    """Run a compiled spec on a cluster, follow the run, and end with the verdict's exit code.
+
+    A spec is uploaded once: its content is the version's name. Ctrl-C stops following; the run goes on.
+
+    Exit codes are those of run; 2 also where there is no cluster, no permission, or a backend that is too old. A run
+    that was canceled ends with 143, and one that is still at work at --timeout with 1.
+    """
+    from rich.console import Console
+
+    from kubeflow.submit.address import read_address
+    from kubeflow.submit.follow import Pace
+    from kubeflow.submit.submit import Options, follow_run, submit
+
+    address = read_address(host, token, token_file, tls_ca, call_s)
+    pace = Pace(poll_s, timeout_s)
+    options = Options(namespace, experiment, name, parameters, cron, wait, terminate, pace)
+    console = Console(highlight=False)
+    ctx.exit(follow_run(address, run_id, options, console) if run_id else submit(address, spec, options, console))

@@ -102,9 +102,9 @@ def _tell(error: BaseException) -> int:
     exit_code, reason = (130, "interrupted") if isinstance(error, KeyboardInterrupt) else explain(error)
     if exit_code == EXIT_FAILED:
         traceback.print_exception(error)
-    else:
-        print(f"clickbait: {reason}", file=sys.stderr)
     message = termination_message(exit_code, reason)
+    # Into the log, too: the API server keeps logs, but no termination messages.
+    print(message, file=sys.stderr)
     with contextlib.suppress(OSError):  # no Kubernetes here
         Path(os.environ.get(TERMINATION_LOG, _KUBERNETES_LOG)).write_text(message, encoding="utf-8")
     if place := os.environ.get(FAILURE_FILE):

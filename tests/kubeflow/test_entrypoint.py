@@ -60,7 +60,7 @@ def test_refused_data_ends_with_3_the_reason_and_the_findings_and_no_traceback(f
     assert message == "clickbait exit code 3, the data was refused: too few rows"
     assert facts == {"exit_code": 3, "reason": "too few rows", "findings": [{"rule": "rows"}]}
     shown = capfd.readouterr().err
-    assert "clickbait: too few rows" in shown
+    assert message in shown
     assert "Traceback" not in shown
 
 

@@ -1,0 +1,95 @@
+"""Where the API server is, and as whom to talk to it."""
+
+from __future__ import annotations
+
+import importlib.util
+import ssl
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+FORWARD = "`kubectl port-forward -n kubeflow svc/ml-pipeline-ui 8080:80` makes --host http://localhost:8080"
+NO_CLUSTER = "Without a cluster, `clickbait kubeflow rehearse` runs the spec here."
+TOKEN = "`kubectl create token SERVICE_ACCOUNT --audience pipelines.kubeflow.org` makes a token for --token-file."
+
+
+class AddressError(Exception):
+    """There is no such address."""
+
+    exit_code = 2
+
+
+class Address(NamedTuple):
+    """The address."""
+
+    host: str
+    token: str = ""
+    token_file: Path | None = None
+    tls_ca: Path | None = None
+    """The authority to trust (PEM); the public ones where it is None."""
+    seconds: float = 30.0
+    """Most that one call may take."""
+
+    def read_token(self) -> str:
+        """The token as it is now: Kubernetes renews those that it mounts. Empty where there is none.
+
+        Raises:
+          AddressError: the file holds none.
+        """
+        if self.token or not self.token_file:
+            return self.token
+        try:
+            token = self.token_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise AddressError(f"--token-file can be read. Received: {error}. Give another.") from error
+        if not _is_token(token):
+            raise AddressError(f"--token-file holds one token. Received: {self.token_file}, which does not. {TOKEN}")
+        return token
+
+
+def read_address(
+    host: str | None, token: str | None, token_file: Path | None, tls_ca: Path | None, seconds: float
+) -> Address:
+    """The address that the command line and the environment say. No message ever holds the token.
+
+    Raises:
+      AddressError: they say none, or nonsense.
+    """
+    if importlib.util.find_spec("kfp_server_api") is None:
+        raise AddressError(
+            "Submitting needs kfp's client. Received: an installation without. "
+            "Install the extra: pip install 'clickbait-tfx[kubeflow]'."
+        )
+    if not host:
+        raise AddressError(
+            f"There is a cluster to submit to. Received: no --host, and no KUBEFLOW_HOST. {FORWARD}. {NO_CLUSTER}"
+        )
+    host = host.partition("#")[0].rstrip("/")  # as copied from a browser
+    try:
+        parts = urlsplit(host)
+        wrong = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
+        secret = parts.username is not None
+    except ValueError:
+        wrong, secret = True, False
+    if secret:
+        raise AddressError("--host is a URL without credentials. Received: one with. Give --token-file.")
+    if wrong or parts.query:
+        raise AddressError(f"--host is an http:// or https:// URL. Received: {host}. E.g. http://localhost:8080.")
+    if token and token_file:
+        raise AddressError("There is one token. Received: --token (or KUBEFLOW_TOKEN) and --token-file. Leave one out.")
+    if token and not _is_token(token.strip()):
+        raise AddressError(f"--token is one word of ASCII. Received: something else, which is not shown. {TOKEN}")
+    if tls_ca:
+        try:
+            ssl.create_default_context(cafile=tls_ca)
+        except OSError as error:  # an SSLError, too
+            raise AddressError(
+                f"--tls-ca is a file of certificates (PEM). Received: {tls_ca}: {error.strerror or error}."
+            ) from error
+    address = Address(host, (token or "").strip(), token_file, tls_ca, seconds)
+    address.read_token()
+    return address
+
+
+def _is_token(text: str) -> bool:
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text

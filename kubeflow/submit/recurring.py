@@ -1,0 +1,156 @@
+"""Recurring runs: a spec that reads whatever is new, and one schedule of it by name."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import kfp_server_api as kfp
+
+from components.headline_example_gen.spans import parse_specs
+from kubeflow.parameters import ParameterError
+from kubeflow.spec import Spec
+from kubeflow.submit.server import Server, ServerError
+from kubeflow.submit.values import definitions
+
+_DIGEST = "data_digest"
+_INGEST = "HeadlineExampleGen"
+#: The driver puts the run's id in its place.
+RUN_ID = "{{$.pipeline_job_uuid}}"
+
+
+def recurring_spec(spec: Spec) -> Spec:
+    """The spec without a digest of the data, which nobody knows before the span is there.
+
+    The ingest is not cached then, because its parameters do not change with the files; everything after it is cached by
+    what the ingest wrote. Where the digest tells one span's data from another's, the run's id does.
+
+    Raises:
+      ParameterError: the spec reads one span for ever.
+    """
+    spec = copy.deepcopy(spec)
+    tasks = spec["root"]["dag"]["tasks"]
+    ingest = tasks.get(_INGEST, {}).get("inputs", {}).get("parameters", {})
+    if "last_span" in ingest:
+        raise ParameterError(
+            "A recurring run reads the newest spans. Received: a spec compiled with data.last_span. "
+            "Compile it without; data.window_spans says how many."
+        )
+    if _DIGEST in definitions(spec):
+        del spec["root"]["inputDefinitions"]["parameters"][_DIGEST]
+    for name, task in tasks.items():
+        for source in task.get("inputs", {}).get("parameters", {}).values():
+            if source.get("componentInputParameter") == _DIGEST:
+                source.clear()
+                source["runtimeValue"] = {"constant": "" if name == _INGEST else RUN_ID}
+    if _INGEST in tasks:
+        tasks[_INGEST]["cachingOptions"] = {}
+    return spec
+
+
+def window(spec: Spec) -> int | None:
+    """How many spans a run of a spec reads; None where the spec does not say."""
+    tasks = spec["root"]["dag"]["tasks"]
+    source = tasks.get(_INGEST, {}).get("inputs", {}).get("parameters", {}).get("window_spans", {})
+    constant = source.get("runtimeValue", {}).get("constant")
+    return None if constant is None else int(constant)
+
+
+def check_pattern(spec: Spec, values: Mapping[str, Any]) -> None:
+    """Raises unless the data comes in spans.
+
+    Raises:
+      ParameterError: every run would read the same.
+    """
+    known = definitions(spec)
+    data = values.get("data", known.get("data", {}).get("defaultValue"))
+    if data is not None and parse_specs(data) is None:
+        raise ParameterError(
+            f"A recurring run reads new spans. Received: data={data}, which has none. "
+            "Give a pattern, as --parameter data=s3://bucket/{SPAN}/*.csv or with {DATE}."
+        )
+
+
+def check_cron(text: str) -> str:
+    """A schedule as Kubeflow Pipelines takes it: six fields, the first of them seconds.
+
+    Raises:
+      ParameterError: it is none.
+    """
+    # Kubeflow Pipelines would take five fields for six without the last.
+    fields = text.split()
+    if text.startswith("@") and len(fields) == 1 + (fields[0] == "@every"):
+        return text
+    if len(fields) == 5:  # crontab's, which have no seconds
+        fields = ["0", *fields]
+    allowed = set("0123456789*/,-?ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    if len(fields) != 6 or not all(set(field.upper()) <= allowed for field in fields):
+        raise ParameterError(
+            f"--recurring is a cron expression of 5 fields, or of 6 that begin with seconds. Received: {text!r}. "
+            'E.g. --recurring "0 6 * * *", every day at 6 in UTC.'
+        )
+    return " ".join(fields)
+
+
+def ensure_recurring(server: Server, wanted: kfp.V2beta1RecurringRun) -> tuple[str, str]:
+    """Makes the one recurring run of its name in its experiment be as wanted.
+
+    The API changes none, so a new one takes the place of the old: at no time are both enabled, and where the new one is
+    refused the old one goes on.
+
+    Returns:
+      Its id, and `created`, `updated` or `unchanged`.
+
+    Raises:
+      ServerError: the server refuses.
+    """
+    api = server.recurring
+    old = server.find(
+        api.list_recurring_runs, "recurring_runs", wanted.display_name, experiment_id=wanted.experiment_id
+    )
+    if old is None:
+        return server.call(api.create_recurring_run, wanted).recurring_run_id, "created"
+    enabled = old.status == kfp.V2beta1RecurringRunStatus.ENABLED
+    if enabled and _facts(old) == _facts(wanted):
+        return old.recurring_run_id, "unchanged"
+    server.call(api.disable_recurring_run, old.recurring_run_id)
+    try:
+        made = server.call(api.create_recurring_run, wanted)
+    except ServerError:
+        if enabled:
+            with contextlib.suppress(ServerError):  # the refusal is what matters
+                server.call(api.enable_recurring_run, old.recurring_run_id)
+        raise
+    server.call(api.delete_recurring_run, old.recurring_run_id)
+    return made.recurring_run_id, "updated"
+
+
+def recurring_run(
+    name: str, experiment: str, version: kfp.V2beta1PipelineVersion, values: Mapping[str, Any], cron: str
+) -> kfp.V2beta1RecurringRun:
+    """A schedule: one run at a time, and none for the times that were missed, as the newest spans are read anyway."""
+    return kfp.V2beta1RecurringRun(
+        display_name=name,
+        experiment_id=experiment,
+        pipeline_version_reference=kfp.V2beta1PipelineVersionReference(
+            pipeline_id=version.pipeline_id, pipeline_version_id=version.pipeline_version_id
+        ),
+        runtime_config=kfp.V2beta1RuntimeConfig(parameters=dict(values)),
+        trigger=kfp.V2beta1Trigger(cron_schedule=kfp.V2beta1CronSchedule(cron=cron)),
+        mode=kfp.RecurringRunMode.ENABLE,
+        max_concurrency="1",
+        no_catchup=True,
+    )
+
+
+def _facts(one: kfp.V2beta1RecurringRun) -> tuple[Any, ...]:
+    reference, schedule = one.pipeline_version_reference, one.trigger and one.trigger.cron_schedule
+    return (
+        reference and reference.pipeline_version_id,
+        schedule and schedule.cron,
+        (one.runtime_config and one.runtime_config.parameters) or {},
+        str(one.max_concurrency),
+        bool(one.no_catchup),
+    )

@@ -1,0 +1,230 @@
+"""The API server of Kubeflow Pipelines: kfp's generated client, and what goes wrong with it told to a person."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import kfp_server_api as kfp
+import urllib3
+
+from kubeflow.submit.address import FORWARD, NO_CLUSTER, TOKEN, Address
+
+#: Whose driver resolves `{{$.pipeline_job_uuid}}` in a parameter; an earlier one hands it on as it is.
+LEAST_RELEASE = "2.5.0"
+_SHOWN = 300
+
+
+class ServerError(Exception):
+    """The server does not do what it is asked for.
+
+    Attributes:
+      status: of its HTTP answer; 0 where it gave none.
+      passing: whether the same call may work in a while.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, status: int = 0, passing: bool = False):
+        super().__init__(message)
+        self.status = status
+        self.passing = passing
+
+
+class Health(NamedTuple):
+    """What a server says of itself."""
+
+    several_users: bool
+    """It separates its users by namespaces."""
+    release: str
+    """Its tag, as `2.5.0`; anything for a build of one's own."""
+
+
+class Server:
+    """The server.
+
+    Args:
+      address: where it is.
+
+    Attributes:
+      runs, pipelines, uploads, experiments, recurring: the generated APIs, for `call`.
+    """
+
+    def __init__(self, address: Address):
+        self._address = address
+        self._client = kfp.ApiClient(_configuration(address))
+        self._health = kfp.HealthzServiceApi(self._client)
+        self.runs = kfp.RunServiceApi(self._client)
+        self.pipelines = kfp.PipelineServiceApi(self._client)
+        self.uploads = kfp.PipelineUploadServiceApi(self._client)
+        self.experiments = kfp.ExperimentServiceApi(self._client)
+        self.recurring = kfp.RecurringRunServiceApi(self._client)
+
+    @property
+    def host(self) -> str:
+        """Its URL."""
+        return self._address.host
+
+    def call(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Calls a method of a generated API; whatever fails is told.
+
+        Raises:
+          ServerError: the server is not there, refuses, or is something else.
+        """
+        # kfp's client forgets a limit that is one float.
+        kwargs["_request_timeout"] = (min(self._address.seconds, 10.0), self._address.seconds)
+        try:
+            answer = method(*args, **kwargs)
+        except kfp.ApiException as error:
+            raise self._refusal(error) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise self._no_answer(error) from error
+        except ValueError as error:  # of a generated model: an answer that is not one of this API's
+            raise self._not_ours(str(error).splitlines()[0]) from error
+        if kwargs.get("_preload_content", True) and not self._client.last_response.data.lstrip().startswith("{"):
+            # Of a page the client would make an empty model.
+            kind = self._client.last_response.getheader("content-type")
+            raise self._not_ours(f"an answer of the type {kind}, which is no JSON,")
+        return answer
+
+    def check(self) -> Health:
+        """What the server says of itself.
+
+        Raises:
+          ServerError: nobody answers, or not the API that is needed.
+        """
+        try:
+            several = bool(self.call(self._health.get_healthz).multi_user)
+            # The generated model leaves it out.
+            return Health(several, json.loads(self._client.last_response.data).get("tag_name") or "")
+        except ServerError as error:
+            if error.status != 404:
+                raise
+        old = False
+        try:
+            self.call(self._client.call_api, "/apis/v1beta1/healthz", "GET", response_type="object")
+            old = True
+        except ServerError as error:
+            if error.status != 404:
+                raise
+        if old:
+            raise old_backend(f"{self.host}, which has the API v1beta1 only")
+        raise ServerError(
+            f"--host is the URL of Kubeflow Pipelines. Received: {self.host}, which has no /apis/v2beta1. "
+            f"Behind Kubeflow's gateway the URL ends in /pipeline; {FORWARD}."
+        )
+
+    def find(self, method: Callable[..., Any], field: str, name: str, *args: Any, **kwargs: Any) -> Any | None:
+        """What a listing method has under a display name; the newest of several, None of none."""
+        predicate = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
+        # The server decodes the filter once more than it decodes the query.
+        kwargs |= {"filter": quote(json.dumps({"predicates": [predicate]})), "sort_by": "created_at desc"}
+        found = getattr(self.call(method, *args, **kwargs), field) or []
+        return next((one for one in found if one.display_name == name), None)
+
+    def read(self, path: str) -> bytes | None:
+        """What a GET gives; None where there is nothing to be had."""
+        try:
+            answer = self.call(
+                self._client.call_api,
+                path,
+                "GET",
+                auth_settings=["Bearer"],
+                _preload_content=False,
+                _return_http_data_only=True,
+            )
+        except ServerError as error:
+            if error.status in (400, 403, 404, 500, 501):
+                return None
+            raise
+        return answer.data
+
+    def _refusal(self, error: kfp.ApiException) -> ServerError:
+        said = _message(error)
+        received = f"Received: {error.status} from {self.host}: {said}"
+        if error.status == 401:
+            return ServerError(f"The server asks who calls. {received} Give a token that has not expired. {TOKEN}", 401)
+        if error.status == 403:
+            return ServerError(
+                f"The caller may do this in the namespace. {received} Ask for the role kubeflow-edit there, or give "
+                f"another --namespace or token. {TOKEN}",
+                403,
+            )
+        if error.status >= 500 or error.status == 429:
+            return ServerError(
+                f"The server works. {received} Look at the log of the deployment ml-pipeline, and try again.",
+                error.status,
+                passing=True,
+            )
+        return ServerError(f"The server takes what is submitted. {received} Correct that.", error.status)
+
+    def _no_answer(self, error: urllib3.exceptions.HTTPError) -> ServerError:
+        reason = getattr(error, "reason", None) or error
+        if "CERTIFICATE_VERIFY_FAILED" in str(reason):
+            return ServerError(
+                f"The server's certificate is trusted. Received: {self.host}: {_short(reason)} "
+                "Give its authority by --tls-ca FILE."
+            )
+        if isinstance(reason, urllib3.exceptions.ReadTimeoutError):
+            said = f"no answer within {self._address.seconds:g} s."
+        else:
+            said = _short(str(reason).rpartition(">: ")[2])
+        return ServerError(
+            f"A server answers at --host. Received: {self.host}: {said} Is the cluster there, and the port forwarded? "
+            f"{FORWARD}. {NO_CLUSTER}",
+            passing=True,
+        )
+
+    def _not_ours(self, received: str) -> ServerError:
+        return ServerError(
+            f"The server answers by Kubeflow Pipelines' API. Received: {received} from {self.host}. A page is a login "
+            f"of Dex or of a proxy: give a token. {TOKEN} Or go past it: {FORWARD}."
+        )
+
+
+def old_backend(received: str) -> ServerError:
+    """The error of a server that cannot run what is compiled."""
+    return ServerError(
+        "The server has the API v2beta1, takes specs of schema 2.1.0 and puts a run's id into its parameters, as "
+        f"Kubeflow Pipelines {LEAST_RELEASE} and later do. "
+        f"Received: {received}. Upgrade the backend."
+    )
+
+
+def _configuration(address: Address) -> kfp.Configuration:
+    configuration = kfp.Configuration(host=address.host.rstrip("/"))
+    configuration.retries = urllib3.Retry(
+        total=3,
+        connect=1,
+        read=1,
+        other=0,
+        backoff_factor=0.5,
+        status_forcelist=(429, 500, 502, 503, 504),
+        allowed_methods=("GET",),  # what is created twice is there twice
+        raise_on_status=False,
+    )
+    if address.tls_ca:
+        configuration.ssl_ca_cert = str(address.tls_ca)
+    if token := address.read_token():
+        configuration.api_key_prefix["authorization"] = "Bearer"
+        configuration.api_key["authorization"] = token
+        configuration.refresh_api_key_hook = lambda one: one.api_key.update(authorization=address.read_token())
+    return configuration
+
+
+def _message(error: kfp.ApiException) -> str:
+    body = error.body.decode(errors="replace") if isinstance(error.body, bytes) else error.body or ""
+    try:
+        told = json.loads(body)
+        body = told.get("message") or told.get("error_message") or told.get("error") or body
+    except (ValueError, AttributeError):
+        pass  # plain text, as Istio's, or a page
+    return _short(error.reason if "<html" in body.lower() or not body.strip() else body)
+
+
+def _short(text: object) -> str:
+    line = " ".join(str(text).split())
+    line = line if len(line) <= _SHOWN else line[:_SHOWN] + "..."
+    return line if line.endswith(".") else f"{line}."

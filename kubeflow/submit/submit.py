@@ -1,0 +1,191 @@
+"""`clickbait kubeflow submit`: uploads, runs, follows, and ends as `clickbait run` ends."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import kfp_server_api as kfp
+from packaging.version import InvalidVersion, Version
+from rich.console import Console
+from rich.markup import escape
+
+from kubeflow.exit_codes import MEANINGS
+from kubeflow.spec import Spec, load_spec, to_yaml
+from kubeflow.submit.address import Address
+from kubeflow.submit.follow import Pace, TimedOut, follow
+from kubeflow.submit.outcome import judge
+from kubeflow.submit.recurring import (
+    RUN_ID,
+    check_cron,
+    check_pattern,
+    ensure_recurring,
+    recurring_run,
+    recurring_spec,
+    window,
+)
+from kubeflow.submit.server import LEAST_RELEASE, Server, ServerError, old_backend
+from kubeflow.submit.values import check_values
+from kubeflow.submit.versions import find_experiment, upload
+from kubeflow.submit.view import ClusterView
+
+_EXIT_INTERRUPTED, _EXIT_TIMED_OUT = 130, 1
+_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What is asked for."""
+
+    namespace: str | None = None
+    """Of the user; only a server for several has such."""
+    experiment: str | None = None
+    """The pipeline's name where it is None."""
+    name: str | None = None
+    """Of the run, or of the recurring run."""
+    parameters: tuple[str, ...] = ()
+    """`name=value` each."""
+    cron: str | None = None
+    """Makes a recurring run of it."""
+    wait: bool = True
+    """Follow the run to its end."""
+    terminate: bool = False
+    """End the run when it is no longer followed."""
+    pace: Pace = Pace()
+
+
+def submit(address: Address, spec_file: Path, options: Options, console: Console) -> int:
+    """Starts a run of a spec, or its recurring runs, and returns the command's exit code.
+
+    Raises:
+      Exception: those with an `exit_code` are messages for the user.
+    """
+    spec = load_spec(spec_file)
+    cron = None
+    if options.cron is not None:
+        cron, spec = check_cron(options.cron), recurring_spec(spec)
+    values = check_values(spec, options.parameters)
+    if cron:
+        check_pattern(spec, values)
+    server = Server(address)
+    health = server.check()
+    require_release(health.release, spec, address.host)
+    namespace = _namespace(health.several_users, options.namespace, address.host)
+    version, uploaded = upload(server, spec, namespace)
+    pipeline = spec["pipelineInfo"]["name"]
+    _line(console, "pipeline", f"{pipeline}, version {version.display_name}" + ("" if uploaded else ", there already"))
+    experiment = find_experiment(server, options.experiment or pipeline, namespace)
+    if cron:
+        wanted = recurring_run(options.name or pipeline, experiment, version, values, cron)
+        return _schedule(server, wanted, spec, console)
+    run = server.call(server.runs.create_run, _run(options.name or _run_name(pipeline), experiment, version, values))
+    _line(console, "run", run.run_id)
+    _line(console, "page", f"{server.host}/#/runs/details/{run.run_id}")
+    if not options.wait:
+        _line(console, "follow", _go_on(server, run.run_id))
+        return 0
+    return _follow(server, run.run_id, {*spec["root"]["dag"]["tasks"]}, options, console)
+
+
+def follow_run(address: Address, run_id: str, options: Options, console: Console) -> int:
+    """Follows a run that was started before, and returns the command's exit code.
+
+    Raises:
+      Exception: those with an `exit_code` are messages for the user.
+    """
+    server = Server(address)
+    server.check()
+    return _follow(server, run_id, None, options, console)
+
+
+def require_release(release: str, spec: Spec, host: str) -> None:
+    """Raises where a server is too old for a spec; a build without a release's tag is trusted.
+
+    Raises:
+      ServerError: it would run, and misunderstand.
+    """
+    try:
+        old = Version(release) < Version(LEAST_RELEASE)
+    except InvalidVersion:
+        return
+    if old and RUN_ID in to_yaml(spec):
+        raise old_backend(f"{host}, which is {release}")
+
+
+def _namespace(several: bool, asked: str | None, host: str) -> str | None:
+    if asked and not several:
+        raise ServerError(
+            f"--namespace is for a server that separates its users. Received: {asked}, and {host} has one user. "
+            "Leave it out."
+        )
+    if several and not asked:
+        if _POD_NAMESPACE.is_file():
+            return _POD_NAMESPACE.read_text(encoding="utf-8").strip()
+        raise ServerError(
+            f"A server that separates its users is told whose run it is. Received: {host} and no --namespace. "
+            "Give it: the profile's name, as `kubectl get profiles` shows it."
+        )
+    return asked
+
+
+def _schedule(server: Server, wanted: kfp.V2beta1RecurringRun, spec: Spec, console: Console) -> int:
+    recurring_id, what = ensure_recurring(server, wanted)
+    spans = window(spec)
+    reads = f", each of the newest {f'{spans} spans' if spans > 1 else 'span'}" if spans else ""
+    _line(console, "recurring", f"{wanted.display_name} {what}: {wanted.trigger.cron_schedule.cron} (UTC){reads}")
+    _line(console, "page", f"{server.host}/#/recurringrun/details/{recurring_id}")
+    return 0
+
+
+def _run(name: str, experiment: str, version: kfp.V2beta1PipelineVersion, values: dict[str, Any]) -> kfp.V2beta1Run:
+    return kfp.V2beta1Run(
+        display_name=name,
+        experiment_id=experiment,
+        pipeline_version_reference=kfp.V2beta1PipelineVersionReference(
+            pipeline_id=version.pipeline_id, pipeline_version_id=version.pipeline_version_id
+        ),
+        runtime_config=kfp.V2beta1RuntimeConfig(parameters=values),
+    )
+
+
+def _run_name(pipeline: str) -> str:
+    return f"{pipeline} {datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S}"
+
+
+def _follow(server: Server, run_id: str, tasks: set[str] | None, options: Options, console: Console) -> int:
+    view = ClusterView(console, tasks)
+    try:
+        with view.drawing():
+            run = follow(server, run_id, view, options.pace)
+            exit_code, reason = judge(server, run)
+    except KeyboardInterrupt:
+        return _leave(server, run_id, "interrupted", _EXIT_INTERRUPTED, options, console)
+    except TimedOut:
+        said = f"not done in {options.pace.timeout_seconds:g} s"
+        return _leave(server, run_id, said, _EXIT_TIMED_OUT, options, console)
+    except ServerError as error:
+        raise ServerError(f"{error}\nThe run was not touched; {_go_on(server, run_id)}", error.status) from error
+    colour = "green" if exit_code == 0 else "red"
+    meaning = MEANINGS.get(exit_code, MEANINGS[1])
+    said = meaning if reason == meaning else f"{meaning}: {reason}"
+    console.print(f"[{colour}]{escape(said)}[/]  [dim]exit code {exit_code}[/]", soft_wrap=True)
+    return exit_code
+
+
+def _leave(server: Server, run_id: str, why: str, exit_code: int, options: Options, console: Console) -> int:
+    if options.terminate:
+        server.call(server.runs.terminate_run, run_id)
+        console.print(f"{why}: the run {run_id} is told to end", soft_wrap=True)
+    else:
+        console.print(f"{why}: the run goes on; {_go_on(server, run_id)}", soft_wrap=True)
+    return exit_code
+
+
+def _go_on(server: Server, run_id: str) -> str:
+    return f"`clickbait kubeflow submit --host {server.host} --follow {run_id}` follows it"
+
+
+def _line(console: Console, name: str, text: str) -> None:
+    console.print(f"[bold]{name:<10}[/]{escape(text)}", soft_wrap=True)

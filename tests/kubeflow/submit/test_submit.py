@@ -1,0 +1,177 @@
+"""The command against a fake API server: what is sent, and how it ends."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubeflow.exit_codes import termination_message
+from kubeflow.spec import load_spec
+from kubeflow.submit.versions import spec_digest
+from tests.kubeflow.golden import GOLDEN
+from tests.kubeflow.submit.conftest import SAID, SMALL
+from tests.kubeflow.submit.fake_api import WORKFLOW, detail, say
+
+TASKS = ["HeadlineExampleGen", "DataGate", "Verdict"]
+
+
+def test_a_run_that_is_pushed_ends_with_0_and_shows_its_tasks(api, submit):
+    api.tasks = [detail(WORKFLOW, "SUCCEEDED"), detail("DataGate-driver", "SUCCEEDED")]
+    api.tasks += [detail(name, "SUCCEEDED") for name in TASKS]
+    result = submit("--parameter", "epochs=3")
+    assert result.exit_code == 0
+    for name in TASKS:
+        assert f"✓ {name:<22}     72 s" in result.output
+    assert "driver" not in result.output
+    assert result.output.count("✓") == len(TASKS)
+    (run,) = api.things["runs"]
+    assert run["runtime_config"]["parameters"] == {
+        **dict(one.split("=", 1) for one in SAID),
+        "epochs": 3,
+    }
+    assert f"{api.url}/#/runs/details/{run['run_id']}" in result.output
+    (experiment,) = api.things["experiments"]
+    assert experiment["display_name"] == "clickbait"
+    assert run["experiment_id"] == experiment["experiment_id"]
+
+
+@pytest.mark.parametrize(
+    ("task", "code"), [("DataGate", 3), ("Verdict", 4), ("Verdict", 5), ("HeadlineExampleGen", 2), ("Verdict", 1)]
+)
+@pytest.mark.parametrize("archived", [True, False], ids=["archived log", "log of the pod"])
+@pytest.mark.parametrize("retried", [True, False], ids=["retried", "tried once"])
+def test_a_failed_task_ends_the_command_as_it_ended_itself(api, submit, task, code, archived, retried):
+    log = f"importing\n{termination_message(code, 'because of this')}\nmain.go:49] exit status 1"
+    api.fail(task, log, archived=archived, retried=retried)
+    result = submit()
+    assert result.exit_code == code
+    assert "because of this" in result.output
+    assert "main.go" not in result.output
+    assert f"✗ {task}" in result.output
+
+
+def test_a_server_that_gives_the_message_itself_is_not_asked_for_logs(api, submit):
+    api.fail("DataGate", "nothing here")
+    api.tasks[-1]["error"] = {"code": 2, "message": f"Error (exit code 1): {termination_message(3, 'too few rows')}"}
+    result = submit()
+    assert result.exit_code == 3
+    assert "the data was refused: too few rows" in result.output
+    assert not any("/nodes/" in one for one in api.calls)
+
+
+def test_a_failure_of_which_nothing_is_known_ends_with_1_and_says_where_to_look(api, submit):
+    api.fail("Trainer", "OOMKilled", archived=False)
+    result = submit()
+    assert result.exit_code == 1
+    assert "Failed: Trainer, executor" in result.output
+    assert "UI" in result.output
+
+
+def test_a_run_that_somebody_cancels_is_no_verdict(api, submit):
+    api.states = ["RUNNING", "CANCELED"]
+    result = submit()
+    assert result.exit_code == 143
+    assert "canceled" in result.output
+
+
+def test_a_spec_is_uploaded_once_and_another_is_another_version(api, submit, tmp_path):
+    assert submit("--no-wait").exit_code == 0
+    again = submit("--no-wait")
+    assert "there already" in again.output
+    (version,) = api.things["pipeline_versions"]
+    digest = spec_digest(load_spec(SMALL))
+    assert version["display_name"] == f"sha256-{digest[:16]}"
+    assert version["description"] == f"spec sha256:{digest}"
+    assert version["pipeline_spec"] == load_spec(SMALL)
+    other = tmp_path / "other.yaml"
+    other.write_text(SMALL.read_text().replace("clickbait-tfx:v1", "clickbait-tfx:v2"))
+    assert submit("--no-wait", "--spec", str(other)).exit_code == 0
+    assert len(api.things["pipeline_versions"]) == 2
+    assert len(api.things["pipelines"]) == 1
+    assert len(api.things["runs"]) == 3
+
+
+def test_the_order_of_a_specs_keys_is_no_other_spec():
+    spec = load_spec(SMALL)
+    assert spec_digest({key: spec[key] for key in reversed(spec)}) == spec_digest(spec)
+    assert spec_digest(spec | {"sdkVersion": "x"}) != spec_digest(spec)
+
+
+def test_another_upload_of_the_same_spec_at_the_same_time_is_taken(api, submit):
+    submit("--no-wait")
+    first = say(200, {}, "/versions?", times=1)  # as it was before the other one's upload
+    api.mood = first
+    result = submit("--no-wait")
+    assert result.exit_code == 0
+    assert len(api.things["pipeline_versions"]) == 1
+
+
+def test_without_waiting_it_says_how_to_follow_and_the_command_does(api, submit):
+    result = submit("--no-wait")
+    assert result.exit_code == 0
+    assert not api.called("GET", "/apis/v2beta1/runs")
+    (run,) = api.things["runs"]
+    assert f"--follow {run['run_id']}" in result.output
+    api.fail("DataGate", termination_message(3, "too few rows"))
+    followed = submit("--follow", run["run_id"], said=())
+    assert followed.exit_code == 3
+    assert "✗ DataGate" in followed.output
+    assert "executor" not in followed.output
+    assert len(api.things["runs"]) == 1
+
+
+def test_at_the_timeout_the_run_goes_on(api, submit):
+    api.states = ["RUNNING"]
+    result = submit("--timeout", "0.05")
+    assert result.exit_code == 1
+    (run,) = api.things["runs"]
+    assert run["state"] == "RUNNING"
+    assert f"--follow {run['run_id']}" in result.output
+
+
+@pytest.mark.parametrize("terminate", [False, True])
+def test_ctrl_c_stops_following_and_ends_the_run_only_where_that_is_asked_for(api, submit, monkeypatch, terminate):
+    api.states = ["RUNNING"]
+    monkeypatch.setattr("kubeflow.submit.submit.follow", _interrupted)
+    result = submit(*["--terminate"] * terminate)
+    assert result.exit_code == 130
+    (run,) = api.things["runs"]
+    assert run["state"] == ("CANCELED" if terminate else "PENDING")
+    assert ("told to end" if terminate else f"--follow {run['run_id']}") in result.output
+
+
+def _interrupted(*_):
+    raise KeyboardInterrupt
+
+
+def test_a_server_for_several_users_is_told_the_namespace(api, submit):
+    api.multi_user = True
+    refused = submit()
+    assert refused.exit_code == 2
+    assert "no --namespace" in refused.output
+    assert submit("--namespace", "team", "--no-wait").exit_code == 0
+    assert api.things["pipelines"][0]["namespace"] == "team"
+    assert api.things["experiments"][0]["namespace"] == "team"
+
+
+def test_a_server_for_one_user_takes_no_namespace(api, submit):
+    result = submit("--namespace", "team")
+    assert result.exit_code == 2
+    assert "Leave it out" in result.output
+    assert not api.things["pipelines"]
+
+
+def test_the_compiled_pipeline_is_submitted_as_it_is(api, submit):
+    assert submit("--spec", str(GOLDEN), "--no-wait").exit_code == 0
+    assert api.things["pipeline_versions"][0]["pipeline_spec"] == load_spec(GOLDEN)
+
+
+def test_a_name_with_signs_of_urls_is_found_again(api, submit):
+    for _ in range(2):
+        assert submit("--experiment", 'a+b 100% "ü"', "--no-wait").exit_code == 0
+    assert [one["display_name"] for one in api.things["experiments"]] == ['a+b 100% "ü"']
+
+
+def test_names_of_run_and_experiment(api, submit):
+    submit("--name", "by hand", "--experiment", "trials", "--no-wait")
+    assert api.things["runs"][0]["display_name"] == "by hand"
+    assert api.things["experiments"][0]["display_name"] == "trials"
