@@ -3,11 +3,15 @@
 import trainer.keras_policy  # noqa: F401  isort: skip
 
 import itertools
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.encoders import write_reusable_encoder
+
+# A shell ignores it on behalf of what it starts in the background, and so would everything that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
