@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import re
+import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -29,10 +32,11 @@ _KEYS = (
 )
 # What keeps TFX from packing its own installation for the workers, 42 MB a component.
 _SAYS_WHERE_CODE_IS = ("sdk_container_image", "setup_file", "requirements_file", "extra_package", "extra_packages")
+_CONNECT_SECONDS = 10
 
 
 class BeamOptionsError(Exception):
-    """Beam has no such option or value."""
+    """Beam has no such option or value, or its engine is not there."""
 
     exit_code = 2
 
@@ -50,12 +54,10 @@ def beam_flags(beam: BeamConfig, component: str) -> list[str]:
         []
     """
     options = dict(beam.components.get(component, {}))
-    in_its_process = options.pop("runner", beam.runner) != beam.runner
-    if not in_its_process:
-        changed = {name: getattr(beam, name) for name in _KEYS if name in beam.model_fields_set}
-        options = {**changed, **beam.options, **options}
-        if options == {"runner": "DirectRunner"}:
-            options = {}
+    if options.pop("runner", beam.runner) == beam.runner:
+        fields = type(beam).model_fields
+        said = {name: getattr(beam, name) for name in _KEYS if getattr(beam, name) != fields[name].default}
+        options = {**said, **beam.options, **options}
     if options and not any(options.get(name) for name in _SAYS_WHERE_CODE_IS):
         options["sdk_container_image"] = "clickbait-tfx"  # no runner without an image of its own looks at it
     return [*(flag for name, value in options.items() for flag in _flags(name, value)), *beam.pipeline_args]
@@ -80,6 +82,35 @@ def require_known(beam: BeamConfig) -> None:
                 f"beam.options has Beam's own options. Received: {unknown[0].lstrip('-')} ({component}). Correct its "
                 "name, or give what the job server alone knows in beam.pipeline_args."
             )
+
+
+def require_engine(beam: BeamConfig) -> None:
+    """Looks for what a run from this machine needs before it begins: the job server, the client, setup.py.
+
+    Raises:
+      BeamOptionsError: it is not there.
+    """
+    if beam.setup_file and not (Path(beam.setup_file).name == "setup.py" and Path(beam.setup_file).is_file()):
+        raise BeamOptionsError(
+            f"beam.setup_file is a setup.py. Received: {beam.setup_file}. Give the path of the one in a clone of this "
+            "repository."
+        )
+    if beam.runner == "DataflowRunner":
+        try:
+            importlib.import_module("apache_beam.runners.dataflow.internal.apiclient")
+        except ImportError as error:
+            raise BeamOptionsError(
+                f"Dataflow needs Google's client libraries. Received: {error}. Install apache-beam[gcp]."
+            ) from error
+    if beam.job_endpoint:
+        host, _, port = beam.job_endpoint.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
+        except (OSError, OverflowError) as error:
+            raise BeamOptionsError(
+                f"Beam's job server answers when a run begins. Received: {beam.job_endpoint}, {error}. Start it, or "
+                "correct beam.job_endpoint (docs/beam.md)."
+            ) from error
 
 
 def beam_problems(beam: BeamConfig) -> Iterator[str]:

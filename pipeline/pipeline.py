@@ -22,7 +22,7 @@ from components.local_infra_validator.component import LocalInfraValidator
 from components.statistics_gen.component import StatisticsGen
 from components.trainer.component import Trainer
 from components.versioned_pusher.component import VersionedPusher
-from pipeline.beam_options import BEAM_COMPONENTS, beam_flags
+from pipeline.beam_options import BEAM_COMPONENTS, beam_flags, require_known
 from pipeline.config import PipelineConfig
 from pipeline.evaluation import create_eval_config
 from pipeline.inputs import RunInputs, prepare_inputs
@@ -45,6 +45,7 @@ def create_pipeline(
     Returns:
       A pipeline for `tfx.orchestration.LocalDagRunner` or, with all parameters, for Kubeflow Pipelines.
     """
+    require_known(config.beam)
     inputs = inputs or prepare_inputs(config)
     paths, told = OutputPaths.of(config), parameters.get
     serving_model_dir = told("push_destination", str(paths.serving_model))

@@ -17,11 +17,19 @@ JOB_SERVICE = "apache_beam.runners.portability.local_job_service_main"
 WORKER_POOL = "apache_beam.runners.worker.worker_pool_main"
 
 
+class Processes(NamedTuple):
+    """Each leads a group of what it starts."""
+
+    job_service: subprocess.Popen
+    worker_pool: subprocess.Popen
+
+
 class Engine(NamedTuple):
-    """Where the two listen."""
+    """Where the two listen, and their processes."""
 
     job_endpoint: str
     worker_pool: str
+    processes: Processes
 
     @property
     def overrides(self) -> list[str]:
@@ -37,39 +45,44 @@ class Engine(NamedTuple):
 @contextlib.contextmanager
 def local_engine(folder: Path) -> Iterator[Engine]:
     """Starts both; what they print is in the folder."""
-    with contextlib.ExitStack() as stack:
-        job_service = stack.enter_context(serving(JOB_SERVICE, "--port", folder))
-        yield Engine(job_service, stack.enter_context(serving(WORKER_POOL, "--service_port", folder)))
-
-
-@contextlib.contextmanager
-def serving(module: str, option: str, folder: Path) -> Iterator[str]:
-    """Starts a module that listens, and ends it and all that it started."""
-    port = free_port()
-    # The pool calls `python`, as it is called in the image.
-    environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    with Path(folder, f"{module.rpartition('.')[2]}.txt").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", module, f"{option}={port}"],
-            env=environ,
-            stdout=log,
-            stderr=log,
-            cwd=Path(__file__).parents[2],
-            start_new_session=True,
-        )
+    ports = (free_port(), free_port())
+    processes: list[subprocess.Popen] = []
     try:
-        _await(port, process)
-        yield f"localhost:{port}"
+        processes.append(_start([JOB_SERVICE, f"--port={ports[0]}"], folder / "job_service.txt"))
+        processes.append(_start([WORKER_POOL, f"--service_port={ports[1]}"], folder / "worker_pool.txt"))
+        for port, process in zip(ports, processes, strict=True):
+            _await(port, process)
+        yield Engine(*(f"localhost:{port}" for port in ports), Processes(*processes))
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        for process in processes:
+            stop(process)
+
+
+def stop(process: subprocess.Popen) -> None:
+    """Kills a process and all that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def free_port() -> int:
     """One that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
+
+
+def _start(call: list[str], log: Path) -> subprocess.Popen:
+    # The pool calls `python`, as it is called in the image.
+    environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    with log.open("ab") as stream:
+        return subprocess.Popen(
+            [sys.executable, "-m", *call],
+            env=environ,
+            stdout=stream,
+            stderr=stream,
+            cwd=Path(__file__).parents[2],
+            start_new_session=True,
+        )
 
 
 def _await(port: int, process: subprocess.Popen) -> None:
