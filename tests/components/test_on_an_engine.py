@@ -27,6 +27,12 @@ ROWS = [(f"Headline “{number}” About {'a Storm' if number % 2 else 'Nothing'
 FAULTS = [("Not so sure", "maybe"), ("", 1), (ROWS[0][0], 1), ("a,b", 0, "more")]
 
 
+@pytest.fixture(autouse=True)
+def no_command_line(monkeypatch):
+    # TFX's Beam components read absl's flags from the command line, where -v would be a number.
+    monkeypatch.setattr("sys.argv", ["pytest"])
+
+
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
     with local_engine(tmp_path_factory.mktemp("engine")) as engine:
@@ -165,16 +171,6 @@ def explained(beam: list[str], step, started=lambda: None) -> tuple[int, str, fl
     job.join(60)
     assert failed, "the job hangs, or has not failed"
     return (*explain(failed[0]), time.monotonic() - began)
-
-
-def test_a_step_that_fails_is_named(engine):
-    def fail(_):
-        raise ValueError("no such headline")
-
-    code, message, _ = explained(flags(engine, "DataGate"), fail)
-    assert code == 1
-    assert message.startswith("A Beam job succeeds. Received: ")
-    assert "ValueError: no such headline" in message and "Traceback" not in message
 
 
 def test_no_worker_pool_is_said_at_once(engine):

@@ -41,7 +41,7 @@ def test_what_goes_wrong_is_said_in_these_words():
     code = "".join((ROOT / place).read_text(encoding="utf-8") for place in places)
     table = TEXT.partition("## What goes wrong")[2].partition("\n\n#")[0]
     said = [one.partition(" Received:")[0] for one in re.findall(r"`([A-Z][^`]+)`", table)]
-    assert len(said) == 6
+    assert len(said) == 7
     for message in said:
         assert message in code, message
 
