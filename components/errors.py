@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from components.beam_faults import explain_beam
+
 EXIT_FAILED = 1
 
 
@@ -34,6 +36,8 @@ def explain(error: BaseException) -> tuple[int, str]:
     while seen is not None:
         if hasattr(seen, "exit_code"):
             return seen.exit_code, str(seen)
+        if message := explain_beam(seen):
+            return EXIT_FAILED, message
         seen = seen.__cause__ or seen.__context__
     first_line = (str(error).strip().splitlines() or [""])[0]
     return EXIT_FAILED, f"{type(error).__name__}: {first_line}"

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
+from pipeline.beam_options import beam_problems
 from pipeline.config_layers import Given, Layer, LayerReader, allowed, shown
 
 PRESETS_DIR = Path(__file__).parent / "presets"
@@ -246,14 +247,65 @@ class MonitorConfig(_Section):
     mask_examples: bool = Field(False, description="Show the words of findings as xxx and 000.")
 
 
-class BeamConfig(_Section):
-    """How Apache Beam runs the data components."""
+BeamComponent = Literal[
+    "HeadlineExampleGen", "StatisticsGen", "DataGate", "EvalEvaluator", "TrainEvaluator", "BulkInferrer"
+]
+"""The components whose work Beam does."""
 
-    pipeline_args: list[str] = Field(
-        default_factory=list,
-        # With any flag at all TFX packs its own installation for Beam's workers, 42 MB a component, into /tmp.
-        description="Flags handed to Beam as they are; none: the DirectRunner, in this process and in memory.",
+_BeamOptions = dict[str, str | list[str] | None]
+
+
+class BeamConfig(_Section):
+    """How Apache Beam runs the data components. The keys are Beam's own names of its options."""
+
+    runner: Literal["DirectRunner", "FlinkRunner", "SparkRunner", "PortableRunner", "DataflowRunner"] = Field(
+        "DirectRunner",
+        description="The engine: DirectRunner is this process; PortableRunner any Beam job server.",
     )
+    direct_running_mode: Literal["in_memory", "multi_threading", "multi_processing"] = Field(
+        "in_memory", description="Where the DirectRunner's workers run."
+    )
+    direct_num_workers: int = Field(1, ge=0, le=1024, description="The DirectRunner's workers; 0: one for each core.")
+    job_endpoint: str | None = Field(
+        None,
+        pattern=r"^\S+:\d{1,5}$",
+        description="`host:port` of the Beam job server of Flink, Spark or another engine.",
+    )
+    environment_type: Literal["EXTERNAL", "DOCKER", "PROCESS", "LOOPBACK"] | None = Field(
+        None,
+        description="What a job server's workers are: a pool that runs already, containers, processes that the engine "
+        "starts, or this process.",
+    )
+    environment_config: str | None = Field(
+        None,
+        min_length=1,
+        description="EXTERNAL: `host:port` of the pool, as the engine sees it; DOCKER: the image; PROCESS: JSON with "
+        "the command.",
+    )
+    sdk_container_image: str | None = Field(
+        None,
+        min_length=1,
+        description="Dataflow's image for the workers; null: Beam's, where setup_file installs us.",
+    )
+    setup_file: str | None = Field(
+        None, min_length=1, description="Our setup.py, which Beam installs on workers that do not run our image."
+    )
+    options: _BeamOptions = Field(
+        default_factory=dict, description="Further options of Beam by their names, e.g. {parallelism: 8}."
+    )
+    components: dict[BeamComponent, _BeamOptions] = Field(
+        default_factory=dict,
+        description="Options of single components over these; {runner: DirectRunner} keeps one in its own process.",
+    )
+    pipeline_args: list[str] = Field(
+        default_factory=list, description="Flags handed to Beam as they are, after all others."
+    )
+
+    @model_validator(mode="after")
+    def _runs_somewhere(self) -> "BeamConfig":
+        if problem := next(beam_problems(self), None):
+            raise ValueError(problem)
+        return self
 
 
 class KubeflowConfig(_Section):
@@ -449,7 +501,10 @@ def _refused_values(error: ValidationError, given: Layer, preset: str) -> list[s
     lines: dict[str, str] = {}
     for detail in error.errors(include_url=False):
         path = [str(part) for part in detail["loc"]]
-        key = next(key for key in (".".join(path[:2]), path[0]) if key in _keys())
+        key = next((key for key in (".".join(path[:2]), path[0]) if key in _keys()), None)
+        if key is None:  # of a section as a whole, whose validator says it all
+            lines[path[0]] = f"{path[0]}: {detail['ctx']['error']}"
+            continue
         source = given[key].source if key in given else f"preset {preset}"
         received = shown(given[key].value) if key in given else "nothing"
         lines[key] = f"{key} ({source}): received {received}, allowed: {allowed(_keys()[key])}."

@@ -166,7 +166,13 @@ def allowed(schema: _Schema) -> str:
 
 
 def _allowed_mapping(schema: _Schema) -> str:
-    if "enum" in schema.get("additionalProperties", {}):
+    values = schema.get("additionalProperties", {})
+    if "propertyNames" in schema:
+        names = ", ".join(schema["propertyNames"]["enum"])
+        return f"mapping such as {{StatisticsGen: {{parallelism: 8}}}}, of {names}"
+    if "anyOf" in values:
+        return "mapping such as {parallelism: 8}"
+    if "enum" in values:
         return "mapping such as {news: 0, clickbait: 1} that has both 0 and 1"
     return "mapping such as {default: 1, Trainer: 4} that has a default, each at least 0"
 
@@ -196,9 +202,11 @@ def _from_node(node: yaml.Node | None, schema: _Schema) -> Any:
     if node is None:
         return None
     if isinstance(node, yaml.MappingNode):
-        return {str(key.value): _from_node(value, {}) for key, value in node.value}
+        values = schema.get("additionalProperties", {})
+        return {str(key.value): _from_node(value, values) for key, value in node.value}
     if isinstance(node, yaml.SequenceNode):
-        return [_from_node(item, schema.get("items", {})) for item in node.value]
+        items = next((option["items"] for option in schema.get("anyOf", [schema]) if "items" in option), {})
+        return [_from_node(item, items) for item in node.value]
     if _is_free_text(schema) and not _is_null(node):
         return node.value
     if node.value in schema.get("enum", ()):

@@ -23,7 +23,7 @@ from serving.client.files import open_source
 from trainer.encoders.resolve import ResolvedEncoder, resolve_encoder
 
 #: Settings that make no other model of the same data. The encoder counts by its digest.
-NOT_THE_MODEL = ("output", "cache", "encoder", "infra", "push", "bulk", "monitor", "kubeflow")
+NOT_THE_MODEL = ("output", "cache", "encoder", "infra", "push", "bulk", "monitor", "beam", "kubeflow")
 
 
 @dataclasses.dataclass(frozen=True)

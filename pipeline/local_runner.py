@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from components.errors import DataRefused, explain
 from pipeline import runs
+from pipeline.beam_options import require_engine
 from pipeline.config import PipelineConfig
 from pipeline.inputs import DataSource, RunInputs, choose_data, choose_schema, new_run_id, prepare_inputs
 from pipeline.partial_run import PartialRunError, check_nodes, from_nodes, reuse_last
@@ -48,6 +49,7 @@ def run_pipeline(
     """
     began = time.monotonic()
     check_nodes(config, from_node, to_node)
+    require_engine(config.beam)
     data, schema = choose_data(config), choose_schema(config)
     paths, run_id = OutputPaths.of(config), new_run_id()
     with contextlib.ExitStack() as stack:

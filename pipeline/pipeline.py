@@ -22,6 +22,7 @@ from components.local_infra_validator.component import LocalInfraValidator
 from components.statistics_gen.component import StatisticsGen
 from components.trainer.component import Trainer
 from components.versioned_pusher.component import VersionedPusher
+from pipeline.beam_options import BEAM_COMPONENTS, beam_flags, require_known
 from pipeline.config import PipelineConfig
 from pipeline.evaluation import create_eval_config
 from pipeline.inputs import RunInputs, prepare_inputs
@@ -44,6 +45,7 @@ def create_pipeline(
     Returns:
       A pipeline for `tfx.orchestration.LocalDagRunner` or, with all parameters, for Kubeflow Pipelines.
     """
+    require_known(config.beam)
     inputs = inputs or prepare_inputs(config)
     paths, told = OutputPaths.of(config), parameters.get
     serving_model_dir = told("push_destination", str(paths.serving_model))
@@ -149,23 +151,27 @@ def create_pipeline(
         )
         bulk_scoring = [bulk_example_gen, bulk_inferrer]
 
+    components = [
+        example_gen,
+        schema_gen,
+        statistics_gen,
+        example_validator,
+        data_gate,
+        trainer,
+        latest_blessed_model,
+        *evaluators.values(),
+        infra_validator,
+        pusher,
+        *bulk_scoring,
+    ]
+    for component in components:
+        if component.id in BEAM_COMPONENTS:
+            component.with_beam_pipeline_args(beam_flags(config.beam, component.id))
+
     return tfx.dsl.Pipeline(
         pipeline_name=config.model_name,
         pipeline_root=str(paths.pipeline_root),
         metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(str(paths.metadata)),
-        components=[
-            example_gen,
-            schema_gen,
-            statistics_gen,
-            example_validator,
-            data_gate,
-            trainer,
-            latest_blessed_model,
-            *evaluators.values(),
-            infra_validator,
-            pusher,
-            *bulk_scoring,
-        ],
+        components=components,
         enable_cache=config.cache,
-        beam_pipeline_args=config.beam.pipeline_args,
     )

@@ -172,6 +172,35 @@ def test_retries_and_resources_are_those_of_the_configuration(compiled):
     assert "accelerator" not in container(compiled, "Trainer")["resources"]
 
 
+def test_an_engine_is_told_to_the_tasks_that_use_it_and_to_no_other(compiled):
+    from pipeline.beam_options import BEAM_COMPONENTS
+
+    spec = compile_with(
+        "beam.runner=FlinkRunner",
+        "beam.job_endpoint=clickbait-beam:8099",
+        "beam.environment_type=EXTERNAL",
+        "beam.environment_config=localhost:50000",
+        "beam.options={parallelism: 8}",
+        "beam.components={StatisticsGen: {parallelism: 16}, DataGate: {runner: DirectRunner}}",
+    )
+    told = {}
+    for name in tasks(spec):
+        before, now = container(compiled, name)["args"], container(spec, name)["args"]
+        assert now[: len(before)] == before  # Beam's flags come last
+        told[name] = now[len(before) :]
+    there = [
+        "--runner=FlinkRunner",
+        "--job_endpoint=clickbait-beam:8099",
+        "--environment_type=EXTERNAL",
+        "--environment_config=localhost:50000",
+    ]
+    image = "--sdk_container_image=clickbait-tfx"
+    expected = dict.fromkeys(BEAM_COMPONENTS[:-1], [*there, "--parallelism=8", image])
+    expected["StatisticsGen"] = [*there, "--parallelism=16", image]
+    expected["DataGate"] = []
+    assert told == {name: expected.get(name, []) for name in tasks(spec)}
+
+
 def test_scoring_a_file_is_no_part_of_a_compiled_pipeline():
     with pytest.raises(SpecError, match=r"Received: bulk.path=texts.csv. Leave it out"):
         compile_with("bulk.path=texts.csv")

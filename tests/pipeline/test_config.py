@@ -151,6 +151,12 @@ def test_the_real_environment_is_read(monkeypatch):
         ("data.path", "a=b: c #d.csv", "a=b: c #d.csv"),
         ("beam.pipeline_args", "[--direct_num_workers=2, 3]", ["--direct_num_workers=2", "3"]),
         ("beam.pipeline_args", "[]", []),
+        (
+            "beam.options",
+            "{flink_version: 1.20, a: [1, b], c: null}",
+            {"flink_version": "1.20", "a": ["1", "b"], "c": None},
+        ),
+        ("beam.components", "{DataGate: {parallelism: 08}}", {"DataGate": {"parallelism": "08"}}),
     ],
 )
 def test_text_becomes_what_the_key_takes(key, text, expected):
@@ -407,7 +413,7 @@ def test_every_key_is_described():
 )
 def test_every_number_has_a_unit(setting):
     units = r"rows?|epochs?|headlines|buckets?|share|seconds|milliseconds|GB|versions|characters|spans|lines|no unit"
-    units += "|CPUs|GPUs|retries"
+    units += "|CPUs|GPUs|retries|workers"
     assert re.search(rf"\b({units})\b", f"{setting.description} {setting.key.replace('_', ' ')}", re.I)
     assert "at least" in setting.allowed or "above" in setting.allowed
 

@@ -57,12 +57,13 @@ class Ingested(NamedTuple):
         return sorted(self.split("train") + self.split("eval"))
 
 
-def run_executor(data: Path | str, output: Path, **settings: Any) -> Ingested:
+def run_executor(data: Path | str, output: Path, *, beam_flags: Sequence[str] = (), **settings: Any) -> Ingested:
     """Runs the executor as the component configures it and TFX's launcher calls it.
 
     Args:
       data: as `--data`.
       output: folder for the artifacts.
+      beam_flags: as the pipeline hands them to the component.
       **settings: arguments of HeadlineExampleGen, instead of those of the presets.
     """
     import tfx.v1 as tfx
@@ -89,7 +90,7 @@ def run_executor(data: Path | str, output: Path, **settings: Any) -> Ingested:
     )
     left = Ingested(tfx.types.standard_artifacts.Examples(), Ingest())
     left.examples.uri, left.ingest.uri = str(output / "examples"), str(output / "ingest")
-    context = Executor.Context(beam_pipeline_args=[], tmp_dir=str(output / "tmp"), unique_id="1")
+    context = Executor.Context(beam_pipeline_args=[*beam_flags], tmp_dir=str(output / "tmp"), unique_id="1")
     outputs = {"examples": [left.examples], "ingest": [left.ingest]}
     Executor(context).Do({}, outputs, dict(component.exec_properties))
     return left

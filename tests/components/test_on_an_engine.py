@@ -1,0 +1,213 @@
+"""On Beam's job service and worker pool, other processes and gRPC between them, components do as they do in memory."""
+
+from __future__ import annotations
+
+import trainer.keras_policy  # noqa: F401  isort: skip
+
+import contextlib
+import filecmp
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.errors import explain
+from pipeline.beam_options import beam_flags
+from pipeline.config import load_config
+from tests.components.headline_example_gen.ingests import Ingested, run_executor, write_csv
+from tests.helpers.beam_engine import Engine, free_port, local_engine, stop
+
+pytestmark = pytest.mark.slow
+
+SCHEMA = Path(__file__).parents[2] / "data" / "schema.pbtxt"
+ROWS = [(f"Headline “{number}” About {'a Storm' if number % 2 else 'Nothing'}", number % 2) for number in range(300)]
+FAULTS = [("Not so sure", "maybe"), ("", 1), (ROWS[0][0], 1), ("a,b", 0, "more")]
+
+
+@pytest.fixture(autouse=True)
+def no_command_line(monkeypatch):
+    # TFX's Beam components read absl's flags from the command line, where -v would be a number.
+    monkeypatch.setattr("sys.argv", ["pytest"])
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    with local_engine(tmp_path_factory.mktemp("engine")) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    write_csv(folder / "a.csv", [*ROWS[:200], *FAULTS])
+    write_csv(folder / "b.csv", [*ROWS[150:], *FAULTS])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def in_memory(data, tmp_path_factory) -> Ingested:
+    return run_executor(data, tmp_path_factory.mktemp("memory"), limit_rows=250)
+
+
+def flags(engine: Engine, component: str, *overrides: str) -> list[str]:
+    return beam_flags(load_config(overrides=[*engine.overrides, *overrides], environ={}).beam, component)
+
+
+def files(folder: str) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
+
+
+def run(executor, component: str, inputs, outputs, properties, folder: Path, beam: list[str]) -> None:
+    context = executor.Context(beam_pipeline_args=beam, tmp_dir=str(folder / "tmp"), unique_id=component)
+    executor(context).Do(inputs, outputs, properties)
+
+
+def test_the_ingest_writes_the_same_bytes(engine, data, in_memory, tmp_path):
+    there = run_executor(data, tmp_path, limit_rows=250, beam_flags=flags(engine, "HeadlineExampleGen"))
+
+    assert there.report == in_memory.report
+    assert there.report["rows"]["rejected"] > 0 and there.report["rows"]["left_out"] > 0
+    for one, other in ((there.examples.uri, in_memory.examples.uri), (there.ingest.uri, in_memory.ingest.uri)):
+        names = files(one)
+        assert names == files(other)
+        assert filecmp.cmpfiles(one, other, names, shallow=False)[0] == names
+
+
+def test_the_statistics_are_the_same(engine, in_memory, tmp_path):
+    import tensorflow_data_validation as tfdv
+    import tfx.v1 as tfx
+
+    from components.statistics_gen.component import Executor
+
+    schema = tfx.types.standard_artifacts.Schema()
+    schema.uri = str(tmp_path / "schema")
+    Path(schema.uri).mkdir()
+    shutil.copy(SCHEMA, schema.uri)
+    found = []
+    for place, beam in (("memory", []), ("engine", flags(engine, "StatisticsGen"))):
+        statistics = tfx.types.standard_artifacts.ExampleStatistics()
+        statistics.uri = str(tmp_path / place)
+        inputs = {"examples": [in_memory.examples], "schema": [schema]}
+        run(Executor, "StatisticsGen", inputs, {"statistics": [statistics]}, {}, tmp_path, beam)
+        found.append([tfdv.load_stats_binary(str(Path(statistics.uri, one))) for one in files(statistics.uri)])
+
+    assert len(found[0]) == 2 and found[0] == found[1]
+
+
+def test_scores_in_bulk_are_the_same(engine, tiny_encoder, tmp_path):
+    import tfx.v1 as tfx
+
+    from components.bulk_example_gen import BULK_SPLIT
+    from components.bulk_example_gen.write import write_examples
+    from components.bulk_inferrer.component import BulkInferrer, Executor
+    from serving.client.files import file_digest
+    from trainer.export import export_model
+    from trainer.model import build_model
+
+    texts = tmp_path / "texts.txt"
+    texts.write_text("".join(f"{title}\n" for title, _ in ROWS), encoding="utf-8")
+    examples, model = tfx.types.standard_artifacts.Examples(), tfx.types.standard_artifacts.Model()
+    examples.uri, examples.split_names = str(tmp_path / "examples"), f'["{BULK_SPLIT}"]'
+    write_examples(str(texts), "title", file_digest(str(texts)), f"{examples.uri}/Split-{BULK_SPLIT}")
+    model.uri = str(tmp_path / "model")
+    export_model(build_model(tiny_encoder, fine_tune=True, seed=1), f"{model.uri}/Format-Serving", policy="lower")
+    standard = tfx.types.standard_artifacts
+    inputs = {"examples": [examples], "model": [model]}
+    for name, kind in (("eval", "ModelBlessing"), ("train", "ModelBlessing"), ("infra", "InfraBlessing")):
+        blessing = getattr(standard, kind)()
+        blessing.set_int_custom_property("blessed", 1)
+        inputs[f"{name}_blessing"] = [blessing]
+    kinds = {name: type(artifacts[0]) for name, artifacts in inputs.items()}
+    component = BulkInferrer(**{name: tfx.dsl.Channel(type=kind) for name, kind in kinds.items()})
+
+    scores = []
+    for place, beam in (("memory", []), ("engine", flags(engine, "BulkInferrer"))):
+        scored = standard.Examples()
+        scored.uri = str(tmp_path / place)
+        outputs = {"output_examples": [scored]}
+        run(Executor, "BulkInferrer", inputs, outputs, dict(component.exec_properties), tmp_path, beam)
+        scores.append(read_scores(f"{scored.uri}/Split-{BULK_SPLIT}"))
+
+    assert scores[0].keys() == scores[1].keys() == set(range(len(ROWS)))
+    assert len({*scores[0].values()}) > 10
+    assert np.allclose(*([one[row] for row in range(len(ROWS))] for one in scores), rtol=0, atol=1e-6)
+
+
+def read_scores(folder: str) -> dict[int, float]:
+    import tensorflow as tf
+
+    paths = [str(Path(folder, name)) for name in files(folder)]
+    found = {}
+    for record in tf.data.TFRecordDataset(paths, compression_type="GZIP").as_numpy_iterator():
+        feature = tf.train.Example.FromString(record).features.feature
+        found[feature["row"].int64_list.value[0]] = feature["probability"].float_list.value[0]
+    return found
+
+
+# ---- What ends an engine
+
+
+def explained(beam: list[str], step, started=lambda: None) -> tuple[int, str, float]:
+    """Exit code, message and seconds of a job that fails, from when `started` has returned."""
+    import apache_beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    failed = []
+
+    def submit() -> None:
+        try:
+            with apache_beam.Pipeline(options=PipelineOptions(beam)) as pipeline:
+                _ = pipeline | apache_beam.Create([0]) | apache_beam.Map(step)
+        except Exception as error:
+            failed.append(error)
+
+    job = threading.Thread(target=submit, daemon=True)
+    job.start()
+    started()
+    began = time.monotonic()
+    job.join(60)
+    assert failed, "the job hangs, or has not failed"
+    return (*explain(failed[0]), time.monotonic() - began)
+
+
+def test_no_worker_pool_is_said_at_once(engine):
+    port = free_port()
+    beam = flags(engine, "DataGate", f"beam.environment_config=localhost:{port}")
+    code, message, seconds = explained(beam, print)
+    assert code == 1 and seconds < 30
+    assert message.startswith("Beam's engine reaches its workers. Received: ")
+    assert f":{port}" in message and "Start the worker pool, or correct beam.environment_config." in message
+
+
+@pytest.mark.parametrize(
+    ("victim", "timeout", "expected"),
+    [
+        # Beam's local service never notices; the clock of its client does.
+        ("worker_pool", 10, "A Beam job ends within its time. Received: no end; its workers may be gone"),
+        ("job_service", 300, "Beam's job server answers until a job ends. Received: "),
+    ],
+)
+def test_what_dies_in_a_job_is_said_in_bounded_time(tmp_path, victim, timeout, expected):
+    begun = str(tmp_path / "begun")
+
+    def last(_):
+        Path(begun).touch()
+        time.sleep(600)
+
+    def kill() -> None:
+        end = time.monotonic() + 50
+        while not Path(begun).exists():
+            assert time.monotonic() < end, "the job does not begin"
+            time.sleep(0.1)
+        stop(getattr(engine.processes, victim))
+
+    with contextlib.ExitStack() as stack:
+        engine = stack.enter_context(local_engine(tmp_path))
+        beam = flags(engine, "DataGate", f"beam.options={{job_server_timeout: {timeout}}}")
+        code, message, seconds = explained(beam, last, kill)
+    assert code == 1 and seconds < 30
+    assert message.startswith(expected)
+    assert "Then run again: what is finished comes from the cache" in message
