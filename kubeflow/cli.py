@@ -63,7 +63,7 @@ def compile_command(
         compiled = compile_pipeline(config)
     write_spec(compiled, spec)
     parameters = compiled["root"]["inputDefinitions"]["parameters"]
-    told = [name for name, one in parameters.items() if "defaultValue" not in one]
+    told = sorted(name for name, one in parameters.items() if "defaultValue" not in one)
     click.echo(f"{spec}: {len(compiled['root']['dag']['tasks'])} tasks, image {config.kubeflow.image}")
     if told:
         click.echo(f"to be said when a run starts: {', '.join(told)}")
@@ -108,13 +108,14 @@ def rehearse(
 
     Exit codes are those of run.
     """
-    from kubeflow.parameters import parse_values
     from kubeflow.rehearsal.run import Options, rehearse
+    from kubeflow.spec import load_spec
+    from kubeflow.values import parse_values
     from pipeline.config import load_config
 
     config = load_config(preset, config_file, overrides, {"data.path": data_path, "output": output})
     options = Options(parallel, isolated, store, endpoint, verbose)
-    ctx.exit(rehearse(config, spec, parse_values(parameters), options))
+    ctx.exit(rehearse(config, spec, parse_values(load_spec(spec), parameters), options))
 
 
 @kubeflow.command("submit")

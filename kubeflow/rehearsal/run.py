@@ -13,9 +13,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
+
 from components.errors import explain
+from kubeflow import staging
 from kubeflow.inputs import local_values
-from kubeflow.parameters import PARAMETERS
+from kubeflow.parameters import PARAMETERS, ParameterError
+from kubeflow.places import is_url
 from kubeflow.rehearsal import NOT_EMULATED, driver, processes
 from kubeflow.rehearsal.driver import Dag
 from kubeflow.rehearsal.executions import Executions
@@ -71,8 +75,10 @@ def rehearse(
     """
     began = time.monotonic()
     spec = load_spec(spec_file)
+    config = _with_data(config, parameters)
     data, here = local_values(config)
     if options.store:
+        _check_store(options.store)
         here["push_destination"] = f"{options.store.rstrip('/')}/serving/{config.model_name}"
     known = spec["root"].get("inputDefinitions", {}).get("parameters", {})
     said = ("data", "data_digest", "push_destination", "accepted_data")
@@ -86,7 +92,9 @@ def rehearse(
         verdict = open_verdict(config, run_id, data, choose_schema(config)) | {"rehearsal": dataclasses.asdict(options)}
         terminal = stack.enter_context(captured_output(folder / runs.LOG_FILE, verbose=options.verbose))
         print_head(terminal.out, verdict, folder)
-        terminal.out.print(f"[bold]{'spec':<9}[/]{spec_file} · not emulated: {'; '.join(NOT_EMULATED)}", soft_wrap=True)
+        terminal.out.print(
+            f"[bold]{'spec':<9}[/]{escape(str(spec_file))} · not emulated: {'; '.join(NOT_EMULATED)}", soft_wrap=True
+        )
         view = RehearsalView(terminal.out)
         place = output / _FOLDER
         run = _open_run(spec, values, run_id, place, folder, view, options)
@@ -114,6 +122,25 @@ def rehearse(
             runs.write_verdict(folder, verdict)
         print_summary(terminal.err if verdict["status"] in ("failed", "refused") else terminal.out, verdict, folder)
     return verdict["exit_code"]
+
+
+def _with_data(config: PipelineConfig, parameters: Mapping[str, Any]) -> PipelineConfig:
+    """The configuration with the data that a run is told, whose digest it needs."""
+    data = parameters.get("data", config.data.path)
+    if data is None or not is_url(str(data)):
+        return told(config, {"data": data})
+    if data == config.data.path or (config.data.path is None and "data_digest" not in parameters):
+        raise ParameterError(
+            f"The digest of data in a store is said, because the cache goes by it. Received: {data}. "
+            "Give --parameter data=URL --parameter data_digest=sha256:..., or --data FILE of the same content."
+        )
+    return config
+
+
+def _check_store(url: str) -> None:
+    if not is_url(url) or not url.partition("://")[2].strip("/"):
+        raise ParameterError(f"--store is s3://BUCKET/FOLDER, or so with gs:// or minio://. Received: {url}.")
+    staging.check(url)
 
 
 def told(config: PipelineConfig, values: Mapping[str, Any]) -> PipelineConfig:

@@ -1,0 +1,51 @@
+"""What a rehearsal is told is refused before anything starts, where it cannot be meant."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from kubeflow.spec import write_spec
+from pipeline.cli import main
+from tests.helpers.specs import a_spec
+
+
+@pytest.fixture
+def rehearse(tmp_path):
+    """Runs the command and returns what it says; it must not get as far as an output."""
+    spec = a_spec()
+    for name in ("data", "data_digest"):
+        spec["root"]["inputDefinitions"]["parameters"][name] = {"parameterType": "STRING"}
+    write_spec(spec, tmp_path / "spec.yaml")
+
+    def rehearse(*arguments: str) -> str:
+        places = ["--spec", str(tmp_path / "spec.yaml"), "--output", str(tmp_path / "output")]
+        result = CliRunner().invoke(main, ["kubeflow", "rehearse", *places, *arguments])
+        assert result.exit_code == 2, result.output
+        assert "Traceback" not in result.output
+        assert not (tmp_path / "output").exists()
+        return result.output
+
+    return rehearse
+
+
+@pytest.mark.parametrize("store", ["bucket/folder", "s3://", "http://host/folder", "file:///tmp/folder"])
+def test_a_store_that_is_none(rehearse, store):
+    assert f"--store is s3://BUCKET/FOLDER, or so with gs:// or minio://. Received: {store}." in rehearse(
+        "--store", store
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--data", "s3://b/a.csv"], ["--parameter", "data=s3://b/a.csv"]], ids=["option", "parameter"]
+)
+def test_data_in_a_store_without_its_digest(rehearse, arguments):
+    assert "--parameter data_digest=sha256:..., or --data FILE" in rehearse(*arguments)
+
+
+def test_a_parameter_that_the_spec_has_not(rehearse):
+    assert "Received: epochs=3. The spec's names: " in rehearse("--parameter", "epochs=3")
+
+
+def test_data_that_is_not_there(rehearse):
+    assert "Received: gone.csv, where there is nothing" in rehearse("--parameter", "data=gone.csv")
