@@ -25,6 +25,8 @@ def kubeflow() -> None:
 @kubeflow.command("compile")
 @_SPEC
 @click.option("--data", "data_path", help="Default of the parameter `data`: where the cluster finds the CSV.")
+@click.option("--text-column", help="As for run.")
+@click.option("--label-column", help="As for run.")
 @click.option("--encoder", help="Default of the parameter `encoder`.  [default: embedded]")
 @click.option("--push-destination", help="Default of that parameter: folder or URL that TF Serving watches.")
 @click.option("--image", help="Container image, as the cluster pulls it.  [default: clickbait-tfx:latest]")
@@ -35,6 +37,8 @@ def kubeflow() -> None:
 def compile_command(
     spec: Path,
     data_path: str | None,
+    text_column: str | None,
+    label_column: str | None,
     encoder: str | None,
     push_destination: str | None,
     image: str | None,
@@ -51,6 +55,8 @@ def compile_command(
     check_name(spec)
     flags = {
         "data.path": data_path,
+        "data.text_column": text_column,
+        "data.label_column": label_column,
         "encoder.source": encoder,
         "kubeflow.push_destination": push_destination,
         "kubeflow.image": image,

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from rich.markup import escape
 
@@ -38,7 +39,17 @@ from pipeline.verdict import Verdict, open_verdict
 EXIT_INTERRUPTED = 130
 _FOLDER = "rehearsal"
 _UNFINISHED = "unfinished.json"
-_VERDICT_TASK = "Verdict"
+_VERDICT_TASK, _INGEST = "Verdict", "HeadlineExampleGen"
+_ASKED = (
+    "text_column",
+    "label_column",
+    "labels",
+    "limit_rows",
+    "max_title_characters",
+    "max_row_lines",
+    "window_spans",
+    "last_span",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,10 +86,11 @@ def rehearse(
     """
     began = time.monotonic()
     spec = load_spec(spec_file)
-    config = _with_data(config, parameters)
-    data, here = local_values(config)
     if options.store:
         _check_store(options.store)
+    config = _with_data(_as_compiled(config, spec), parameters)
+    data, here = local_values(config)
+    if options.store:
         here["push_destination"] = f"{options.store.rstrip('/')}/serving/{config.model_name}"
     known = spec["root"].get("inputDefinitions", {}).get("parameters", {})
     said = ("data", "data_digest", "push_destination", "accepted_data")
@@ -122,6 +134,15 @@ def rehearse(
             runs.write_verdict(folder, verdict)
         print_summary(terminal.err if verdict["status"] in ("failed", "refused") else terminal.out, verdict, folder)
     return verdict["exit_code"]
+
+
+def _as_compiled(config: PipelineConfig, spec: Spec) -> PipelineConfig:
+    """The configuration with what the spec's ingest asks of the data: it is the spec that runs."""
+    ingest = spec["root"]["dag"]["tasks"].get(_INGEST, {}).get("inputs", {}).get("parameters", {})
+    asked = {key: ingest.get(key, {}).get("runtimeValue", {}).get("constant") for key in _ASKED if ingest}
+    for key, value in asked.items():
+        asked[key] = json.loads(value) if key == "labels" else int(value) if isinstance(value, float) else value
+    return config.model_copy(update={"data": config.data.model_copy(update=asked)})
 
 
 def _with_data(config: PipelineConfig, parameters: Mapping[str, Any]) -> PipelineConfig:
@@ -190,7 +211,7 @@ def _open_run(
         spec=spec,
         run_id=_claim_run(place / _UNFINISHED, key, run_id),
         store=store,
-        executions=Executions(place / "executions" / _slug(store.pipeline_root)),
+        executions=Executions(place / "executions" / _file_name(store.pipeline_root)),
         processes=processes.Isolated() if options.isolated else processes.Forked(),
         view=view,
         folder=place / "pods",
@@ -253,5 +274,6 @@ def _failed(failure: Failure, verdict: Verdict) -> Verdict:
     return {"status": "failed", "exit_code": failure.exit_code, "reason": failure.reason}
 
 
-def _slug(url: str) -> str:
-    return "".join(one if one.isalnum() else "-" for one in url)
+def _file_name(url: str) -> str:
+    """Another for each URL."""
+    return quote(url, safe="")
