@@ -264,7 +264,10 @@ def _failed(failure: Failure, verdict: Verdict) -> Verdict:
     if failure.task == _VERDICT_TASK and verdict.get("exit_code") == failure.exit_code:
         return {}  # the model was not pushed, for the reason that its verdict has with numbers
     if failure.exit_code == 3:
-        reason, findings = failure.attempt.failure.get("reason", failure.reason), failure.attempt.failure["findings"]
+        reason, findings = (
+            failure.attempt.failure.get("reason", failure.reason),
+            failure.attempt.failure.get("findings", []),
+        )
         return {
             "status": "refused",
             "exit_code": 3,
