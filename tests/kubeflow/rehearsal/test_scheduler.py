@@ -55,6 +55,16 @@ def test_another_image_or_command_is_another_task(rehearse, statuses):
     assert statuses(rehearse(spec)[0]) == {"make": "cached", "use": "done"}
 
 
+def test_a_whole_number_is_one_however_kfp_writes_its_default(rehearse, statuses, tmp_path):
+    number = {"n": {"componentInputParameter": "n"}}
+    spec = pipeline_of([container_task("say", 'echo "$0"', ["{{$.inputs.parameters['n']}}"], parameters=number)])
+    spec["root"]["inputDefinitions"] = {"parameters": {"n": {"parameterType": "NUMBER_INTEGER", "defaultValue": 3.0}}}
+    assert statuses(rehearse(spec)[0]) == {"say": "done"}
+    assert logged(tmp_path, "say") == "3\n"
+    with pytest.raises(DriverError, match="Received: 3.5"):
+        rehearse(spec, {"n": 3.5})
+
+
 def test_what_is_not_cached_runs_again_and_so_does_what_takes_its_output(rehearse, statuses):
     spec = a_spec()
     spec["root"]["dag"]["tasks"]["make"]["cachingOptions"] = {}
