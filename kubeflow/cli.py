@@ -25,6 +25,8 @@ def kubeflow() -> None:
 @kubeflow.command("compile")
 @_SPEC
 @click.option("--data", "data_path", help="Default of the parameter `data`: where the cluster finds the CSV.")
+@click.option("--text-column", help="As for run.")
+@click.option("--label-column", help="As for run.")
 @click.option("--encoder", help="Default of the parameter `encoder`.  [default: embedded]")
 @click.option("--push-destination", help="Default of that parameter: folder or URL that TF Serving watches.")
 @click.option("--image", help="Container image, as the cluster pulls it.  [default: clickbait-tfx:latest]")
@@ -35,6 +37,8 @@ def kubeflow() -> None:
 def compile_command(
     spec: Path,
     data_path: str | None,
+    text_column: str | None,
+    label_column: str | None,
     encoder: str | None,
     push_destination: str | None,
     image: str | None,
@@ -51,6 +55,8 @@ def compile_command(
     check_name(spec)
     flags = {
         "data.path": data_path,
+        "data.text_column": text_column,
+        "data.label_column": label_column,
         "encoder.source": encoder,
         "kubeflow.push_destination": push_destination,
         "kubeflow.image": image,
@@ -63,7 +69,7 @@ def compile_command(
         compiled = compile_pipeline(config)
     write_spec(compiled, spec)
     parameters = compiled["root"]["inputDefinitions"]["parameters"]
-    told = [name for name, one in parameters.items() if "defaultValue" not in one]
+    told = sorted(name for name, one in parameters.items() if "defaultValue" not in one)
     click.echo(f"{spec}: {len(compiled['root']['dag']['tasks'])} tasks, image {config.kubeflow.image}")
     if told:
         click.echo(f"to be said when a run starts: {', '.join(told)}")
@@ -108,13 +114,14 @@ def rehearse(
 
     Exit codes are those of run.
     """
-    from kubeflow.parameters import parse_values
     from kubeflow.rehearsal.run import Options, rehearse
+    from kubeflow.spec import load_spec
+    from kubeflow.values import parse_values
     from pipeline.config import load_config
 
     config = load_config(preset, config_file, overrides, {"data.path": data_path, "output": output})
     options = Options(parallel, isolated, store, endpoint, verbose)
-    ctx.exit(rehearse(config, spec, parse_values(parameters), options))
+    ctx.exit(rehearse(config, spec, parse_values(load_spec(spec), parameters), options))
 
 
 @kubeflow.command("submit")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pipeline.config import PipelineConfig
+from pipeline.config import ConfigError, PipelineConfig, load_config
 
 
 class RunParameter(NamedTuple):
@@ -50,23 +50,15 @@ class ParameterError(Exception):
     exit_code = 2
 
 
-def parse_values(texts: Iterable[str]) -> dict[str, Any]:
-    """Values from `name=value` each, of which the later wins.
+def check_bounds(values: Mapping[str, Any]) -> None:
+    """Holds values to the bounds of the settings that they stand for.
 
     Raises:
-      ParameterError: a name is not known, or a value is not of its kind.
+      ParameterError: some are out of them.
     """
-    kinds = {one.name: one.kind for one in PARAMETERS}
-    values = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if name not in kinds or not equals:
-            raise ParameterError(f"A parameter is NAME=VALUE. Received: {text}. The names: {', '.join(kinds)}.")
-        try:
-            values[name] = kinds[name](value)
-        except ValueError as error:
-            raise ParameterError(f"The parameter {name} is a {_WORDS[kinds[name]]}. Received: {value}.") from error
-    return values
-
-
-_WORDS = {str: "text", int: "whole number", float: "number"}
+    flags = {one.setting: values[one.name] for one in PARAMETERS if one.setting and one.name in values}
+    try:
+        load_config(flags=flags, environ={})
+    except ConfigError as error:
+        _, _, problems = str(error).partition("\n")
+        raise ParameterError(f"A parameter keeps the bounds of its setting. Received:\n{problems}") from error

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from kubeflow.spec_shape import find_misshapen
 
 SCHEMA_VERSION = "2.1.0"
 
@@ -25,17 +27,43 @@ def load_spec(path: str | Path) -> Spec:
     Raises:
       SpecError: with all faults, a line each.
     """
+    spec, *others = _read_documents(path)
+    require_sound(spec, str(path))
+    _check_platforms(others, path)
+    return spec
+
+
+def load_platforms(path: str | Path) -> list[dict[str, Any]]:
+    """What stands behind a spec in its file: kfp writes there what only Kubernetes knows, as secrets and volumes."""
+    _, *platforms = _read_documents(path)
+    return platforms
+
+
+def _read_documents(path: str | Path) -> list[Any]:
     try:
         documents = list(yaml.safe_load_all(Path(path).read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise SpecError(
             f"A pipeline spec is a YAML file. Received: {path}: {str(error).splitlines()[0]}. "
             "`clickbait kubeflow compile` writes one."
         ) from error
     if not documents or not isinstance(documents[0], dict):
         raise SpecError(f"A pipeline spec is a mapping. Received: {path}. `clickbait kubeflow compile` writes one.")
-    require_sound(documents[0], str(path))
-    return documents[0]
+    return documents
+
+
+def _check_platforms(documents: list[Any], path: str | Path) -> None:
+    for one in documents:
+        if not isinstance(one, dict) or not isinstance(one.get("platforms"), dict):
+            raise SpecError(
+                f"Behind a spec stands at most what a platform knows of it (`platforms:`). Received: {path} with "
+                f"{str(one)[:60]!r}. Give a file of one spec."
+            )
+        if unknown := sorted({*one["platforms"]} - {"kubernetes"}, key=str):
+            raise SpecError(
+                f"The platform of open-source Kubeflow Pipelines is kubernetes. Received: {path} with "
+                f"{', '.join(map(str, unknown))}. Take it out."
+            )
 
 
 def require_sound(spec: Spec, name: str = "the spec") -> None:
@@ -63,15 +91,15 @@ def check_name(path: Path) -> None:
         raise SpecError(f"A spec is a .yaml file; kfp goes by the ending. Received: {path}. Give another --spec.")
 
 
-def write_spec(spec: Spec, path: Path) -> None:
-    """Writes it.
+def write_spec(spec: Spec, path: Path, platforms: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Writes it, and what a platform knows of it behind.
 
     Raises:
       SpecError: it cannot be written there.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(to_yaml(spec), encoding="utf-8")
+        path.write_text("---\n".join(map(to_yaml, (spec, *platforms))), encoding="utf-8")
     except OSError as error:
         raise SpecError(f"The spec can be written. Received: {path}: {error.strerror}. Give another --spec.") from error
 
@@ -86,11 +114,20 @@ def find_faults(spec: Spec) -> list[str]:
     version = spec.get("schemaVersion")
     if version != SCHEMA_VERSION:
         return [f"schemaVersion is {SCHEMA_VERSION}, the one that the API server takes; received {version!r}"]
-    faults = list(_check_executors(spec))
+    if faults := find_misshapen(spec):
+        return faults
+    faults = [*_check_names(spec), *_check_executors(spec)]
     for name, component in {"root": spec.get("root", {}), **spec.get("components", {})}.items():
         faults += _check_component(spec, name, component)
-        faults += _check_tasks(spec, name, component.get("dag", {}).get("tasks", {}))
+        faults += _check_tasks(spec, name, component)
     return faults
+
+
+def _check_names(spec: Spec) -> Iterator[str]:
+    if not spec.get("pipelineInfo", {}).get("name"):
+        yield "pipelineInfo: the pipeline has no name"
+    if not spec.get("root", {}).get("dag", {}).get("tasks"):
+        yield "root: no tasks"
 
 
 def _check_executors(spec: Spec) -> Iterator[str]:
@@ -104,7 +141,7 @@ def _check_executors(spec: Spec) -> Iterator[str]:
 
 
 def _check_component(spec: Spec, name: str, component: Mapping[str, Any]) -> Iterator[str]:
-    if "dag" not in component:
+    if "dag" not in component and name != "root":
         label = component.get("executorLabel")
         if label not in executors(spec):
             yield f"{name}: its executor label {label!r} names no executor"
@@ -119,35 +156,51 @@ def _check_component(spec: Spec, name: str, component: Mapping[str, Any]) -> Ite
                 yield f"{name}: the parameter {key} of its {side} has no type"
 
 
-def _check_tasks(spec: Spec, dag: str, tasks: Mapping[str, Any]) -> Iterator[str]:
+def _check_tasks(spec: Spec, dag: str, around: Mapping[str, Any]) -> Iterator[str]:
+    tasks = around.get("dag", {}).get("tasks", {})
     for name, task in tasks.items():
-        component = spec.get("components", {}).get(task.get("componentRef", {}).get("name"))
+        component = _component(spec, task)
         if component is None:
             yield f"{name}: its component {task.get('componentRef', {}).get('name')!r} is not there"
             continue
+        if not task.get("taskInfo", {}).get("name"):
+            yield f"{name}: no name in its taskInfo"
         if iterators := {"parameterIterator", "artifactIterator"} & {*task}:
             yield f"{name}: {', '.join(sorted(iterators))}, which the rehearsal does not know"
-        for needed in dependencies(task):
+        for needed in sorted(dependencies(task), key=str):
             if needed not in tasks:
                 yield f"{name}: depends on the task {needed!r}, which is not there"
-        for key, source in task.get("inputs", {}).get("artifacts", {}).items():
-            produced = source.get("taskOutputArtifact")
-            if produced and produced["producerTask"] in tasks:
-                yield from _check_output(spec, name, key, produced, tasks[produced["producerTask"]])
-        for key in component.get("inputDefinitions", {}).get("artifacts", {}):
-            if key not in task.get("inputs", {}).get("artifacts", {}):
-                yield f"{name}: nothing is said of its input {key}"
+        for side, kind in (("artifacts", "Artifact"), ("parameters", "Parameter")):
+            yield from _check_inputs(spec, name, side, kind, around)
     try:
         sort_tasks(tasks)
     except SpecError as error:
         yield f"{dag}: {error}"
 
 
-def _check_output(spec: Spec, name: str, key: str, produced: Mapping[str, str], producer: Mapping[str, Any]):
-    component = spec.get("components", {}).get(producer.get("componentRef", {}).get("name"), {})
-    known = component.get("outputDefinitions", {}).get("artifacts", {})
-    if produced["outputArtifactKey"] not in known:
-        yield f"{name}: its input {key} is {produced['outputArtifactKey']!r}, which {produced['producerTask']} has not"
+def _check_inputs(spec: Spec, name: str, side: str, kind: str, around: Mapping[str, Any]) -> Iterator[str]:
+    """Of a task: each comes from somewhere, and nothing is missing."""
+    tasks = around["dag"]["tasks"]
+    sources = tasks[name].get("inputs", {}).get(side, {})
+    for key, source in sources.items():
+        produced, told = source.get(f"taskOutput{kind}"), source.get(f"componentInput{kind}")
+        if produced is not None:
+            output, producer = produced.get(f"output{kind}Key"), produced.get("producerTask")
+            component = _component(spec, tasks.get(producer, {}))
+            if component is not None and output not in component.get("outputDefinitions", {}).get(side, {}):
+                yield f"{name}: its input {key} is {output!r}, which {producer} has not"
+        elif told is not None:
+            if told not in around.get("inputDefinitions", {}).get(side, {}):
+                yield f"{name}: its input {key} is {told!r}, which nobody tells the pipeline"
+        elif not {"runtimeValue", "taskFinalStatus"} & {*source}:
+            yield f"{name}: its input {key} comes from {', '.join(source) or 'nowhere'}"
+    for key, one in _component(spec, tasks[name]).get("inputDefinitions", {}).get(side, {}).items():
+        if key not in sources and not one.get("isOptional") and "defaultValue" not in one:
+            yield f"{name}: nothing is said of its input {key}"
+
+
+def _component(spec: Spec, task: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    return spec.get("components", {}).get(task.get("componentRef", {}).get("name"))
 
 
 def executors(spec: Spec) -> dict[str, Any]:
@@ -159,10 +212,12 @@ def dependencies(task: Mapping[str, Any]) -> set[str]:
     """The tasks that a task waits for: those that it names, and those whose outputs it takes."""
     needed = {*task.get("dependentTasks", [])}
     for source in task.get("inputs", {}).get("artifacts", {}).values():
-        needed |= {value["producerTask"] for key, value in source.items() if key == "taskOutputArtifact"}
+        needed |= {value.get("producerTask") for key, value in source.items() if key == "taskOutputArtifact"}
     for source in task.get("inputs", {}).get("parameters", {}).values():
         needed |= {
-            value["producerTask"] for key, value in source.items() if key in ("taskOutputParameter", "taskFinalStatus")
+            value.get("producerTask")
+            for key, value in source.items()
+            if key in ("taskOutputParameter", "taskFinalStatus")
         }
     return needed
 

@@ -17,6 +17,7 @@ from typing import Any
 import fsspec
 
 from components.errors import InputError
+from components.stores import find_sizes, store_errors
 from kubeflow.places import is_url
 
 logger = logging.getLogger("kubeflow")
@@ -65,11 +66,21 @@ def open_store(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     return fsspec.core.url_to_fs(url.replace("minio://", "s3://", 1))
 
 
+def check(url: str) -> None:
+    """Raises where a URL's package is not installed.
+
+    Raises:
+      InputError: it is not.
+    """
+    with _explained(url):
+        open_store(url)
+
+
 def download(url: str, target: Path, *, must_exist: bool = True) -> None:
     """Lays a file or the files below a folder to `target`; a file becomes itself."""
     with _explained(url):
         files, place = open_store(url)
-        found = files.find(place)
+        found = find_sizes(files, place)
         if not found and must_exist:
             raise FileNotFoundError("nothing is there")
         for one in found:
@@ -78,12 +89,22 @@ def download(url: str, target: Path, *, must_exist: bool = True) -> None:
             files.get_file(one, str(local))
 
 
+def upload(source: Path, url: str) -> None:
+    """Lays a file or the files below a folder to a URL."""
+    with _explained(url):
+        files, place = open_store(url)
+        for one in [source] if source.is_file() else sorted(source.rglob("*")):
+            if one.is_file():
+                inside = one.relative_to(source).as_posix()
+                files.put_file(str(one), place if one == source else f"{place}/{inside}")
+
+
 def upload_changes(folder: Path, url: str) -> None:
     """Makes the store have the files of a folder that it has not, and lose those that the folder lost."""
     with _explained(url):
         files, place = open_store(url)
         files.invalidate_cache()
-        there = {posixpath.relpath(one, place) for one in files.find(place)}
+        there = {posixpath.relpath(one, place) for one in find_sizes(files, place)}
         here = {one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file()}
         for name in sorted(here - there, key=lambda name: (name.endswith(_LAST), name)):
             files.put_file(str(folder / name), f"{place}/{name}")
@@ -95,7 +116,7 @@ def upload_changes(folder: Path, url: str) -> None:
 def _explained(url: str) -> Iterator[None]:
     try:
         yield
-    except (ImportError, ValueError, OSError) as error:
+    except (ImportError, ValueError, *store_errors()) as error:
         raise InputError(
             f"The store must be there. Received: {url}: {error}. See that the place is right, that this may read and "
             "write it, and that fsspec's package for it is installed (s3fs, gcsfs)."

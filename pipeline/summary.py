@@ -72,8 +72,8 @@ def print_summary(console: Console, verdict: dict[str, Any], folder: Path) -> No
 def next_command(verdict: dict[str, Any], folder: Path) -> str | None:
     """What a person would type after such a run."""
     if verdict.get("pushed"):
-        serving = Path(verdict["pushed"]["path"]).parent
-        return f"clickbait serve --model_name={serving.name} --model_base_path={_quoted(serving)}"
+        serving = verdict["pushed"]["path"].rpartition("/")[0]  # no Path: it may be a URL
+        return f"clickbait serve --model_name={serving.rpartition('/')[2]} --model_base_path={_quoted(serving)}"
     if verdict["status"] == "refused" and verdict.get("ingest", {}).get("rejected"):
         return f"mend the rows that {shorten(folder / REJECTS_FILE)} names in the data, and run again"
     if verdict["status"] == "not blessed":
@@ -111,7 +111,9 @@ def run_table(verdicts: list[dict[str, Any]]) -> Table:
 
 
 def shorten(path: str | Path) -> str:
-    """A path relative to the working folder where it lies below it."""
+    """A path relative to the working folder where it lies below it; a URL is itself."""
+    if "://" in str(path):
+        return str(path)
     place = Path(path)
     return str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else str(place)
 

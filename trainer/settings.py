@@ -9,6 +9,12 @@ HISTORY_FILE = "training.json"
 """What the Trainer writes of itself into its `model_run`."""
 
 
+class SettingsError(ValueError):
+    """A model cannot be trained by these settings."""
+
+    exit_code = 2
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainerSettings:
     """The Trainer's `custom_config`. Whatever changes the model must stand here, because TFX's cache keys on it."""
@@ -45,9 +51,12 @@ class TrainerSettings:
 
         Raises:
           ValueError: a setting is missing.
+          SettingsError: the epochs, which a cluster's page lets anybody say, train nothing.
         """
         names = [field.name for field in dataclasses.fields(cls)]
         missing = [name for name in names if name not in custom_config]
         if missing:
             raise ValueError(f"The Trainer's custom_config lacks {', '.join(missing)}. Received: {custom_config}.")
+        if custom_config["epochs"] < 1:  # the model as it was would be evaluated, and pushed
+            raise SettingsError(f"Training takes an epoch or more. Received: epochs={custom_config['epochs']}.")
         return cls(**{name: custom_config[name] for name in names})

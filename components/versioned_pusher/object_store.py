@@ -20,7 +20,7 @@ from pathlib import Path
 
 import fsspec
 
-from components import versions
+from components import stores, versions
 from components.versioned_pusher import retention
 from components.versioned_pusher.push import PUSHED, Push, choose_outcome, utc_now
 from components.versions import PushError, VersionCard
@@ -182,11 +182,8 @@ class _Store:
     def _sizes(self, name: str) -> dict[str, int]:
         self._files.invalidate_cache()
         folder = self._place(name)
-        try:
-            found = self._files.find(folder, detail=True)
-        except FileNotFoundError:
-            return {}
-        return {posixpath.relpath(place, folder): facts["size"] for place, facts in found.items()}
+        found = stores.find_sizes(self._files, folder)
+        return {posixpath.relpath(place, folder): size for place, size in found.items()}
 
     def _place(self, name: str | int, inside: str | Path = "") -> str:
         return posixpath.join(self._root, str(name), *Path(inside).parts)
@@ -217,7 +214,7 @@ def _explained(url: str) -> Iterator[None]:
             "bucket, allow the writing, or give another.",
             exit_code=2,
         ) from error
-    except OSError as error:
+    except stores.store_errors() as error:
         raise PushError(
             f"A version can be written whole. Received: {url}: {error}. What was served is untouched: run again."
         ) from error

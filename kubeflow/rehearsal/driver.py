@@ -228,5 +228,7 @@ _KINDS = {
 
 def _check_type(name: str, value: Any, kind: str) -> None:
     wanted = _KINDS.get(kind, object)
+    if wanted is int and isinstance(value, float) and value.is_integer():
+        return  # as kfp writes a default
     if not isinstance(value, wanted) or (isinstance(value, bool) and wanted in (int, (int, float))):
         raise DriverError(f"The parameter {name} is a {kind}. Received: {value!r}.")

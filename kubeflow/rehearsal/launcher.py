@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from components.errors import InputError
 from kubeflow.entrypoint import FAILURE_FILE, TERMINATION_LOG
 from kubeflow.places import MOUNT_ROOT, local_path
 from kubeflow.rehearsal.store import Store
@@ -65,6 +66,15 @@ def launch(
     """
     shutil.rmtree(pod, ignore_errors=True)
     pod.mkdir(parents=True)
+    try:
+        return _launch(container, component, executor_input, store, processes, pod, log, environ, progress)
+    except InputError as error:  # of the store: this attempt's, and the next may reach it
+        return Attempt(error.exit_code, str(error), {}, {}, {})
+    finally:
+        shutil.rmtree(pod, ignore_errors=True)
+
+
+def _launch(container, component, executor_input, store, processes, pod, log, environ, progress) -> Attempt:
     told = copy.deepcopy(dict(executor_input))
     _place_outputs(told, pod)
     for _, artifact in _artifacts(told.get("inputs", {})):
@@ -76,17 +86,14 @@ def launch(
     for one in container.get("env", []):
         places[one["name"]] = one["value"]
     command = fill_in([*container.get("command", []), *container.get("args", [])], with_defaults(told, component), pod)
-    try:
-        exit_code = processes.run(command, {**environ, **places}, log, progress)
-        said = message.read_text(encoding="utf-8") if message.is_file() else ""
-        facts = json.loads(failure.read_text(encoding="utf-8")) if failure.is_file() else {}
-        if exit_code:
-            return Attempt(exit_code, said, facts, {}, {})
-        output = _read_output(Path(told["outputs"]["outputFile"]))
-        parameters = _collect_parameters(told["outputs"], output, component)
-        return Attempt(0, "", {}, _upload(told["outputs"], output, store, pod), parameters)
-    finally:
-        shutil.rmtree(pod, ignore_errors=True)
+    exit_code = processes.run(command, {**environ, **places}, log, progress)
+    said = message.read_text(encoding="utf-8") if message.is_file() else ""
+    facts = json.loads(failure.read_text(encoding="utf-8")) if failure.is_file() else {}
+    if exit_code:
+        return Attempt(exit_code, said, facts, {}, {})
+    output = _read_output(Path(told["outputs"]["outputFile"]))
+    parameters = _collect_parameters(told["outputs"], output, component)
+    return Attempt(0, "", {}, _upload(told["outputs"], output, store, pod), parameters)
 
 
 def fill_in(command: list[str], told: Mapping[str, Any], root: str | Path) -> list[str]:

@@ -12,10 +12,15 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+from rich.markup import escape
 
 from components.errors import explain
+from kubeflow import staging
 from kubeflow.inputs import local_values
-from kubeflow.parameters import PARAMETERS
+from kubeflow.parameters import PARAMETERS, ParameterError
+from kubeflow.places import is_url
 from kubeflow.rehearsal import NOT_EMULATED, driver, processes
 from kubeflow.rehearsal.driver import Dag
 from kubeflow.rehearsal.executions import Executions
@@ -34,7 +39,17 @@ from pipeline.verdict import Verdict, open_verdict
 EXIT_INTERRUPTED = 130
 _FOLDER = "rehearsal"
 _UNFINISHED = "unfinished.json"
-_VERDICT_TASK = "Verdict"
+_VERDICT_TASK, _INGEST = "Verdict", "HeadlineExampleGen"
+_ASKED = (
+    "text_column",
+    "label_column",
+    "labels",
+    "limit_rows",
+    "max_title_characters",
+    "max_row_lines",
+    "window_spans",
+    "last_span",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +86,9 @@ def rehearse(
     """
     began = time.monotonic()
     spec = load_spec(spec_file)
+    if options.store:
+        _check_store(options.store)
+    config = _with_data(_as_compiled(config, spec), parameters)
     data, here = local_values(config)
     if options.store:
         here["push_destination"] = f"{options.store.rstrip('/')}/serving/{config.model_name}"
@@ -86,7 +104,9 @@ def rehearse(
         verdict = open_verdict(config, run_id, data, choose_schema(config)) | {"rehearsal": dataclasses.asdict(options)}
         terminal = stack.enter_context(captured_output(folder / runs.LOG_FILE, verbose=options.verbose))
         print_head(terminal.out, verdict, folder)
-        terminal.out.print(f"[bold]{'spec':<9}[/]{spec_file} · not emulated: {'; '.join(NOT_EMULATED)}", soft_wrap=True)
+        terminal.out.print(
+            f"[bold]{'spec':<9}[/]{escape(str(spec_file))} · not emulated: {'; '.join(NOT_EMULATED)}", soft_wrap=True
+        )
         view = RehearsalView(terminal.out)
         place = output / _FOLDER
         run = _open_run(spec, values, run_id, place, folder, view, options)
@@ -114,6 +134,34 @@ def rehearse(
             runs.write_verdict(folder, verdict)
         print_summary(terminal.err if verdict["status"] in ("failed", "refused") else terminal.out, verdict, folder)
     return verdict["exit_code"]
+
+
+def _as_compiled(config: PipelineConfig, spec: Spec) -> PipelineConfig:
+    """The configuration with what the spec's ingest asks of the data: it is the spec that runs."""
+    ingest = spec["root"]["dag"]["tasks"].get(_INGEST, {}).get("inputs", {}).get("parameters", {})
+    asked = {key: ingest.get(key, {}).get("runtimeValue", {}).get("constant") for key in _ASKED if ingest}
+    for key, value in asked.items():
+        asked[key] = json.loads(value) if key == "labels" else int(value) if isinstance(value, float) else value
+    return config.model_copy(update={"data": config.data.model_copy(update=asked)})
+
+
+def _with_data(config: PipelineConfig, parameters: Mapping[str, Any]) -> PipelineConfig:
+    """The configuration with the data that a run is told, whose digest it needs."""
+    data = parameters.get("data", config.data.path)
+    if data is None or not is_url(str(data)):
+        return told(config, {"data": data})
+    if data == config.data.path or (config.data.path is None and "data_digest" not in parameters):
+        raise ParameterError(
+            f"The digest of data in a store is said, because the cache goes by it. Received: {data}. "
+            "Give --parameter data=URL --parameter data_digest=sha256:..., or --data FILE of the same content."
+        )
+    return config
+
+
+def _check_store(url: str) -> None:
+    if not is_url(url) or not url.partition("://")[2].strip("/"):
+        raise ParameterError(f"--store is s3://BUCKET/FOLDER, or so with gs:// or minio://. Received: {url}.")
+    staging.check(url)
 
 
 def told(config: PipelineConfig, values: Mapping[str, Any]) -> PipelineConfig:
@@ -163,7 +211,7 @@ def _open_run(
         spec=spec,
         run_id=_claim_run(place / _UNFINISHED, key, run_id),
         store=store,
-        executions=Executions(place / "executions" / _slug(store.pipeline_root)),
+        executions=Executions(place / "executions" / _file_name(store.pipeline_root)),
         processes=processes.Isolated() if options.isolated else processes.Forked(),
         view=view,
         folder=place / "pods",
@@ -216,7 +264,10 @@ def _failed(failure: Failure, verdict: Verdict) -> Verdict:
     if failure.task == _VERDICT_TASK and verdict.get("exit_code") == failure.exit_code:
         return {}  # the model was not pushed, for the reason that its verdict has with numbers
     if failure.exit_code == 3:
-        reason, findings = failure.attempt.failure.get("reason", failure.reason), failure.attempt.failure["findings"]
+        reason, findings = (
+            failure.attempt.failure.get("reason", failure.reason),
+            failure.attempt.failure.get("findings", []),
+        )
         return {
             "status": "refused",
             "exit_code": 3,
@@ -226,5 +277,6 @@ def _failed(failure: Failure, verdict: Verdict) -> Verdict:
     return {"status": "failed", "exit_code": failure.exit_code, "reason": failure.reason}
 
 
-def _slug(url: str) -> str:
-    return "".join(one if one.isalnum() else "-" for one in url)
+def _file_name(url: str) -> str:
+    """Another for each URL."""
+    return quote(url, safe="")

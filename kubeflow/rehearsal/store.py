@@ -54,11 +54,7 @@ class UrlStore:
         staging.download(uri, target, must_exist=False)
 
     def upload(self, source: Path, uri: str) -> None:
-        files, place = staging.open_store(uri)
-        for one in [source] if source.is_file() else sorted(source.rglob("*")):
-            if one.is_file():
-                inside = one.relative_to(source).as_posix()
-                files.put_file(str(one), place if one == source else f"{place}/{inside}")
+        staging.upload(source, uri)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -13,7 +13,7 @@ from components.headline_example_gen.spans import parse_specs
 from kubeflow.parameters import ParameterError
 from kubeflow.spec import Spec
 from kubeflow.submit.server import Server, ServerError
-from kubeflow.submit.values import definitions
+from kubeflow.values import definitions
 
 _DIGEST = "data_digest"
 _INGEST = "HeadlineExampleGen"

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from kubeflow.exit_codes import MEANINGS
-from kubeflow.spec import Spec, load_spec, to_yaml
+from kubeflow.spec import Spec, load_platforms, load_spec, to_yaml
 from kubeflow.submit.address import Address
 from kubeflow.submit.follow import Pace, TimedOut, follow
 from kubeflow.submit.outcome import judge
@@ -27,9 +27,9 @@ from kubeflow.submit.recurring import (
     window,
 )
 from kubeflow.submit.server import LEAST_RELEASE, Server, ServerError, old_backend
-from kubeflow.submit.values import check_values
 from kubeflow.submit.versions import find_experiment, upload
 from kubeflow.submit.view import ClusterView
+from kubeflow.values import check_values
 
 _EXIT_INTERRUPTED, _EXIT_TIMED_OUT = 130, 1
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -73,7 +73,7 @@ def submit(address: Address, spec_file: Path, options: Options, console: Console
     health = server.check()
     require_release(health.release, spec, address.host)
     namespace = _namespace(health.several_users, options.namespace, address.host)
-    version, uploaded = upload(server, spec, namespace)
+    version, uploaded = upload(server, spec, namespace, load_platforms(spec_file))
     pipeline = spec["pipelineInfo"]["name"]
     _line(console, "pipeline", f"{pipeline}, version {version.display_name}" + ("" if uploaded else ", there already"))
     experiment = find_experiment(server, options.experiment or pipeline, namespace)

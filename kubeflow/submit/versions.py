@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import kfp_server_api as kfp
 
@@ -15,30 +17,34 @@ from kubeflow.submit.server import Server, ServerError, old_backend
 _DIGITS = 16
 
 
-def spec_digest(spec: Spec) -> str:
-    """sha256 of what a spec says, whatever the order of its keys."""
-    return hashlib.sha256(json.dumps(spec, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()
+def spec_digest(spec: Spec, *platforms: Mapping[str, Any]) -> str:
+    """sha256 of what a spec says, whatever the order of its keys; and of what stands behind it."""
+    texts = (json.dumps(one, sort_keys=True, separators=(",", ":"), default=str) for one in (spec, *platforms))
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
-def upload(server: Server, spec: Spec, namespace: str | None) -> tuple[kfp.V2beta1PipelineVersion, bool]:
+def upload(
+    server: Server, spec: Spec, namespace: str | None, platforms: Sequence[Mapping[str, Any]] = ()
+) -> tuple[kfp.V2beta1PipelineVersion, bool]:
     """The version of the pipeline that holds the spec, and whether it was uploaded now.
 
     Args:
       server: to which.
       spec: compiled and checked.
       namespace: in which the pipeline is private; None on a server for one user.
+      platforms: what stands behind the spec in its file.
 
     Raises:
       ServerError: the server refuses.
     """
-    name, digest = spec["pipelineInfo"]["name"], spec_digest(spec)
+    name, digest = spec["pipelineInfo"]["name"], spec_digest(spec, *platforms)
     pipeline = _pipeline(server, name, spec["pipelineInfo"].get("description", ""), namespace)
     version_name = f"sha256-{digest[:_DIGITS]}"
     if found := _version(server, pipeline, version_name):
         return found, False
     with tempfile.TemporaryDirectory(prefix="clickbait-") as folder:
         path = Path(folder, f"{name}.yaml")
-        write_spec(spec, path)
+        write_spec(spec, path, platforms)
         try:
             made = server.call(
                 server.uploads.upload_pipeline_version,

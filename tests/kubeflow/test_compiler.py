@@ -218,6 +218,8 @@ def test_the_command_writes_what_is_loaded_and_says_what_is_left_to_be_said(tmp_
         spec,
         "--gpu",
         "1",
+        "--text-column",
+        "text",
         "--image",
         "here/clickbait:7",
         "--data",
@@ -228,3 +230,5 @@ def test_the_command_writes_what_is_loaded_and_says_what_is_left_to_be_said(tmp_
     loaded = load_spec(spec)
     assert container(loaded, "Trainer")["image"] == "here/clickbait:7"
     assert container(loaded, "Trainer")["resources"]["accelerator"]["count"] == "1"
+    ingest = tasks(loaded)["HeadlineExampleGen"]["inputs"]["parameters"]
+    assert ingest["text_column"]["runtimeValue"]["constant"] == "text"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
+import functools
 
 import pytest
 
-from kubeflow.spec import SpecError, dependencies, find_faults, load_spec, sort_tasks, write_spec
+from kubeflow.spec import SpecError, dependencies, find_faults, load_platforms, load_spec, sort_tasks, write_spec
 from tests.helpers.specs import a_spec
 
 
@@ -77,6 +78,35 @@ PLANTED = {
         lambda spec: task(spec)["inputs"]["artifacts"].clear(),
         "use: nothing is said of its input thing",
     ),
+    "an unknown type of a parameter": (
+        lambda spec: spec["root"]["inputDefinitions"]["parameters"]["text"].update(parameterType="FLOAT"),
+        "root.inputDefinitions.parameters.text.parameterType is one of PARAMETER_TYPE_ENUM_UNSPECIFIED, NUMBER_DOUBLE, "
+        "NUMBER_INTEGER, STRING, BOOLEAN, LIST, STRUCT, TASK_FINAL_STATUS; received 'FLOAT'",
+    ),
+    "a list for a mapping": (
+        lambda spec: task(spec).update(inputs=["thing"]),
+        "root.dag.tasks.use.inputs is a mapping; received ['thing']",
+    ),
+    "a null": (lambda spec: spec.update(components=None), "components is a mapping; received None"),
+    "a wrong duration": (
+        lambda spec: task(spec).update(retryPolicy={"backoffDuration": "1h"}),
+        "root.dag.tasks.use.retryPolicy.backoffDuration is seconds, as 30s; received '1h'",
+    ),
+    "a command that is a text": (
+        lambda spec: executor(spec)["container"].update(command="sh"),
+        "deploymentSpec.executors.exec-use.container.command is a list; received 'sh'",
+    ),
+    "no name": (lambda spec: spec.pop("pipelineInfo"), "pipelineInfo: the pipeline has no name"),
+    "no tasks": (lambda spec: spec["root"].pop("dag"), "root: no tasks"),
+    "a task without a name": (lambda spec: task(spec).pop("taskInfo"), "use: no name in its taskInfo"),
+    "an input from nowhere": (
+        lambda spec: task(spec)["inputs"]["artifacts"].update(thing={}),
+        "use: its input thing comes from nowhere",
+    ),
+    "a parameter that nobody tells": (
+        lambda spec: spec["root"].pop("inputDefinitions"),
+        "make: its input text is 'text', which nobody tells the pipeline",
+    ),
     "a loop": (
         lambda spec: task(spec).update(parameterIterator={}),
         "use: parameterIterator, which the rehearsal does not know",
@@ -92,6 +122,42 @@ def test_a_planted_fault_is_caught_by_name(spec, plant, fault, tmp_path):
     with pytest.raises(SpecError) as refused:
         load_spec(tmp_path / "spec.yaml")
     assert str(refused.value).splitlines()[1] == f"  {fault}"
+
+
+def test_whatever_is_left_out_or_replaced_there_is_a_fault_or_none_but_no_crash(spec):
+    for *place, last in [*places(spec)]:
+        for other in (None, 5, "x", [], ["x"], {}, {"x": 1}):
+            changed = copy.deepcopy(spec)
+            around = functools.reduce(lambda inside, key: inside[key], place, changed)
+            around[last] = other
+            assert all(isinstance(one, str) for one in find_faults(changed))
+        del around[last]
+        assert all(isinstance(one, str) for one in find_faults(changed))
+
+
+def places(value, place=()):
+    """The paths of all that is in a spec."""
+    for key, one in value.items() if isinstance(value, dict) else enumerate(value):
+        yield (*place, key)
+        if isinstance(one, (dict, list)):
+            yield from places(one, (*place, key))
+
+
+def test_what_kubernetes_alone_knows_stands_behind_and_is_kept(spec, tmp_path):
+    platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"exec-use": {"secretAsEnv": []}}}}}}
+    write_spec(spec, tmp_path / "spec.yaml", [platform])
+    assert load_spec(tmp_path / "spec.yaml") == spec
+    assert load_platforms(tmp_path / "spec.yaml") == [platform]
+
+
+@pytest.mark.parametrize(
+    ("behind", "said"),
+    [({"platforms": {"google": {}}}, "with google. Take it out"), ("pipelineInfo: {}", "at most what a platform")],
+)
+def test_what_else_stands_behind_is_refused(spec, behind, said, tmp_path):
+    write_spec(spec, tmp_path / "spec.yaml", [behind])
+    with pytest.raises(SpecError, match=said):
+        load_spec(tmp_path / "spec.yaml")
 
 
 def test_what_was_written_is_read(spec, tmp_path):

@@ -185,6 +185,7 @@ def test_shorten_keeps_paths_from_elsewhere(work):
     assert shorten(work / "a" / "b") == "a/b"
     assert shorten("/elsewhere/a") == "/elsewhere/a"
     assert shorten("a/b") == "a/b"
+    assert shorten("s3://bucket/serving/1") == "s3://bucket/serving/1"
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,16 @@ def test_what_a_killed_push_left_is_removed_an_hour_later_and_not_before(push, s
     assert {name.split("/")[0] for name in names()} == {f".pushing-{now - 10}", str(now - 10), str(version)}
 
 
+def test_markers_of_folders_are_neither_of_a_version_nor_fetched(push, store, url, tmp_path):
+    version = push("one").version
+    root = store._strip_protocol(url)
+    for marker in (f"{root}/", f"{root}/{version}/", f"{root}/{version}/variables/"):
+        store.store[marker] = type(store.store[f"{root}/{version}/{GRAPH}"])(store, marker, b"")
+    assert push("one") == (UNCHANGED, version)
+    assert fetch_blessed(url, "latest", tmp_path / "fetched") == str(version)
+    assert (tmp_path / "fetched" / WEIGHTS).read_bytes() == b"one"
+
+
 def test_the_oldest_versions_go_their_graphs_first(push, store, names, monkeypatch):
     graphs = {}
     remove = type(store).rm

@@ -9,9 +9,11 @@ import time
 
 import pytest
 
+from components.errors import InputError
 from kubeflow.exit_codes import termination_message
 from kubeflow.rehearsal.driver import DriverError
 from kubeflow.rehearsal.executions import Executions
+from kubeflow.rehearsal.store import FolderStore
 from tests.helpers.specs import a_spec, container_task, pipeline_of
 
 WRITE = 'mkdir -p "$(dirname "$0")" && '
@@ -53,6 +55,16 @@ def test_another_image_or_command_is_another_task(rehearse, statuses):
     assert statuses(rehearse(spec)[0]) == {"make": "cached", "use": "done"}
 
 
+def test_a_whole_number_is_one_however_kfp_writes_its_default(rehearse, statuses, tmp_path):
+    number = {"n": {"componentInputParameter": "n"}}
+    spec = pipeline_of([container_task("say", 'echo "$0"', ["{{$.inputs.parameters['n']}}"], parameters=number)])
+    spec["root"]["inputDefinitions"] = {"parameters": {"n": {"parameterType": "NUMBER_INTEGER", "defaultValue": 3.0}}}
+    assert statuses(rehearse(spec)[0]) == {"say": "done"}
+    assert logged(tmp_path, "say") == "3\n"
+    with pytest.raises(DriverError, match="Received: 3.5"):
+        rehearse(spec, {"n": 3.5})
+
+
 def test_what_is_not_cached_runs_again_and_so_does_what_takes_its_output(rehearse, statuses):
     spec = a_spec()
     spec["root"]["dag"]["tasks"]["make"]["cachingOptions"] = {}
@@ -68,6 +80,27 @@ def test_a_task_that_fails_twice_and_then_works_is_retried_as_the_spec_says(rehe
     assert (tmp_path / "count").read_text().count("x") == 3
     assert time.monotonic() - began >= 0.2 + 0.4  # the second wait is twice as long
     assert "retry 1 in 0.2 s" in run.view._console.file.getvalue()
+
+
+def test_a_store_that_is_away_for_a_moment_costs_an_attempt_and_one_that_stays_away_the_run(
+    rehearse, statuses, monkeypatch
+):
+    download, away = FolderStore.download, iter(range(2))
+
+    def flaky(self, uri, target):
+        if next(away, None) is not None:
+            raise InputError("The store must be there. Received: minio://mlpipeline: connection reset.")
+        download(self, uri, target)
+
+    monkeypatch.setattr(FolderStore, "download", flaky)
+    spec = a_spec()
+    spec["root"]["dag"]["tasks"]["use"] |= policy(1)
+    run, _ = rehearse(spec)
+    assert statuses(run) == {"make": "done", "use": "failed"}
+    assert run.failure.exit_code == 2
+    assert run.failure.reason.startswith("use: The store must be there")
+    away = iter(range(1))
+    assert statuses(rehearse(spec)[0]) == {"make": "cached", "use": "done"}
 
 
 @pytest.mark.parametrize(

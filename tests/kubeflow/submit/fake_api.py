@@ -66,6 +66,7 @@ class FakeApi:
         self.mood: Callable[[BaseHTTPRequestHandler], bool] = lambda handler: False
         self.calls: list[str] = []
         self.tokens: list[str | None] = []
+        self.platforms: list[Json] = []
         self.things: dict[str, list[Json]] = {
             name: [] for name in ("pipelines", "pipeline_versions", "experiments", "runs", "recurringRuns")
         }
@@ -197,10 +198,11 @@ class FakeApi:
         (part,) = BytesParser(policy=HTTP).parsebytes(head + body).iter_parts()
         assert part.get_param("name", header="content-disposition") == "uploadfile"
         assert part.get_filename().endswith(".yaml")
-        spec = yaml.safe_load(part.get_payload(decode=True))
+        spec, *platforms = yaml.safe_load_all(part.get_payload(decode=True))
         if spec["schemaVersion"] != "2.1.0":
             raise RefusalError(400, f"KFP only supports schema version 2.1.0, but the spec has {spec['schemaVersion']}")
         made = {"display_name": query["name"], "pipeline_id": query["pipelineid"], "pipeline_spec": spec}
+        self.platforms += platforms
         return self._make("pipeline_versions", "pipeline_version_id", made | {"description": query["description"]})
 
     def _list_experiments(self, query: Json, body: Json) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kubeflow.exit_codes import termination_message
-from kubeflow.spec import load_spec
+from kubeflow.spec import load_spec, write_spec
 from kubeflow.submit.versions import spec_digest
 from tests.kubeflow.golden import GOLDEN
 from tests.kubeflow.submit.conftest import SAID, SMALL
@@ -88,6 +88,22 @@ def test_a_spec_is_uploaded_once_and_another_is_another_version(api, submit, tmp
     assert len(api.things["pipeline_versions"]) == 2
     assert len(api.things["pipelines"]) == 1
     assert len(api.things["runs"]) == 3
+
+
+def test_nothing_is_sent_when_a_value_is_wrong(api, submit):
+    result = submit("--parameter", "epochs=many")
+    assert result.exit_code == 2
+    assert "epochs is a whole number. Received: many" in result.output
+    assert not api.calls
+
+
+def test_what_kubernetes_alone_knows_of_a_spec_is_uploaded_with_it(api, submit, tmp_path):
+    assert submit("--no-wait").exit_code == 0
+    platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"exec-trainer": {"nodeSelector": {}}}}}}}
+    write_spec(load_spec(SMALL), tmp_path / "both.yaml", [platform])
+    assert submit("--no-wait", "--spec", str(tmp_path / "both.yaml")).exit_code == 0
+    assert api.platforms == [platform]
+    assert len(api.things["pipeline_versions"]) == 2
 
 
 def test_the_order_of_a_specs_keys_is_no_other_spec():

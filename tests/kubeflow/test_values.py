@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kubeflow.parameters import ParameterError
-from kubeflow.submit.values import check_values
+from kubeflow.parameters import PARAMETERS, ParameterError
+from kubeflow.values import check_values, parse_values
 
 
 def spec(**types):
@@ -63,8 +63,22 @@ def test_what_has_no_default_has_to_be_said():
         check_values(one, [])
 
 
-def test_nothing_is_sent_when_a_value_is_wrong(api, submit):
-    result = submit("--parameter", "epochs=many")
-    assert result.exit_code == 2
-    assert "epochs is a whole number. Received: many" in result.output
-    assert not api.calls
+OURS = {one.name: {str: "STRING", int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE"}[one.kind] for one in PARAMETERS}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("epochs=-3", "training.epochs"),
+        ("epochs=0", "training.epochs"),
+        ("min_eval_accuracy=1.5", "evaluation.min_eval_accuracy"),
+        ("push_destination=", "kubeflow.push_destination"),
+    ],
+)
+def test_a_value_out_of_the_bounds_of_its_setting_is_refused(text, said):
+    with pytest.raises(ParameterError, match=f"keeps the bounds of its setting(.|\n)*{said}"):
+        parse_values(spec(**OURS), [text])
+
+
+def test_bounds_are_those_of_our_pipeline_alone():
+    assert parse_values(spec(epochs="NUMBER_INTEGER"), ["epochs=-3"]) == {"epochs": -3}

@@ -1,4 +1,4 @@
-"""The values of a run's parameters, held to the spec before anything is sent."""
+"""The values of a run's parameters, held to the spec before anything is sent or run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from kubeflow.parameters import ParameterError
+from kubeflow.parameters import PARAMETERS, ParameterError, check_bounds
 from kubeflow.spec import Spec
 
 
@@ -20,7 +20,27 @@ def check_values(spec: Spec, texts: Iterable[str]) -> dict[str, Any]:
     """Values from `name=value` each, of which the later wins; every parameter has one then, or a default.
 
     Raises:
-      ParameterError: the spec has no such parameter, a value is not of its type, or one is not said.
+      ParameterError: the spec has no such parameter, a value is not of its type or out of bounds, or one is not said.
+    """
+    values = parse_values(spec, texts)
+    missing = [
+        name
+        for name, one in definitions(spec).items()
+        if name not in values and "defaultValue" not in one and not one.get("isOptional")
+    ]
+    if missing:
+        raise ParameterError(
+            f"Every parameter without a default is said. Received: nothing for {', '.join(missing)}. "
+            f"Give {' '.join(f'--parameter {name}=...' for name in missing)}, or compile with defaults."
+        )
+    return values
+
+
+def parse_values(spec: Spec, texts: Iterable[str]) -> dict[str, Any]:
+    """Values from `name=value` each, of which the later wins.
+
+    Raises:
+      ParameterError: the spec has no such parameter, or a value is not of its type or out of bounds.
     """
     known, values = definitions(spec), {}
     for text in texts:
@@ -33,16 +53,8 @@ def check_values(spec: Spec, texts: Iterable[str]) -> dict[str, Any]:
             values[name] = read(value)
         except ValueError as error:
             raise ParameterError(f"The parameter {name} is a {word}. Received: {value}.") from error
-    missing = [
-        name
-        for name, one in known.items()
-        if name not in values and "defaultValue" not in one and not one.get("isOptional")
-    ]
-    if missing:
-        raise ParameterError(
-            f"Every parameter without a default is said. Received: nothing for {', '.join(missing)}. "
-            f"Give {' '.join(f'--parameter {name}=...' for name in missing)}, or compile with defaults."
-        )
+    if {one.name for one in PARAMETERS if one.setting} <= {*known}:  # the compiled pipeline, and nobody else's
+        check_bounds(values)
     return values
 
 

@@ -1,0 +1,66 @@
+"""What a rehearsal is told is refused before anything starts, where it cannot be meant."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from kubeflow.rehearsal.run import _file_name
+from kubeflow.spec import write_spec
+from pipeline.cli import main
+from tests.helpers.specs import container_task, pipeline_of
+
+ASKED = {"text_column": "text", "label_column": "kind", "labels": '{"no": 0, "yes": 1}', "window_spans": 1.0}
+
+
+@pytest.fixture
+def rehearse(tmp_path):
+    """Runs the command and returns what it says; it must not get as far as an output."""
+    constants = {key: {"runtimeValue": {"constant": value}} for key, value in ASKED.items()}
+    ingest = container_task("HeadlineExampleGen", "true", parameters=constants)
+    spec = pipeline_of([ingest])
+    told = {name: {"parameterType": "STRING"} for name in ("data", "data_digest")}
+    spec["root"]["inputDefinitions"] = {"parameters": told}
+    write_spec(spec, tmp_path / "spec.yaml")
+
+    def rehearse(*arguments: str) -> str:
+        places = ["--spec", str(tmp_path / "spec.yaml"), "--output", str(tmp_path / "output")]
+        result = CliRunner().invoke(main, ["kubeflow", "rehearse", *places, *arguments])
+        assert result.exit_code == 2, result.output
+        assert "Traceback" not in result.output
+        assert not (tmp_path / "output").exists()
+        return result.output
+
+    return rehearse
+
+
+@pytest.mark.parametrize("store", ["bucket/folder", "s3://", "http://host/folder", "file:///tmp/folder"])
+def test_a_store_that_is_none(rehearse, store):
+    assert f"--store is s3://BUCKET/FOLDER, or so with gs:// or minio://. Received: {store}." in rehearse(
+        "--store", store
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--data", "s3://b/a.csv"], ["--parameter", "data=s3://b/a.csv"]], ids=["option", "parameter"]
+)
+def test_data_in_a_store_without_its_digest(rehearse, arguments):
+    assert "--parameter data_digest=sha256:..., or --data FILE" in rehearse(*arguments)
+
+
+def test_a_parameter_that_the_spec_has_not(rehearse):
+    assert "Received: epochs=3. The spec's names: " in rehearse("--parameter", "epochs=3")
+
+
+def test_data_that_is_not_there(rehearse):
+    assert "Received: gone.csv, where there is nothing" in rehearse("--parameter", "data=gone.csv")
+
+
+def test_columns_are_those_that_the_spec_was_compiled_with(rehearse, tmp_path):
+    (tmp_path / "data.csv").write_text("title,label\na,0\n")
+    assert "expected a first line with the columns 'text' and 'kind'" in rehearse("--data", str(tmp_path / "data.csv"))
+
+
+def test_no_two_stores_have_one_cache():
+    assert _file_name("s3://bucket/a-b") != _file_name("s3://bucket-a/b")
+    assert "/" not in _file_name("s3://bucket/a")
