@@ -35,6 +35,7 @@ setup(
         "apache-beam==2.74.0",
         "numpy==1.26.4",
         "protobuf==3.20.3",
+        "scikit-learn==1.5.1",
         "setuptools<81",  # tensorflow-hub imports pkg_resources
         "dill<0.4",  # tfx-bsl needs it and does not say so
         # Serving
@@ -71,7 +72,6 @@ setup(
             "promql-parser>=0.12",
             "pytest>=8.3",
             "ruff>=0.8",
-            "scikit-learn>=1.5",
         ],
     },
     entry_points={"console_scripts": ["clickbait = pipeline.cli:main"]},

@@ -16,23 +16,12 @@ AS_IS = "as_is"
 _WORD = re.compile(r"\S+")
 _LONG_WORD = re.compile(r"[^\W\d_]{4,}")
 _APOSTROPHES = "'\u2019\u2018\u02bc"
-_CONTRACTIONS = (
-    (r"\b(wo)(n['\u2019]t)\b", {"wo": "will"}, "not"),
-    (r"\b(ca)(n['\u2019]t)\b", {"ca": "can"}, "not"),
-    (r"\b(sha)(n['\u2019]t)\b", {"sha": "shall"}, "not"),
-    (
-        r"\b(is|are|was|were|do|does|did|has|have|had|could|would|should|must|might|need)(n['\u2019]t)\b",
-        {},
-        "not",
-    ),
-    (r"\b(let)(['\u2019]s)\b", {}, "us"),
-    (r"\b(it|that|what|here|there|who|where|how)(['\u2019]s)\b", {}, "is"),
-    (r"\b(i)(['\u2019]m)\b", {}, "am"),
-    (r"\b(you|we|they|who|what|there)(['\u2019]re)\b", {}, "are"),
-    (r"\b(i|you|we|they|who|could|would|should|might|must)(['\u2019]ve)\b", {}, "have"),
-    (r"\b(i|you|he|she|it|we|they|who|that|there|this)(['\u2019]ll)\b", {}, "will"),
+_NEGATION = re.compile(r"\b(?!ai)(\w+)n['\u2019](t)\b", re.IGNORECASE)
+_STEMS = {"wo": "will", "ca": "can", "sha": "shall"}
+_CONTRACTION = re.compile(
+    r"\b(I|you|he|she|it|we|they|who|what|that|there|here|where|how|let)['\u2019](re|ve|ll|m|s)\b", re.IGNORECASE
 )
-_EXPANSIONS = tuple((re.compile(pattern, re.IGNORECASE), stems, word) for pattern, stems, word in _CONTRACTIONS)
+_ENDINGS = {"re": "are", "ve": "have", "ll": "will", "m": "am", "s": "is"}
 _STRAIGHT = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
 _QUOTE = re.compile("['\"]")
 _OPENS = re.compile(r"(?:^|[\s(\[{\u2014\u2013-])$")
@@ -64,7 +53,7 @@ def strip_punctuation(title: str) -> str:
 
 
 def misspell(title: str) -> str:
-    """One letter inside a word of four or more dropped, doubled or swapped with the next, drawn by the title's digest."""
+    """One letter inside a word of four or more dropped, doubled or swapped with the next; the title's digest draws."""
     words = list(_LONG_WORD.finditer(title))
     if not words:
         return title
@@ -87,8 +76,7 @@ def mask_digits(title: str) -> str:
 
 def requote(title: str) -> str:
     """Contractions written out ("You are"), straight quotes curly, and curly ones straight."""
-    for pattern, stems, word in _EXPANSIONS:
-        title = pattern.sub(lambda found, stems=stems, word=word: _expand(found, stems, word), title)
+    title = _CONTRACTION.sub(_expand, _NEGATION.sub(_expand_negation, title))
     if title.translate(_STRAIGHT) != title:
         return title.translate(_STRAIGHT)
     return _QUOTE.sub(_curl, title)
@@ -104,17 +92,17 @@ def add_emoji(title: str) -> str:
     return f"{title} {_EMOJI[_digest(title) % len(_EMOJI)]}"
 
 
-def _expand(found: re.Match, stems: dict[str, str], word: str) -> str:
+def _expand_negation(found: re.Match) -> str:
     stem, ending = found.groups()
-    full = stems.get(stem.lower(), stem.lower())
-    stem = stem if full == stem.lower() else _cased(full, stem)
-    return f"{stem} {word.upper() if ending.upper() == ending and ending.lower() != ending else word}"
+    if full := _STEMS.get(stem.lower()):
+        stem = full.upper() if stem.isupper() else stem[0] + full[1:]
+    return f"{stem} {'NOT' if ending.isupper() else 'not'}"
 
 
-def _cased(word: str, like: str) -> str:
-    if like.isupper():
-        return word.upper()
-    return word.capitalize() if like[0].isupper() else word
+def _expand(found: re.Match) -> str:
+    stem, ending = found.groups()
+    word = "us" if stem.lower() == "let" else _ENDINGS[ending.lower()]
+    return f"{stem} {word.upper() if ending.isupper() else word}"
 
 
 def _curl(found: re.Match) -> str:
