@@ -166,6 +166,8 @@ def allowed(schema: _Schema) -> str:
 
 
 def _allowed_mapping(schema: _Schema) -> str:
+    if "examples" in schema:
+        return f"mapping such as {schema['examples'][0]}"
     if "enum" in schema.get("additionalProperties", {}):
         return "mapping such as {news: 0, clickbait: 1} that has both 0 and 1"
     return "mapping such as {default: 1, Trainer: 4} that has a default, each at least 0"

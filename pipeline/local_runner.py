@@ -69,7 +69,7 @@ def run_pipeline(
                 finally:
                     if view.timings:
                         verdict |= collect_facts(_read_outputs(config), folder)
-                verdict |= judge_model(_read_outputs(config), config.evaluation, config.bulk)
+                verdict |= judge_model(_read_outputs(config), config.bulk)
         except DataRefused as error:
             verdict |= {"status": "refused", "exit_code": error.exit_code, "reason": str(error)}
             verdict |= {"gate": {"accepted": False, "findings": error.findings}}

@@ -1,0 +1,149 @@
+"""One pass of TFMA over the predictions, and the verdict on what it measured."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+import tensorflow as tf
+import tensorflow_model_analysis as tfma
+from tfx_bsl.tfxio import tf_example_record
+
+import components.evaluator.metrics  # noqa: F401  registers what the EvalConfig names
+from components.evaluator import measures
+from components.evaluator.eval_config import CONTENDERS, SPLIT, columns_read, create_eval_config
+from components.evaluator.measures import AS_IS
+from components.evaluator.policy import EvaluationPolicy, Slice
+from components.evaluator.rules import VARIANT, judge
+from components.evaluator.verdict import write_verdict
+from trainer.features import EVAL_SPLIT
+
+_BATCH = 1000  # rows; TFMA's default tries its way up from 1
+
+
+def evaluate_predictions(
+    pipeline: beam.Pipeline, folders: Sequence[str], output: str, policy: EvaluationPolicy
+) -> dict[str, Any]:
+    """Measures, judges, and writes TFMA's files and `verdict.json` into a folder.
+
+    Args:
+      pipeline: is run.
+      folders: of splits, with the examples of ModelScorer.
+      output: the folder.
+      policy: what is asked.
+
+    Returns:
+      The verdict.
+    """
+    there = _features(folders)
+    contenders = {name: feature for name, feature in CONTENDERS.items() if feature in there}
+    source = tf_example_record.TFExampleRecord(
+        [f"{folder}/*" for folder in folders], telemetry_descriptors=["Evaluator"]
+    )
+    with pipeline:
+        _ = (
+            pipeline
+            | source.BeamSource(_BATCH)
+            | beam.Map(_take, columns_read(contenders))  # TFMA copies every feature of every row some times
+            | tfma.ExtractEvaluateAndWriteResults(
+                eval_config=create_eval_config(policy, contenders), output_path=output, eval_shared_model=None
+            )
+        )
+    slices = read_slices(output)
+    judged = judge(slices, policy)
+    verdict = {
+        "blessed": not any(one.refuses for one in judged),
+        "thresholds": [one.as_dict() for one in judged],
+        "evaluation": describe_slices(slices, contenders, policy),
+    }
+    write_verdict(output, verdict)
+    return verdict
+
+
+def read_slices(output: str) -> list[Slice]:
+    """What TFMA wrote: the rows as they are of both splits, the variants, the natural slices."""
+    slices = []
+    for key, by_output in tfma.load_eval_result(output).slicing_metrics:
+        where = dict(key)
+        split, variant = where.pop(SPLIT), where.pop(VARIANT)
+        found = by_output[""][""]
+        metrics = {name: float(value["doubleValue"]) for name, value in found.items() if "doubleValue" in value}
+        slices.append(Slice(split, where if variant == AS_IS else {VARIANT: variant}, metrics))
+    return sorted(slices, key=lambda one: (one.split, len(one.key), sorted(one.key.items())))
+
+
+def describe_slices(slices: Sequence[Slice], contenders: Mapping[str, str], policy: EvaluationPolicy) -> dict[str, Any]:
+    """Every slice for `verdict.json`."""
+    names = [name for name in contenders if name != AS_IS]
+    described = [
+        {
+            "split": one.split,
+            **one.key,
+            "slice": one.key,
+            "rows": int(one.metrics[measures.ROWS]),
+            "metrics": {
+                name: {"value": finite(value), "interval": _interval(one.metrics, name)}
+                for name, value in one.metrics.items()
+                if not name.startswith(tuple(contenders)) and not name.endswith(("_low", "_high"))
+            },
+            "contenders": _contenders(one.metrics, names),
+        }
+        for one in slices
+    ]
+    overall = next((one.metrics for one in slices if one.split == EVAL_SPLIT and not one.key), {})
+    return {
+        "contenders": _contenders(overall, names),
+        "slices": described,
+        "operating_threshold": _operating(overall, policy.wanted_precision),
+        "override": {"reason": policy.bless_anyway} if policy.bless_anyway else None,
+    }
+
+
+def finite(value: float) -> float | None:
+    """JSON has no NaN."""
+    return value if math.isfinite(value) else None
+
+
+def _contenders(metrics: Mapping[str, float], names: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    return {
+        name: {
+            measures.ACCURACY: finite(metrics[measures.accuracy_of(name)]),
+            measures.AUC: finite(metrics[measures.auc_of(name)]),
+        }
+        for name in names
+        if measures.accuracy_of(name) in metrics
+    }
+
+
+def _interval(metrics: Mapping[str, float], name: str) -> list[float | None] | None:
+    ends = measures.low_end(name), measures.high_end(name)
+    return [finite(metrics[end]) for end in ends] if all(end in metrics for end in ends) else None
+
+
+def _operating(metrics: Mapping[str, float], wanted: float | None) -> dict[str, float | None] | None:
+    if wanted is None:
+        return None
+    found = [metrics.get(name) for name in measures.OPERATING]
+    names = (name.removeprefix("operating_") for name in measures.OPERATING)
+    return {"wanted_precision": wanted, **dict(zip(names, found, strict=True))}
+
+
+def _features(folders: Sequence[str]) -> set[str]:
+    """Of the first row."""
+    files = sorted(itertools.chain.from_iterable(map(_files, folders)))
+    for record in tf.data.TFRecordDataset(files, "GZIP").take(1).as_numpy_iterator():
+        return {*tf.train.Example.FromString(record).features.feature}
+    return set()
+
+
+def _take(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([batch.column(batch.schema.get_field_index(name)) for name in columns], columns)
+
+
+def _files(folder: str) -> list[str]:
+    return [str(path) for path in Path(folder).iterdir()]
