@@ -2,12 +2,16 @@
 
 from tfx.types.artifact import Artifact
 
+EXPLANATIONS_FILE = "explanations.json"
+
 
 class Explanations(Artifact):
     """`explanations.json`: the most confident errors on the evaluation rows as they are, the surest first.
 
-    `{"threshold": 0.5, "errors": [{"row", "title", "label", "probability", "words": [{"word", "effect"}]}]}`, where the
-    effect of a word is the probability of the title less that of the title without the word.
+    `threshold` parts the classes. Each of `errors` has `row`, `title`, `label`, `probability` (the candidate's),
+    `others` (what the baselines and the last blessed model say, by their names), `words`, each with `word` and `effect`
+    (the probability of the title less that of the title without the word; null where it is no number), and
+    `words_left`, how many more words there are.
     """
 
     TYPE_NAME = "clickbait.Explanations"  # Kubeflow Pipelines wants a dot
