@@ -144,12 +144,11 @@ def _read_verdict(folder: Path) -> dict[str, Any]:
 def _upgraded(verdict: dict[str, Any]) -> dict[str, Any]:
     """What schema 1 did not say of a rule: there, each was for all rows as they are, and refused a model."""
     said = {"slice": {}, "direction": ">=", "interval": None, "gates": True, "detail": ""}
-    return {
-        "thresholds": [
-            {"rule": _old_rule(one), "outcome": "kept" if one["passed"] else "broken", **said, **one}
-            for one in verdict.get("thresholds", [])
-        ]
-    }
+    upgraded = [
+        {"rule": _old_rule(one), "outcome": "kept" if one["passed"] else "broken", **said, **one}
+        for one in verdict.get("thresholds", [])
+    ]
+    return {"thresholds": upgraded} if upgraded else {}
 
 
 def _old_rule(one: dict[str, Any]) -> str:

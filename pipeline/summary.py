@@ -34,10 +34,10 @@ _METRICS = {
     "auc": "AUC",
     "ece": "ECE",
     "brier": "Brier score",
-    "non_finite": "scores that are no numbers",
+    "non_finite": "not finite",
 }
-_AGAINST = {"last blessed model": "the last blessed", "tfidf_lower": "words, lower-cased"}
-_CONTENDERS = {"tfidf_cased": "words", "tfidf_lower": "words, lower", "last_blessed": "last"}
+_AGAINST = {"last blessed model": "last blessed", "tfidf_lower": "linear, lower"}
+_CONTENDERS = {"tfidf_cased": "linear", "tfidf_lower": "linear, lower", "last_blessed": "last blessed"}
 _SLICES = {
     ("starts_with_digit", "yes"): "digit first",
     ("starts_with_digit", "no"): "no digit first",
@@ -210,8 +210,8 @@ def _print_evaluation(console: Console, verdict: dict[str, Any]) -> None:
     evaluated = [one for one in evaluation["slices"] if one["split"] == "eval"]
     console.print()
     console.print(_variants(evaluated, by_variant))
-    if few := [name for name, one in by_variant.items() if one["outcome"] == "not judged"]:
-        _line(console, "", f"not judged: {', '.join(few)} ({by_variant[few[0]]['detail']})")
+    for why in dict.fromkeys(one["detail"] for one in judged if one["outcome"] == "not judged"):
+        _line(console, "", f"not judged: {why}")
     if natural := [one for one in evaluated if one["slice"] and "variant" not in one["slice"]]:
         _line(console, "slices", " · ".join(map(_natural, natural)))
     if operating := evaluation["operating_threshold"]:
@@ -238,10 +238,10 @@ def _rules(judged: list[dict[str, Any]]) -> Table:
 
 
 def _rule_name(one: dict[str, Any]) -> str:
-    metric = _METRICS.get(one["metric"], one["metric"])
     if one["against"] != "bound":
-        return f"{metric}, less {_AGAINST.get(one['against'], one['against'])}"
-    return " ".join([metric, *(f"{key}={value}" for key, value in one["slice"].items())])
+        return f"less {_AGAINST.get(one['against'], one['against'])}"
+    natural = [f"{key}={value}" for key, value in one["slice"].items()]
+    return natural[0] if natural else _METRICS.get(one["metric"], one["metric"])
 
 
 def _number(value: float | None, one: dict[str, Any]) -> str:
@@ -281,7 +281,7 @@ def _variants(evaluated: list[dict[str, Any]], by_variant: dict[str, dict[str, A
 
 def _natural(one: dict[str, Any]) -> str:
     ((name, value),) = one["slice"].items()
-    return f"{_SLICES.get((name, value), f'{name}={value}')} {_percent(one['metrics']['binary_accuracy']['value'])}"
+    return f"{_SLICES.get((name, value), value)} {_percent(one['metrics']['binary_accuracy']['value'])}"
 
 
 def _operating(found: dict[str, Any]) -> str:

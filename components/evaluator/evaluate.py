@@ -18,11 +18,18 @@ import components.evaluator.metrics  # noqa: F401  registers what the EvalConfig
 from components.evaluator import measures
 from components.evaluator.eval_config import CONTENDERS, SPLIT, columns_read, create_eval_config
 from components.evaluator.measures import AS_IS
-from components.evaluator.policy import EvaluationPolicy, Slice
+from components.evaluator.policy import NATURAL_SLICES, EvaluationPolicy, Slice
 from components.evaluator.rules import VARIANT, judge
 from components.evaluator.verdict import write_verdict
+from components.variant_example_gen.perturbations import VARIANTS
 from trainer.features import EVAL_SPLIT
 
+#: All slices of a split, in the order in which they are shown.
+_KEYS = [
+    (),
+    *(((VARIANT, name),) for name in VARIANTS[1:]),
+    *(((name, value),) for name, values in NATURAL_SLICES.items() for value in values),
+]
 _BATCH = 1000  # rows; TFMA's default tries its way up from 1
 
 
@@ -74,7 +81,8 @@ def read_slices(output: str) -> list[Slice]:
         found = by_output[""][""]
         metrics = {name: float(value["doubleValue"]) for name, value in found.items() if "doubleValue" in value}
         slices.append(Slice(split, where if variant == AS_IS else {VARIANT: variant}, metrics))
-    return sorted(slices, key=lambda one: (one.split, len(one.key), sorted(one.key.items())))
+    places = {key: place for place, key in enumerate(_KEYS)}
+    return sorted(slices, key=lambda one: (one.split, places[(*one.key.items(),)]))
 
 
 def describe_slices(slices: Sequence[Slice], contenders: Mapping[str, str], policy: EvaluationPolicy) -> dict[str, Any]:

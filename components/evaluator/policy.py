@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from components.variant_example_gen.slices import LENGTH, LENGTHS, SAYS_YOU, STARTS_WITH_DIGIT
+
 KEPT, BROKEN, NOT_JUDGED = "kept", "broken", "not judged"
 LEAST, MOST = ">=", "<="
 
@@ -12,11 +14,7 @@ LEAST, MOST = ">=", "<="
 BOUNDS = ("min_eval_accuracy", "min_eval_auc", "max_accuracy_drop", "min_train_accuracy")
 
 #: A natural slice: a feature of the variants' examples and its values.
-NATURAL_SLICES = {
-    "starts_with_digit": ("yes", "no"),
-    "says_you": ("yes", "no"),
-    "length": ("1-5 words", "6-9 words", "10-14 words", "15+ words"),
-}
+NATURAL_SLICES = {STARTS_WITH_DIGIT: ("yes", "no"), SAYS_YOU: ("yes", "no"), LENGTH: LENGTHS}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -229,11 +229,11 @@ def test_a_run_to_the_trainer_pushes_nothing_and_one_from_the_evaluator_goes_on_
     trained = _newest(output)
     assert list(trained["components"])[-1] == "Trainer"
     assert trained["status"] == "done"
-    assert run_pipeline(config, from_node="EvalEvaluator", to_node="EvalEvaluator") == 0
+    assert run_pipeline(config, from_node="ModelScorer", to_node="Evaluator") == 0
     evaluated = _newest(output)
-    assert list(evaluated["components"]) == ["EvalEvaluator"]
+    assert list(evaluated["components"]) == ["ModelScorer", "Evaluator"]
     assert evaluated["training"] == trained["training"]
-    assert {one["split"] for one in evaluated["thresholds"]} == {"eval"}
+    assert {one["split"] for one in evaluated["thresholds"]} == {"eval", "train"}
 
 
 def test_from_the_trainer_takes_the_data_of_the_last_run_and_refuses_other_data(

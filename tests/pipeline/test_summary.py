@@ -50,13 +50,29 @@ def test_rows_are_counted_per_split_with_the_share_of_the_positive_class():
 @pytest.mark.parametrize(
     ("judged", "line"),
     [
-        (rule(), "eval   accuracy   >= 0.9846     0.9900  kept"),
-        (rule(observed=0.9, passed=False), "eval   accuracy   >= 0.9846     0.9000  not kept"),
-        (rule(split="train", metric="auc", bound=0.99, observed=1.0), "train  AUC    >= 0.9900     1.0000  kept"),
+        (rule(), "eval   accuracy   >= 0.9846     0.9900  0.9878–0.9918  kept"),
         (
-            rule(against="last blessed model", bound=-0.0025, observed=-0.01, passed=False),
-            "eval   accuracy against the last blessed model  >= -0.0025   -0.0100  not kept",
+            rule(observed=0.9, outcome="broken", passed=False),
+            "eval   accuracy   >= 0.9846     0.9000  0.9878–0.9918  not kept",
         ),
+        (
+            rule(observed=0.9, outcome="broken", passed=False, gates=False),
+            "eval   accuracy   >= 0.9846     0.9000  0.9878–0.9918  not kept, shown only",
+        ),
+        (
+            rule(metric="ece", bound=0.03, direction="<=", observed=0.01, interval=None),
+            "eval   ECE   <= 0.0300     0.0100  kept",
+        ),
+        (rule(metric="auc", observed=None, interval=None, outcome="broken"), "eval AUC >= 0.9846 no number not kept"),
+        (
+            rule(against="last blessed model", bound=-0.0025, observed=-0.01, interval=None, outcome="broken"),
+            "eval   less last blessed  >= -0.0025   -0.0100  not kept",
+        ),
+        (
+            rule(against="last blessed model", bound=-0.0025, observed=None, interval=None, outcome="not judged"),
+            "eval   less last blessed  >= -0.0025   not judged",
+        ),
+        (rule(slice={"says_you": "yes"}), "eval says_you=yes >= 0.9846 0.9900 0.9878–0.9918 kept"),
     ],
 )
 def test_each_threshold_is_a_row_with_bound_and_observed_value(judged, line):

@@ -32,7 +32,8 @@ CACHED_AGAIN = {
     "ExampleValidator",
     "DataGate",
     "Trainer",
-    "TrainEvaluator",
+    "VariantExampleGen",
+    "BaselineScorer",
 }
 
 
@@ -222,7 +223,7 @@ def test_a_rehearsal_that_is_killed_in_the_trainer_goes_on_from_there(configure,
     assert rehearse(config, spec) == 0
     verdict = read_run(place / "killed")
     assert verdict["status"] == "pushed"
-    assert with_status(verdict, "kept") == CACHED_AGAIN - {"Trainer", "TrainEvaluator"} | {"LatestBlessedModel"}
+    assert with_status(verdict, "kept") == CACHED_AGAIN - {"Trainer"} | {"LatestBlessedModel"}
     assert statuses(verdict)["Trainer"] == "done"
     assert len(list_versions(place / "killed" / "serving" / "clickbait")) == 1
 
