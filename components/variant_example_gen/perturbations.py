@@ -60,7 +60,7 @@ def misspell(title: str) -> str:
     draw = _digest(title)
     draw, chosen = divmod(draw, len(words))
     word = words[chosen]
-    draw, place = divmod(draw, len(word[0]) - 2)  # neither the first letter nor the last one
+    draw, place = divmod(draw, len(word[0]) - 3)  # the first letter and the last one stay
     here = word.start() + 1 + place
     before, letter, following, after = title[:here], title[here], title[here + 1], title[here + 2 :]
     edits = (following, letter + letter + following, following + letter)

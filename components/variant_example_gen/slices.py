@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 STARTS_WITH_DIGIT = "starts_with_digit"
-"""`yes` or `no`; quotes and the like before the digit do not count."""
+"""`yes` or `no`; punctuation and signs before the digit do not count."""
 
 SAYS_YOU = "says_you"
 """`yes` or `no`: `you` or one of its forms is a word of it."""
