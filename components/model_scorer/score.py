@@ -71,10 +71,7 @@ def explain_errors(folder: str, candidate: Scorer, count: int) -> dict[str, Any]
     errors = sorted(_errors(folder), key=lambda one: (-abs(one["probability"] - THRESHOLD), one["row"]))[:count]
     explained = explain_texts([one["title"] for one in errors], candidate)
     for error, explanation in zip(errors, explained, strict=True):
-        error["words"] = [
-            {"word": word.text, "effect": word.effect if math.isfinite(word.effect) else None}
-            for word in explanation.words
-        ]
+        error["words"] = [{"word": word.text, "effect": _finite(word.effect)} for word in explanation.words]
         error["words_left"] = explanation.words_left
     return {"threshold": THRESHOLD, "errors": errors}
 
@@ -102,5 +99,9 @@ def _errors(folder: str) -> Iterator[dict[str, Any]]:
                 "title": titles[place],
                 "label": int(label[place]),
                 "probability": float(probability[place]),
-                "others": {name: float(values[place]) for name, values in others.items()},
+                "others": {name: _finite(float(values[place])) for name, values in others.items()},
             }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None  # JSON knows no other numbers
