@@ -178,13 +178,13 @@ class EvaluationConfig(_Section):
         None, ge=0, le=1, description="Least recall on the evaluation rows, as a share from 0 to 1; null: not asked."
     )
     max_eval_ece: float | None = Field(
-        0.03,
+        0.02,
         ge=0,
         le=1,
         description="Most expected calibration error on the evaluation rows, as a share from 0 to 1; null: not asked.",
     )
     max_eval_brier: float | None = Field(
-        0.03, ge=0, le=1, description="Most Brier score on the evaluation rows, from 0 to 1; null: not asked."
+        0.02, ge=0, le=1, description="Most Brier score on the evaluation rows, from 0 to 1; null: not asked."
     )
     max_accuracy_drop: float = Field(
         0.0025,
@@ -194,10 +194,10 @@ class EvaluationConfig(_Section):
         "0.0025 is the 95 % half-width of an accuracy of 0.9846 on the article's 9,600 rows.",
     )
     max_variant_drop: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
-        {"default": 0.03},
+        {"default": 0.02},
         description="How far the accuracy on a variant of the evaluation rows may lie below that on the rows as they "
         "are, as a share from 0 to 1, by variant; `default` for those that are not named.",
-        json_schema_extra={"examples": ["{default: 0.03, typo: 0.05}"]},
+        json_schema_extra={"examples": ["{default: 0.02, typo: 0.05}"]},
     )
     gated_variants: list[str] = Field(
         [*VARIANTS[1:]], description="Variants that a model is refused for; the others are only shown."

@@ -203,15 +203,18 @@ def _print_evaluation(console: Console, verdict: dict[str, Any]) -> None:
     """The rules for the rows as they are, then the variants beside the simple models, then the natural slices."""
     judged = verdict["thresholds"]
     by_variant = {one["slice"]["variant"]: one for one in judged if one["rule"] == "variant_drop"}
-    console.print(_rules([one for one in judged if one["rule"] != "variant_drop"]))
+    # That scores are numbers goes without saying, as long as they are.
+    silent = [one for one in judged if one["rule"] == "variant_drop" or one["rule"] == "finite" and one["passed"]]
+    console.print(_rules([one for one in judged if one not in silent]))
     evaluation = verdict.get("evaluation")
     if evaluation is None:
         return
     evaluated = [one for one in evaluation["slices"] if one["split"] == "eval"]
     console.print()
     console.print(_variants(evaluated, by_variant))
-    for why in dict.fromkeys(one["detail"] for one in judged if one["outcome"] == "not judged"):
-        _line(console, "", f"not judged: {why}")
+    not_judged = {one["detail"]: _rule_name(one) for one in judged if one["outcome"] == "not judged"}
+    for why, name in not_judged.items():
+        _line(console, "", f"{name} is not judged: {why}")
     if natural := [one for one in evaluated if one["slice"] and "variant" not in one["slice"]]:
         _line(console, "slices", " · ".join(map(_natural, natural)))
     if operating := evaluation["operating_threshold"]:
@@ -238,6 +241,8 @@ def _rules(judged: list[dict[str, Any]]) -> Table:
 
 
 def _rule_name(one: dict[str, Any]) -> str:
+    if one["rule"] == "variant_drop":
+        return "less as is"
     if one["against"] != "bound":
         return f"less {_AGAINST.get(one['against'], one['against'])}"
     natural = [f"{key}={value}" for key, value in one["slice"].items()]
