@@ -110,7 +110,11 @@ def _push_outcome(verdict: Verdict, properties: dict[str, str]) -> Verdict:
         reason = "a rollback took this very model out of service; `clickbait rollback --to` puts it back"
         return {"status": outcome, "blessed": True, "reason": reason, "pushed": None}
     unchanged = "" if outcome == "pushed" else ", and the newest version is this very model"
-    kept = f"overridden, not kept: {_broken(verdict)}" if properties.get("override") else "all thresholds are kept"
+    kept = "all thresholds are kept"
+    if not all(one["passed"] for one in verdict["thresholds"]):
+        kept = "all thresholds that gate are kept"
+    if properties.get("override"):
+        kept = f"overridden, not kept: {_broken(verdict)}"
     return {
         "status": outcome,
         "blessed": True,

@@ -110,6 +110,12 @@ def test_a_mistake_is_one_message_and_exit_2(arguments, message, tmp_path):
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_an_override_without_a_reason_is_refused():
+    done = CliRunner().invoke(main, ["run", "--bless-anyway", "  "])
+    assert done.exit_code == 2
+    assert "--bless-anyway takes a reason. Received: none." in done.output
+
+
 def test_the_article_preset_without_its_module_says_how_to_provide_it(tmp_path):
     done = clickbait("run", "--preset", "article", "--offline", cwd=tmp_path, CLICKBAIT_CACHE=str(tmp_path / "cache"))
     assert done.returncode == 2
