@@ -36,6 +36,7 @@ setup(
         "numpy==1.26.4",
         "protobuf==3.20.3",
         "scikit-learn==1.5.1",
+        "scipy>=1.11",
         "setuptools<81",  # tensorflow-hub imports pkg_resources
         "dill<0.4",  # tfx-bsl needs it and does not say so
         # Serving

@@ -37,7 +37,7 @@ _METRICS = {
     "non_finite": "not finite",
 }
 _AGAINST = {"last blessed model": "last blessed", "tfidf_lower": "linear, lower"}
-_CONTENDERS = {"tfidf_cased": "linear", "tfidf_lower": "linear, lower", "last_blessed": "last blessed"}
+_CONTENDERS = {"tfidf_cased": "linear", "tfidf_lower": "linear,\nlower", "last_blessed": "last\nblessed"}
 _SLICES = {
     ("starts_with_digit", "yes"): "digit first",
     ("starts_with_digit", "no"): "no digit first",
@@ -48,7 +48,7 @@ _OUTCOME_MARKS = {
     "kept": "[green]kept[/]",
     "broken": "[bold red]not kept[/]",
     "not judged": "not judged",
-    "shown": "[yellow]not kept, shown only[/]",
+    "shown": "[yellow]shown only[/]",
 }
 
 
@@ -218,7 +218,7 @@ def _print_evaluation(console: Console, verdict: dict[str, Any]) -> None:
     if natural := [one for one in evaluated if one["slice"] and "variant" not in one["slice"]]:
         _line(console, "slices", " · ".join(map(_natural, natural)))
     if operating := evaluation["operating_threshold"]:
-        _line(console, "precision", _operating(operating))
+        _line(console, "wanted", _operating(operating))
     if evaluation["override"]:
         _line(console, "override", f"broken rules are overridden: {evaluation['override']['reason']}")
 
@@ -242,9 +242,9 @@ def _rules(judged: list[dict[str, Any]]) -> Table:
 
 def _rule_name(one: dict[str, Any]) -> str:
     if one["rule"] == "variant_drop":
-        return "less as is"
+        return "vs as is"
     if one["against"] != "bound":
-        return f"less {_AGAINST.get(one['against'], one['against'])}"
+        return f"vs {_AGAINST.get(one['against'], one['against'])}"
     natural = [f"{key}={value}" for key, value in one["slice"].items()]
     return natural[0] if natural else _METRICS.get(one["metric"], one["metric"])
 
@@ -292,8 +292,8 @@ def _natural(one: dict[str, Any]) -> str:
 def _operating(found: dict[str, Any]) -> str:
     wanted = f"{found['wanted_precision']:.4f}"
     if found["threshold"] is None:
-        return f"no score has a precision of {wanted}"
-    return f"{wanted} from a score of {found['threshold']:.4f} on, with a recall of {found['recall']:.4f}"
+        return f"precision {wanted}, which no score has"
+    return f"precision {wanted} from a score of {found['threshold']:.4f} on, with a recall of {found['recall']:.4f}"
 
 
 def _percent(share: float | None) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,12 @@ import tensorflow_model_analysis as tfma
 from tfx_bsl.tfxio import tf_example_record
 
 import components.evaluator.metrics  # noqa: F401  registers what the EvalConfig names
-from components.evaluator import measures
 from components.evaluator.eval_config import CONTENDERS, SPLIT, columns_read, create_eval_config
 from components.evaluator.measures import AS_IS
 from components.evaluator.policy import NATURAL_SLICES, EvaluationPolicy, Slice
-from components.evaluator.rules import VARIANT, judge
-from components.evaluator.verdict import write_verdict
+from components.evaluator.rules import VARIANT
+from components.evaluator.verdict import compose_verdict, write_verdict
 from components.variant_example_gen.perturbations import VARIANTS
-from trainer.features import EVAL_SPLIT
 
 #: All slices of a split, in the order in which they are shown.
 _KEYS = [
@@ -62,12 +59,7 @@ def evaluate_predictions(
             )
         )
     slices = read_slices(output)
-    judged = judge(slices, policy)
-    verdict = {
-        "blessed": not any(one.refuses for one in judged),
-        "thresholds": [one.as_dict() for one in judged],
-        "evaluation": describe_slices(slices, contenders, policy),
-    }
+    verdict = compose_verdict(slices, [name for name in contenders if name != AS_IS], policy)
     write_verdict(output, verdict)
     return verdict
 
@@ -83,62 +75,6 @@ def read_slices(output: str) -> list[Slice]:
         slices.append(Slice(split, where if variant == AS_IS else {VARIANT: variant}, metrics))
     places = {key: place for place, key in enumerate(_KEYS)}
     return sorted(slices, key=lambda one: (one.split, places[(*one.key.items(),)]))
-
-
-def describe_slices(slices: Sequence[Slice], contenders: Mapping[str, str], policy: EvaluationPolicy) -> dict[str, Any]:
-    """Every slice for `verdict.json`."""
-    names = [name for name in contenders if name != AS_IS]
-    described = [
-        {
-            "split": one.split,
-            **one.key,
-            "slice": one.key,
-            "rows": int(one.metrics[measures.ROWS]),
-            "metrics": {
-                name: {"value": finite(value), "interval": _interval(one.metrics, name)}
-                for name, value in one.metrics.items()
-                if not name.startswith(tuple(contenders)) and not name.endswith(("_low", "_high"))
-            },
-            "contenders": _contenders(one.metrics, names),
-        }
-        for one in slices
-    ]
-    overall = next((one.metrics for one in slices if one.split == EVAL_SPLIT and not one.key), {})
-    return {
-        "contenders": _contenders(overall, names),
-        "slices": described,
-        "operating_threshold": _operating(overall, policy.wanted_precision),
-        "override": {"reason": policy.bless_anyway} if policy.bless_anyway else None,
-    }
-
-
-def finite(value: float) -> float | None:
-    """JSON has no NaN."""
-    return value if math.isfinite(value) else None
-
-
-def _contenders(metrics: Mapping[str, float], names: Sequence[str]) -> dict[str, dict[str, float | None]]:
-    return {
-        name: {
-            measures.ACCURACY: finite(metrics[measures.accuracy_of(name)]),
-            measures.AUC: finite(metrics[measures.auc_of(name)]),
-        }
-        for name in names
-        if measures.accuracy_of(name) in metrics
-    }
-
-
-def _interval(metrics: Mapping[str, float], name: str) -> list[float | None] | None:
-    ends = measures.low_end(name), measures.high_end(name)
-    return [finite(metrics[end]) for end in ends] if all(end in metrics for end in ends) else None
-
-
-def _operating(metrics: Mapping[str, float], wanted: float | None) -> dict[str, float | None] | None:
-    if wanted is None:
-        return None
-    found = [metrics.get(name) for name in measures.OPERATING]
-    names = (name.removeprefix("operating_") for name in measures.OPERATING)
-    return {"wanted_precision": wanted, **dict(zip(names, found, strict=True))}
 
 
 def _features(folders: Sequence[str]) -> set[str]:
