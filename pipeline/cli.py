@@ -11,6 +11,7 @@ from kubeflow.cli import kubeflow
 from pipeline.explain_command import explain
 from pipeline.monitor_command import monitor
 from pipeline.options import CONFIG_FILE, OUTPUT, OUTPUT_TO_READ, OVERRIDES, PRESET
+from pipeline.report_command import report
 from pipeline.versions_command import rollback, versions
 from serving.client.cli import predict_command
 from serving.serve import serve_command
@@ -316,6 +317,7 @@ def _show_comparison(found) -> None:
 main.add_command(serve_command)
 main.add_command(predict_command)
 main.add_command(explain)
+main.add_command(report)
 main.add_command(versions)
 main.add_command(rollback)
 main.add_command(monitor)
