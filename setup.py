@@ -17,7 +17,7 @@ setup(
     python_requires=">=3.10,<3.11",
     packages=find_namespace_packages(include=[f"{name}{dots}" for name in PACKAGES for dots in ("", ".*")]),
     package_data={
-        "pipeline": ["presets/*.yaml"],
+        "pipeline": ["presets/*.yaml", "report/templates/*"],
         "data": ["schema.pbtxt", "sample/*"],
         "serving": ["protocol/*.pb"],
     },
@@ -35,6 +35,8 @@ setup(
         "apache-beam==2.74.0",
         "numpy==1.26.4",
         "protobuf==3.20.3",
+        "scikit-learn==1.5.1",
+        "scipy>=1.11",
         "setuptools<81",  # tensorflow-hub imports pkg_resources
         "dill<0.4",  # tfx-bsl needs it and does not say so
         # Serving
@@ -48,6 +50,8 @@ setup(
         "click>=8.1,<9",
         "filelock>=3.16",
         "fsspec>=2025.3",
+        "jinja2>=3.1",
+        "matplotlib>=3.9,<4",
         "packaging>=24",
         "pooch>=1.8",
         "pydantic>=2.9,<3",
@@ -60,6 +64,7 @@ setup(
         "kubeflow": ["tfx[kfp]==1.16.0", "kfp==2.5.0"],
         "s3": ["s3fs>=2025.3"],
         "dev": [
+            "axe-playwright-python>=0.1.4",
             "compose-spec>=0.2",
             "dockerfile-parse>=2",
             "flask>=3",  # moto's server
@@ -68,10 +73,10 @@ setup(
             "hypothesis>=6.100",
             "kubernetes-validate>=1.37",
             "moto[s3]>=5",
+            "playwright>=1.48",
             "promql-parser>=0.12",
             "pytest>=8.3",
             "ruff>=0.8",
-            "scikit-learn>=1.5",
         ],
     },
     entry_points={"console_scripts": ["clickbait = pipeline.cli:main"]},

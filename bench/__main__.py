@@ -92,7 +92,8 @@ def _seed_row(seed: int, data: str, output: Path, rest: Sequence[str]) -> str:
     titles, labels = _read_split(output, features.EVAL_SPLIT)
     scored = {name: _score(signature, [casing(text) for text in titles]) for name, casing in CASINGS.items()}
     figures = [_percent(scores > 0.5, labels) for scores in scored.values()]
-    (train,) = [one["observed"] for one in verdict["thresholds"] if one["split"] == features.TRAIN_SPLIT]
+    reached = {one["split"]: one["observed"] for one in verdict["thresholds"] if one["rule"] == "accuracy"}
+    train = reached[features.TRAIN_SPLIT]
     examples = ", ".join(f"{score:.3f}" for score in _score(signature, ARTICLE_EXAMPLES))
     cost = f"{wall:.0f} | {usage.ru_utime + usage.ru_stime:.0f} | {usage.ru_maxrss / 1e6:.1f}"
     return f"| {name}, {verdict['status']} | " + " | ".join(figures) + f" | {100 * train:.2f} | {examples} | {cost} |"

@@ -52,6 +52,8 @@ class VersionCard:
     """The version that was the newest before that rollback."""
     withdrawn: tuple[str, ...] = ()
     """Digests of the models that rollbacks took out of service so far; none of them is pushed by a run."""
+    override: str = ""
+    """Why it was pushed although it broke rules; empty for a model that kept them."""
 
 
 def number_of(name: str) -> int | None:
@@ -85,17 +87,22 @@ def list_versions(serving_dir: str | Path) -> list[int]:
 
 
 def list_blessed(serving_dir: str | Path) -> list[int]:
-    """The whole versions that this project pushed and no rollback withdrew, ascending.
-
-    A stranger's model may have other signatures, and a model that was taken back is nothing to measure others by.
-    """
-    cards = read_cards(serving_dir)
-    taken_back = withdrawn(cards)
+    """The whole versions that others are measured by, ascending."""
     return [
         version
-        for version, card in cards.items()
-        if card and card.digest not in taken_back and saved_model.fault(Path(serving_dir) / str(version)) is None
+        for version in measures_for_others(read_cards(serving_dir))
+        if saved_model.fault(Path(serving_dir) / str(version)) is None
     ]
+
+
+def measures_for_others(cards: Mapping[int, VersionCard | None]) -> list[int]:
+    """The versions that this project blessed and no rollback withdrew, in the order of the cards.
+
+    A stranger's model may have other signatures; a model that was taken back, or pushed although it broke rules, is
+    nothing to measure others by.
+    """
+    taken_back = withdrawn(cards)
+    return [version for version, card in cards.items() if card and not card.override and card.digest not in taken_back]
 
 
 def read_card(serving_dir: str | Path, version: int) -> VersionCard | None:

@@ -20,7 +20,6 @@ from kubeflow.tasks.run_report import RunReport
 from kubeflow.tasks.verdict import Verdict
 from pipeline.config import KubeflowConfig, PipelineConfig
 from pipeline.pipeline import create_pipeline
-from trainer import features
 
 ENTRYPOINT = ("python", "-m", "kubeflow.entrypoint")
 
@@ -28,7 +27,6 @@ ENTRYPOINT = ("python", "-m", "kubeflow.entrypoint")
 UNCACHED = ("LatestBlessedModel", "LocalInfraValidator", "VersionedPusher", "RunReport", "Verdict")
 
 _SYSTEM = "system."
-_BOUNDS = ("min_eval_accuracy", "min_eval_auc", "max_accuracy_drop", "min_train_accuracy")
 
 
 def compile_pipeline(config: PipelineConfig, values: Mapping[str, Any] | None = None) -> Spec:
@@ -49,9 +47,15 @@ def compile_pipeline(config: PipelineConfig, values: Mapping[str, Any] | None = 
             f"A compiled pipeline scores no file. Received: bulk.path={config.bulk.path}. Leave it out; `clickbait "
             "predict --input` scores by what was pushed."
         )
+    if config.evaluation.bless_anyway and not config.kubeflow.allow_override:
+        raise SpecError(
+            "A compiled pipeline would push in every run whatever rules its model breaks. Received: "
+            f"evaluation.bless_anyway={config.evaluation.bless_anyway!r}. Leave it out, or say "
+            "--set kubeflow.allow_override=true."
+        )
     parameters = {one.name: tfx.dsl.experimental.RuntimeParameter(name=one.name, ptype=one.kind) for one in PARAMETERS}
     pipeline = create_pipeline(config, cluster_inputs(config), parameters)
-    _add(pipeline, _cluster_tasks(pipeline.components, parameters))
+    _add(pipeline, _cluster_tasks(pipeline.components))
     runner = tfx.orchestration.experimental.KubeflowV2DagRunner(
         tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(
             default_image=config.kubeflow.image, default_commands=ENTRYPOINT, use_pipeline_spec_2_1=True
@@ -76,23 +80,21 @@ def _add(pipeline: tfx.dsl.Pipeline, nodes: list[base_node.BaseNode]) -> None:
     pipeline.components = [*pipeline.components, *nodes]
 
 
-def _cluster_tasks(nodes: list[base_node.BaseNode], parameters: Mapping[str, Any]) -> list[base_node.BaseNode]:
+def _cluster_tasks(nodes: list[base_node.BaseNode]) -> list[base_node.BaseNode]:
     outputs = {node.id: node.outputs for node in nodes}
     pushed_model = outputs["VersionedPusher"]["pushed_model"]
     infra_blessing = outputs["LocalInfraValidator"]["blessing"]
-    evaluators = {split: f"{split.capitalize()}Evaluator" for split in (features.EVAL_SPLIT, features.TRAIN_SPLIT)}
     report = RunReport(
         ingest=outputs["HeadlineExampleGen"]["ingest"],
         data_verdict=outputs["DataGate"]["verdict"],
         model_run=outputs["Trainer"]["model_run"],
-        **{f"{split}_evaluation": outputs[node]["evaluation"] for split, node in evaluators.items()},
+        evaluation=outputs["Evaluator"]["evaluation"],
         infra_blessing=infra_blessing,
         pushed_model=pushed_model,
-        **{name: parameters[name] for name in _BOUNDS},
     )
     verdict = Verdict(
         pushed_model=pushed_model,
-        **{f"{split}_blessing": outputs[node]["blessing"] for split, node in evaluators.items()},
+        evaluation=outputs["Evaluator"]["evaluation"],
         infra_blessing=infra_blessing,
     )
     verdict.add_upstream_node(report)  # so that it is there, whatever the verdict

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipeline.config import BeamConfig
 
 #: The components whose work Beam does, by their ids in the DAG.
-BEAM_COMPONENTS = ("HeadlineExampleGen", "StatisticsGen", "DataGate", "EvalEvaluator", "TrainEvaluator", "BulkInferrer")
+BEAM_COMPONENTS = ("HeadlineExampleGen", "StatisticsGen", "DataGate", "Evaluator", "BulkInferrer")
 
 _JOB_SERVER_RUNNERS = ("PortableRunner", "FlinkRunner", "SparkRunner")
 # With one of these options Beam starts a job server itself.

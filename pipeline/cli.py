@@ -8,8 +8,10 @@ from pathlib import Path
 import click
 
 from kubeflow.cli import kubeflow
+from pipeline.explain_command import explain
 from pipeline.monitor_command import monitor
 from pipeline.options import CONFIG_FILE, OUTPUT, OUTPUT_TO_READ, OVERRIDES, PRESET
+from pipeline.report_command import report
 from pipeline.versions_command import rollback, versions
 from serving.client.cli import predict_command
 from serving.serve import serve_command
@@ -57,6 +59,12 @@ def fetch(source: str | None) -> None:
     click.echo(f"{result.path}: {result.rows:,} rows, {result.clickbait_rows:,} clickbait, sha256 {result.sha256}")
 
 
+def _reason(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not value.strip():
+        raise click.UsageError("--bless-anyway takes a reason. Received: none. Say why it is pushed.")
+    return value
+
+
 @main.command()
 @click.option(
     "--data",
@@ -75,6 +83,7 @@ def fetch(source: str | None) -> None:
 @click.option("--epochs", type=int, help="Passes over the training rows.")
 @click.option("--seed", type=int, help="Of weights, shuffling and casing.")
 @click.option("--bulk", metavar="FILE", help="Texts to score by the model, if it is blessed; as for predict --input.")
+@click.option("--bless-anyway", metavar="REASON", callback=_reason, help="Push whatever rules it breaks, and say why.")
 @click.option("--from", "from_node", metavar="NODE", help="First component to run.")
 @click.option("--to", "to_node", metavar="NODE", help="Last component to run.")
 @click.option("--fresh", is_flag=True, help="Run every component anew, whatever the cache holds.")
@@ -95,6 +104,7 @@ def run(
     epochs: int | None,
     seed: int | None,
     bulk: str | None,
+    bless_anyway: str | None,
     from_node: str | None,
     to_node: str | None,
     fresh: bool,
@@ -114,6 +124,7 @@ def run(
         "training.epochs": epochs,
         "training.seed": seed,
         "bulk.path": bulk,
+        "evaluation.bless_anyway": bless_anyway,
         "output": output,
         "cache": False if fresh else None,
     }
@@ -305,6 +316,8 @@ def _show_comparison(found) -> None:
 
 main.add_command(serve_command)
 main.add_command(predict_command)
+main.add_command(explain)
+main.add_command(report)
 main.add_command(versions)
 main.add_command(rollback)
 main.add_command(monitor)

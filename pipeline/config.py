@@ -8,11 +8,13 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
+from components.evaluator.policy import NATURAL_SLICES
+from components.variant_example_gen.perturbations import VARIANTS
 from pipeline.beam_options import beam_problems
 from pipeline.config_layers import Given, Layer, LayerReader, allowed, shown
 
@@ -159,7 +161,7 @@ class TrainingConfig(_Section):
 
 
 class EvaluationConfig(_Section):
-    """What a model must reach to be blessed."""
+    """What a model must reach to be blessed. `docs/evaluation.md` says how the defaults were measured."""
 
     min_eval_accuracy: float = Field(
         0.9846, ge=0, le=1, description="Least accuracy on the evaluation rows, as a share from 0 to 1."
@@ -170,6 +172,21 @@ class EvaluationConfig(_Section):
     min_eval_auc: float = Field(
         0.99, ge=0, le=1, description="Least area under the ROC curve on the evaluation rows, as a share from 0 to 1."
     )
+    min_eval_precision: float | None = Field(
+        None, ge=0, le=1, description="Least precision on the evaluation rows, as a share from 0 to 1; null: not asked."
+    )
+    min_eval_recall: float | None = Field(
+        None, ge=0, le=1, description="Least recall on the evaluation rows, as a share from 0 to 1; null: not asked."
+    )
+    max_eval_ece: float | None = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="Most expected calibration error on the evaluation rows, as a share from 0 to 1; null: not asked.",
+    )
+    max_eval_brier: float | None = Field(
+        0.02, ge=0, le=1, description="Most Brier score on the evaluation rows, from 0 to 1; null: not asked."
+    )
     max_accuracy_drop: float = Field(
         0.0025,
         ge=0,
@@ -177,7 +194,62 @@ class EvaluationConfig(_Section):
         description="How far evaluation accuracy may lie below the last blessed model's, as a share from 0 to 1. "
         "0.0025 is the 95 % half-width of an accuracy of 0.9846 on the article's 9,600 rows.",
     )
-    batch_size: int = Field(256, ge=1, le=65536, description="Headlines scored at a time after each epoch.")
+    max_variant_drop: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
+        {"default": 0.02},
+        description="How far the accuracy on a variant of the evaluation rows may lie below that on the rows as they "
+        "are, as a share from 0 to 1, by variant; `default` for those that are not named.",
+        json_schema_extra={"examples": ["{default: 0.02, typo: 0.05}"]},
+    )
+    gated_variants: list[str] = Field(
+        [*VARIANTS[1:]], description="Variants that a model is refused for; the others are only shown."
+    )
+    min_slice_accuracy: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
+        {},
+        description="Least accuracy on natural slices of the evaluation rows, as a share from 0 to 1; a model is "
+        "refused for those that are named: starts_with_digit, says_you (yes, no), length (see docs/evaluation.md).",
+        json_schema_extra={"examples": ["{says_you=yes: 0.95, length=1-5 words: 0.9}"]},
+    )
+    gate_baseline: bool = Field(
+        True, description="Refuse a model that is worse than a linear one on lower-cased text, by the 95 % interval."
+    )
+    min_slice_rows: int = Field(
+        200, ge=1, description="Least rows of a variant or natural slice to judge by; fewer differ by chance."
+    )
+    wanted_precision: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Find the least score from which on precision is that, as a share from 0 to 1; null: not asked.",
+    )
+    bless_anyway: str | None = Field(
+        None,
+        pattern=r"\S",
+        description="Why this one run pushes its model whatever rules it breaks; the reason stays with the version.",
+    )
+    batch_size: int = Field(
+        256, ge=1, le=65536, description="Headlines scored at a time, after each epoch and for the verdict."
+    )
+
+    @field_validator("max_variant_drop")
+    @classmethod
+    def _known_variants(cls, by_variant: dict[str, float]) -> dict[str, float]:
+        if "default" not in by_variant or {*by_variant} - {"default", *VARIANTS[1:]}:
+            raise ValueError("names a default, and variants")
+        return by_variant
+
+    @field_validator("gated_variants")
+    @classmethod
+    def _variants(cls, names: list[str]) -> list[str]:
+        if {*names} - {*VARIANTS[1:]}:
+            raise ValueError("names variants")
+        return names
+
+    @field_validator("min_slice_accuracy")
+    @classmethod
+    def _natural_slices(cls, by_slice: dict[str, float]) -> dict[str, float]:
+        if {*by_slice} - {f"{name}={value}" for name, values in NATURAL_SLICES.items() for value in values}:
+            raise ValueError("names natural slices")
+        return by_slice
 
 
 class InfraConfig(_Section):
@@ -248,7 +320,7 @@ class MonitorConfig(_Section):
 
 
 BeamComponent = Literal[
-    "HeadlineExampleGen", "StatisticsGen", "DataGate", "EvalEvaluator", "TrainEvaluator", "BulkInferrer"
+    "HeadlineExampleGen", "StatisticsGen", "DataGate", "Evaluator", "BulkInferrer"
 ]
 """The components whose work Beam does."""
 
@@ -341,6 +413,9 @@ class KubeflowConfig(_Section):
         {"default": 4.0, "Trainer": 8.0}, description="Most memory of a task, in GB (1e9 bytes), by task."
     )
     gpus: int = Field(0, ge=0, le=64, description="GPUs of the Trainer.")
+    allow_override: bool = Field(
+        False, description="Compile evaluation.bless_anyway into a pipeline, all of whose runs then push anyway."
+    )
     gpu_resource: str = Field("nvidia.com/gpu", min_length=1, description="What the cluster calls a GPU.")
     retries: dict[str, int] = Field(
         # These two say no, and would say it again.
@@ -398,8 +473,11 @@ class PipelineConfig(_Section):
         return self._preset
 
     def to_yaml(self) -> str:
-        """Every value as YAML; `load_config(file=...)` reads it back to an equal configuration."""
-        values = {"preset": self.preset, **self.model_dump()}
+        """Every value as YAML; `load_config(file=...)` reads it back to an equal configuration.
+
+        All but `evaluation.bless_anyway`: it is one run's, and none that comes later has it from a file.
+        """
+        values = {"preset": self.preset, **self.model_dump(exclude={"evaluation": {"bless_anyway"}})}
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
 
 
@@ -446,6 +524,7 @@ def load_config(
         reader.flags(flags),
     ]
     given = {key: value for layer in layers for key, value in layer.items()}
+    problems += _inherited(given)
     tree: dict[str, Any] = {}
     for key, (value, _) in given.items():
         section, _, leaf = key.rpartition(".")
@@ -494,6 +573,14 @@ def _choose_preset(asked: str, in_file: Given | None, problems: list[str]) -> st
     hint = f" Did you mean {close[0]}?" if close else ""
     problems.append(f"preset ({source}): received {shown(name)}, allowed: one of {', '.join(names)}.{hint}")
     return "default"  # so that the problems of the other layers are found too
+
+
+def _inherited(given: Layer) -> list[str]:
+    """What one run says of itself comes from no file and no environment, by which the next would have it, too."""
+    key = "evaluation.bless_anyway"
+    if key not in given or given[key].value is None or given[key].source in ("flag", "--set"):
+        return []
+    return [f"{key} ({given[key].source}): is said for one run. Take it out, and give --bless-anyway."]
 
 
 def _refused_values(error: ValidationError, given: Layer, preset: str) -> list[str]:

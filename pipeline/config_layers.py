@@ -166,6 +166,8 @@ def allowed(schema: _Schema) -> str:
 
 
 def _allowed_mapping(schema: _Schema) -> str:
+    if "examples" in schema:
+        return f"mapping such as {schema['examples'][0]}"
     values = schema.get("additionalProperties", {})
     if "propertyNames" in schema:
         names = ", ".join(schema["propertyNames"]["enum"])

@@ -111,7 +111,9 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
     encoder = resolve_encoder(config.encoder.source, offline=config.encoder.offline)
     paths = OutputPaths.of(config)
     fingerprint = _digest(
-        config.model_dump_json(exclude={"data": {"path"}, **dict.fromkeys(NOT_THE_MODEL, True)}),
+        config.model_dump_json(
+            exclude={"data": {"path"}, "evaluation": {"bless_anyway"}, **dict.fromkeys(NOT_THE_MODEL, True)}
+        ),
         data.digest,
         schema.digest,
         encoder.digest,

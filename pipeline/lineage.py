@@ -6,14 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-import tensorflow_model_analysis as tfma
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.data_gate.verdict import read_findings
+from components.evaluator.measures import CONFUSION
+from components.evaluator.verdict import read_verdict as read_evaluation
 from components.headline_example_gen.report import REPORT_FILE
 from components.local_infra_validator.verdict import read_verdict
-from pipeline.evaluation import BASELINE, CANDIDATE, CONFUSION, Threshold
+from trainer import features
 from trainer.settings import HISTORY_FILE
 
 Outputs = dict[str, dict[str, mlmd.Artifact]]
@@ -71,57 +72,19 @@ def training_facts(model_run: mlmd.Artifact) -> dict[str, Any]:
     return json.loads(Path(model_run.uri, HISTORY_FILE).read_text(encoding="utf-8"))
 
 
-def overall_metrics(evaluation: mlmd.Artifact) -> dict[str, dict[str, float]]:
-    """The metrics of the overall slice, of the candidate and, where there was one, of the baseline."""
-    return {
-        name: {metric: value["doubleValue"] for metric, value in metrics.items() if "doubleValue" in value}
-        for name, metrics in _overall(evaluation).items()
-    }
+def evaluation_verdict(evaluation: mlmd.Artifact) -> dict[str, Any]:
+    """What the Evaluator found, see `components.evaluator.evaluate`."""
+    return read_evaluation(evaluation.uri)
 
 
-def confusion_matrix(evaluation: mlmd.Artifact) -> list[list[int]]:
-    """Rows of the candidate by label, news first, in columns by what it said."""
-    (at_half,) = _overall(evaluation)[CANDIDATE][CONFUSION]["confusionMatrixAtThresholds"]["matrices"]
-    counts = {name: round(at_half.get(name, 0)) for name in ("truePositives", "falsePositives")}
-    counts |= {name: round(at_half.get(name, 0)) for name in ("trueNegatives", "falseNegatives")}
-    return [[counts["trueNegatives"], counts["falsePositives"]], [counts["falseNegatives"], counts["truePositives"]]]
+def overall_metrics(evaluation: dict[str, Any], split: str) -> dict[str, float | None]:
+    """The metrics of a split's rows as they are, of an evaluation verdict."""
+    (overall,) = [one for one in evaluation["slices"] if one["split"] == split and not one["slice"]]
+    return {name: metric["value"] for name, metric in overall["metrics"].items()}
 
 
-def _overall(evaluation: mlmd.Artifact) -> dict[str, dict[str, Any]]:
-    found = {}
-    # With a baseline TFMA stores the metrics under the models' names, without one under none.
-    for stored, name in (("", CANDIDATE), (CANDIDATE, CANDIDATE), (BASELINE, BASELINE)):
-        result = tfma.load_eval_result(evaluation.uri, model_name=stored)
-        for slice_key, by_output in result.slicing_metrics:
-            metrics = by_output.get("", {}).get("", {})
-            if slice_key == () and metrics:
-                found[name] = metrics
-    return found
-
-
-def judge(rules: list[Threshold], split: str, evaluation: mlmd.Artifact) -> list[dict[str, Any]]:
-    """Each rule of a split with its bound, the observed value, and whether TFMA found it kept."""
-    metrics = overall_metrics(evaluation)
-    failed = {
-        (failure.metric_key.name, failure.metric_threshold.HasField("change_threshold"))
-        for by_slice in tfma.load_validation_result(evaluation.uri).metric_validations_per_slice
-        for failure in by_slice.failures
-    }
-    judged = []
-    for rule in (rule for rule in rules if rule.split == split):
-        observed = metrics[CANDIDATE][rule.metric]
-        if rule.change:
-            if BASELINE not in metrics:
-                continue
-            observed -= metrics[BASELINE][rule.metric]
-        judged.append(
-            {
-                "split": rule.split,
-                "metric": rule.metric,
-                "against": "last blessed model" if rule.change else "bound",
-                "bound": rule.bound,
-                "observed": observed,
-                "passed": (rule.metric, rule.change) not in failed,
-            }
-        )
-    return judged
+def confusion_matrix(evaluation: dict[str, Any]) -> list[list[int]]:
+    """Evaluation rows of the candidate by label, news first, in columns by what it said."""
+    metrics = overall_metrics(evaluation, features.EVAL_SPLIT)
+    news, clickbait = CONFUSION[:2], CONFUSION[2:]
+    return [[int(metrics[name]) for name in row] for row in (news, clickbait)]

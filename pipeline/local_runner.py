@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 import time
@@ -16,6 +17,7 @@ from pipeline.config import PipelineConfig
 from pipeline.inputs import DataSource, RunInputs, choose_data, choose_schema, new_run_id, prepare_inputs
 from pipeline.partial_run import PartialRunError, check_nodes, from_nodes, reuse_last
 from pipeline.paths import OutputPaths
+from pipeline.report.write import leave_report
 from pipeline.run_view import RunView
 from pipeline.summary import print_head, print_summary
 from pipeline.terminal import captured_output
@@ -71,7 +73,7 @@ def run_pipeline(
                 finally:
                     if view.timings:
                         verdict |= collect_facts(_read_outputs(config), folder)
-                verdict |= judge_model(_read_outputs(config), config.evaluation, config.bulk)
+                verdict |= judge_model(_read_outputs(config), config.bulk)
         except DataRefused as error:
             verdict |= {"status": "refused", "exit_code": error.exit_code, "reason": str(error)}
             verdict |= {"gate": {"accepted": False, "findings": error.findings}}
@@ -86,6 +88,8 @@ def run_pipeline(
             verdict["components"] = view.timings
             verdict["seconds"] = round(time.monotonic() - began, 2)
             runs.write_verdict(folder, verdict)
+        outputs = functools.partial(_read_outputs, config) if view.timings else dict
+        leave_report(folder, verdict, outputs, earlier, terminal.err)
         print_summary(terminal.err if verdict["status"] in ("failed", "refused") else terminal.out, verdict, folder)
     return verdict["exit_code"]
 

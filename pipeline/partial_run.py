@@ -18,8 +18,10 @@ NODES = (
     "DataGate",
     "Trainer",
     "LatestBlessedModel",
-    "EvalEvaluator",
-    "TrainEvaluator",
+    "VariantExampleGen",
+    "BaselineScorer",
+    "ModelScorer",
+    "Evaluator",
     "LocalInfraValidator",
     "VersionedPusher",
     *BULK_NODES,
@@ -39,7 +41,7 @@ _DATA_KEYS = (
 _SCHEMA_KEY = "schema_sha256"
 
 #: Sections of the configuration, and the first component that judges by them.
-_JUDGES = {"gate": "DataGate", "evaluation": "EvalEvaluator", "infra": "LocalInfraValidator"}
+_JUDGES = {"gate": "DataGate", "evaluation": "Evaluator", "infra": "LocalInfraValidator"}
 
 
 class PartialRunError(Exception):

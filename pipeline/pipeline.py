@@ -11,20 +11,23 @@ from typing import Any
 
 import tfx.v1 as tfx
 
+from components.baseline_scorer.component import BaselineScorer
 from components.bulk_example_gen.component import BulkExampleGen
 from components.bulk_inferrer.component import BulkInferrer
 from components.data_gate.component import DataGate
 from components.evaluator.component import Evaluator
+from components.evaluator.policy import BOUNDS
 from components.headline_example_gen.component import HeadlineExampleGen
 from components.import_schema_gen.component import ImportSchemaGen
 from components.latest_blessed_model.component import LatestBlessedModel
 from components.local_infra_validator.component import LocalInfraValidator
+from components.model_scorer.component import ModelScorer
 from components.statistics_gen.component import StatisticsGen
 from components.trainer.component import Trainer
+from components.variant_example_gen.component import VariantExampleGen
 from components.versioned_pusher.component import VersionedPusher
 from pipeline.beam_options import BEAM_COMPONENTS, beam_flags, require_known
 from pipeline.config import PipelineConfig
-from pipeline.evaluation import create_eval_config
 from pipeline.inputs import RunInputs, prepare_inputs
 from pipeline.paths import OutputPaths
 from trainer import features
@@ -102,27 +105,23 @@ def create_pipeline(
     # A component and no Resolver, which open-source Kubeflow Pipelines does not run.
     latest_blessed_model = LatestBlessedModel(serving_model_dir=serving_model_dir, version=inputs.baseline_version)
 
-    # Two Evaluators, because one merges the splits that it is given, and the article has a threshold for each.
-    bounds = {
-        features.EVAL_SPLIT: {
-            "min_accuracy": told("min_eval_accuracy"),
-            "min_auc": told("min_eval_auc"),
-            "max_accuracy_drop": told("max_accuracy_drop"),
-        },
-        features.TRAIN_SPLIT: {"min_accuracy": told("min_train_accuracy")},
-    }
-    evaluators = {
-        split: Evaluator(
-            examples=example_gen.outputs["examples"],
-            model=trainer.outputs["model"],
-            baseline_model=latest_blessed_model.outputs["model"] if split == features.EVAL_SPLIT else None,
-            schema=schema_gen.outputs["schema"],
-            eval_config=create_eval_config(config.evaluation, split),
-            example_splits=[split],
-            **bounds[split],
-        ).with_id(f"{split.capitalize()}Evaluator")
-        for split in (features.EVAL_SPLIT, features.TRAIN_SPLIT)
-    }
+    # Each row, and for evaluation its variants, with the scores of all that are compared: what is judged is then read.
+    variant_example_gen = VariantExampleGen(
+        examples=example_gen.outputs["examples"], data_verdict=data_gate.outputs["verdict"]
+    )
+    baseline_scorer = BaselineScorer(examples=variant_example_gen.outputs["variants"])
+    model_scorer = ModelScorer(
+        examples=baseline_scorer.outputs["scored"],
+        model=trainer.outputs["model"],
+        baseline_model=latest_blessed_model.outputs["model"],
+        batch_rows=config.evaluation.batch_size,
+    )
+    evaluator = Evaluator(
+        examples=model_scorer.outputs["predictions"],
+        model=trainer.outputs["model"],
+        policy=config.evaluation.model_dump_json(exclude={"batch_size"}),
+        **{name: told(name) for name in BOUNDS},
+    )
     infra_validator = LocalInfraValidator(
         model=trainer.outputs["model"],
         examples=example_gen.outputs["examples"],
@@ -131,7 +130,7 @@ def create_pipeline(
         attempt=inputs.infra_attempt,
     )
     blessings = {
-        **{f"{split}_blessing": evaluator.outputs["blessing"] for split, evaluator in evaluators.items()},
+        "blessing": evaluator.outputs["blessing"],
         "infra_blessing": infra_validator.outputs["blessing"],
     }
     pusher = VersionedPusher(
@@ -159,7 +158,10 @@ def create_pipeline(
         data_gate,
         trainer,
         latest_blessed_model,
-        *evaluators.values(),
+        variant_example_gen,
+        baseline_scorer,
+        model_scorer,
+        evaluator,
         infra_validator,
         pusher,
         *bulk_scoring,

@@ -138,4 +138,20 @@ def _read_verdict(folder: Path) -> dict[str, Any]:
         verdict = None
     if not isinstance(verdict, dict) or "status" not in verdict:
         verdict = {"status": "damaged", "reason": f"{folder / VERDICT_FILE} is no verdict"}
-    return {**verdict, "run_id": folder.name, "folder": str(folder)}
+    return {**verdict, **_upgraded(verdict), "run_id": folder.name, "folder": str(folder)}
+
+
+def _upgraded(verdict: dict[str, Any]) -> dict[str, Any]:
+    """What schema 1 did not say of a rule: there, each was for all rows as they are, and refused a model."""
+    said = {"slice": {}, "direction": ">=", "interval": None, "gates": True, "detail": ""}
+    upgraded = [
+        {"rule": _old_rule(one), "outcome": "kept" if one["passed"] else "broken", **said, **one}
+        for one in verdict.get("thresholds", [])
+    ]
+    return {"thresholds": upgraded} if upgraded else {}
+
+
+def _old_rule(one: dict[str, Any]) -> str:
+    if one["against"] != "bound":
+        return "last_blessed"
+    return "auc" if one["metric"] == "auc" else "accuracy"

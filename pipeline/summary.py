@@ -29,7 +29,27 @@ _SERVERS = {
     "docker": "the official image",
     "local": "the local server, not tensorflow_model_server",
 }
-_METRICS = {"binary_accuracy": "accuracy", "auc": "AUC"}
+_METRICS = {
+    "binary_accuracy": "accuracy",
+    "auc": "AUC",
+    "ece": "ECE",
+    "brier": "Brier score",
+    "non_finite": "not finite",
+}
+_AGAINST = {"last blessed model": "last blessed", "tfidf_lower": "linear, lower"}
+_CONTENDERS = {"tfidf_cased": "linear", "tfidf_lower": "linear,\nlower", "last_blessed": "last\nblessed"}
+_SLICES = {
+    ("starts_with_digit", "yes"): "digit first",
+    ("starts_with_digit", "no"): "no digit first",
+    ("says_you", "yes"): "you",
+    ("says_you", "no"): "no you",
+}
+_OUTCOME_MARKS = {
+    "kept": "[green]kept[/]",
+    "broken": "[bold red]not kept[/]",
+    "not judged": "not judged",
+    "shown": "[yellow]shown only[/]",
+}
 
 
 def print_head(console: Console, verdict: dict[str, Any], folder: Path) -> None:
@@ -53,7 +73,7 @@ def print_summary(console: Console, verdict: dict[str, Any], folder: Path) -> No
     if verdict.get("gate"):
         _print_gate(console, verdict["gate"])
     if verdict.get("thresholds"):
-        console.print(_thresholds(verdict["thresholds"]))
+        _print_evaluation(console, verdict)
     if verdict.get("infra"):
         _print_infra(console, verdict["infra"])
     status = verdict["status"]
@@ -77,6 +97,8 @@ def next_command(verdict: dict[str, Any], folder: Path) -> str | None:
     if verdict["status"] == "refused" and verdict.get("ingest", {}).get("rejected"):
         return f"mend the rows that {shorten(folder / REJECTS_FILE)} names in the data, and run again"
     if verdict["status"] == "not blessed":
+        if {"lower", "upper", "title"} & {one["slice"].get("variant") for one in _refusing(verdict)}:
+            return "clickbait run --set training.casing=lower, or augment: the model goes by capitals"
         return "clickbait run --set training.epochs=N, or more rows with --data; finished components are reused"
     if verdict["status"] == "infra not blessed":
         return f"less {_quoted(verdict['infra']['log'])}; a rerun validates again"
@@ -85,6 +107,10 @@ def next_command(verdict: dict[str, Any], folder: Path) -> str | None:
     if verdict["status"] == "failed":
         return f"less {_quoted(folder / LOG_FILE)}" if verdict.get("exit_code") == 1 else None
     return None
+
+
+def _refusing(verdict: dict[str, Any]) -> list[dict[str, Any]]:
+    return [one for one in verdict.get("thresholds", []) if one["gates"] and not one["passed"]]
 
 
 def run_table(verdicts: list[dict[str, Any]]) -> Table:
@@ -96,7 +122,7 @@ def run_table(verdicts: list[dict[str, Any]]) -> Table:
         reached = {
             judged["split"]: f"{judged['observed']:.4f}"
             for judged in one.get("thresholds", [])
-            if judged["metric"] == "binary_accuracy" and judged["against"] == "bound"
+            if judged["metric"] == "binary_accuracy" and judged["against"] == "bound" and not judged["slice"]
         }
         table.add_row(
             one["run_id"],
@@ -175,21 +201,105 @@ def _output_option(folder: Path) -> str:
     return "" if output == Path.cwd() / "output" else f" --output {_quoted(output)}"
 
 
-def _thresholds(judged: list[dict[str, Any]]) -> Table:
+def _print_evaluation(console: Console, verdict: dict[str, Any]) -> None:
+    """The rules for the rows as they are, then the variants beside the simple models, then the natural slices."""
+    judged = verdict["thresholds"]
+    by_variant = {one["slice"]["variant"]: one for one in judged if one["rule"] == "variant_drop"}
+    # That scores are numbers goes without saying, as long as they are.
+    silent = [one for one in judged if one["rule"] == "variant_drop" or one["rule"] == "finite" and one["passed"]]
+    console.print(_rules([one for one in judged if one not in silent]))
+    evaluation = verdict.get("evaluation")
+    if evaluation is None:
+        return
+    evaluated = [one for one in evaluation["slices"] if one["split"] == "eval"]
+    console.print()
+    console.print(_variants(evaluated, by_variant))
+    not_judged = {one["detail"]: _rule_name(one) for one in judged if one["outcome"] == "not judged"}
+    for why, name in not_judged.items():
+        _line(console, "", f"{name} is not judged: {why}")
+    if natural := [one for one in evaluated if one["slice"] and "variant" not in one["slice"]]:
+        _line(console, "slices", " · ".join(map(_natural, natural)))
+    if operating := evaluation["operating_threshold"]:
+        _line(console, "wanted", _operating(operating))
+    if evaluation["override"]:
+        _line(console, "override", f"broken rules are overridden: {evaluation['override']['reason']}")
+
+
+def _rules(judged: list[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("split", "rule", "bound", "observed", ""):
-        table.add_column(title, justify="right" if title in ("bound", "observed") else "left", no_wrap=True)
+    for title in ("split", "rule", "bound", "observed", "95 %", ""):
+        right = title in ("bound", "observed")
+        table.add_column(title, justify="right" if right else "left", no_wrap=True)
     for one in judged:
-        metric = _METRICS.get(one["metric"], one["metric"])
-        change = one["against"] != "bound"
         table.add_row(
             one["split"],
-            f"{metric} against the last blessed model" if change else metric,
-            f">= {one['bound']:+.4f}" if change else f">= {one['bound']:.4f}",
-            f"{one['observed']:+.4f}" if change else f"{one['observed']:.4f}",
-            "[green]kept[/]" if one["passed"] else "[bold red]not kept[/]",
+            escape(_rule_name(one)),
+            f"{one['direction']} {_number(one['bound'], one)}",
+            _number(one["observed"], one),
+            _interval(one),
+            _OUTCOME_MARKS[one["outcome"] if one["gates"] or one["passed"] else "shown"],
         )
     return table
+
+
+def _rule_name(one: dict[str, Any]) -> str:
+    if one["rule"] == "variant_drop":
+        return "vs as is"
+    if one["against"] != "bound":
+        return f"vs {_AGAINST.get(one['against'], one['against'])}"
+    natural = [f"{key}={value}" for key, value in one["slice"].items()]
+    return natural[0] if natural else _METRICS.get(one["metric"], one["metric"])
+
+
+def _number(value: float | None, one: dict[str, Any]) -> str:
+    if value is None:
+        return "" if one["outcome"] == "not judged" else "no number"
+    if one["metric"] == "non_finite":
+        return f"{value:.0f}"
+    return f"{value:.4f}" if one["against"] == "bound" else f"{value:+.4f}"
+
+
+def _interval(one: dict[str, Any]) -> str:
+    return "–".join(_number(end, one) for end in one["interval"]) if one["interval"] else ""
+
+
+def _variants(evaluated: list[dict[str, Any]], by_variant: dict[str, dict[str, Any]]) -> Table:
+    """A line a variant: the candidate's accuracy in percent, the points below as is, and the others' accuracies."""
+    overall = [one for one in evaluated if not one["slice"]]
+    rows = [*overall, *(one for one in evaluated if "variant" in one["slice"])]
+    names = list(overall[0]["contenders"]) if overall else []
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("variant", "right %", "below", "at most", *(_CONTENDERS.get(name, name) for name in names), ""):
+        table.add_column(title, justify="left" if title in ("variant", "") else "right", no_wrap=True)
+    for one in rows:
+        variant = one["slice"].get("variant")
+        judged = by_variant.get(variant)
+        below = judged and judged["observed"] is not None
+        table.add_row(
+            variant or "as_is",
+            _percent(one["metrics"]["binary_accuracy"]["value"]),
+            f"{-100 * judged['observed'] + 0:.2f}" if below else "",
+            f"{-100 * judged['bound']:.2f}" if judged else "",
+            *(_percent(one["contenders"].get(name, {}).get("binary_accuracy")) for name in names),
+            _OUTCOME_MARKS[judged["outcome"] if judged["gates"] or judged["passed"] else "shown"] if judged else "",
+        )
+    return table
+
+
+def _natural(one: dict[str, Any]) -> str:
+    ((name, value),) = one["slice"].items()
+    return f"{_SLICES.get((name, value), value)} {_percent(one['metrics']['binary_accuracy']['value'])}"
+
+
+def _operating(found: dict[str, Any]) -> str:
+    wanted = f"{found['wanted_precision']:.4f}"
+    if found["threshold"] is None:
+        return f"precision {wanted}, which no score has"
+    return f"precision {wanted} from a score of {found['threshold']:.4f} on, with a recall of {found['recall']:.4f}"
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.2f}"
 
 
 def _line(console: Console, name: str, text: str) -> None:

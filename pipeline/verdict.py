@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.bulk_example_gen import BULK_SPLIT
+from components.evaluator.rules import describe as describe_rule
 from components.local_infra_validator.verdict import describe
-from pipeline.config import BulkConfig, EvaluationConfig, PipelineConfig
+from pipeline.config import BulkConfig, PipelineConfig
 from pipeline.inputs import DataSource, SchemaSource
 from pipeline.runs import REJECTS_FILE
-from trainer import features
 
 if TYPE_CHECKING:
     from pipeline.lineage import Outputs
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Verdict = dict[str, Any]
 
@@ -70,26 +70,21 @@ def collect_facts(outputs: Outputs, folder: Path | None = None) -> Verdict:
     return verdict
 
 
-def judge_model(outputs: Outputs, evaluation: EvaluationConfig, bulk: BulkConfig | None = None) -> Verdict:
+def judge_model(outputs: Outputs, bulk: BulkConfig | None = None) -> Verdict:
     """What the model reached, and whether and where it was pushed.
 
     Args:
       outputs: of the run, see `pipeline.lineage`; those of them that there are.
-      evaluation: what the model was held to.
       bulk: what was scored by it.
     """
     from pipeline import lineage
-    from pipeline.evaluation import thresholds
 
     verdict: Verdict = {"status": "done", "exit_code": 0, "reason": "the components asked for have run"}
     if baseline := outputs.get("LatestBlessedModel", {}).get("model"):
         verdict["baseline_version"] = baseline.custom_properties["version"].string_value
-    verdict["thresholds"] = [
-        judged
-        for split in (features.EVAL_SPLIT, features.TRAIN_SPLIT)
-        if (found := outputs.get(f"{split.capitalize()}Evaluator", {}).get("evaluation"))
-        for judged in lineage.judge(thresholds(evaluation), split, found)
-    ]
+    if evaluation := outputs.get("Evaluator", {}).get("evaluation"):
+        found = lineage.evaluation_verdict(evaluation)
+        verdict |= {"thresholds": found["thresholds"], "evaluation": found["evaluation"]}
     if blessing := outputs.get("LocalInfraValidator", {}).get("blessing"):
         verdict["infra"] = lineage.infra_verdict(blessing)
     if pushed_model := outputs.get("VersionedPusher", {}).get("pushed_model"):
@@ -105,8 +100,7 @@ def judge_model(outputs: Outputs, evaluation: EvaluationConfig, bulk: BulkConfig
 def _push_outcome(verdict: Verdict, properties: dict[str, str]) -> Verdict:
     outcome = properties["outcome"]
     if outcome == "not blessed":
-        unkept = [one for one in verdict["thresholds"] if not one["passed"]]
-        reason = "not kept: " + ", ".join(f"{one['split']} {one['metric']} {one['observed']:.4f}" for one in unkept)
+        reason = f"not kept: {_broken(verdict)}"
         return {"status": outcome, "exit_code": 4, "blessed": False, "reason": reason, "pushed": None}
     if outcome == "infra not blessed":
         broken = [describe(one) for one in verdict["infra"]["findings"] if one["outcome"] == "fail"]
@@ -116,10 +110,15 @@ def _push_outcome(verdict: Verdict, properties: dict[str, str]) -> Verdict:
         reason = "a rollback took this very model out of service; `clickbait rollback --to` puts it back"
         return {"status": outcome, "blessed": True, "reason": reason, "pushed": None}
     unchanged = "" if outcome == "pushed" else ", and the newest version is this very model"
+    kept = "all thresholds are kept"
+    if not all(one["passed"] for one in verdict["thresholds"]):
+        kept = "all thresholds that gate are kept"
+    if properties.get("override"):
+        kept = f"overridden, not kept: {_broken(verdict)}"
     return {
         "status": outcome,
         "blessed": True,
-        "reason": f"all thresholds are kept{unchanged}",
+        "reason": f"{kept}{unchanged}",
         "pushed": {
             "version": int(properties["pushed_version"]),
             "path": properties["pushed_destination"],
@@ -127,3 +126,7 @@ def _push_outcome(verdict: Verdict, properties: dict[str, str]) -> Verdict:
             "confirmed_by": properties.get("confirmed_by"),
         },
     }
+
+
+def _broken(verdict: Verdict) -> str:
+    return "; ".join(describe_rule(one) for one in verdict["thresholds"] if one["gates"] and not one["passed"])

@@ -104,6 +104,8 @@ def describe_versions(paths: OutputPaths, states: dict[int, str] | None = None) 
             notes.append("not pushed by clickbait")
         elif card.restored_from is not None:
             notes.append(f"{card.restored_from} again, in place of {card.rollback_of}")
+        if card and card.override:
+            notes.append(f"broke rules, pushed anyway: {card.override}")
         if card and card.digest in taken_back:
             notes.append("rolled back")
         rows.append(
@@ -169,7 +171,7 @@ def _find_paths(output: str | None, model: str | None) -> OutputPaths:
 
 def _accuracy(verdict: dict[str, Any]) -> float | None:
     for judged in verdict.get("thresholds", []):
-        if (judged["split"], judged["metric"], judged["against"]) == ("eval", "binary_accuracy", "bound"):
+        if (judged["split"], judged["rule"]) == ("eval", "accuracy"):
             return judged["observed"]
     return None
 

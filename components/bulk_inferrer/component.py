@@ -16,8 +16,7 @@ from trainer import features
 logger = logging.getLogger("components")
 
 _BLESSINGS = {
-    "eval_blessing": standard_artifacts.ModelBlessing,
-    "train_blessing": standard_artifacts.ModelBlessing,
+    "blessing": standard_artifacts.ModelBlessing,
     "infra_blessing": standard_artifacts.InfraBlessing,
 }
 
@@ -53,13 +52,12 @@ class Executor(executor.Executor):
 class BulkInferrer(base_beam_component.BaseBeamComponent):
     """Scores tf.Examples by the signature that parses them.
 
-    TFX's sends tf.Examples to whatever signature is the default, and takes one blessing.
+    TFX's sends tf.Examples to whatever signature is the default, and takes the Evaluator's blessing alone.
 
     Args:
       examples: with `title`; all splits are scored.
       model: the candidate.
-      eval_blessing: of the held-out rows.
-      train_blessing: of the training rows.
+      blessing: the Evaluator's.
       infra_blessing: LocalInfraValidator's.
 
     Outputs `output_examples`: the examples with `probability` (float); no splits where the model is not blessed.
@@ -73,8 +71,7 @@ class BulkInferrer(base_beam_component.BaseBeamComponent):
         *,
         examples: types.BaseChannel,
         model: types.BaseChannel,
-        eval_blessing: types.BaseChannel,
-        train_blessing: types.BaseChannel,
+        blessing: types.BaseChannel,
         infra_blessing: types.BaseChannel,
     ):
         column = tfx.proto.OutputColumnsSpec(
@@ -89,8 +86,7 @@ class BulkInferrer(base_beam_component.BaseBeamComponent):
             spec=BulkInferrerSpec(
                 examples=examples,
                 model=model,
-                eval_blessing=eval_blessing,
-                train_blessing=train_blessing,
+                blessing=blessing,
                 infra_blessing=infra_blessing,
                 data_spec=tfx.proto.DataSpec(),
                 model_spec=tfx.proto.ModelSpec(model_signature_name=[features.EXAMPLES_SIGNATURE]),

@@ -44,7 +44,9 @@ def require_accepted(uri: str) -> None:
     """
     path = Path(uri, VERDICT_FILE)
     if not path.is_file() or json.loads(path.read_text(encoding="utf-8")).get(_ACCEPTED) is not True:
-        raise DataRefused(f"The Trainer needs data that DataGate accepted. Received: {uri}, which does not say so.")
+        raise DataRefused(
+            f"Trained and evaluated is on data that DataGate accepted. Received: {uri}, which does not say so."
+        )
 
 
 def refuse(findings: Sequence[Finding]) -> NoReturn:

@@ -1,1 +1,1 @@
-"""TFX's Evaluator, which a first run without a baseline does not confuse."""
+"""What a model reaches on each slice, measured in one pass of TFMA, and whether it keeps the rules."""

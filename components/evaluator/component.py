@@ -1,101 +1,75 @@
-"""Evaluator: TFX's own, for a baseline that may be empty and bounds that a run may be told when it starts."""
+"""Evaluator: one pass over the scored rows, one verdict, one blessing."""
 
-from __future__ import annotations
+import dataclasses
+import json
+import logging
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+import apache_beam as beam
+import tfx.v1 as tfx
+from tfx.components.evaluator import constants
+from tfx.dsl.component.experimental.annotations import BeamComponentParameter
+from tfx.types.standard_artifacts import Examples, Model, ModelBlessing, ModelEvaluation
+from tfx.utils import io_utils
 
-import tensorflow_model_analysis as tfma
-from tfx import types
-from tfx.components.evaluator import executor
-from tfx.dsl.components.base import base_beam_component, executor_spec
-from tfx.types import component_spec, standard_artifacts, standard_component_specs
-from tfx.utils import json_utils, path_utils
+from components.evaluator.evaluate import evaluate_predictions
+from components.evaluator.policy import BROKEN, EvaluationPolicy
+from components.evaluator.rules import describe
+from trainer import features
 
-from components.evaluator.thresholds import BOUNDS, replace_bounds
-
-
-class EvaluatorSpec(component_spec.ComponentSpec):
-    """TFX's, with the bounds."""
-
-    PARAMETERS = {
-        **standard_component_specs.EvaluatorSpec.PARAMETERS,
-        **{name: component_spec.ExecutionParameter(type=float, optional=True) for name in BOUNDS},
-    }
-    INPUTS = standard_component_specs.EvaluatorSpec.INPUTS
-    OUTPUTS = standard_component_specs.EvaluatorSpec.OUTPUTS
-    TYPE_ANNOTATION = standard_component_specs.EvaluatorSpec.TYPE_ANNOTATION
+logger = logging.getLogger("components")
 
 
-class Executor(executor.Executor):
-    """Leaves out a baseline artifact that holds no model, as `LatestBlessedModel` emits before the first push.
+@tfx.dsl.components.component(use_beam=True)
+def Evaluator(  # noqa: N802  components are named as classes
+    examples: tfx.dsl.components.InputArtifact[Examples],
+    model: tfx.dsl.components.InputArtifact[Model],
+    evaluation: tfx.dsl.components.OutputArtifact[ModelEvaluation],
+    blessing: tfx.dsl.components.OutputArtifact[ModelBlessing],
+    policy: tfx.dsl.components.Parameter[str],
+    min_eval_accuracy: tfx.dsl.components.Parameter[float] = None,
+    min_eval_auc: tfx.dsl.components.Parameter[float] = None,
+    max_accuracy_drop: tfx.dsl.components.Parameter[float] = None,
+    min_train_accuracy: tfx.dsl.components.Parameter[float] = None,
+    beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
+):
+    """Evaluates what ModelScorer scored, and blesses the model that keeps the rules.
 
-    TFX's Resolver would hand over no artifact at all, but a component has to emit one. Without a baseline TFX ignores
-    the change thresholds.
-    """
-
-    def Do(  # noqa: N802  TFX's name
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
-        inputs, properties = dict(input_dict), dict(exec_properties)
-        baselines = inputs.get(standard_component_specs.BASELINE_MODEL_KEY, [])
-        if not any(Path(path_utils.serving_model_path(one.uri), "saved_model.pb").is_file() for one in baselines):
-            inputs.pop(standard_component_specs.BASELINE_MODEL_KEY, None)
-        bounds = {name: properties.pop(name) for name in BOUNDS if properties.get(name) is not None}
-        if bounds:
-            config = properties[standard_component_specs.EVAL_CONFIG_KEY]
-            properties[standard_component_specs.EVAL_CONFIG_KEY] = replace_bounds(config, bounds)
-        super().Do(inputs, output_dict, properties)
-
-
-class Evaluator(base_beam_component.BaseBeamComponent):
-    """Evaluates a model and blesses it.
+    TFX's merges the splits that it is given, scores by itself and so each text anew for each model, and refuses a model
+    for a slice that has no rows.
 
     Args:
-      examples: labelled.
+      examples: rows and their variants, scored by the candidate and by those that it is compared with.
       model: the candidate.
-      baseline_model: what it is compared with; may be an artifact without a model.
-      schema: of the examples.
-      eval_config: with thresholds.
-      example_splits: which are evaluated, as one.
-      min_accuracy: stands for that threshold in `eval_config`, which can hold no runtime parameter; so do the next two.
-      min_auc: for that.
-      max_accuracy_drop: for the change threshold.
+      evaluation: TFMA's files and `verdict.json`.
+      blessing: `blessed` 1 or 0, and `override`, the reason, where a model is blessed in spite of broken rules.
+      policy: `EvaluationPolicy` as JSON.
+      min_eval_accuracy: stands for that in the policy, which can hold no runtime parameter; so do the next three.
+      min_eval_auc: see there.
+      max_accuracy_drop: see there.
+      min_train_accuracy: see there.
+      beam_pipeline: TFX gives it.
     """
-
-    SPEC_CLASS = EvaluatorSpec
-    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
-
-    def __init__(
-        self,
-        *,
-        examples: types.BaseChannel,
-        model: types.BaseChannel,
-        schema: types.BaseChannel,
-        eval_config: tfma.EvalConfig,
-        example_splits: Sequence[str],
-        baseline_model: types.BaseChannel | None = None,
-        min_accuracy: float | None = None,
-        min_auc: float | None = None,
-        max_accuracy_drop: float | None = None,
-    ):
-        super().__init__(
-            spec=EvaluatorSpec(
-                examples=examples,
-                model=model,
-                baseline_model=baseline_model,
-                schema=schema,
-                eval_config=eval_config,
-                example_splits=json_utils.dumps(list(example_splits)),
-                fairness_indicator_thresholds="null",  # TFX's executor asks for it
-                min_accuracy=min_accuracy,
-                min_auc=min_auc,
-                max_accuracy_drop=max_accuracy_drop,
-                evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
-                blessing=types.Channel(type=standard_artifacts.ModelBlessing),
-            )
-        )
+    told = {
+        "min_eval_accuracy": min_eval_accuracy,
+        "min_eval_auc": min_eval_auc,
+        "max_accuracy_drop": max_accuracy_drop,
+        "min_train_accuracy": min_train_accuracy,
+    }
+    held_to = dataclasses.replace(
+        EvaluationPolicy(**json.loads(policy)), **{name: value for name, value in told.items() if value is not None}
+    )
+    folders = [f"{examples.uri}/Split-{split}" for split in (features.TRAIN_SPLIT, features.EVAL_SPLIT)]
+    verdict = evaluate_predictions(beam_pipeline, folders, evaluation.uri, held_to)
+    for one in verdict["thresholds"]:
+        broken = one["outcome"] == BROKEN and one["gates"]
+        logger.log(logging.WARNING if broken else logging.INFO, "%s: %s", one["outcome"], describe(one))
+    blessed = verdict["blessed"]
+    if not blessed and held_to.bless_anyway:
+        blessing.set_string_custom_property("override", held_to.bless_anyway)
+        logger.warning("blessed in spite of broken rules: %s", held_to.bless_anyway)
+        blessed = True
+    blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri)
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(blessed))
+    name = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
+    io_utils.write_string_file(f"{blessing.uri}/{name}", "")

@@ -20,8 +20,7 @@ NOT_BLESSED, NOT_FIT = "not blessed", "infra not blessed"
 
 @tfx.dsl.components.component
 def VersionedPusher(  # noqa: N802  components are named as classes
-    eval_blessing: tfx.dsl.components.InputArtifact[ModelBlessing],
-    train_blessing: tfx.dsl.components.InputArtifact[ModelBlessing],
+    blessing: tfx.dsl.components.InputArtifact[ModelBlessing],
     infra_blessing: tfx.dsl.components.InputArtifact[InfraBlessing],
     pushed_model: tfx.dsl.components.OutputArtifact[PushedModel],
     serving_model_dir: tfx.dsl.components.Parameter[str],
@@ -33,18 +32,18 @@ def VersionedPusher(  # noqa: N802  components are named as classes
 ):
     """Pushes a model that was blessed by all validations, unless the newest version is that very model.
 
-    TFX's Pusher takes one evaluation's blessing, pushes an unchanged model again, and builds the version under its
+    TFX's Pusher pushes an unchanged model again, and builds the version under its
     final name, where TF Serving may load half of it.
 
     What is pushed is the copy that LocalInfraValidator served and scored, with its warm-up requests: that the pushed
     files are the same bytes replaces loading them once more.
 
     Args:
-      eval_blessing: of the held-out rows.
-      train_blessing: of the training rows.
+      blessing: the Evaluator's; its `override` becomes the version's.
       infra_blessing: LocalInfraValidator's, with the model that it served.
       pushed_model: `pushed` 1 or 0, `pushed_version`, `pushed_destination`, `confirmed_by` where a server was asked,
-        and `outcome`: `pushed`, `unchanged`, `rolled back`, `not blessed` or `infra not blessed`.
+        `override` where the model broke rules, and `outcome`: `pushed`, `unchanged`, `rolled back`, `not blessed` or
+        `infra not blessed`.
       serving_model_dir: the folder of versions that TF Serving watches, or its URL in an object store; its name is the
         model's name there.
       run_id: the run that pushes, for the version's card. It differs in each run, so the cache never skips this node:
@@ -58,7 +57,7 @@ def VersionedPusher(  # noqa: N802  components are named as classes
       PushError: the folder cannot be written, or the server does not confirm the version.
     """
     pushed_model.set_int_custom_property("pushed", 0)
-    if not all(one.get_int_custom_property("blessed") for one in (eval_blessing, train_blessing)):
+    if not blessing.get_int_custom_property("blessed"):
         pushed_model.set_string_custom_property("outcome", NOT_BLESSED)
         return
     if not infra_blessing.get_int_custom_property("blessed"):
@@ -70,15 +69,23 @@ def VersionedPusher(  # noqa: N802  components are named as classes
             f"What is pushed is what was served and scored. Received: {source}, which has changed since. Run "
             "again with --fresh."
         )
+    override = blessing.get_string_custom_property("override")
     push = push_to_store if "://" in serving_model_dir else push_model
     outcome, version = push(
-        source, serving_model_dir, run_id=run_id, fingerprint=fingerprint, keep_versions=keep_versions
+        source,
+        serving_model_dir,
+        run_id=run_id,
+        fingerprint=fingerprint,
+        keep_versions=keep_versions,
+        override=override,
     )
     logger.info("%s: version %s in %s", outcome, version, serving_model_dir)
     if outcome in (PUSHED, UNCHANGED) and confirm_target:
         confirm_version(confirm_target, Path(serving_model_dir).name, version, confirm_seconds)
         pushed_model.set_string_custom_property("confirmed_by", confirm_target)
     pushed_model.set_int_custom_property("pushed", int(outcome == PUSHED))
+    if override:
+        pushed_model.set_string_custom_property("override", override)
     if version is not None:
         pushed_model.set_string_custom_property("pushed_version", str(version))
         pushed_model.set_string_custom_property("pushed_destination", f"{serving_model_dir}/{version}")

@@ -33,7 +33,14 @@ _ABANDONED_SECONDS = 3600
 
 
 def push_to_store(
-    model_dir: str | Path, url: str, *, run_id: str, fingerprint: str, keep_versions: int, **options
+    model_dir: str | Path,
+    url: str,
+    *,
+    run_id: str,
+    fingerprint: str,
+    keep_versions: int,
+    override: str = "",
+    **options,
 ) -> Push:
     """Pushes a SavedModel into an object store, as `push_model` does into a folder.
 
@@ -43,6 +50,7 @@ def push_to_store(
       run_id: for the card.
       fingerprint: for the card.
       keep_versions: how many versions to keep, see `retention`.
+      override: for the card.
       **options: of fsspec's filesystem, e.g. `endpoint_url`; left out, the environment's.
 
     Raises:
@@ -56,7 +64,8 @@ def push_to_store(
         if standing := choose_outcome(cards, digest, newest_is_whole=newest_is_whole):
             return standing
         store.remove_abandoned()
-        card = VersionCard(digest, run_id, fingerprint, utc_now(), withdrawn=versions.withdrawn(cards))
+        withdrawn = versions.withdrawn(cards)
+        card = VersionCard(digest, run_id, fingerprint, utc_now(), withdrawn=withdrawn, override=override)
         version = store.write_version(model_dir, card)
         removable = retention.choose_removable({**cards, version: card}, keep_versions)
         try:
@@ -72,7 +81,7 @@ def fetch_blessed(url: str, version: str, target: Path, **options) -> str:
 
     Args:
       url: as `push_to_store`'s.
-      version: `latest` for the newest that this project pushed and no rollback withdrew, or a number.
+      version: `latest` for the newest that this project blessed and no rollback withdrew, or a number.
       target: the folder.
       **options: as `push_to_store`'s.
 
@@ -86,8 +95,7 @@ def fetch_blessed(url: str, version: str, target: Path, **options) -> str:
         store = _Store(*fsspec.core.url_to_fs(url, **options))
         if version == "latest":
             cards = {number: store.read_card(number) for number in store.list_versions()}
-            taken_back = versions.withdrawn(cards)
-            blessed = [number for number, card in cards.items() if card and card.digest not in taken_back]
+            blessed = versions.measures_for_others(cards)
             version = str(max(blessed)) if blessed else "none"
         if version != "none":
             store.fetch_version(version, target)

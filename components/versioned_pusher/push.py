@@ -29,7 +29,13 @@ class Push(NamedTuple):
 
 
 def push_model(
-    model_dir: str | Path, serving_dir: str | Path, *, run_id: str, fingerprint: str, keep_versions: int
+    model_dir: str | Path,
+    serving_dir: str | Path,
+    *,
+    run_id: str,
+    fingerprint: str,
+    keep_versions: int,
+    override: str = "",
 ) -> Push:
     """Pushes a SavedModel.
 
@@ -42,6 +48,7 @@ def push_model(
       run_id: for the card.
       fingerprint: for the card.
       keep_versions: how many versions to keep, see `retention`.
+      override: for the card.
 
     Raises:
       PushError: the folder cannot be written.
@@ -53,7 +60,8 @@ def push_model(
         newest_is_whole = bool(cards) and saved_model.digest(folder / str(max(cards))) == digest
         if standing := choose_outcome(cards, digest, newest_is_whole=newest_is_whole):
             return standing
-        card = VersionCard(digest, run_id, fingerprint, utc_now(), withdrawn=versions.withdrawn(cards))
+        withdrawn = versions.withdrawn(cards)
+        card = VersionCard(digest, run_id, fingerprint, utc_now(), withdrawn=withdrawn, override=override)
         version = versions.write_version(model_dir, folder, card)
         try:
             removed = retention.prune_versions(folder, keep_versions)

@@ -175,26 +175,21 @@ def told(config: PipelineConfig, values: Mapping[str, Any]) -> PipelineConfig:
     return config.model_copy(update=changed)
 
 
-def read_outcome(outputs: Mapping[str, Any], evaluation: Mapping[str, Any], folder: str | None) -> Verdict:
+def read_outcome(outputs: Mapping[str, Any], folder: str | None) -> Verdict:
     """What the tasks of a run came to; runs where TFX is imported already.
 
     Args:
       outputs: by task and by key: the path of an artifact, and its metadata.
-      evaluation: what the model was held to.
       folder: of the run, for the rejected rows.
     """
     from kubeflow.outputs import as_artifact
-    from pipeline.config import EvaluationConfig
     from pipeline.verdict import collect_facts, judge_model
 
     artifacts = {
         task: {key: as_artifact(path, metadata) for key, (path, metadata) in those.items()}
         for task, those in outputs.items()
     }
-    return {
-        **collect_facts(artifacts, folder and Path(folder)),
-        **judge_model(artifacts, EvaluationConfig(**evaluation)),
-    }
+    return {**collect_facts(artifacts, folder and Path(folder)), **judge_model(artifacts)}
 
 
 def _open_run(
@@ -243,9 +238,7 @@ def _judge(run: Run, root: Dag, config: PipelineConfig, folder: Path) -> Verdict
             if (task, key) in _READ:
                 run.store.download(artifact["uri"], path)
             outputs.setdefault(task, {})[key] = (str(path), artifact["metadata"])
-    verdict = processes.call_forked(
-        "kubeflow.rehearsal.run.read_outcome", outputs, config.evaluation.model_dump(), str(folder)
-    )
+    verdict = processes.call_forked("kubeflow.rehearsal.run.read_outcome", outputs, str(folder))
     return verdict | (_failed(run.failure, verdict) if run.failure else {})
 
 
@@ -254,8 +247,7 @@ _READ = {
     ("HeadlineExampleGen", "ingest"),
     ("DataGate", "verdict"),
     ("Trainer", "model_run"),
-    ("EvalEvaluator", "evaluation"),
-    ("TrainEvaluator", "evaluation"),
+    ("Evaluator", "evaluation"),
     ("LocalInfraValidator", "blessing"),
 }
 

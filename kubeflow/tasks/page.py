@@ -26,10 +26,10 @@ def render_page(verdict: dict[str, Any]) -> str:
             "Thresholds",
             [
                 (
-                    f"{one['split']} {one['metric']}, against the {one['against']}",
-                    f">= {one['bound']:.4f}",
-                    f"{one['observed']:.4f}",
-                    "kept" if one["passed"] else "not kept",
+                    " ".join([one["split"], one["metric"], *one["slice"].values()]) + f", against the {one['against']}",
+                    f"{one['direction']} {one['bound']:.4f}",
+                    "" if one["observed"] is None else f"{one['observed']:.4f}",
+                    {"broken": "not kept"}.get(one["outcome"], one["outcome"]),
                 )
                 for one in verdict.get("thresholds", [])
             ],

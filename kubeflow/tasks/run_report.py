@@ -11,7 +11,6 @@ from kubeflow.outputs import as_artifact, metadata_of
 from kubeflow.tasks.artifacts import HTML, ClassificationMetrics, Metrics
 from kubeflow.tasks.page import render_page
 from pipeline import lineage
-from pipeline.config import EvaluationConfig
 from pipeline.verdict import collect_facts, judge_model
 
 _CLASSES = ("not clickbait", "clickbait")
@@ -22,17 +21,12 @@ def RunReport(  # noqa: N802  components are named as classes
     ingest: tfx.dsl.components.InputArtifact[Ingest],
     data_verdict: tfx.dsl.components.InputArtifact[DataVerdict],
     model_run: tfx.dsl.components.InputArtifact[ModelRun],
-    eval_evaluation: tfx.dsl.components.InputArtifact[ModelEvaluation],
-    train_evaluation: tfx.dsl.components.InputArtifact[ModelEvaluation],
+    evaluation: tfx.dsl.components.InputArtifact[ModelEvaluation],
     infra_blessing: tfx.dsl.components.InputArtifact[InfraBlessing],
     pushed_model: tfx.dsl.components.InputArtifact[PushedModel],
     metrics: tfx.dsl.components.OutputArtifact[Metrics],
     confusion_matrix: tfx.dsl.components.OutputArtifact[ClassificationMetrics],
     report: tfx.dsl.components.OutputArtifact[HTML],
-    min_eval_accuracy: tfx.dsl.components.Parameter[float],
-    min_eval_auc: tfx.dsl.components.Parameter[float],
-    max_accuracy_drop: tfx.dsl.components.Parameter[float],
-    min_train_accuracy: tfx.dsl.components.Parameter[float],
 ):
     """Emits what the UI draws. It ends well whatever the outcome: of a task that fails nothing is kept.
 
@@ -40,17 +34,12 @@ def RunReport(  # noqa: N802  components are named as classes
       ingest: the account of all rows.
       data_verdict: DataGate's.
       model_run: the Trainer's.
-      eval_evaluation: of the held-out rows.
-      train_evaluation: of the training rows.
+      evaluation: the Evaluator's.
       infra_blessing: LocalInfraValidator's.
       pushed_model: VersionedPusher's.
-      metrics: accuracy and AUC of both splits, and the counts of rows.
+      metrics: what the rules for all rows as they are observed, and the counts of rows.
       confusion_matrix: of the held-out rows at 0.5.
       report: a page.
-      min_eval_accuracy: what the model was held to, as in the configuration; so are the next three.
-      min_eval_auc: see there.
-      max_accuracy_drop: see there.
-      min_train_accuracy: see there.
     """
     outputs = {
         node: {key: as_artifact(one.uri, metadata_of(one))}
@@ -58,25 +47,18 @@ def RunReport(  # noqa: N802  components are named as classes
             ("HeadlineExampleGen", "ingest", ingest),
             ("DataGate", "verdict", data_verdict),
             ("Trainer", "model_run", model_run),
-            ("EvalEvaluator", "evaluation", eval_evaluation),
-            ("TrainEvaluator", "evaluation", train_evaluation),
+            ("Evaluator", "evaluation", evaluation),
             ("LocalInfraValidator", "blessing", infra_blessing),
             ("VersionedPusher", "pushed_model", pushed_model),
         )
     }
-    held_to = EvaluationConfig(
-        min_eval_accuracy=min_eval_accuracy,
-        min_eval_auc=min_eval_auc,
-        max_accuracy_drop=max_accuracy_drop,
-        min_train_accuracy=min_train_accuracy,
-    )
-    verdict = {**collect_facts(outputs), **judge_model(outputs, held_to)}
+    verdict = {**collect_facts(outputs), **judge_model(outputs)}
     for one in verdict["thresholds"]:
-        if one["against"] == "bound":
+        if one["against"] == "bound" and not one["slice"] and one["observed"] is not None:
             metrics.set_float_custom_property(f"{one['split']} {one['metric']}", float(one["observed"]))
     for split, counts in verdict["rows"].items():
         metrics.set_float_custom_property(f"{split} rows", float(counts["rows"]))
-    matrix = lineage.confusion_matrix(outputs["EvalEvaluator"]["evaluation"])
+    matrix = lineage.confusion_matrix(verdict["evaluation"])
     confusion_matrix.set_json_value_custom_property(
         "confusionMatrix",
         {

@@ -1,8 +1,10 @@
 """Verdict: the last task, which fails where the model was not pushed for a reason."""
 
 import tfx.v1 as tfx
-from tfx.types.standard_artifacts import InfraBlessing, ModelBlessing, PushedModel
+from tfx.types.standard_artifacts import InfraBlessing, ModelEvaluation, PushedModel
 
+from components.evaluator.rules import describe as describe_rule
+from components.evaluator.verdict import read_verdict as read_evaluation
 from components.local_infra_validator.verdict import describe, read_verdict
 from components.versioned_pusher.component import NOT_BLESSED, NOT_FIT
 
@@ -18,8 +20,7 @@ class NotPushed(Exception):  # noqa: N818  the contract's own words
 @tfx.dsl.components.component
 def Verdict(  # noqa: N802  components are named as classes
     pushed_model: tfx.dsl.components.InputArtifact[PushedModel],
-    eval_blessing: tfx.dsl.components.InputArtifact[ModelBlessing],
-    train_blessing: tfx.dsl.components.InputArtifact[ModelBlessing],
+    evaluation: tfx.dsl.components.InputArtifact[ModelEvaluation],
     infra_blessing: tfx.dsl.components.InputArtifact[InfraBlessing],
 ):
     """Ends the run as `clickbait run` ends.
@@ -28,8 +29,7 @@ def Verdict(  # noqa: N802  components are named as classes
 
     Args:
       pushed_model: VersionedPusher's.
-      eval_blessing: of the held-out rows.
-      train_blessing: of the training rows.
+      evaluation: the Evaluator's.
       infra_blessing: LocalInfraValidator's.
 
     Raises:
@@ -37,9 +37,8 @@ def Verdict(  # noqa: N802  components are named as classes
     """
     outcome = pushed_model.get_string_custom_property("outcome")
     if outcome == NOT_BLESSED:
-        blessings = {"evaluation": eval_blessing, "training": train_blessing}
-        broken = [name for name, one in blessings.items() if not one.get_int_custom_property("blessed")]
-        raise NotPushed(f"thresholds are not kept on the {' and '.join(broken)} rows; RunReport has the numbers", 4)
+        broken = [one for one in read_evaluation(evaluation.uri)["thresholds"] if one["gates"] and not one["passed"]]
+        raise NotPushed("not kept: " + "; ".join(map(describe_rule, broken)), 4)
     if outcome == NOT_FIT:
         findings = [one for one in read_verdict(infra_blessing.uri)["findings"] if one["outcome"] == "fail"]
         raise NotPushed("not fit to be served: " + "; ".join(map(describe, findings)), 5)

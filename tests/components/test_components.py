@@ -80,7 +80,7 @@ def push(artifact, tmp_path):
     count = iter(range(100))
 
     def push(
-        weights: bytes = b"weights", *, evaluation: int = 1, train: int = 1, infra: int = 1, changed: bool = False
+        weights: bytes = b"weights", *, blessed: int = 1, infra: int = 1, changed: bool = False, override: str = ""
     ):
         number = next(count)
         served = artifact("InfraBlessing", f"infra{number}")
@@ -90,13 +90,14 @@ def push(artifact, tmp_path):
         served.set_string_custom_property("digest", saved_model.digest(model))
         if changed:
             (model / "variables" / "variables.data-00000-of-00001").write_bytes(b"other weights")
-        blessings = {name: artifact("ModelBlessing", name) for name in ("eval_blessing", "train_blessing")}
-        blessings["eval_blessing"].set_int_custom_property("blessed", evaluation)
-        blessings["train_blessing"].set_int_custom_property("blessed", train)
+        blessing = artifact("ModelBlessing", "blessing")
+        blessing.set_int_custom_property("blessed", blessed)
+        if override:
+            blessing.set_string_custom_property("override", override)
         pushed = artifact("PushedModel", f"pushed{number}")
         run_function(
             VersionedPusher,
-            **blessings,
+            blessing=blessing,
             infra_blessing=served,
             pushed_model=pushed,
             serving_model_dir=str(tmp_path / "serving"),
@@ -111,9 +112,8 @@ def push(artifact, tmp_path):
     return push
 
 
-@pytest.mark.parametrize(("evaluation", "train"), [(0, 1), (1, 0), (0, 0)])
-def test_a_model_that_one_evaluation_did_not_bless_is_not_pushed(push, tmp_path, evaluation, train):
-    pushed = push(evaluation=evaluation, train=train)
+def test_a_model_that_the_evaluator_did_not_bless_is_not_pushed(push, tmp_path):
+    pushed = push(blessed=0)
     assert pushed.get_string_custom_property("outcome") == "not blessed"
     assert pushed.get_int_custom_property("pushed") == 0
     assert not (tmp_path / "serving").exists()
@@ -162,37 +162,23 @@ def test_a_changed_model_becomes_a_higher_version_and_so_does_the_first_one_agai
     assert digests[0] == digests[2] != digests[1]
 
 
+def test_a_model_that_is_pushed_anyway_says_why_and_is_nobodys_measure(push, artifact, tmp_path):
+    from components.latest_blessed_model.component import LatestBlessedModel
+
+    push(b"good")
+    pushed = push(b"bad", override="the rules are being reworked")
+    good, bad = list_versions(tmp_path / "serving")
+    assert pushed.get_string_custom_property("override") == "the rules are being reworked"
+    assert [read_card(tmp_path / "serving", one).override for one in (good, bad)] == [
+        "",
+        "the rules are being reworked",
+    ]
+    assert versions.list_blessed(tmp_path / "serving") == [good]
+    model = artifact("Model", "baseline")
+    run_function(LatestBlessedModel, model=model, serving_model_dir=str(tmp_path / "serving"), version="latest")
+    assert model.get_string_custom_property("version") == str(good)
+
+
 def test_a_version_without_a_card_does_not_count_as_the_same_model(push, tmp_path):
     write_model(tmp_path / "serving" / "7")
     assert push().get_string_custom_property("outcome") == "pushed"
-
-
-# ---- Evaluator
-
-
-@pytest.mark.parametrize(
-    ("baseline", "kept"), [("none", False), ("empty", False), ("real", True)], ids=["none", "empty", "real"]
-)
-def test_the_evaluator_leaves_out_a_baseline_that_holds_no_model(artifact, tmp_path, monkeypatch, baseline, kept):
-    from tfx.components.evaluator import executor as tfx_executor
-
-    from components.evaluator.component import Executor
-
-    seen = []
-    monkeypatch.setattr(tfx_executor.Executor, "Do", lambda self, inputs, outputs, properties: seen.append(inputs))
-    inputs = {"model": [artifact("Model", "candidate")], "examples": []}
-    if baseline != "none":
-        inputs["baseline_model"] = [artifact("Model", "baseline")]
-        Path(inputs["baseline_model"][0].uri).mkdir()
-    if baseline == "real":
-        write_model(Path(inputs["baseline_model"][0].uri) / "Format-Serving")
-    before = dict(inputs)
-    Executor().Do(inputs, {}, {})
-    assert seen == [before if kept else {key: value for key, value in before.items() if key != "baseline_model"}]
-    assert inputs == before
-
-
-def test_the_evaluator_component_uses_that_executor():
-    from components.evaluator.component import Evaluator, Executor
-
-    assert Evaluator.EXECUTOR_SPEC.executor_class is Executor

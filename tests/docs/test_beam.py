@@ -31,7 +31,7 @@ def test_the_settings_load(tmp_path):
 def test_the_components_and_runners_are_those_there_are():
     first = TEXT.split("\n\n")[1]
     for component in BEAM_COMPONENTS:
-        assert component.replace("EvalEvaluator", "Evaluators").replace("TrainEvaluator", "Evaluators") in first
+        assert component in first
     runners = BeamConfig.model_json_schema()["properties"]["runner"]["enum"]
     assert re.findall(r"^\| `(\w+Runner)` \|", TEXT, re.MULTILINE) == runners
 

@@ -24,12 +24,20 @@ def a_verdict(**changes: Any) -> dict[str, Any]:
         "rows": {"train": {"rows": 70, "clickbait": 35}, "eval": {"rows": 30, "clickbait": 15}},
         "thresholds": [
             {
+                "rule": "accuracy",
                 "split": "eval",
+                "slice": {},
                 "metric": "binary_accuracy",
                 "against": "bound",
                 "bound": 0.9846,
+                "direction": ">=",
                 "observed": 0.99,
+                "interval": [0.9878, 0.9918],
+                "rows": 9600,
+                "outcome": "kept",
+                "gates": True,
                 "passed": True,
+                "detail": "",
             }
         ],
         "components": {"Trainer": {"status": "done", "seconds": 10.0}},

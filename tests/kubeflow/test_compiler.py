@@ -71,7 +71,7 @@ def test_kfp_loads_it_and_it_is_a_pipeline_spec(written, compiled):
     assert {*loaded.component_spec.inputs} == {one.name for one in PARAMETERS}
     proto = json_format.ParseDict(compiled, pipeline_spec_pb2.PipelineSpec())
     deployment = json_format.ParseDict(compiled["deploymentSpec"], pipeline_spec_pb2.PipelineDeploymentConfig())
-    assert len(proto.root.dag.tasks) == len(deployment.executors) == 13
+    assert len(proto.root.dag.tasks) == len(deployment.executors) == 15
 
 
 def test_the_newest_kfp_loads_it(written):
@@ -200,6 +200,15 @@ def test_an_engine_is_told_to_the_tasks_that_use_it_and_to_no_other(compiled):
     expected["StatisticsGen"] = [*there, "--parallelism=16", image]
     expected["DataGate"] = []
     assert told == {name: expected.get(name, []) for name in tasks(spec)}
+
+
+def test_an_override_is_no_part_of_a_compiled_pipeline_unless_that_is_allowed():
+    anyway = "evaluation.bless_anyway=we must"
+    with pytest.raises(SpecError, match=r"Received: evaluation.bless_anyway='we must'. Leave it out, or say --set"):
+        compile_with(anyway)
+    spec = compile_with(anyway, "kubeflow.allow_override=true")
+    policy = tasks(spec)["Evaluator"]["inputs"]["parameters"]["policy"]["runtimeValue"]["constant"]
+    assert json.loads(policy)["bless_anyway"] == "we must"
 
 
 def test_scoring_a_file_is_no_part_of_a_compiled_pipeline():

@@ -17,7 +17,7 @@ from pipeline.cli import main
 from tests.helpers.verdicts import a_verdict, write_run
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["fetch", "run", "config", "runs", "verdict", "embed", "monitor", "doctor"]
+COMMANDS = ["fetch", "run", "config", "runs", "verdict", "embed", "explain", "monitor", "doctor"]
 
 
 def clickbait(*arguments, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess:
@@ -108,6 +108,12 @@ def test_a_mistake_is_one_message_and_exit_2(arguments, message, tmp_path):
     assert done.returncode == 2, done.stdout + done.stderr
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_an_override_without_a_reason_is_refused():
+    done = CliRunner().invoke(main, ["run", "--bless-anyway", "  "])
+    assert done.exit_code == 2
+    assert "--bless-anyway takes a reason. Received: none." in done.output
 
 
 def test_the_article_preset_without_its_module_says_how_to_provide_it(tmp_path):

@@ -377,6 +377,36 @@ def test_round_trip(tmp_path):
     assert load_config(file=file).preset == "article"
 
 
+def test_an_override_is_said_for_one_run_and_comes_from_no_file_and_no_environment(write, tmp_path):
+    anyway = "evaluation.bless_anyway"
+    assert load_config(flags={anyway: "we must"}).evaluation.bless_anyway == "we must"
+    said = load_config(overrides=[f"{anyway}=we must"])
+    assert said.evaluation.bless_anyway == "we must"
+    path = tmp_path / "config.yaml"
+    path.write_text(said.to_yaml(), encoding="utf-8")
+    assert load_config(file=path).evaluation.bless_anyway is None
+    inherited = "is said for one run. Take it out, and give --bless-anyway."
+    assert inherited in problems(file=write("evaluation: {bless_anyway: we must}"))[0]
+    assert inherited in problems(environ={"CLICKBAIT__EVALUATION__BLESS_ANYWAY": "we must"})[0]
+    assert problems(flags={anyway: " "}) != []
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "evaluation.gated_variants=[lower, shouting]",
+        "evaluation.gated_variants=[as_is]",
+        "evaluation.max_variant_drop={lower: 0.1}",
+        "evaluation.max_variant_drop={default: 2}",
+        "evaluation.max_variant_drop={default: 0.1, shouting: 0.1}",
+        "evaluation.min_slice_accuracy={says_me=yes: 0.9}",
+    ],
+)
+def test_variants_and_slices_are_those_that_there_are(override):
+    (problem,) = problems(overrides=[override])
+    assert problem.startswith(override.partition("=")[0])
+
+
 def test_frozen_and_strict():
     config = load_config()
     with pytest.raises(pydantic.ValidationError):

@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from components.variant_example_gen.perturbations import VARIANTS
+from components.versioned_pusher.rollback import restore_version
+from components.versions import read_card
 from pipeline.config import PipelineConfig, load_config
+from pipeline.lineage import read_outputs
 from pipeline.local_runner import run_pipeline
 from pipeline.paths import SAMPLE_FILE
 from pipeline.runs import read_run
@@ -90,7 +94,7 @@ def test_a_csv_becomes_a_pushed_model(first_run, first_verdict, output):
 def test_the_terminal_shows_one_screen_and_no_library(first_run, data_file):
     lines = first_run.stdout.splitlines()
     assert str(data_file) in lines[0]
-    assert len(lines) <= 40
+    assert len(lines) <= 55
     for node in (
         "HeadlineExampleGen",
         "StatisticsGen",
@@ -120,9 +124,13 @@ def test_all_weights_of_the_encoder_are_trained(first_verdict):
 
 
 def test_every_threshold_stands_in_the_verdict_with_what_was_observed(first_verdict):
-    rules = {(one["split"], one["metric"]) for one in first_verdict["thresholds"]}
-    assert rules == {("eval", "binary_accuracy"), ("eval", "auc"), ("train", "binary_accuracy")}
-    assert all(0 < one["observed"] <= 1 for one in first_verdict["thresholds"])
+    rules = {(one["split"], one["metric"]): one for one in first_verdict["thresholds"] if one["against"] == "bound"}
+    asked = [("eval", "binary_accuracy"), ("eval", "auc"), ("train", "binary_accuracy")]
+    assert {*rules} == {*asked, ("eval", "non_finite"), ("train", "non_finite")}
+    assert all(0 < rules[one]["observed"] <= 1 for one in asked)
+    evaluated = first_verdict["evaluation"]["slices"]
+    assert {one["variant"] for one in evaluated if "variant" in one} == {*VARIANTS[1:]}
+    assert {*first_verdict["evaluation"]["contenders"]} == {"tfidf_cased", "tfidf_lower"}
 
 
 def test_the_evaluator_agrees_with_the_pushed_model_in_a_fresh_process(first_verdict, data_file):
@@ -147,7 +155,7 @@ print(json.dumps({"right": int(right), "difference": float(abs(scores - parsed).
     expected = sum(
         one["observed"] * verdict["rows"][one["split"]]["rows"]
         for one in verdict["thresholds"]
-        if one["metric"] == "binary_accuracy"
+        if one["rule"] == "accuracy"
     )
     # A score within rounding of 0.5 may fall to the other side in another batch.
     assert recount["right"] == pytest.approx(expected, abs=1.5)
@@ -207,12 +215,36 @@ def test_a_model_below_a_threshold_is_not_pushed_and_ends_with_4(
     untrained = make_config("evaluation.min_eval_accuracy=1.0", "training.learning_rate=1e-9")
     code = run_pipeline(untrained)
     verdict = _newest(output)
-    broken = [one for one in verdict["thresholds"] if not one["passed"]]
+    broken = [one for one in verdict["thresholds"] if one["gates"] and not one["passed"]]
     assert code == 4
     assert verdict["status"] == "not blessed"
     assert [(one["split"], one["metric"], one["bound"]) for one in broken] == [("eval", "binary_accuracy", 1.0)]
-    assert "not kept" in capfd.readouterr().out
+    assert "not kept: eval accuracy 0." in capfd.readouterr().out
     assert len(list((output / "serving" / "clickbait").iterdir())) == 1
+
+
+def test_an_override_pushes_stays_visible_and_is_not_inherited(first_verdict, make_config, output, capfd):
+    broken = ("evaluation.min_eval_accuracy=1.0", "training.learning_rate=1e-9")
+    assert run_pipeline(make_config(*broken, "evaluation.bless_anyway=new rules are to come")) == 0
+    verdict = _newest(output)
+    ran = {name for name, timing in verdict["components"].items() if timing["status"] != "cached"}
+    assert ran == {"Evaluator", "VersionedPusher"}  # judged anew, scored no more
+    assert verdict["status"] == "pushed"
+    assert verdict["evaluation"]["override"] == {"reason": "new rules are to come"}
+    assert [one["rule"] for one in verdict["thresholds"] if one["gates"] and not one["passed"]] == ["accuracy"]
+    shown = capfd.readouterr().out
+    assert "override broken rules are overridden: new rules are to come" in shown
+    assert "pushed: overridden, not kept: eval accuracy 0." in shown
+    card = read_card(output / "serving" / "clickbait", verdict["pushed"]["version"])
+    assert card.override == "new rules are to come"
+    properties = read_outputs(output / "metadata.db", "clickbait")["VersionedPusher"]["pushed_model"].custom_properties
+    assert properties["override"].string_value == "new rules are to come"
+
+    written = Path(verdict["folder"], "config.yaml")
+    assert load_config(file=written, environ={}).evaluation.bless_anyway is None
+    assert run_pipeline(make_config(*broken)) == 4
+    assert _newest(output)["baseline_version"] == verdict["baseline_version"]  # what broke rules is no measure
+    restore_version(output / "serving" / "clickbait", first_verdict["pushed"]["version"])
 
 
 def test_the_second_model_is_compared_with_the_first(first_verdict, output):
@@ -229,11 +261,11 @@ def test_a_run_to_the_trainer_pushes_nothing_and_one_from_the_evaluator_goes_on_
     trained = _newest(output)
     assert list(trained["components"])[-1] == "Trainer"
     assert trained["status"] == "done"
-    assert run_pipeline(config, from_node="EvalEvaluator", to_node="EvalEvaluator") == 0
+    assert run_pipeline(config, from_node="ModelScorer", to_node="Evaluator") == 0
     evaluated = _newest(output)
-    assert list(evaluated["components"]) == ["EvalEvaluator"]
+    assert list(evaluated["components"]) == ["ModelScorer", "Evaluator"]
     assert evaluated["training"] == trained["training"]
-    assert {one["split"] for one in evaluated["thresholds"]} == {"eval"}
+    assert {one["split"] for one in evaluated["thresholds"]} == {"eval", "train"}
 
 
 def test_from_the_trainer_takes_the_data_of_the_last_run_and_refuses_other_data(

@@ -45,12 +45,12 @@ def test_the_nodes_are_those_of_the_dag_in_its_order(tmp_path):
     [
         ("StatisticsGen", verdict(sha256="sha256:2"), last(), "data.sha256"),
         ("Trainer", verdict(text_column="text"), last(), "data.text_column"),
-        ("EvalEvaluator", verdict(), last(seed=99), "training.seed"),
+        ("Evaluator", verdict(), last(seed=99), "training.seed"),
         ("VersionedPusher", verdict(), last(encoder_digest="sha256:f"), "encoder"),
         ("Trainer", verdict(train_buckets=5), last(), "data.train_buckets"),
         ("Trainer", verdict(schema_sha256="sha256:s"), last(), "schema"),
         ("Trainer", verdict(), {**last(), "gate_policy": {}}, "gate.rejects"),
-        ("TrainEvaluator", verdict(), {**last(), "evaluation_policy": {}}, "evaluation.min_eval_accuracy"),
+        ("LocalInfraValidator", verdict(), {**last(), "evaluation_policy": {}}, "evaluation.min_eval_accuracy"),
         ("VersionedPusher", verdict(), {**last(), "infra_policy": {}}, "infra.server"),
     ],
 )
@@ -62,7 +62,7 @@ def test_what_differs_from_the_last_run_is_refused_by_name(from_node, now, befor
 def test_a_last_run_that_did_not_train_is_nothing_to_go_on_from_behind_the_trainer():
     refused = {key: value for key, value in last().items() if key != "training"}
     with pytest.raises(PartialRunError, match="a last run, r1, that did not get so far"):
-        reuse_last(CONFIG, "EvalEvaluator", verdict(), [refused])
+        reuse_last(CONFIG, "Evaluator", verdict(), [refused])
 
 
 def test_before_the_trainer_other_training_is_what_from_is_for():
@@ -84,7 +84,7 @@ def test_after_a_run_that_was_killed_from_is_refused():
 def test_a_run_that_evaluates_anew_looks_anew_for_its_baseline():
     assert from_nodes(CONFIG, None) == []
     assert from_nodes(CONFIG, "Trainer") == ["Trainer", "LatestBlessedModel"]
-    assert from_nodes(CONFIG, "TrainEvaluator") == ["TrainEvaluator"]
+    assert from_nodes(CONFIG, "Evaluator") == ["Evaluator"]
 
 
 def test_a_run_that_scores_a_file_reads_the_file_wherever_it_begins():

@@ -109,3 +109,12 @@ def test_reading_runs_imports_nothing_heavy():
     code = "import sys, pipeline.runs, pipeline.summary; print([m for m in ('tensorflow', 'tfx') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_rule_of_an_earlier_schema_is_read_as_what_it_was(tmp_path):
+    old = {"split": "eval", "metric": "binary_accuracy", "against": "bound", "bound": 0.9, "observed": 0.8}
+    folder = tmp_path / "runs" / "20240101-000000-aa"
+    folder.mkdir(parents=True)
+    write_verdict(folder, {"status": "not blessed", "thresholds": [{**old, "passed": False}]})
+    (rule,) = read_run(tmp_path)["thresholds"]
+    assert (rule["rule"], rule["slice"], rule["outcome"], rule["gates"]) == ("accuracy", {}, "broken", True)

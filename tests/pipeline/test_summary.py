@@ -3,10 +3,15 @@
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
+from components.evaluator.measures import measure
+from components.evaluator.policy import Slice
+from components.evaluator.verdict import compose_verdict
 from pipeline.summary import next_command, print_head, print_summary, run_table, shorten
+from tests.helpers.evaluations import a_policy, a_slice, good_slices
 from tests.helpers.verdicts import a_verdict
 
 
@@ -50,18 +55,102 @@ def test_rows_are_counted_per_split_with_the_share_of_the_positive_class():
 @pytest.mark.parametrize(
     ("judged", "line"),
     [
-        (rule(), "eval   accuracy   >= 0.9846     0.9900  kept"),
-        (rule(observed=0.9, passed=False), "eval   accuracy   >= 0.9846     0.9000  not kept"),
-        (rule(split="train", metric="auc", bound=0.99, observed=1.0), "train  AUC    >= 0.9900     1.0000  kept"),
+        (rule(), "eval   accuracy   >= 0.9846     0.9900  0.9878–0.9918  kept"),
         (
-            rule(against="last blessed model", bound=-0.0025, observed=-0.01, passed=False),
-            "eval   accuracy against the last blessed model  >= -0.0025   -0.0100  not kept",
+            rule(observed=0.9, outcome="broken", passed=False),
+            "eval   accuracy   >= 0.9846     0.9000  0.9878–0.9918  not kept",
         ),
+        (
+            rule(observed=0.9, outcome="broken", passed=False, gates=False),
+            "eval   accuracy   >= 0.9846     0.9000  0.9878–0.9918  shown only",
+        ),
+        (
+            rule(metric="ece", bound=0.03, direction="<=", observed=0.01, interval=None),
+            "eval   ECE   <= 0.0300     0.0100  kept",
+        ),
+        (rule(metric="auc", observed=None, interval=None, outcome="broken"), "eval AUC >= 0.9846 no number not kept"),
+        (
+            rule(against="last blessed model", bound=-0.0025, observed=-0.01, interval=None, outcome="broken"),
+            "eval   vs last blessed  >= -0.0025   -0.0100  not kept",
+        ),
+        (
+            rule(against="last blessed model", bound=-0.0025, observed=None, interval=None, outcome="not judged"),
+            "eval   vs last blessed  >= -0.0025   not judged",
+        ),
+        (rule(slice={"says_you": "yes"}), "eval says_you=yes >= 0.9846 0.9900 0.9878–0.9918 kept"),
     ],
 )
 def test_each_threshold_is_a_row_with_bound_and_observed_value(judged, line):
     rows = [row.split() for row in summary(thresholds=[judged]).splitlines()]
     assert line.split() in rows
+
+
+def evaluated(*slices, **policy):
+    """A verdict's part that comes from the Evaluator, of a model with `slices` in place of its own."""
+    found = compose_verdict(
+        good_slices(**{str(place): one for place, one in enumerate(slices)}), ["tfidf_lower"], a_policy(**policy)
+    )
+    return {"thresholds": found["thresholds"], "evaluation": found["evaluation"]}
+
+
+def test_variants_stand_beside_the_simple_models_with_the_points_that_they_lose():
+    upper = a_slice(wrong=386, against={"as_is": 5, "tfidf_lower": 25}, variant="upper")
+    emoji = a_slice(rows=50, against={"as_is": 5}, variant="emoji")
+    text = summary(**evaluated(upper, emoji, gated_variants=["upper", "emoji"]))
+    rows = [row.split() for row in text.splitlines()]
+    assert ["as_is", "99.50", "97.50"] in rows
+    assert ["lower", "99.20", "0.30", "2.00", "kept"] in rows
+    assert ["upper", "61.40", "38.10", "2.00", "97.50", "not", "kept"] in rows
+    assert ["emoji", "100.00", "-10.00", "2.00", "not", "judged"] in rows
+    assert "vs as is is not judged: 50 rows, fewer than 200" in text
+    assert "slices   you 99.67" in text
+
+
+def test_a_summary_fits_a_terminal_of_80_columns():
+    slices = [a_slice(wrong=386, against={"as_is": 5, "tfidf_lower": 25}, variant="no_punctuation")]
+    screen = io.StringIO()
+    asked = {"min_slice_accuracy": {"length=10-14 words": 0.9}}
+    verdict = a_verdict(**evaluated(*slices, **asked), reason="", pushed=None)
+    print_summary(Console(file=screen, width=80), verdict, Path("output/runs/r1"))
+    tables = [line for line in screen.getvalue().splitlines() if "kept" in line or "judged" in line]
+    assert max(map(len, tables)) <= 80
+    assert not [line for line in tables if "…" in line]
+
+
+def test_scores_that_are_numbers_go_without_saying_and_others_do_not():
+    assert "not finite" not in summary(**evaluated())
+    lost = Slice("eval", {"variant": "typo"}, measure(np.array([0, 1]), np.array([np.nan, 1]), {"as_is": np.zeros(2)}))
+    assert ["eval", "not", "finite", "<=", "0", "1", "not", "kept"] in [
+        one.split() for one in summary(**evaluated(lost)).splitlines()
+    ]
+
+
+def test_an_override_is_said():
+    bad = a_slice(wrong=386, against={"as_is": 5}, variant="upper")
+    text = summary(**evaluated(bad, bless_anyway="[we] must"))
+    assert "override broken rules are overridden: [we] must" in text
+
+
+@pytest.mark.parametrize(
+    ("found", "line"),
+    [
+        (
+            {"threshold": 0.8, "precision": 0.99, "recall": 0.9},
+            "precision 0.9900 from a score of 0.8000 on, with",
+        ),
+        ({"threshold": None, "precision": None, "recall": None}, "precision 0.9900, which no score has"),
+    ],
+)
+def test_the_operating_threshold_is_said_where_one_was_wanted(found, line):
+    verdict = evaluated()
+    verdict["evaluation"]["operating_threshold"] = {"wanted_precision": 0.99, **found}
+    assert f"wanted   {line}" in summary(**verdict)
+
+
+def test_after_a_model_that_goes_by_capitals_comes_another_casing():
+    bad = a_slice(wrong=386, against={"as_is": 5}, variant="upper")
+    verdict = a_verdict(**evaluated(bad), status="not blessed", pushed=None)
+    assert next_command(verdict, Path("r1")).startswith("clickbait run --set training.casing=lower")
 
 
 def test_without_rows_and_thresholds_there_is_no_table():

@@ -52,6 +52,13 @@ def test_without_versions_the_list_says_what_to_do(output):
     )
 
 
+def test_a_version_that_broke_rules_says_why_it_was_pushed(output, tmp_path):
+    folder = write_shell(tmp_path / "model")
+    serving = output / "serving" / "clickbait"
+    push_model(folder, serving, run_id="r1", fingerprint="f", keep_versions=5, override="we must")
+    assert "broke rules, pushed anyway: we must" in call(versions, "--output", output).output
+
+
 def test_the_list_tells_version_time_run_accuracy_digest_and_which_is_served(output, push):
     first, second = push("one"), push("two")
     judged = {"split": "eval", "metric": "binary_accuracy", "against": "bound", "bound": 0.9, "passed": True}

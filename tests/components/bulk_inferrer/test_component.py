@@ -9,7 +9,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("blessed", [(1, 1, 1), (0, 1, 1), (1, 0, 1), (1, 1, 0)])
+@pytest.mark.parametrize("blessed", [(1, 1), (0, 1), (1, 0)])
 def test_one_blessing_that_is_missing_and_nothing_is_scored(tmp_path, monkeypatch, blessed):
     from tfx.components.bulk_inferrer import executor as tfx_executor
     from tfx.types.standard_artifacts import InfraBlessing, ModelBlessing
@@ -19,7 +19,7 @@ def test_one_blessing_that_is_missing_and_nothing_is_scored(tmp_path, monkeypatc
     seen = []
     monkeypatch.setattr(tfx_executor.Executor, "Do", lambda self, inputs, outputs, properties: seen.append(inputs))
     inputs = {"examples": [], "model": []}
-    kinds = {"eval_blessing": ModelBlessing, "train_blessing": ModelBlessing, "infra_blessing": InfraBlessing}
+    kinds = {"blessing": ModelBlessing, "infra_blessing": InfraBlessing}
     for (key, kind), value in zip(kinds.items(), blessed, strict=True):
         artifact = kind()
         artifact.set_int_custom_property("blessed", value)

@@ -16,7 +16,7 @@ def test_status_reason_rows_and_thresholds_are_on_the_page():
 
 def test_what_is_not_kept_stands_out():
     verdict = a_verdict()
-    verdict["thresholds"][0]["passed"] = False
+    verdict["thresholds"][0] |= {"passed": False, "outcome": "broken"}
     verdict["gate"] = {"findings": [_finding(outcome="fail"), _finding(outcome="kept")]}
     assert render_page(verdict).count('<tr class="fail">') == 2
 

@@ -2,31 +2,31 @@
 
 import pytest
 
+from components.evaluator.rules import judge as judge_slices
+from tests.helpers.evaluations import a_policy, a_slice, good_slices
+
 pytestmark = pytest.mark.slow  # imports TFX
 
 
 @pytest.fixture
 def judge(tmp_path):
     """Runs the task on the artifacts of an outcome."""
-    from tfx.types.standard_artifacts import InfraBlessing, ModelBlessing, PushedModel
+    from tfx.types.standard_artifacts import InfraBlessing, ModelEvaluation, PushedModel
 
+    from components.evaluator.verdict import write_verdict as write_evaluation
     from components.local_infra_validator.verdict import write_verdict
     from kubeflow.tasks.verdict import Verdict
 
-    def judge(outcome: str, eval_blessed: int = 1, train_blessed: int = 1) -> None:
-        pushed_model, infra = PushedModel(), InfraBlessing()
+    def judge(outcome: str, slices=()) -> None:
+        pushed_model, infra, evaluation = PushedModel(), InfraBlessing(), ModelEvaluation()
         pushed_model.set_string_custom_property("outcome", outcome)
         infra.uri = str(tmp_path)
         finding = {"rule": "memory", "where": "server", "bound": "<= 1 GB", "observed": "2 GB", "detail": ""}
         write_verdict(tmp_path, {"findings": [{**finding, "outcome": "fail"}, {**finding, "outcome": "kept"}]})
-        blessings = []
-        for blessed in (eval_blessed, train_blessed):
-            blessings.append(ModelBlessing())
-            blessings[-1].set_int_custom_property("blessed", blessed)
+        evaluation.uri = str(tmp_path / "evaluation")
+        write_evaluation(evaluation.uri, {"thresholds": [one.as_dict() for one in judge_slices(slices, a_policy())]})
         function = Verdict.EXECUTOR_SPEC.executor_class._FUNCTION
-        function(
-            pushed_model=pushed_model, eval_blessing=blessings[0], train_blessing=blessings[1], infra_blessing=infra
-        )
+        function(pushed_model=pushed_model, evaluation=evaluation, infra_blessing=infra)
 
     return judge
 
@@ -36,12 +36,13 @@ def test_these_end_well(judge, outcome):
     judge(outcome)
 
 
-def test_not_blessed_is_4_and_says_where(judge):
+def test_not_blessed_is_4_and_names_the_rules(judge):
     from kubeflow.tasks.verdict import NotPushed
 
-    with pytest.raises(NotPushed, match="thresholds are not kept on the training rows") as refused:
-        judge("not blessed", train_blessed=0)
+    with pytest.raises(NotPushed) as refused:
+        judge("not blessed", good_slices(lower=a_slice(wrong=386, against={"as_is": 5}, variant="lower")))
     assert refused.value.exit_code == 4
+    assert str(refused.value) == "not kept: variant lower accuracy 0.6140, 38.1 points below as is (at most 2.0)"
 
 
 def test_not_fit_to_be_served_is_5_and_says_why(judge):

@@ -1,0 +1,36 @@
+"""BaselineScorer: two linear models that take a second to train, for what the encoder costs must buy something."""
+
+import logging
+
+import tfx.v1 as tfx
+from tfx.types import artifact_utils
+from tfx.types.standard_artifacts import Examples
+
+logger = logging.getLogger("components")
+
+
+@tfx.dsl.components.component
+def BaselineScorer(  # noqa: N802  components are named as classes
+    examples: tfx.dsl.components.InputArtifact[Examples],
+    scored: tfx.dsl.components.OutputArtifact[Examples],
+    max_train_rows: tfx.dsl.components.Parameter[int] = 200_000,
+):
+    """Trains logistic regressions on TF-IDF of words and characters, cased and lower-cased, and scores all rows.
+
+    Args:
+      examples: VariantExampleGen's; the rows of the split train are trained on.
+      scored: the same rows in the same order and files, with `tfidf_cased` and `tfidf_lower` (floats), the
+        probabilities of clickbait. Where the training rows allow no such model both are left out, and the property
+        `no_baseline` says why; else it is empty.
+      max_train_rows: more are not learnt from; the first ones are, for the rows are in the order of a hash.
+    """
+    from components.baseline_scorer.score import score_splits
+
+    splits = artifact_utils.decode_split_names(examples.split_names)
+    scored.split_names = examples.split_names
+    sources, targets = (
+        {split: artifact_utils.get_split_uri([one], split) for split in splits} for one in (examples, scored)
+    )
+    if no_baseline := score_splits(sources, targets, max_train_rows):
+        logger.warning("%s", no_baseline)
+    scored.set_string_custom_property("no_baseline", no_baseline)

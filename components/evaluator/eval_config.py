@@ -1,0 +1,80 @@
+"""What TFMA measures, on which slices, and the thresholds that it can hold a model to itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+
+import tensorflow_model_analysis as tfma
+
+from components.evaluator.measures import AS_IS
+from components.evaluator.policy import NATURAL_SLICES, EvaluationPolicy
+from components.evaluator.rules import VARIANT, Bound, overall_bounds
+from trainer import features
+
+SPLIT = "split"
+
+#: Those that the candidate is compared with on the same rows, and the features of their probabilities.
+CONTENDERS = {
+    AS_IS: "as_is_probability",
+    "tfidf_cased": "tfidf_cased",
+    "tfidf_lower": "tfidf_lower",
+    "last_blessed": "last_blessed",
+}
+
+
+def create_eval_config(policy: EvaluationPolicy, contenders: Mapping[str, str]) -> tfma.EvalConfig:
+    """One model, which TFMA never sees: it reads the predictions.
+
+    Thresholds are those of the rows as they are. TFMA knows no least number of rows, so those of variants and natural
+    slices are left to `rules`, by which no model is refused for want of a slice's rows.
+
+    Args:
+      policy: what is asked.
+      contenders: those of `CONTENDERS` whose features the examples have.
+    """
+    config = {"name": "exact", "contenders": dict(contenders), "wanted_precision": policy.wanted_precision}
+    metric = tfma.MetricConfig(
+        class_name="ExactMetrics", module="components.evaluator.metrics", config=json.dumps(config)
+    )
+    eval_config = tfma.EvalConfig(
+        model_specs=[tfma.ModelSpec(label_key=features.LABEL, prediction_key=features.PROBABILITY)],
+        slicing_specs=[
+            tfma.SlicingSpec(feature_keys=[SPLIT, VARIANT]),
+            *(
+                tfma.SlicingSpec(feature_keys=[name], feature_values=overall(features.EVAL_SPLIT))
+                for name in NATURAL_SLICES
+            ),
+        ],
+        metrics_specs=[
+            tfma.MetricsSpec(metrics=[metric], per_slice_thresholds=_thresholds(policy, contenders)),
+        ],
+    )
+    eval_config.options.include_default_metrics.value = False
+    return eval_config
+
+
+def columns_read(contenders: Mapping[str, str]) -> list[str]:
+    """The features that such an EvalConfig goes by."""
+    return [features.LABEL, features.PROBABILITY, SPLIT, VARIANT, *NATURAL_SLICES, *contenders.values()]
+
+
+def overall(split: str) -> dict[str, str]:
+    """The slice of a split's rows as they are."""
+    return {SPLIT: split, VARIANT: AS_IS}
+
+
+def _thresholds(policy: EvaluationPolicy, contenders: Collection[str]) -> dict[str, tfma.PerSliceMetricThresholds]:
+    found: dict[str, tfma.PerSliceMetricThresholds] = {}
+    for rule in overall_bounds(policy):
+        if rule.rule != "last_blessed" or "last_blessed" in contenders:
+            found.setdefault(rule.name, tfma.PerSliceMetricThresholds()).thresholds.append(_threshold(rule))
+    return found
+
+
+def _threshold(rule: Bound) -> tfma.PerSliceMetricThreshold:
+    threshold = tfma.MetricThreshold()
+    value = threshold.value_threshold
+    (value.lower_bound if rule.direction == ">=" else value.upper_bound).value = rule.bound
+    where = tfma.SlicingSpec(feature_values=overall(rule.split))
+    return tfma.PerSliceMetricThreshold(slicing_specs=[where], threshold=threshold)

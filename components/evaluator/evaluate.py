@@ -1,0 +1,93 @@
+"""One pass of TFMA over the predictions, and the verdict on what it measured."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+import tensorflow as tf
+import tensorflow_model_analysis as tfma
+from tfx_bsl.tfxio import tf_example_record
+
+import components.evaluator.metrics  # noqa: F401  registers what the EvalConfig names
+from components.evaluator.eval_config import CONTENDERS, SPLIT, columns_read, create_eval_config
+from components.evaluator.measures import AS_IS
+from components.evaluator.policy import NATURAL_SLICES, EvaluationPolicy, Slice
+from components.evaluator.rules import VARIANT
+from components.evaluator.verdict import compose_verdict, write_verdict
+from components.variant_example_gen.perturbations import VARIANTS
+
+#: All slices of a split, in the order in which they are shown.
+_KEYS = [
+    (),
+    *(((VARIANT, name),) for name in VARIANTS[1:]),
+    *(((name, value),) for name, values in NATURAL_SLICES.items() for value in values),
+]
+_BATCH = 1000  # rows; TFMA's default tries its way up from 1
+
+
+def evaluate_predictions(
+    pipeline: beam.Pipeline, folders: Sequence[str], output: str, policy: EvaluationPolicy
+) -> dict[str, Any]:
+    """Measures, judges, and writes TFMA's files and `verdict.json` into a folder.
+
+    Args:
+      pipeline: is run.
+      folders: of splits, with the examples of ModelScorer.
+      output: the folder.
+      policy: what is asked.
+
+    Returns:
+      The verdict.
+    """
+    there = _features(folders)
+    contenders = {name: feature for name, feature in CONTENDERS.items() if feature in there}
+    source = tf_example_record.TFExampleRecord(
+        [f"{folder}/*" for folder in folders], telemetry_descriptors=["Evaluator"]
+    )
+    with pipeline:
+        _ = (
+            pipeline
+            | source.BeamSource(_BATCH)
+            | beam.Map(_take, columns_read(contenders))  # TFMA copies every feature of every row some times
+            | tfma.ExtractEvaluateAndWriteResults(
+                eval_config=create_eval_config(policy, contenders), output_path=output, eval_shared_model=None
+            )
+        )
+    slices = read_slices(output)
+    verdict = compose_verdict(slices, [name for name in contenders if name != AS_IS], policy)
+    write_verdict(output, verdict)
+    return verdict
+
+
+def read_slices(output: str) -> list[Slice]:
+    """What TFMA wrote: the rows as they are of both splits, the variants, the natural slices."""
+    slices = []
+    for key, by_output in tfma.load_eval_result(output).slicing_metrics:
+        where = dict(key)
+        split, variant = where.pop(SPLIT), where.pop(VARIANT)
+        found = by_output[""][""]
+        metrics = {name: float(value["doubleValue"]) for name, value in found.items() if "doubleValue" in value}
+        slices.append(Slice(split, where if variant == AS_IS else {VARIANT: variant}, metrics))
+    places = {key: place for place, key in enumerate(_KEYS)}
+    return sorted(slices, key=lambda one: (one.split, places[(*one.key.items(),)]))
+
+
+def _features(folders: Sequence[str]) -> set[str]:
+    """Of the first row."""
+    files = sorted(itertools.chain.from_iterable(map(_files, folders)))
+    for record in tf.data.TFRecordDataset(files, "GZIP").take(1).as_numpy_iterator():
+        return {*tf.train.Example.FromString(record).features.feature}
+    return set()
+
+
+def _take(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([batch.column(batch.schema.get_field_index(name)) for name in columns], columns)
+
+
+def _files(folder: str) -> list[str]:
+    return [str(path) for path in Path(folder).iterdir()]

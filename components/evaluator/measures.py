@@ -1,0 +1,124 @@
+"""What is measured on a slice's rows: exact values, not TFMA's histograms of 10,000 buckets. Pure: needs no TFX."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from components.evaluator.intervals import (
+    Estimate,
+    area_under_roc,
+    calibration_error,
+    mean,
+    paired_difference,
+    proportion,
+)
+
+ACCURACY, AUC, PRECISION, RECALL, BRIER, ECE = "binary_accuracy", "auc", "precision", "recall", "brier", "ece"
+NON_FINITE, ROWS = "non_finite", "example_count"
+CONFUSION = ("true_negatives", "false_positives", "false_negatives", "true_positives")
+LOWEST, HIGHEST = "lowest_score", "highest_score"
+OPERATING = ("operating_threshold", "operating_precision", "operating_recall")
+
+#: The candidate's own score of the same row as it is, among the contenders: it has no area of its own here.
+AS_IS = "as_is"
+
+_THRESHOLD = 0.5  # above it a row is said to be positive, as Keras's BinaryAccuracy does
+
+
+def accuracy_of(contender: str) -> str:
+    """Name of a contender's accuracy."""
+    return f"{contender}_accuracy"
+
+
+def auc_of(contender: str) -> str:
+    """Name of a contender's area under the ROC curve."""
+    return f"{contender}_auc"
+
+
+def difference_to(contender: str) -> str:
+    """Name of the candidate's accuracy minus a contender's, on the same rows."""
+    return f"accuracy_minus_{contender}"
+
+
+def low_end(metric: str) -> str:
+    """Name of the lower end of a metric's 95 % interval."""
+    return f"{metric}_low"
+
+
+def high_end(metric: str) -> str:
+    """Name of the upper end of a metric's 95 % interval."""
+    return f"{metric}_high"
+
+
+def measure(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    contenders: Mapping[str, np.ndarray] = {},
+    wanted_precision: float | None = None,
+) -> dict[str, float]:
+    """All metrics of a slice, by name; one with an interval has two names more, see `low_end` and `high_end`.
+
+    A score that is no finite number is wrong, whatever the label; where there is one, areas and errors are NaN.
+
+    Args:
+      labels: 0 or 1 each.
+      probabilities: the candidate's, of 1.
+      contenders: others' of the same rows, by their names.
+      wanted_precision: for the operating threshold; none where none is wanted.
+    """
+    right = _right(labels, probabilities)
+    whole = bool(np.isfinite(probabilities).all())
+    counts = _confusion(labels, probabilities)
+    nothing = Estimate(np.nan, np.nan, np.nan)
+    estimates = {
+        ACCURACY: proportion(int(right.sum()), len(labels)),
+        AUC: area_under_roc(labels, probabilities) if whole else nothing,
+        PRECISION: proportion(counts["true_positives"], counts["true_positives"] + counts["false_positives"]),
+        RECALL: proportion(counts["true_positives"], int((labels == 1).sum())),
+        BRIER: mean((probabilities - labels) ** 2) if whole else nothing,
+        ECE: calibration_error(labels, probabilities) if whole else nothing,
+    }
+    found: dict[str, float] = {ROWS: len(labels), NON_FINITE: int((~np.isfinite(probabilities)).sum()), **counts}
+    if whole and len(probabilities):
+        found |= {LOWEST: float(probabilities.min()), HIGHEST: float(probabilities.max())}
+    for name, scores in contenders.items():
+        other_right = _right(labels, scores)
+        found[accuracy_of(name)] = float(other_right.mean())
+        if name != AS_IS:
+            found[auc_of(name)] = area_under_roc(labels, scores).value if np.isfinite(scores).all() else np.nan
+        estimates[difference_to(name)] = paired_difference(right, other_right)
+    for name, one in estimates.items():
+        found |= {name: one.value, low_end(name): one.low, high_end(name): one.high}
+    if wanted_precision is not None and whole:
+        found |= operating_point(labels, probabilities, wanted_precision)
+    return found
+
+
+def operating_point(labels: np.ndarray, probabilities: np.ndarray, wanted_precision: float) -> dict[str, float]:
+    """The smallest threshold from which on (score >= threshold) the precision is the wanted one, if there is one.
+
+    The smallest has the most recall of those that reach it.
+    """
+    order = np.argsort(-probabilities, kind="stable")
+    scores, hits = probabilities[order], np.cumsum(labels[order] == 1)
+    last = np.flatnonzero(np.append(np.diff(scores) != 0, True))  # rows of one score are taken or left together
+    precision = hits[last] / (last + 1)
+    reached = np.flatnonzero(precision >= wanted_precision)
+    if not len(reached) or not hits[-1]:
+        return {}
+    at = reached[-1]
+    values = scores[last[at]], precision[at], hits[last[at]] / hits[-1]
+    return dict(zip(OPERATING, map(float, values), strict=True))
+
+
+def _right(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    return np.isfinite(scores) & ((scores > _THRESHOLD) == (labels == 1))
+
+
+def _confusion(labels: np.ndarray, scores: np.ndarray) -> dict[str, int]:
+    # A score that is no number says the wrong thing.
+    said = np.where(np.isfinite(scores), scores > _THRESHOLD, labels != 1).astype(int)
+    counts = np.bincount(2 * (labels == 1).astype(int) + said, minlength=4)
+    return dict(zip(CONFUSION, map(int, counts), strict=True))

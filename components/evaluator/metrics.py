@@ -1,0 +1,91 @@
+"""The one TFMA metric: gathers a slice's rows and measures them at once.
+
+TFMA's own metrics cost a combiner each and row, and a model spec more for each contender: minutes where this takes
+seconds. And their AUC goes by 10,000 buckets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.metrics import metric_types
+
+from components.evaluator.measures import measure
+from trainer import features
+
+_OWN = (features.LABEL, features.PROBABILITY)
+
+
+class ExactMetrics(tfma.metrics.Metric):
+    """All of `measures`, by their names there.
+
+    Args:
+      contenders: name -> feature of its probabilities.
+      wanted_precision: for the operating threshold.
+      name: TFMA asks for one; each metric has its own.
+    """
+
+    def __init__(
+        self, contenders: dict[str, str] | None = None, wanted_precision: float | None = None, name: str = "exact"
+    ):
+        super().__init__(_computations, contenders=contenders or {}, wanted_precision=wanted_precision, name=name)
+
+
+metric_types.register_metric(ExactMetrics)
+
+
+def _computations(
+    contenders: dict[str, str],
+    wanted_precision: float | None = None,
+    name: str = "exact",
+    model_names: Sequence[str] | None = None,
+) -> list[metric_types.MetricComputation]:
+    # No keys: TFMA takes those that come out.
+    columns = [*_OWN, *contenders.values()]
+    return [
+        metric_types.MetricComputation(
+            keys=[],
+            preprocessors=[_Columns(columns)],
+            combiner=_Gather(list(contenders), wanted_precision),
+        )
+    ]
+
+
+class _Columns(metric_types.Preprocessor):
+    """A row's numbers, and nothing else of it, before it is dealt out to slices."""
+
+    def __init__(self, columns: list[str]):
+        super().__init__(name="exact_columns")
+        self._columns = columns
+
+    def process(self, extracts: dict[str, Any]) -> Iterator[list[float]]:
+        row = extracts["features"]
+        yield [row[column].item() for column in self._columns]
+
+
+class _Gather(beam.CombineFn):
+    """Rows as they come, packed into arrays now and then."""
+
+    def __init__(self, contenders: list[str], wanted_precision: float | None):
+        self._contenders, self._wanted_precision = contenders, wanted_precision
+
+    def create_accumulator(self) -> list[Any]:
+        return []
+
+    def add_input(self, accumulator: list[Any], row: list[float]) -> list[Any]:
+        accumulator.append(row)
+        return accumulator
+
+    def merge_accumulators(self, accumulators) -> list[Any]:
+        return [one for accumulator in accumulators for one in accumulator]
+
+    def extract_output(self, accumulator: list[Any]) -> dict[metric_types.MetricKey, float]:
+        labels, probabilities, *others = np.array(accumulator, dtype=np.float64).T
+        contenders = dict(zip(self._contenders, others, strict=True))
+        found = measure(labels, probabilities, contenders, self._wanted_precision)
+        # Unweighted is not the same as unsaid: a threshold's key says neither.
+        return {metric_types.MetricKey(name=name, example_weighted=None): value for name, value in found.items()}

@@ -1,0 +1,244 @@
+"""Whether a model keeps the rules: the one place that judges. Pure: takes what was measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from components.evaluator import measures
+from components.evaluator.measures import ACCURACY, AUC, BRIER, ECE, PRECISION, RECALL
+from components.evaluator.policy import (
+    BROKEN,
+    KEPT,
+    LEAST,
+    MOST,
+    NOT_JUDGED,
+    EvaluationPolicy,
+    Judgement,
+    Slice,
+)
+from trainer.features import EVAL_SPLIT, TRAIN_SPLIT
+
+BASELINE, LAST_BLESSED = "tfidf_lower", "last_blessed"
+BOUND, LAST_BLESSED_MODEL = "bound", "last blessed model"
+VARIANT = "variant"
+
+_NEAR_CHANCE = 0.6  # an area under the ROC curve below it
+_INVERTED = 0.4
+_EQUAL = 1e-6
+_NAMES = {
+    ACCURACY: "accuracy",
+    AUC: "AUC",
+    ECE: "ECE",
+    BRIER: "Brier score",
+    measures.NON_FINITE: "scores that are no numbers",
+}
+
+
+class Bound(NamedTuple):
+    """A rule for all rows of a split as they are, which TFMA can hold a model to as well."""
+
+    rule: str
+    split: str
+    metric: str
+    bound: float
+    direction: str = LEAST
+    against: str = BOUND
+    measured: str = ""
+    """Name in `measures`, where it is not the metric."""
+
+    @property
+    def name(self) -> str:
+        """Of what is compared with the bound."""
+        return self.measured or self.metric
+
+
+def overall_bounds(policy: EvaluationPolicy) -> list[Bound]:
+    """The rules for all rows as they are, in the order of the verdict."""
+    bounds = [
+        Bound("accuracy", EVAL_SPLIT, ACCURACY, policy.min_eval_accuracy),
+        Bound("accuracy", TRAIN_SPLIT, ACCURACY, policy.min_train_accuracy),
+        Bound("auc", EVAL_SPLIT, AUC, policy.min_eval_auc),
+        Bound("precision", EVAL_SPLIT, PRECISION, policy.min_eval_precision),
+        Bound("recall", EVAL_SPLIT, RECALL, policy.min_eval_recall),
+        Bound("ece", EVAL_SPLIT, ECE, policy.max_eval_ece, MOST),
+        Bound("brier", EVAL_SPLIT, BRIER, policy.max_eval_brier, MOST),
+        last_blessed_bound(policy),
+    ]
+    return [one for one in bounds if one.bound is not None]
+
+
+def last_blessed_bound(policy: EvaluationPolicy) -> Bound:
+    """The rule that compares with the last blessed model."""
+    measured = measures.difference_to(LAST_BLESSED)
+    return Bound("last_blessed", EVAL_SPLIT, ACCURACY, -policy.max_accuracy_drop, LEAST, LAST_BLESSED_MODEL, measured)
+
+
+def judge(slices: Sequence[Slice], policy: EvaluationPolicy) -> list[Judgement]:
+    """Every rule, in the order in which it is shown.
+
+    The rules for all rows of a split as they are, are always judged: DataGate saw to it that there are enough.
+    """
+    known = {(one.split, *one.key.items()): one for one in slices}
+    diagnosis = diagnose(slices)
+    overall = [_judge_overall(known.get((one.split,)), one, diagnosis) for one in overall_bounds(policy)]
+    finite = (_judge_finite(slices, split) for split in (EVAL_SPLIT, TRAIN_SPLIT))
+    return [
+        *overall,
+        *(one for one in finite if one),
+        _judge_baseline(known.get((EVAL_SPLIT,)), policy),
+        *_judge_variants(slices, policy),
+        *_judge_natural(known, policy),
+    ]
+
+
+def diagnose(slices: Sequence[Slice]) -> str:
+    """What is wrong with a model that is no model at all; empty where nothing of the kind is seen."""
+    by_split = {one.split: one.metrics for one in slices if not one.key}
+    metrics = by_split.get(EVAL_SPLIT, {})
+    if not metrics:
+        return ""
+    if lost := metrics[measures.NON_FINITE]:
+        return f"{lost:,.0f} of {metrics[measures.ROWS]:,.0f} scores are no numbers: the weights have diverged"
+    if metrics[measures.HIGHEST] - metrics[measures.LOWEST] < _EQUAL:
+        return f"every score is {metrics[measures.HIGHEST]:.4f}: the model does not look at the text"
+    area, in_training = metrics[AUC], by_split.get(TRAIN_SPLIT, {}).get(AUC, math.nan)
+    if area < _INVERTED and metrics[measures.high_end(AUC)] < 0.5:
+        return f"AUC {area:.4f}, far below one half: the labels look inverted"
+    if area < _NEAR_CHANCE and in_training < _NEAR_CHANCE:
+        return f"AUC {in_training:.4f} on the training rows, near chance: shuffled labels, or nothing was learnt"
+    if area < _NEAR_CHANCE:
+        return f"AUC {area:.4f} is near chance, but {in_training:.4f} on the training rows: learnt by heart"
+    return ""
+
+
+def describe(judged: dict[str, Any]) -> str:
+    """A judgement of `verdict.json` in a few words."""
+    detail, observed = judged["detail"], judged["observed"]
+    name = _NAMES.get(judged["metric"], judged["metric"])
+    where = " ".join([judged["split"], *(f"{key}={value}" for key, value in judged["slice"].items())])
+    against = "" if judged["against"] == BOUND else f" against the {judged['against']}"
+    if judged["outcome"] == NOT_JUDGED:
+        return f"{where} {name}{against}: {detail}"
+    if judged["rule"] == "variant_drop":
+        return f"variant {judged['slice'][VARIANT]} {detail}"
+    shown = "is no number" if observed is None else f"{observed:+.4f}" if against else _short(observed)
+    limit = f"{'at least' if judged['direction'] == LEAST else 'at most'} {_short(judged['bound'])}"
+    return f"{where} {name}{against} {shown} ({limit})" + (f", {detail}" if detail else "")
+
+
+def _judge_overall(found: Slice | None, rule: Bound, diagnosis: str) -> Judgement:
+    if found is None or rule.name not in found.metrics:
+        why = "no version was pushed before by another configuration" if rule.rule == "last_blessed" else "no rows"
+        return _judgement(rule, found, NOT_JUDGED, detail=why)
+    value = found.metrics[rule.name]
+    kept = value >= rule.bound if rule.direction == LEAST else value <= rule.bound
+    return _judgement(rule, found, KEPT if kept else BROKEN, detail="" if kept else diagnosis)
+
+
+def _judge_finite(slices: Sequence[Slice], split: str) -> Judgement | None:
+    all_rows = [one.metrics for one in slices if one.split == split and (not one.key or VARIANT in one.key)]
+    if not all_rows:
+        return None
+    rows, lost = (int(sum(one[name] for one in all_rows)) for name in (measures.ROWS, measures.NON_FINITE))
+    detail = f"of {rows:,} with their variants" if lost else ""
+    return Judgement(
+        rule="finite",
+        split=split,
+        slice={},
+        metric=measures.NON_FINITE,
+        against=BOUND,
+        bound=0.0,
+        direction=MOST,
+        observed=float(lost),
+        interval=None,
+        rows=rows,
+        outcome=BROKEN if lost else KEPT,
+        gates=True,
+        detail=detail,
+    )
+
+
+def _judge_baseline(found: Slice | None, policy: EvaluationPolicy) -> Judgement:
+    """By the interval's width: a model is worse where the whole interval of the difference lies below zero."""
+    measured = measures.difference_to(BASELINE)
+    rule = Bound("baseline", EVAL_SPLIT, ACCURACY, 0.0, LEAST, BASELINE, measured)
+    if found is None or measured not in found.metrics:
+        return _judgement(rule, found, NOT_JUDGED, policy.gate_baseline, "there are no scores of the simple model")
+    value, high = found.metrics[measured], found.metrics[measures.high_end(measured)]
+    kept = high >= 0
+    rule = rule._replace(bound=min(0.0, value - high))
+    detail = "" if kept else "a linear model on lower-cased words and characters is better"
+    return _judgement(rule, found, KEPT if kept else BROKEN, policy.gate_baseline, detail)
+
+
+def _judge_variants(slices: Sequence[Slice], policy: EvaluationPolicy) -> Iterator[Judgement]:
+    found = {one.key[VARIANT]: one for one in slices if one.split == EVAL_SPLIT and VARIANT in one.key}
+    measured = measures.difference_to(measures.AS_IS)
+    for variant in dict.fromkeys([*found, *policy.gated_variants]):
+        one, most = found.get(variant), policy.allowed_drop(variant)
+        rule = Bound("variant_drop", EVAL_SPLIT, ACCURACY, -most, LEAST, measures.AS_IS, measured)
+        key, gates = {VARIANT: variant}, variant in policy.gated_variants
+        if few := _too_few(one, policy):
+            yield _judgement(rule, one, NOT_JUDGED, gates, few, key)
+            continue
+        drop = -one.metrics[measured]
+        side = "below" if drop >= 0 else "above"
+        detail = (
+            f"accuracy {one.metrics[ACCURACY]:.4f}, {100 * abs(drop):.1f} points {side} as is "
+            f"(at most {100 * most:.1f})"
+        )
+        yield _judgement(rule, one, KEPT if drop <= most else BROKEN, gates, detail, key)
+
+
+def _judge_natural(known: dict[tuple, Slice], policy: EvaluationPolicy) -> Iterator[Judgement]:
+    for name, least in policy.min_slice_accuracy.items():
+        feature, _, value = name.partition("=")
+        one, key = known.get((EVAL_SPLIT, (feature, value))), {feature: value}
+        rule = Bound("slice_accuracy", EVAL_SPLIT, ACCURACY, least)
+        if few := _too_few(one, policy):
+            yield _judgement(rule, one, NOT_JUDGED, True, few, key)
+        else:
+            yield _judgement(rule, one, KEPT if one.metrics[ACCURACY] >= least else BROKEN, True, "", key)
+
+
+def _too_few(found: Slice | None, policy: EvaluationPolicy) -> str:
+    rows = int(found.metrics[measures.ROWS]) if found else 0
+    return "" if rows >= policy.min_slice_rows else f"{rows} rows, fewer than {policy.min_slice_rows}"
+
+
+def _judgement(
+    rule: Bound,
+    found: Slice | None,
+    outcome: str,
+    gates: bool = True,
+    detail: str = "",
+    key: dict[str, str] | None = None,
+) -> Judgement:
+    metrics = found.metrics if found else {}
+    interval = [_finite(metrics.get(name(rule.name))) for name in (measures.low_end, measures.high_end)]
+    return Judgement(
+        rule=rule.rule,
+        split=rule.split,
+        slice=key or {},
+        metric=rule.metric,
+        against=rule.against,
+        bound=rule.bound,
+        direction=rule.direction,
+        observed=_finite(metrics.get(rule.name)),
+        interval=None if None in interval else interval,
+        rows=int(metrics.get(measures.ROWS, 0)),
+        outcome=outcome,
+        gates=gates,
+        detail=detail,
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no NaN."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value > 1 or value == 0 else f"{value:.4f}"

@@ -1,0 +1,56 @@
+"""ModelScorer: what the candidate and the last blessed model make of every row."""
+
+import json
+from pathlib import Path
+
+import tfx.v1 as tfx
+from tfx.types import artifact_utils
+from tfx.types.standard_artifacts import Examples, Model
+from tfx.utils import path_utils
+
+from components.model_scorer.explanations import EXPLANATIONS_FILE, Explanations
+from trainer import features
+from trainer.encoders import saved_model
+
+
+@tfx.dsl.components.component
+def ModelScorer(  # noqa: N802  components are named as classes
+    examples: tfx.dsl.components.InputArtifact[Examples],
+    model: tfx.dsl.components.InputArtifact[Model],
+    baseline_model: tfx.dsl.components.InputArtifact[Model],
+    predictions: tfx.dsl.components.OutputArtifact[Examples],
+    explanations: tfx.dsl.components.OutputArtifact[Explanations],
+    batch_rows: tfx.dsl.components.Parameter[int] = 128,
+    explained_errors: tfx.dsl.components.Parameter[int] = 50,
+):
+    """Scores each distinct text once, by the signature that takes texts, and explains the most confident errors.
+
+    Args:
+      examples: BaselineScorer's.
+      model: the candidate.
+      baseline_model: the last blessed one; may be an artifact without a model.
+      predictions: the same rows in the same order and files, with `probability` (float), the candidate's;
+        `as_is_probability`, the candidate's for the same row as it is; and `last_blessed`, that model's, which is left
+        out where there is none. A score that is no number stays one.
+      explanations: of errors on the evaluation rows as they are, see `Explanations`.
+      batch_rows: texts scored at a time.
+      explained_errors: how many, at most.
+    """
+    from components.model_scorer.saved_model import TextScorer
+    from components.model_scorer.score import explain_errors, score_splits
+
+    splits = artifact_utils.decode_split_names(examples.split_names)
+    predictions.split_names = examples.split_names
+    sources, targets = (
+        {split: artifact_utils.get_split_uri([one], split) for split in splits} for one in (examples, predictions)
+    )
+    candidate = TextScorer(path_utils.serving_model_path(model.uri), batch_rows)
+    baseline = Path(path_utils.serving_model_path(baseline_model.uri))
+    # Before the first push LatestBlessedModel emits an artifact without a model.
+    last_blessed = TextScorer(baseline, batch_rows) if (baseline / saved_model.GRAPH).is_file() else None
+    score_splits(sources, targets, candidate, last_blessed)
+    found = explain_errors(targets[features.EVAL_SPLIT], candidate, explained_errors)
+    Path(explanations.uri).mkdir(parents=True, exist_ok=True)
+    Path(explanations.uri, EXPLANATIONS_FILE).write_text(
+        json.dumps(found, indent=2, ensure_ascii=False), encoding="utf-8"
+    )

@@ -1,0 +1,65 @@
+"""An exported model as a function of texts."""
+
+from __future__ import annotations
+
+import trainer.keras_policy  # noqa: F401  isort: skip
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_text  # noqa: F401  registers the ops that text encoders are made of
+
+from trainer import features
+
+
+class SignatureError(Exception):
+    """A SavedModel is none that this project exports."""
+
+    exit_code = 2
+
+
+class TextScorer:
+    """Scores texts by the signature that takes them.
+
+    Args:
+      model_dir: of a SavedModel.
+      batch_rows: texts scored at a time.
+
+    Raises:
+      SignatureError: the model has no signature that maps titles to probabilities.
+    """
+
+    def __init__(self, model_dir: str | Path, batch_rows: int):
+        self._loaded = tf.saved_model.load(str(model_dir))  # a signature keeps no hold of its model
+        self._signature = _titles_signature(self._loaded, model_dir)
+        self._batch_rows = batch_rows
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        """The probability of clickbait for each text, float32, as the model gives it: NaN stays NaN.
+
+        Texts of a length go together, so that a batch pads little. The same texts in any order make the same batches,
+        and so the same scores to the last bit.
+        """
+        encoded = [text.encode() for text in texts]
+        order = sorted(range(len(encoded)), key=lambda place: (len(encoded[place]), encoded[place]))
+        scores = np.empty(len(encoded), np.float32)
+        for start in range(0, len(order), self._batch_rows):
+            places = order[start : start + self._batch_rows]
+            outputs = self._signature(title=tf.constant([encoded[place] for place in places]))
+            scores[places] = outputs[features.PROBABILITY].numpy().ravel()
+        return scores
+
+
+def _titles_signature(loaded, model_dir: str | Path):
+    signature = loaded.signatures.get(features.RAW_SIGNATURE)
+    if signature is not None:
+        inputs, outputs = list(signature.structured_input_signature[1]), list(signature.structured_outputs)
+        if inputs == [features.TITLE] and features.PROBABILITY in outputs:
+            return signature
+    raise SignatureError(
+        f"The signature {features.RAW_SIGNATURE} takes {features.TITLE} and returns {features.PROBABILITY}. Received: "
+        f"{model_dir}, which has {', '.join(sorted(loaded.signatures)) or 'no signature'} and not that. "
+        "Give a model that clickbait pushed."
+    )

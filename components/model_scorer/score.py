@@ -1,0 +1,107 @@
+"""The splits with the scores of the models, and the most confident errors among them. Needs no TFX."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from components.baseline_scorer.models import BASELINES
+from components.record_batches import add_columns, distinct_texts, numbers, read_split, texts
+from components.variant_example_gen.perturbations import AS_IS
+from components.variant_example_gen.write import ROW, VARIANT
+from serving.explain import explain_texts
+from trainer import features
+
+AS_IS_PROBABILITY = "as_is_probability"
+"""The candidate's, of the same row as it is."""
+
+LAST_BLESSED = "last_blessed"
+"""The probability by the last blessed model."""
+
+THRESHOLD = 0.5
+
+Scorer = Callable[[Sequence[str]], np.ndarray]
+
+
+def score_splits(
+    sources: Mapping[str, str], targets: Mapping[str, str], candidate: Scorer, last_blessed: Scorer | None
+) -> None:
+    """Writes the rows with `probability`, `as_is_probability` and, where there is such a model, `last_blessed`.
+
+    Args:
+      sources: the folders of the splits, by name; each row has a copy whose variant is `as_is`.
+      targets: the folders of the splits that are written.
+      candidate: scores texts.
+      last_blessed: the same.
+    """
+    titles = sorted(distinct_texts(sources.values(), features.TITLE))
+    scorers = {features.PROBABILITY: candidate, LAST_BLESSED: last_blessed}
+    scores = {
+        name: dict(zip(titles, score(titles), strict=True)) for name, score in scorers.items() if score is not None
+    }
+    for split, source in sources.items():
+        as_is = dict(_titles_as_they_are(source))
+
+        def columns_of(batch: pa.RecordBatch, as_is: dict[int, str] = as_is) -> dict[str, np.ndarray]:
+            written = texts(batch, features.TITLE)
+            originals = [as_is[row] for row in numbers(batch, ROW).tolist()]
+            return {
+                **{name: _look_up(found, written) for name, found in scores.items()},
+                AS_IS_PROBABILITY: _look_up(scores[features.PROBABILITY], originals),
+            }
+
+        add_columns(source, targets[split], columns_of)
+
+
+def explain_errors(folder: str, candidate: Scorer, count: int) -> dict[str, Any]:
+    """The most confident errors on the rows as they are, with the effect of each word, the surest first.
+
+    Args:
+      folder: of the scored split.
+      candidate: scores texts.
+      count: at most.
+
+    Returns:
+      What `Explanations` holds. A score that is no number is no confident error.
+    """
+    errors = sorted(_errors(folder), key=lambda one: (-abs(one["probability"] - THRESHOLD), one["row"]))[:count]
+    explained = explain_texts([one["title"] for one in errors], candidate)
+    for error, explanation in zip(errors, explained, strict=True):
+        error["words"] = [{"word": word.text, "effect": _finite(word.effect)} for word in explanation.words]
+        error["words_left"] = explanation.words_left
+    return {"threshold": THRESHOLD, "errors": errors}
+
+
+def _look_up(scores: Mapping[str, np.float32], titles: Sequence[str]) -> np.ndarray:
+    return np.array([scores[title] for title in titles], np.float32)
+
+
+def _titles_as_they_are(folder: str) -> Iterator[tuple[int, str]]:
+    for batch in read_split(folder):
+        columns = numbers(batch, ROW).tolist(), texts(batch, features.TITLE), texts(batch, VARIANT)
+        yield from ((row, title) for row, title, variant in zip(*columns, strict=True) if variant == AS_IS)
+
+
+def _errors(folder: str) -> Iterator[dict[str, Any]]:
+    for batch in read_split(folder):
+        others = {name: numbers(batch, name) for name in (*BASELINES, LAST_BLESSED) if name in batch.schema.names}
+        probability, label = numbers(batch, features.PROBABILITY), numbers(batch, features.LABEL)
+        is_as_is = np.array([variant == AS_IS for variant in texts(batch, VARIANT)], bool)
+        wrong = is_as_is & np.isfinite(probability) & ((probability >= THRESHOLD) != (label == 1))
+        rows, titles = numbers(batch, ROW), texts(batch, features.TITLE) if wrong.any() else []
+        for place in np.flatnonzero(wrong).tolist():
+            yield {
+                "row": int(rows[place]),
+                "title": titles[place],
+                "label": int(label[place]),
+                "probability": float(probability[place]),
+                "others": {name: _finite(float(values[place])) for name, values in others.items()},
+            }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None  # JSON knows no other numbers

@@ -1,0 +1,93 @@
+"""The files of an Examples artifact as Arrow batches, in their order, coded by tfx_bsl in C++."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import tensorflow as tf
+from tfx_bsl.coders import example_coder
+
+_BATCH_ROWS = 8192
+
+
+def list_files(folder: str | Path) -> list[Path]:
+    """The files of a split, in the order in which its rows are counted."""
+    return sorted(Path(folder).glob("*.gz"))
+
+
+def read_batches(file: str | Path) -> Iterator[pa.RecordBatch]:
+    """The rows of a file, bounded in memory; each column a list of values a row."""
+    decoder = example_coder.ExamplesToRecordBatchDecoder()
+    for records in tf.data.TFRecordDataset(str(file), "GZIP").batch(_BATCH_ROWS).as_numpy_iterator():
+        yield decoder.DecodeBatch(list(records))
+
+
+def read_split(folder: str | Path) -> Iterator[pa.RecordBatch]:
+    """The rows of all files."""
+    for file in list_files(folder):
+        yield from read_batches(file)
+
+
+def distinct_texts(folders: Iterable[str | Path], name: str) -> set[str]:
+    """Each text of a column of these splits once."""
+    return {text for folder in folders for batch in read_split(folder) for text in texts(batch, name)}
+
+
+@contextlib.contextmanager
+def open_writer(file: str | Path) -> Iterator[Callable[[pa.RecordBatch], None]]:
+    """Yields a function that writes a batch behind those before it."""
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    encoder = example_coder.RecordBatchToExamplesEncoder()
+    with tf.io.TFRecordWriter(str(file), "GZIP") as writer:
+
+        def write(batch: pa.RecordBatch) -> None:
+            for record in encoder.encode(batch):
+                writer.write(record)
+
+        yield write
+
+
+def add_columns(
+    source: str | Path, target: str | Path, make: Callable[[pa.RecordBatch], Mapping[str, np.ndarray]]
+) -> None:
+    """Writes a split again, file by file, with columns added.
+
+    Args:
+      source: its folder.
+      target: the folder of the new split.
+      make: the values of a batch's new columns, by their names.
+    """
+    for file in list_files(source):
+        with open_writer(Path(target, file.name)) as write:
+            for batch in read_batches(file):
+                write(with_columns(batch, make(batch)))
+
+
+def with_columns(batch: pa.RecordBatch, columns: Mapping[str, np.ndarray | Iterable]) -> pa.RecordBatch:
+    """A batch with more columns, or with others of the same names; one value a row."""
+    values = dict(zip(batch.schema.names, batch.columns, strict=True)) | {
+        name: _singles(column) for name, column in columns.items()
+    }
+    return pa.RecordBatch.from_arrays(list(values.values()), list(values))
+
+
+def texts(batch: pa.RecordBatch, name: str) -> list[str]:
+    """The first value of each row of a column of texts."""
+    return pc.list_element(batch.column(batch.schema.get_field_index(name)), 0).cast(pa.large_string()).to_pylist()
+
+
+def numbers(batch: pa.RecordBatch, name: str) -> np.ndarray:
+    """The first value of each row of a column of numbers."""
+    return pc.list_element(batch.column(batch.schema.get_field_index(name)), 0).to_numpy(zero_copy_only=False)
+
+
+def _singles(values: np.ndarray | Iterable) -> pa.Array:
+    array = values if isinstance(values, pa.Array) else pa.array(values)
+    if pa.types.is_string(array.type) or pa.types.is_binary(array.type):
+        array = array.cast(pa.large_binary())
+    return pa.LargeListArray.from_arrays(pa.array(np.arange(len(array) + 1), pa.int64()), array)

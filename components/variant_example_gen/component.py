@@ -1,0 +1,43 @@
+"""VariantExampleGen: the rows that are evaluated, and copies of them that are written otherwise."""
+
+import json
+
+import tfx.v1 as tfx
+from tfx.types import artifact_utils
+from tfx.types.standard_artifacts import Examples
+
+from components.data_gate.verdict import DataVerdict, require_accepted
+from trainer import features
+
+
+@tfx.dsl.components.component
+def VariantExampleGen(  # noqa: N802  components are named as classes
+    examples: tfx.dsl.components.InputArtifact[Examples],
+    data_verdict: tfx.dsl.components.InputArtifact[DataVerdict],
+    variants: tfx.dsl.components.OutputArtifact[Examples],
+    policy: tfx.dsl.components.Parameter[str] = "{}",
+):
+    """Writes each row of both splits as it is, and each row of eval once more for each other variant.
+
+    A model that is right for the wrong reason, e.g. the casing, is right on the rows as they are only.
+
+    Args:
+      examples: with `title` and `label`, in the splits train and eval.
+      data_verdict: DataGate's; nothing else is evaluated.
+      variants: in the same splits, with `title` and `label`; `split`; `variant`, one of `perturbations.VARIANTS`;
+        `row`, the number of the original in its split; and the natural slices that the original is in, see `slices`.
+      policy: `VariantPolicy` as JSON.
+
+    Raises:
+      DataRefused: the verdict does not accept the data.
+    """
+    from components.variant_example_gen.policy import VariantPolicy
+    from components.variant_example_gen.write import write_variants
+
+    require_accepted(data_verdict.uri)
+    made = VariantPolicy(**json.loads(policy)).variants
+    variants.split_names = artifact_utils.encode_split_names([features.TRAIN_SPLIT, features.EVAL_SPLIT])
+    for split, wanted in ((features.TRAIN_SPLIT, made[:1]), (features.EVAL_SPLIT, made)):
+        source = artifact_utils.get_split_uri([examples], split)
+        rows = write_variants(source, artifact_utils.get_split_uri([variants], split), split, wanted)
+        variants.set_int_custom_property(f"{split}_rows", rows)

@@ -1,0 +1,44 @@
+"""A split and the variants of its rows, as files of tf.Examples. Needs no TFX."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from components.record_batches import list_files, open_writer, read_batches, texts, with_columns
+from components.variant_example_gen.perturbations import perturb
+from components.variant_example_gen.slices import slice_title
+from trainer import features
+
+SPLIT, VARIANT, ROW = "split", "variant", "row"
+
+
+def write_variants(source: str | Path, target: str | Path, split: str, variants: Sequence[str]) -> int:
+    """Writes a file for each file and variant, and returns how many rows the split has.
+
+    Args:
+      source: folder of the split.
+      target: folder for its variants.
+      split: its name.
+      variants: what to write of each row, see `perturbations`.
+    """
+    files, rows = list_files(source), 0
+    count = len(files) * len(variants)
+    for number, file in enumerate(files):
+        names = (f"data_tfrecord-{n:05d}-of-{count:05d}.gz" for n in range(number, count, len(files)))
+        with contextlib.ExitStack() as stack:
+            writers = [stack.enter_context(open_writer(Path(target, name))) for name in names]
+            for batch in read_batches(file):
+                titles = texts(batch, features.TITLE)
+                slices = [slice_title(title) for title in titles]
+                of_the_rows = {name: [one[name] for one in slices] for name in slice_title("")}
+                of_the_rows |= {SPLIT: [split] * len(titles), ROW: np.arange(rows, rows + len(titles))}
+                for variant, write in zip(variants, writers, strict=True):
+                    written = [perturb(title, variant) for title in titles]
+                    of_the_copies = {features.TITLE: written, VARIANT: [variant] * len(titles)}
+                    write(with_columns(batch, of_the_rows | of_the_copies))
+                rows += len(titles)
+    return rows

@@ -1,0 +1,205 @@
+"""What a verdict says, in plain words. Pure, and light: no TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+GOOD, BAD, WARN = "good", "bad", "warn"
+
+METRICS = {
+    "binary_accuracy": "accuracy",
+    "auc": "AUC",
+    "precision": "precision",
+    "recall": "recall",
+    "ece": "calibration error",
+    "brier": "Brier score",
+    "non_finite": "scores that are no numbers",
+}
+VARIANTS = {
+    "as_is": "as written",
+    "lower": "lower case",
+    "upper": "UPPER CASE",
+    "title": "Title Case",
+    "no_punctuation": "no punctuation",
+    "typo": "one typo",
+    "no_digits": "digits masked",
+    "quotes": "other quotes, contractions",
+    "white_space": "surrounding spaces",
+    "emoji": "emoji added",
+}
+CONTENDERS = {
+    "candidate": "this model",
+    "tfidf_cased": "linear model, sees capitals",
+    "tfidf_lower": "linear model, lower-cased",
+    "last_blessed": "last blessed model",
+}
+SLICES = {
+    ("starts_with_digit", "yes"): "starts with a number",
+    ("starts_with_digit", "no"): "starts with no number",
+    ("says_you", "yes"): "says \u201cyou\u201d",
+    ("says_you", "no"): "does not say \u201cyou\u201d",
+}
+CASINGS = ("lower", "upper", "title")
+SPLITS = {"train": "training", "eval": "evaluation"}
+_AGAINST = {"as_is": "the rows as written", "tfidf_lower": "the lower-cased linear model"}
+_SHOWN_DIGITS = 12
+
+
+class Headline(NamedTuple):
+    """The verdict at a glance."""
+
+    tone: str
+    """`good`, `bad` or `warn`."""
+    title: str
+    sentence: str
+
+
+def headline(verdict: Mapping[str, Any]) -> Headline:
+    """One title and one plain sentence or two."""
+    status, reason = verdict["status"], verdict.get("reason", "")
+    override = (verdict.get("evaluation") or {}).get("override")
+    broken = [one for one in verdict.get("thresholds", []) if one["gates"] and not one["passed"]]
+    if status == "not blessed":
+        return Headline(BAD, "Not blessed: the model is not good enough", _refusal(verdict, broken))
+    if status in ("pushed", "unchanged"):
+        version = (verdict.get("pushed") or {}).get("version")
+        where = f"as version {version}" if version else "before"
+        if override and broken:
+            sentence = (
+                f"It breaks {_count(len(broken), 'rule')} and was let pass by hand: \u201c{override['reason']}\u201d. "
+                f"{_refusal(verdict, broken)}"
+            )
+            return Headline(WARN, f"Overridden: pushed {where} against the rules", sentence)
+        title = f"Blessed, and pushed {where}" if status == "pushed" else f"Blessed; this very model is served {where}"
+        return Headline(GOOD, title, _praise(verdict))
+    if status == "done":
+        return Headline(WARN if broken else GOOD, "Done", f"{_sentence(reason)} Nothing was pushed.")
+    titles = {
+        "refused": "The data was refused; no model was trained",
+        "infra not blessed": "The model is good, and not fit to be served",
+        "rolled back": "Not pushed: this model was taken out of service",
+        "interrupted": "The run was interrupted",
+        "running": "The run has not ended",
+        "failed": "The run failed",
+        "damaged": "The run's verdict cannot be read",
+    }
+    return Headline(
+        WARN if status in ("running", "interrupted", "rolled back") else BAD,
+        titles.get(status, status),
+        _sentence(reason),
+    )
+
+
+def rule_name(one: Mapping[str, Any]) -> str:
+    """What a rule of `verdict["thresholds"]` asks about."""
+    name = METRICS.get(one["metric"], one["metric"])
+    if one["rule"] == "variant_drop":
+        return f"{name}, {VARIANTS.get(one['slice']['variant'], one['slice']['variant'])}"
+    if one["against"] != "bound":
+        return f"{name}, less that of {_AGAINST.get(one['against'], 'the ' + one['against'])}"
+    return name
+
+
+def slice_name(key: Mapping[str, str]) -> str:
+    """A slice of `verdict["evaluation"]`."""
+    if not key:
+        return VARIANTS["as_is"]
+    ((feature, value),) = key.items()
+    return VARIANTS.get(value, value) if feature == "variant" else SLICES.get((feature, value), value)
+
+
+def number(value: float | None, one: Mapping[str, Any]) -> str:
+    """A bound or an observed value of a rule."""
+    if value is None:
+        return "\u2013" if one["outcome"] == "not judged" else "no number"
+    if one["metric"] == "non_finite":
+        return f"{value:,.0f}"
+    if one["against"] != "bound":
+        return f"{100 * value:+.2f} points"
+    return f"{value:.4f}"
+
+
+def percent(share: float | None, digits: int = 2) -> str:
+    """98.99 %, or a dash."""
+    return "\u2013" if share is None else f"{100 * share:.{digits}f}\u00a0%"
+
+
+def label_name(label: int) -> str:
+    """Of 0 and 1."""
+    return "clickbait" if label == 1 else "news"
+
+
+def short_digest(value: Any) -> str:
+    """A digest's first digits; anything else as it is."""
+    text = "none" if value is None else str(value)
+    head, colon, digits = text.partition("sha256:")
+    return f"sha256:{digits[:_SHOWN_DIGITS]}" if colon and not head else text
+
+
+def accuracy_of(verdict: Mapping[str, Any], variant: str | None = None) -> float | None:
+    """The evaluation rows' accuracy as they are or as a variant."""
+    key = {"variant": variant} if variant else {}
+    for one in (verdict.get("evaluation") or {}).get("slices", []):
+        if one["split"] == "eval" and one["slice"] == key:
+            return one["metrics"]["binary_accuracy"]["value"]
+    return None
+
+
+def worst_variant(verdict: Mapping[str, Any]) -> tuple[str, float] | None:
+    """The way of writing that costs the most, and the accuracy on it."""
+    found = [
+        (one["slice"]["variant"], one["metrics"]["binary_accuracy"]["value"])
+        for one in (verdict.get("evaluation") or {}).get("slices", [])
+        if one["split"] == "eval" and "variant" in one["slice"]
+    ]
+    return min((one for one in found if one[1] is not None), key=lambda one: one[1], default=None)
+
+
+def _refusal(verdict: Mapping[str, Any], broken: list[Mapping[str, Any]]) -> str:
+    as_is, variants = accuracy_of(verdict), [one for one in broken if one["rule"] == "variant_drop"]
+    if variants and as_is is not None and len(variants) == len(broken):
+        worst = max(variants, key=lambda one: -one["observed"])["slice"]["variant"]
+        cause = "It goes by capitals, not by words: it" if worst in CASINGS else "It"
+        return (
+            f"{cause} gets {percent(as_is)} of unseen headlines right as they are written, "
+            f"but only {percent(accuracy_of(verdict, worst))} of the same headlines "
+            f"{_written(worst)}."
+        )
+    told = dict.fromkeys(
+        one["detail"]
+        or f"{rule_name(one)} on the {SPLITS.get(one['split'], one['split'])} rows is {number(one['observed'], one)}, "
+        f"where {'at least' if one['direction'] == '>=' else 'at most'} {number(one['bound'], one)} is asked"
+        for one in broken
+    )
+    return f"It breaks {_count(len(broken), 'rule')}: {'; '.join(told)}." if told else _sentence(verdict["reason"])
+
+
+def _praise(verdict: Mapping[str, Any]) -> str:
+    as_is, worst = accuracy_of(verdict), worst_variant(verdict)
+    if as_is is None:
+        return _sentence(verdict.get("reason", ""))
+    sentence = f"It gets {percent(as_is)} of headlines right that it has not seen in training"
+    if worst:
+        sentence += f", and still {percent(worst[1])} when they are written in the way that costs it most"
+        sentence += f" ({VARIANTS.get(worst[0], worst[0])})"
+    judged = [one for one in verdict.get("thresholds", []) if one["gates"]]
+    kept = sum(one["outcome"] == "kept" for one in judged)
+    left = len(judged) - kept
+    rules = f"All {kept} rules that could be judged are kept" if left else f"All {kept} rules are kept"
+    return f"{sentence}. {rules}."
+
+
+def _written(variant: str) -> str:
+    return {"lower": "in lower case", "upper": "in capitals", "title": "in title case"}.get(
+        variant, f"with {VARIANTS.get(variant, variant)}"
+    )
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}" if text else ""
+
+
+def _count(count: int, name: str) -> str:
+    return f"{count} {name}{'' if count == 1 else 's'}"

@@ -1,0 +1,73 @@
+"""`clickbait report`: the page of a run, or of two side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.options import OUTPUT_TO_READ
+
+_COMPARISON_FILE = "comparison.html"
+
+
+@click.command()
+@click.argument("run", required=False)
+@OUTPUT_TO_READ
+@click.option(
+    "--compare",
+    nargs=2,
+    metavar="A B",
+    help="Put two runs side by side; an id, its beginning, or the folder of a run of another output.",
+)
+@click.option("--to", "target", type=click.Path(dir_okay=False, path_type=Path), help="Write the page there.")
+@click.option("--open", "opened", is_flag=True, help="Show it in the browser.")
+def report(run: str | None, output: str, compare: tuple[str, str] | None, target: Path | None, opened: bool) -> None:
+    """Write the page of a run, report.html, and its model card into its folder; RUN is as for verdict.
+
+    The page needs nothing but itself, and no network.
+    """
+    if compare and run:
+        raise click.UsageError("A report is of one run or of two. Received: RUN and --compare. Leave one out.")
+    if compare:
+        page = _write_comparison(*(_find_run(output, one) for one in compare), target)
+    else:
+        page = _write_report(_find_run(output, run), target)
+    click.echo(page)
+    if opened:
+        click.launch(str(page))
+
+
+def _write_report(verdict: dict[str, Any], target: Path | None) -> Path:
+    from pipeline.report.facts import read_facts
+    from pipeline.report.render import render_report
+    from pipeline.report.write import REPORT_FILE, write_pages, write_text
+
+    folder = Path(verdict["folder"])
+    facts = read_facts(folder)
+    if target is None:
+        write_pages(folder, verdict, facts)
+        return folder / REPORT_FILE
+    write_text(target, render_report(verdict, facts))
+    return target
+
+
+def _write_comparison(first: dict[str, Any], second: dict[str, Any], target: Path | None) -> Path:
+    from pipeline.report.facts import read_facts
+    from pipeline.report.render import render_comparison
+    from pipeline.report.write import write_text
+
+    runs = [(one, read_facts(Path(one["folder"]))) for one in (first, second)]
+    target = target or Path(second["folder"], _COMPARISON_FILE)
+    write_text(target, render_comparison(*runs))
+    return target
+
+
+def _find_run(output: str, run: str | None) -> dict[str, Any]:
+    from pipeline.runs import CONFIG_FILE, read_run
+
+    if run and Path(run, CONFIG_FILE).is_file():
+        folder = Path(run).resolve()
+        return read_run(folder.parent.parent, folder.name)
+    return read_run(output, run)

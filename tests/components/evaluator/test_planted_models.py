@@ -1,0 +1,212 @@
+"""A bad model of each kind is refused for its reason, through the real scorers and TFMA; a good one is blessed."""
+
+from __future__ import annotations
+
+import trainer.keras_policy  # noqa: F401  isort: skip
+
+import csv
+
+import numpy as np
+import pytest
+
+from components.evaluator.rules import describe
+from components.variant_example_gen.perturbations import VARIANTS, perturb
+from pipeline.paths import SAMPLE_FILE
+from tests.helpers.evaluations import a_policy
+
+pytestmark = pytest.mark.slow
+
+ROWS = {"train": 560, "eval": 240}
+
+
+@pytest.fixture(scope="module")
+def rows() -> dict[str, tuple[list[str], list[int]]]:
+    """Titles and labels of the bundled sample, by split."""
+    with SAMPLE_FILE.open(encoding="utf-8", newline="") as stream:
+        all_rows = [(row["title"], int(row["label"])) for row in csv.DictReader(stream)]
+    drawn = [all_rows[place] for place in np.random.default_rng(0).permutation(len(all_rows))]
+    train, rest = drawn[: ROWS["train"]], drawn[ROWS["train"] :]
+    return {"train": tuple(zip(*train, strict=True)), "eval": tuple(zip(*rest[: ROWS["eval"]], strict=True))}
+
+
+@pytest.fixture(scope="module")
+def variants(rows, examples, tmp_path_factory) -> dict[str, str]:
+    """Folders of the splits with variants and baselines."""
+    from pathlib import Path
+
+    from components.baseline_scorer.score import score_splits
+    from components.variant_example_gen.write import write_variants
+
+    place = tmp_path_factory.mktemp("variants")
+    for split, (titles, labels) in rows.items():
+        source = Path(examples(zip(titles, labels, strict=True))).parent
+        wanted = VARIANTS if split == "eval" else VARIANTS[:1]
+        write_variants(source, place / "written" / f"Split-{split}", split, wanted)
+    folders = {kind: {split: str(place / kind / f"Split-{split}") for split in rows} for kind in ("written", "scored")}
+    score_splits(folders["written"], folders["scored"], 10_000)
+    return folders["scored"]
+
+
+@pytest.fixture(scope="module")
+def weights(rows):
+    """Those of the good model."""
+    from tests.components.evaluator.planted import fit_weights
+
+    return fit_weights(*rows["train"])
+
+
+@pytest.fixture(scope="module")
+def evaluated(variants, tmp_path_factory):
+    """Scores by a SavedModel, evaluates, and returns the verdict and TFMA's own validation."""
+    import apache_beam as beam
+    import tensorflow_model_analysis as tfma
+
+    from components.evaluator.evaluate import evaluate_predictions
+    from components.model_scorer.saved_model import TextScorer
+    from components.model_scorer.score import score_splits
+    from tests.components.evaluator.planted import write_model
+
+    def evaluated(weights, last_blessed=None, *, model=None, **policy):
+        place = tmp_path_factory.mktemp("evaluated")
+        scorer = TextScorer(write_model(place / "model", weights, **(model or {})), 64)
+        before = None
+        if last_blessed is not None:
+            before = TextScorer(write_model(place / "before", last_blessed), 64)
+        targets = {split: str(place / f"Split-{split}") for split in variants}
+        score_splits(variants, targets, scorer, before)
+        output = str(place / "evaluation")
+        verdict = evaluate_predictions(beam.Pipeline(), [*targets.values()], output, a_policy(**policy))
+        assert tfma.load_eval_result(output).slicing_metrics
+        overall = {"accuracy", "auc", "precision", "recall", "ece", "brier", "last_blessed"}
+        ours = {one["rule"] for one in broken(verdict)} & overall
+        assert tfma.load_validation_result(output).validation_ok == (not ours)
+        return verdict, scorer
+
+    return evaluated
+
+
+def broken(verdict) -> list[dict]:
+    return [one for one in verdict["thresholds"] if one["gates"] and not one["passed"]]
+
+
+def reasons(verdict) -> dict[str, str]:
+    return {one["rule"]: describe(one) for one in broken(verdict)}
+
+
+EASY = {"min_eval_accuracy": 0.7, "min_train_accuracy": 0.7, "min_eval_auc": 0.7, "max_eval_ece": None}
+EASY |= {"max_eval_brier": None, "gate_baseline": False, "max_variant_drop": {"default": 0.1}}
+
+
+@pytest.fixture(scope="module")
+def good(evaluated, weights):
+    return evaluated(weights, last_blessed=weights, **EASY)
+
+
+def test_a_good_model_is_blessed_with_every_variant_judged(good):
+    verdict, _ = good
+    assert verdict["blessed"], reasons(verdict)
+    assert [one["slice"].get("variant") for one in verdict["thresholds"] if one["rule"] == "variant_drop"] == [
+        *VARIANTS[1:]
+    ]
+    assert {one["outcome"] for one in verdict["thresholds"]} == {"kept"}
+    (change,) = [one for one in verdict["thresholds"] if one["rule"] == "last_blessed"]
+    assert change["observed"] == 0
+
+
+def test_all_figures_are_scikit_learns_on_the_exported_models_scores(good, rows):
+    from sklearn import metrics
+
+    verdict, scorer = good
+    slices = {(one["split"], *one["slice"].items()): one for one in verdict["evaluation"]["slices"]}
+    for split, variant in [("train", ""), ("eval", ""), *(("eval", name) for name in VARIANTS[1:])]:
+        titles, labels = rows[split]
+        scores = scorer([perturb(title, variant or "as_is") for title in titles])
+        place = (split, ("variant", variant)) if variant else (split,)
+        found = {name: one["value"] for name, one in slices[place]["metrics"].items()}
+        expected = {
+            "binary_accuracy": metrics.accuracy_score(labels, scores > 0.5),
+            "auc": metrics.roc_auc_score(labels, scores),
+            "precision": metrics.precision_score(labels, scores > 0.5),
+            "recall": metrics.recall_score(labels, scores > 0.5),
+            "brier": metrics.brier_score_loss(labels, scores),
+        }
+        assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-6), (split, variant)
+
+
+def test_the_natural_slices_and_the_contenders_are_those_rows(good):
+    slices = [one for one in good[0]["evaluation"]["slices"] if one["split"] == "eval"]
+    for feature in ("says_you", "starts_with_digit", "length"):
+        assert sum(one["rows"] for one in slices if feature in one["slice"]) == ROWS["eval"]
+    assert {*good[0]["evaluation"]["contenders"]} == {"tfidf_cased", "tfidf_lower", "last_blessed"}
+    for one in slices:
+        own = one["metrics"]["binary_accuracy"]["value"]
+        assert one["contenders"]["last_blessed"]["binary_accuracy"] == own
+        lower = one["contenders"]["tfidf_lower"]["binary_accuracy"]
+        assert one["metrics"]["accuracy_minus_tfidf_lower"]["value"] == pytest.approx(own - lower)
+
+
+def test_a_constant_model(evaluated, weights):
+    verdict, _ = evaluated(weights * 0, **EASY)
+    assert "every score is 0.5000: the model does not look at the text" in reasons(verdict)["accuracy"]
+
+
+def test_an_inverted_model(evaluated, weights):
+    verdict, _ = evaluated(-weights, **EASY)
+    assert "far below one half: the labels look inverted" in reasons(verdict)["auc"]
+
+
+def test_a_model_that_was_trained_on_shuffled_labels(evaluated, rows):
+    from tests.components.evaluator.planted import fit_weights
+
+    titles, labels = rows["train"]
+    shuffled = np.random.default_rng(3).permutation(labels)
+    few = 60  # enough words to fit, too few to learn all rows by heart
+    verdict, _ = evaluated(fit_weights(titles[:few], shuffled[:few]), **EASY)
+    assert "shuffled labels, or nothing was learnt" in reasons(verdict)["accuracy"]
+
+
+def test_a_model_with_nan_weights(evaluated, weights):
+    lost = weights.copy()
+    lost[-1] = np.nan
+    verdict, _ = evaluated(lost, **EASY)
+    assert "240 of 240 scores are no numbers: the weights have diverged" in reasons(verdict)["accuracy"]
+    assert {"finite", "auc"} <= {*reasons(verdict)}
+
+
+def test_a_model_that_is_worse_than_a_linear_one_on_lower_cased_text(evaluated, weights):
+    weak = weights + np.random.default_rng(0).normal(0, np.abs(weights).max() / 2, len(weights))
+    verdict, _ = evaluated(weak, **ONLY_BASELINE)
+    assert "a linear model on lower-cased words and characters is better" in reasons(verdict)["baseline"]
+
+
+ONLY_BASELINE = {**EASY, "min_eval_accuracy": 0, "min_train_accuracy": 0, "min_eval_auc": 0}
+ONLY_BASELINE |= {"gate_baseline": True, "gated_variants": []}
+
+
+def test_a_model_that_is_worse_than_the_last_blessed_one(evaluated, weights):
+    weak = weights + np.random.default_rng(0).normal(0, np.abs(weights).max() / 4, len(weights))
+    verdict, _ = evaluated(weak, last_blessed=weights, **{**EASY, "max_variant_drop": {"default": 1.0}})
+    assert "against the last blessed model" in reasons(verdict)["last_blessed"]
+
+
+def test_a_model_that_is_good_on_all_rows_and_bad_on_one_gated_slice(evaluated, weights):
+    bad = {"wrong_where": "[^a-z0-9]*[0-9].*"}
+    verdict, _ = evaluated(weights, model=bad, **EASY)
+    assert verdict["blessed"], reasons(verdict)
+    verdict, _ = evaluated(
+        weights, model=bad, **EASY, min_slice_rows=10, min_slice_accuracy={"starts_with_digit=yes": 0.9}
+    )
+    assert [*reasons(verdict)] == ["slice_accuracy"]
+
+
+def test_a_model_that_goes_by_capitals(evaluated, weights):
+    verdict, _ = evaluated(weights, model={"casing": True}, **EASY)
+    assert [one["slice"] for one in broken(verdict)] == [{"variant": "lower"}]
+    assert "points below as is (at most 10.0)" in reasons(verdict)["variant_drop"]
+
+
+def test_no_model_is_refused_for_want_of_rows(evaluated, weights):
+    asked = {"min_slice_rows": 241, "min_slice_accuracy": {"length=15+ words": 1.0}}
+    verdict, _ = evaluated(weights, model={"casing": True}, **EASY, **asked)
+    assert verdict["blessed"]
+    assert {one["outcome"] for one in verdict["thresholds"] if one["slice"]} == {"not judged"}

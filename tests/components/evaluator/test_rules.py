@@ -1,0 +1,191 @@
+"""Each rule is kept, broken or not judged by what was measured, and says why."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from components.evaluator.measures import measure
+from components.evaluator.policy import Slice
+from components.evaluator.rules import describe, judge
+from tests.helpers.evaluations import a_policy, a_slice, good_slices
+
+ONE_GATE = ["lower"]
+
+
+def judged(slices, **policy):
+    return judge(slices, a_policy(**{"gated_variants": ONE_GATE, **policy}))
+
+
+def of_scores(labels, scores, split="eval") -> Slice:
+    return Slice(split, {}, measure(labels, scores))
+
+
+def refusing(found) -> set[tuple]:
+    return {(one.rule, one.split, *one.slice.values()) for one in found if one.refuses}
+
+
+def outcome(found, rule, split="eval"):
+    (one,) = [one for one in found if (one.rule, one.split) == (rule, split)]
+    return one
+
+
+def test_a_good_model_keeps_every_rule_and_each_says_what_was_observed():
+    found = judged(good_slices())
+    assert {one.outcome for one in found} == {"kept"}
+    assert [(one.rule, one.split) for one in found] == [
+        ("accuracy", "eval"),
+        ("accuracy", "train"),
+        ("auc", "eval"),
+        ("ece", "eval"),
+        ("brier", "eval"),
+        ("last_blessed", "eval"),
+        ("finite", "eval"),
+        ("finite", "train"),
+        ("baseline", "eval"),
+        ("variant_drop", "eval"),
+    ]
+    assert all(one.observed is not None and one.rows >= 1000 for one in found)
+    assert all(one.interval for one in found if one.rule != "finite")
+
+
+@pytest.mark.parametrize(
+    ("changes", "broken"),
+    [
+        ({"eval": a_slice(wrong=16)}, ("accuracy", "eval")),
+        ({"train": a_slice("train", wrong=4)}, ("accuracy", "train")),
+        ({"eval": a_slice(wrong=5, against={"last_blessed": 2})}, ("last_blessed", "eval")),
+        ({"lower": a_slice(wrong=26, against={"as_is": 5}, variant="lower")}, ("variant_drop", "eval", "lower")),
+    ],
+)
+def test_a_rule_is_broken_beyond_its_bound(changes, broken):
+    assert broken in refusing(judged(good_slices(**changes)))
+
+
+def test_the_bound_itself_is_kept():
+    at_bound = good_slices(lower=a_slice(wrong=35, against={"as_is": 5}, variant="lower"))
+    assert not refusing(judged(at_bound, max_variant_drop={"default": 0.03}))
+
+
+@pytest.mark.parametrize(
+    ("policy", "rule"),
+    [
+        ({"min_eval_precision": 0.999}, "precision"),
+        ({"min_eval_recall": 0.999}, "recall"),
+        ({"max_eval_ece": 0.001}, "ece"),
+        ({"max_eval_brier": 0.001}, "brier"),
+        ({"min_eval_auc": 0.9999}, "auc"),
+    ],
+)
+def test_what_is_asked_for_is_judged_and_what_is_not_asked_for_is_not(policy, rule):
+    assert refusing(judged(good_slices(), **policy)) == {(rule, "eval")}
+    if rule in ("ece", "brier"):
+        assert rule not in {one.rule for one in judged(good_slices(), **dict.fromkeys(policy))}
+
+
+@pytest.mark.parametrize(("baseline_wrong", "kept"), [(25, True), (5, True), (4, True), (0, False)])
+def test_a_model_is_worse_than_the_simple_one_where_the_whole_interval_is(baseline_wrong, kept):
+    # Of 1,000 rows: some more errors are chance, eight more are not.
+    slices = good_slices(eval=a_slice(wrong=8, against={"as_is": 8, "tfidf_lower": baseline_wrong}))
+    one = outcome(judged(slices), "baseline")
+    assert one.passed == kept
+    assert (one.interval[1] >= 0) == kept
+    assert (one.observed >= one.bound) == kept
+
+
+def test_the_baseline_can_be_shown_without_refusing():
+    slices = good_slices(eval=a_slice(wrong=12, against={"as_is": 12, "tfidf_lower": 0}))
+    found = outcome(judged(slices, gate_baseline=False), "baseline")
+    assert (found.outcome, found.gates, found.refuses) == ("broken", False, False)
+
+
+def test_only_named_variants_refuse_and_the_others_are_shown():
+    bad = a_slice(wrong=300, against={"as_is": 5}, variant="upper")
+    found = [one for one in judged(good_slices(upper=bad)) if one.rule == "variant_drop"]
+    assert [(one.slice["variant"], one.outcome, one.gates) for one in found] == [
+        ("lower", "kept", True),
+        ("upper", "broken", False),
+    ]
+    assert refusing(judged(good_slices(upper=bad), gated_variants=["upper"])) == {("variant_drop", "eval", "upper")}
+
+
+def test_each_variant_may_have_its_own_bound():
+    typo = a_slice(wrong=40, against={"as_is": 5}, variant="typo")
+    asked = {"gated_variants": ["typo"], "max_variant_drop": {"default": 0.02, "typo": 0.04}}
+    assert not refusing(judged(good_slices(typo=typo), **asked))
+
+
+@pytest.mark.parametrize("rows", [0, 1, 199])
+def test_no_model_is_refused_for_want_of_a_slices_rows(rows):
+    few = {"lower": a_slice(rows=rows, wrong=rows, against={"as_is": 0}, variant="lower")} if rows else {}
+    slices = [one for one in good_slices() if not one.key] + list(few.values())
+    found = judged(slices, min_slice_rows=200, min_slice_accuracy={"says_you=yes": 0.9, "length=15+ words": 0.9})
+    not_judged = [one for one in found if one.outcome == "not judged"]
+    assert [one.rule for one in not_judged] == ["variant_drop", "slice_accuracy", "slice_accuracy"]
+    assert f"{rows} rows, fewer than 200" in describe(not_judged[0].as_dict())
+    assert not refusing(found)
+
+
+def test_a_missing_contender_is_said_and_refuses_nobody():
+    slices = good_slices(eval=a_slice(wrong=5, against={"as_is": 5}))
+    found = [one for one in judged(slices) if one.outcome == "not judged"]
+    assert [one.rule for one in found] == ["last_blessed", "baseline"]
+    assert not any(one.refuses for one in found)
+    assert all(one.detail and one.observed is None for one in found)
+
+
+def test_a_named_natural_slice_refuses_a_model_that_is_good_overall():
+    bad = a_slice(rows=300, wrong=60, says_you="yes")
+    assert not refusing(judged(good_slices(says_you=bad)))
+    found = judged(good_slices(says_you=bad), min_slice_accuracy={"says_you=yes": 0.95})
+    assert refusing(found) == {("slice_accuracy", "eval", "yes")}
+    (one,) = [one for one in found if one.refuses]
+    assert describe(one.as_dict()) == "eval says_you=yes accuracy 0.8000 (at least 0.9500)"
+
+
+def test_a_variant_is_described_by_accuracy_and_points():
+    bad = a_slice(wrong=386, against={"as_is": 5}, variant="lower")
+    (one,) = [one for one in judged(good_slices(lower=bad)) if one.refuses]
+    assert describe(one.as_dict()) == "variant lower accuracy 0.6140, 38.1 points below as is (at most 2.0)"
+
+
+LABELS = np.arange(1000) % 2
+NOISE = np.random.default_rng(0).uniform(size=1000)
+SURE = np.where(LABELS == 1, 0.9, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("scores", "in_training", "diagnosis"),
+    [
+        (np.full(1000, 0.7), np.full(1000, 0.7), "every score is 0.7000: the model does not look at the text"),
+        (1 - SURE + NOISE / 100, SURE, "the labels look inverted"),
+        (NOISE, NOISE, "on the training rows, near chance: shuffled labels, or nothing was learnt"),
+        (NOISE, SURE + NOISE / 100, "on the training rows: learnt by heart"),
+        (np.where(LABELS == 1, np.nan, 0.1), SURE, "500 of 1,000 scores are no numbers: the weights have diverged"),
+    ],
+    ids=["constant", "inverted", "shuffled", "by-heart", "nan"],
+)
+def test_a_model_that_is_none_is_refused_with_its_diagnosis(scores, in_training, diagnosis):
+    found = judged([of_scores(LABELS, scores), of_scores(LABELS, in_training, "train")])
+    accuracy = outcome(found, "accuracy")
+    assert accuracy.refuses
+    assert diagnosis in describe(accuracy.as_dict())
+
+
+def test_scores_that_are_no_numbers_are_a_rule_of_their_own_over_all_variants():
+    broken = Slice("eval", {"variant": "emoji"}, measure(LABELS, np.where(NOISE < 0.1, np.nan, SURE), {"as_is": SURE}))
+    found = outcome(judged(good_slices(emoji=broken)), "finite")
+    assert found.refuses
+    assert found.observed == np.sum(NOISE < 0.1)
+    assert found.rows == 3000
+
+
+def test_what_is_written_has_no_nan():
+    found = judged([of_scores(LABELS, np.full(1000, np.nan)), a_slice("train")])
+    import json
+
+    assert json.dumps([one.as_dict() for one in found], allow_nan=False)
+    assert outcome(found, "auc").as_dict() | {"interval": None, "observed": None} == outcome(found, "auc").as_dict()
+    assert dataclasses.asdict(outcome(found, "accuracy"))["outcome"] == "broken"

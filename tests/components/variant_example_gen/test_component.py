@@ -1,0 +1,86 @@
+"""Rows in, rows and their variants out."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+from tfx.types.standard_artifacts import Examples
+
+from components.data_gate.verdict import DataVerdict, write_verdict
+from components.errors import DataRefused
+from components.variant_example_gen.component import VariantExampleGen
+from components.variant_example_gen.perturbations import VARIANTS, perturb
+from components.variant_example_gen.write import write_variants
+from tests.helpers.variants import read_rows, splits_of, write_titles
+
+TRAIN = [("Storm Hits Coast", 0), ("You Won't Believe It", 1), ("9 Cats", 1)]
+EVAL = [[("21 “Pictures” of You", 1), ("Budget passed", 0)], [("大雪 2048", 0), ("?!", 1), ("   ", 0)]]
+
+
+def run(tmp_path, *, accepted=True, **parameters):
+    made = [Examples(), DataVerdict(), Examples()]
+    for artifact, name in zip(made, ("examples", "verdict", "variants"), strict=True):
+        artifact.uri = str(tmp_path / name)
+    examples, verdict, variants = made
+    examples.split_names = json.dumps(["train", "eval"])
+    write_titles(tmp_path / "examples" / "Split-train", TRAIN)
+    write_titles(tmp_path / "examples" / "Split-eval", *EVAL)
+    if accepted:
+        write_verdict(verdict, [])
+    VariantExampleGen.EXECUTOR_SPEC.executor_class._FUNCTION(
+        examples=examples, data_verdict=verdict, variants=variants, **{"policy": "{}", **parameters}
+    )
+    found = {split: read_rows(folder) for split, folder in splits_of(tmp_path / "variants").items()}
+    return variants, found
+
+
+def test_train_stays_as_it_is_and_each_evaluation_row_comes_in_each_variant(tmp_path):
+    variants, found = run(tmp_path)
+    assert json.loads(variants.split_names) == ["train", "eval"]
+    assert [variants.get_int_custom_property(f"{split}_rows") for split in ("train", "eval")] == [3, 5]
+    assert [(row["title"], row["label"], row["row"]) for row in found["train"]] == [
+        (*row, number) for number, row in enumerate(TRAIN)
+    ]
+    assert {(row["split"], row["variant"]) for row in found["train"]} == {("train", "as_is")}
+    originals = dict(enumerate(EVAL[0] + EVAL[1]))
+    assert {(row["split"], row["row"], row["variant"]) for row in found["eval"]} == {
+        ("eval", row, variant) for row in originals for variant in VARIANTS
+    }
+    assert len(found["eval"]) == len(originals) * len(VARIANTS)
+    for row in found["eval"]:
+        title, label = originals[row["row"]]
+        assert (row["title"], row["label"]) == (perturb(title, row["variant"]), label)
+
+
+def test_a_row_stays_in_its_natural_slices_whatever_the_variant_writes(tmp_path):
+    _, found = run(tmp_path)
+    sliced = Counter((row["row"], row["starts_with_digit"], row["says_you"], row["length"]) for row in found["eval"])
+    assert set(sliced.values()) == {len(VARIANTS)}
+    assert (0, "yes", "yes", "1-5 words") in sliced
+
+
+def test_the_policy_says_which_variants(tmp_path):
+    _, found = run(tmp_path, policy='{"variants": ["upper"]}')
+    assert Counter(row["variant"] for row in found["eval"]) == {"as_is": 5, "upper": 5}
+
+
+def test_the_same_rows_make_the_same_rows_in_the_same_files(tmp_path):
+    for name in ("one", "two"):
+        write_titles(tmp_path / name / "titles", *EVAL)
+        assert write_variants(tmp_path / name / "titles", tmp_path / name / "variants", "eval", VARIANTS) == 5
+    names = [sorted(file.name for file in (tmp_path / one / "variants").iterdir()) for one in ("one", "two")]
+    assert names == [[f"data_tfrecord-{number:05d}-of-00020.gz" for number in range(20)]] * 2
+    assert read_rows(tmp_path / "one" / "variants") == read_rows(tmp_path / "two" / "variants")
+
+
+def test_a_split_without_rows_stays_a_split(tmp_path):
+    assert write_variants(write_titles(tmp_path / "none", []), tmp_path / "variants", "eval", ("as_is",)) == 0
+    assert read_rows(tmp_path / "variants") == []
+    assert len(list((tmp_path / "variants").iterdir())) == 1
+
+
+def test_refused_data_is_not_evaluated(tmp_path):
+    with pytest.raises(DataRefused):
+        run(tmp_path, accepted=False)
