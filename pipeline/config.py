@@ -319,9 +319,7 @@ class MonitorConfig(_Section):
     mask_examples: bool = Field(False, description="Show the words of findings as xxx and 000.")
 
 
-BeamComponent = Literal[
-    "HeadlineExampleGen", "StatisticsGen", "DataGate", "Evaluator", "BulkInferrer"
-]
+BeamComponent = Literal["HeadlineExampleGen", "StatisticsGen", "DataGate", "Evaluator", "BulkInferrer"]
 """The components whose work Beam does."""
 
 _BeamOptions = dict[str, str | list[str] | None]
