@@ -44,6 +44,10 @@ _SCHEMA_KEY = "schema_sha256"
 _JUDGES = {"gate": "DataGate", "evaluation": "Evaluator", "infra": "LocalInfraValidator"}
 
 
+#: What depends on the data or the serving folder and not on the Trainer: the baseline, and the rows to be evaluated.
+_ALONGSIDE = ("LatestBlessedModel", "VariantExampleGen")
+
+
 class PartialRunError(Exception):
     """`--from` or `--to` asks for what cannot be."""
 
@@ -132,10 +136,10 @@ def _differing_data(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
 
 
 def from_nodes(config: PipelineConfig, from_node: str | None) -> list[str]:
-    """TFX's `from_nodes`: with the DAG's roots that such a run asks anew, the baseline and the texts to be scored."""
+    """TFX's `from_nodes`: with the nodes that come after it in the DAG's order and do not depend on it."""
     if from_node is None:
         return []
-    roots = ["LatestBlessedModel"] if NODES.index(from_node) < NODES.index("LatestBlessedModel") else []
+    roots = [one for one in _ALONGSIDE if NODES.index(from_node) < NODES.index(one)]
     if config.bulk.path is not None and from_node not in BULK_NODES:
         roots.append("BulkExampleGen")
     return [from_node, *roots]

@@ -261,9 +261,9 @@ def test_a_run_to_the_trainer_pushes_nothing_and_one_from_the_evaluator_goes_on_
     trained = _newest(output)
     assert list(trained["components"])[-1] == "Trainer"
     assert trained["status"] == "done"
-    assert run_pipeline(config, from_node="ModelScorer", to_node="Evaluator") == 0
+    assert run_pipeline(config, from_node="VariantExampleGen", to_node="Evaluator") == 0
     evaluated = _newest(output)
-    assert list(evaluated["components"]) == ["ModelScorer", "Evaluator"]
+    assert list(evaluated["components"]) == ["VariantExampleGen", "BaselineScorer", "ModelScorer", "Evaluator"]
     assert evaluated["training"] == trained["training"]
     assert {one["split"] for one in evaluated["thresholds"]} == {"eval", "train"}
 

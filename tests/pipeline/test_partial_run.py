@@ -81,15 +81,15 @@ def test_after_a_run_that_was_killed_from_is_refused():
     assert reuse_last(CONFIG, "Trainer", verdict(), [killed, last()]) == {}
 
 
-def test_a_run_that_evaluates_anew_looks_anew_for_its_baseline():
+def test_a_run_that_evaluates_anew_looks_anew_for_its_baseline_and_its_rows():
     assert from_nodes(CONFIG, None) == []
-    assert from_nodes(CONFIG, "Trainer") == ["Trainer", "LatestBlessedModel"]
+    assert from_nodes(CONFIG, "Trainer") == ["Trainer", "LatestBlessedModel", "VariantExampleGen"]
     assert from_nodes(CONFIG, "Evaluator") == ["Evaluator"]
 
 
 def test_a_run_that_scores_a_file_reads_the_file_wherever_it_begins():
     config = load_config("smoke", flags={"bulk.path": "new.csv"}, environ={})
-    assert from_nodes(config, "Trainer") == ["Trainer", "LatestBlessedModel", "BulkExampleGen"]
+    assert from_nodes(config, "Trainer") == ["Trainer", "LatestBlessedModel", "VariantExampleGen", "BulkExampleGen"]
     assert from_nodes(config, "VersionedPusher") == ["VersionedPusher", "BulkExampleGen"]
     assert from_nodes(config, "BulkInferrer") == ["BulkInferrer"]
     check_nodes(config, "BulkInferrer", None)
