@@ -16,6 +16,9 @@ from pipeline.report.changes import describe_changes, overall
 from pipeline.report.charts import Dots
 
 _STRONG_EFFECT = 0.05
+#: A run that ended early has few of these.
+_MAY_BE_MISSING = ("baseline_version", "ingest", "preset", "pushed", "seconds", "started_at")
+_CHARTS = ("training", "lengths", "roc", "precision_recall", "reliability", "histogram", "variants", "slices")
 
 Run = tuple[Mapping[str, Any], Mapping[str, Any]]
 """A verdict and its facts, see `pipeline.report.facts`."""
@@ -113,7 +116,7 @@ def _view(verdict: Mapping[str, Any], facts: Mapping[str, Any], *, drawn: bool =
     naturals = [one for one in evaluated if one["slice"] and "variant" not in one["slice"]]
     contenders = list((found or {}).get("contenders", {}))
     view = {
-        "verdict": verdict,
+        "verdict": {**dict.fromkeys(_MAY_BE_MISSING), **verdict},
         "headline": words.headline(verdict),
         "rows": verdict.get("rows") or {},
         "gate": verdict.get("gate"),
@@ -148,7 +151,7 @@ def _view(verdict: Mapping[str, Any], facts: Mapping[str, Any], *, drawn: bool =
 
 
 def _charts(view: Mapping[str, Any]) -> dict[str, Any]:
-    drawn: dict[str, Any] = {}
+    drawn: dict[str, Any] = dict.fromkeys(_CHARTS)
     if (view["training"] or {}).get("epochs"):
         drawn["training"] = charts.training_curves(view["training"]["epochs"])
     if any("title_characters" in one for one in view["statistics"].values()):
