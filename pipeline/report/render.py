@@ -136,7 +136,7 @@ def _view(verdict: Mapping[str, Any], facts: Mapping[str, Any], *, drawn: bool =
         "statistics": facts.get("statistics") or {},
         "errors": facts.get("errors"),
         "label_errors": facts.get("label_errors"),
-        "lineage": facts.get("lineage") or {},
+        "lineage": {**dict.fromkeys(("artifacts", "code", "config_sha256")), **facts.get("lineage", {})},
         "previous": facts.get("previous"),
         "settings": facts.get("settings") or {},
         "cpu_seconds": facts.get("cpu_seconds"),
