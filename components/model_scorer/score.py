@@ -91,7 +91,7 @@ def _errors(folder: str) -> Iterator[dict[str, Any]]:
         others = {name: numbers(batch, name) for name in (*BASELINES, LAST_BLESSED) if name in batch.schema.names}
         probability, label = numbers(batch, features.PROBABILITY), numbers(batch, features.LABEL)
         is_as_is = np.array([variant == AS_IS for variant in texts(batch, VARIANT)], bool)
-        wrong = is_as_is & np.isfinite(probability) & ((probability >= THRESHOLD) != (label == 1))
+        wrong = is_as_is & np.isfinite(probability) & ((probability > THRESHOLD) != (label == 1))
         rows, titles = numbers(batch, ROW), texts(batch, features.TITLE) if wrong.any() else []
         for place in np.flatnonzero(wrong).tolist():
             yield {

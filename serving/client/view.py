@@ -18,7 +18,7 @@ NAMES = ("news", "clickbait")
 def score_lines(texts: Sequence[str], scores: Sequence[float]) -> Iterator[str]:
     """A line for each text: `0.997  clickbait  21 Pictures That ...`."""
     for text, score in zip(texts, scores, strict=True):
-        is_clickbait = score >= THRESHOLD
+        is_clickbait = score > THRESHOLD
         name, colour = NAMES[is_clickbait], "yellow" if is_clickbait else "green"
         if not math.isfinite(score):
             name, colour = "?", "red"
