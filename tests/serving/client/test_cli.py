@@ -23,7 +23,7 @@ TEXTS = ["21 Pictures That Will Make You Feel Old", "Google announces TensorFlow
 
 def line(text: str) -> str:
     value = score(text)
-    return f"{value:.3f}  {'clickbait' if value >= 0.5 else 'news     '}  {text}\n"
+    return f"{value:.3f}  {'clickbait' if value > 0.5 else 'news     '}  {text}\n"
 
 
 def test_texts_are_printed_with_their_scores(target):
