@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import matplotlib
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from pipeline.report.words import CONTENDERS
 
@@ -52,6 +52,7 @@ _RC = {
     "figure.constrained_layout.use": True,
 }
 _NEAR_PERFECT = 0.9
+_PERCENT = FuncFormatter(lambda share, _: f"{100 * share:.10g}%")
 _HEIGHT_OF_ROW = 0.27  # inches
 
 
@@ -110,8 +111,8 @@ def dot_plot(rows: Sequence[Dots], label: str, names: Mapping[str, str] = CONTEN
                 tick.set_fontweight("bold")
         axes.set_ylim(0.4, len(rows) + 0.6)
         axes.grid(axis="y", visible=False)
-        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_formatter(_PERCENT)
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.set_xlabel("headlines said right")
         _legend(figure, axes, columns=2)
     return svg()
@@ -158,7 +159,7 @@ def lengths(statistics: Mapping[str, Any]) -> Markup:
                     label=split,
                 )
         axes.set_xlabel("characters of a title")
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.yaxis.set_major_formatter(_PERCENT)
         _legend(figure, axes, columns=2)
     return svg()
 
@@ -233,11 +234,11 @@ def _curves(curves, x_label: str, y_label: str, corner: tuple[float, float], tit
             axes.set_xlim(corner)
             axes.set_ylim(_NEAR_PERFECT, 1.002)
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(PercentFormatter(1, decimals=0))
-            axis.set_major_locator(MaxNLocator(5))
+            axis.set_major_formatter(_PERCENT)
+            axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.set_xlabel(x_label + (", best corner" if inside else ""))
         axes.set_ylabel(y_label)
-        _legend(figure, axes, columns=2)
+        _legend(figure, axes, columns=1)
     return svg()
 
 

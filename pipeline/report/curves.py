@@ -10,7 +10,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from components.evaluator.intervals import ECE_BINS
 
-_POINTS = 160
+_POINTS = 600
 _BINS = 20
 
 Curve = dict[str, list[float]]

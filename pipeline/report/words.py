@@ -116,7 +116,7 @@ def number(value: float | None, one: Mapping[str, Any]) -> str:
     if one["metric"] == "non_finite":
         return f"{value:,.0f}"
     if one["against"] != "bound":
-        return f"{100 * value:+.2f} points"
+        return f"{100 * value:+.2f} points".replace("-", "\u2212")
     return f"{value:.4f}"
 
 
