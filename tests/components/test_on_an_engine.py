@@ -116,10 +116,10 @@ def test_scores_in_bulk_are_the_same(engine, tiny_encoder, tmp_path):
     export_model(build_model(tiny_encoder, fine_tune=True, seed=1), f"{model.uri}/Format-Serving", policy="lower")
     standard = tfx.types.standard_artifacts
     inputs = {"examples": [examples], "model": [model]}
-    for name, kind in (("eval", "ModelBlessing"), ("train", "ModelBlessing"), ("infra", "InfraBlessing")):
+    for name, kind in (("blessing", "ModelBlessing"), ("infra_blessing", "InfraBlessing")):
         blessing = getattr(standard, kind)()
         blessing.set_int_custom_property("blessed", 1)
-        inputs[f"{name}_blessing"] = [blessing]
+        inputs[name] = [blessing]
     kinds = {name: type(artifacts[0]) for name, artifacts in inputs.items()}
     component = BulkInferrer(**{name: tfx.dsl.Channel(type=kind) for name, kind in kinds.items()})
 

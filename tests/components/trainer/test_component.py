@@ -50,5 +50,5 @@ def test_settings_that_the_run_was_told_stand_for_those_of_the_configuration(tra
 
 @pytest.mark.parametrize("content", [None, '{"accepted": false, "findings": []}'])
 def test_other_data_is_not(train, content):
-    with pytest.raises(DataRefused, match="needs data that DataGate accepted"):
+    with pytest.raises(DataRefused, match="is on data that DataGate accepted"):
         train(content)

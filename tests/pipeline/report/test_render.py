@@ -31,6 +31,7 @@ def test_every_rule_is_there_with_what_was_observed(page):
             continue
         points = one["against"] != "bound"
         value = f"{100 * one['observed']:+.2f} points" if points else f"{one['observed']:.4f}"
+        value = value.replace("-", "−")  # U+2212
         assert value in shown or one["metric"] == "non_finite_count" or one["observed"] == 0, one
 
 
