@@ -7,13 +7,16 @@ UV_VERSION := 0.13.9
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 ARGS ?=
 
-.PHONY: help setup run test lint lock-check bench bench-ingest bench-serving image image-check clean
+.PHONY: help setup browser run test lint lock-check bench bench-ingest bench-serving image image-check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  ARGS='...' goes on to the command, e.g. make run ARGS='--limit 3200'"
 
 setup: .venv/.synced ## Install the frozen lock into .venv (Python 3.10)
+
+browser: ## Install Chromium for the report's tests, where there is none (Debian, needs root)
+	@tests/helpers/install_chromium
 
 run: setup ## Run the pipeline: from a CSV to a pushed model
 	@.venv/bin/clickbait run $(ARGS)
