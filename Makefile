@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 ARGS ?=
 
-.PHONY: help setup run test browser lint lock-check bench bench-ingest bench-serving image image-check clean
+.PHONY: help setup browser run test lint lock-check bench bench-ingest bench-serving image image-check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,14 +15,14 @@ help: ## Show this list
 
 setup: .venv/.synced ## Install the frozen lock into .venv (Python 3.10)
 
+browser: ## Install Debian's Chromium, for the tests of the report, where there is none
+	@tests/helpers/install_chromium
+
 run: setup ## Run the pipeline: from a CSV to a pushed model
 	@.venv/bin/clickbait run $(ARGS)
 
 test: setup browser ## Run all tests
 	@.venv/bin/python -m pytest $(ARGS)
-
-browser: ## Install Debian's Chromium, for the tests of the report, where there is none
-	@tests/helpers/install_chromium
 
 lint: setup ## Check style and format
 	.venv/bin/ruff check .

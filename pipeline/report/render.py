@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import ChainableUndefined, Environment, PackageLoader, select_autoescape
 
 from components.evaluator.measures import CONFUSION
 from pipeline.report import charts, words
@@ -16,9 +16,6 @@ from pipeline.report.changes import describe_changes, overall
 from pipeline.report.charts import Dots
 
 _STRONG_EFFECT = 0.05
-#: A run that ended early has few of these.
-_MAY_BE_MISSING = ("baseline_version", "ingest", "preset", "pushed", "seconds", "started_at")
-_CHARTS = ("training", "lengths", "roc", "precision_recall", "reliability", "histogram", "variants", "slices")
 
 Run = tuple[Mapping[str, Any], Mapping[str, Any]]
 """A verdict and its facts, see `pipeline.report.facts`."""
@@ -80,7 +77,7 @@ def _environment(autoescape: bool = True) -> Environment:
     environment = Environment(
         loader=PackageLoader("pipeline.report"),
         autoescape=select_autoescape(["html.j2"]) if autoescape else False,
-        undefined=StrictUndefined,
+        undefined=ChainableUndefined,  # a run that ended early lacks most of what there is to tell
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -116,7 +113,7 @@ def _view(verdict: Mapping[str, Any], facts: Mapping[str, Any], *, drawn: bool =
     naturals = [one for one in evaluated if one["slice"] and "variant" not in one["slice"]]
     contenders = list((found or {}).get("contenders", {}))
     view = {
-        "verdict": {**dict.fromkeys(_MAY_BE_MISSING), **verdict},
+        "verdict": verdict,
         "headline": words.headline(verdict),
         "rows": verdict.get("rows") or {},
         "gate": verdict.get("gate"),
@@ -151,7 +148,7 @@ def _view(verdict: Mapping[str, Any], facts: Mapping[str, Any], *, drawn: bool =
 
 
 def _charts(view: Mapping[str, Any]) -> dict[str, Any]:
-    drawn: dict[str, Any] = dict.fromkeys(_CHARTS)
+    drawn: dict[str, Any] = {}
     if (view["training"] or {}).get("epochs"):
         drawn["training"] = charts.training_curves(view["training"]["epochs"])
     if any("title_characters" in one for one in view["statistics"].values()):

@@ -158,21 +158,30 @@ def worst_variant(verdict: Mapping[str, Any]) -> tuple[str, float] | None:
 
 def _refusal(verdict: Mapping[str, Any], broken: list[Mapping[str, Any]]) -> str:
     as_is, variants = accuracy_of(verdict), [one for one in broken if one["rule"] == "variant_drop"]
-    if variants and as_is is not None and len(variants) == len(broken):
-        worst = max(variants, key=lambda one: -one["observed"])["slice"]["variant"]
-        cause = "It goes by capitals, not by words: it" if worst in CASINGS else "It"
-        return (
-            f"{cause} gets {percent(as_is)} of unseen headlines right as they are written, "
-            f"but only {percent(accuracy_of(verdict, worst))} of the same headlines "
-            f"{_written(worst)}."
-        )
-    told = dict.fromkeys(
-        one["detail"]
-        or f"{rule_name(one)} on the {SPLITS.get(one['split'], one['split'])} rows is {number(one['observed'], one)}, "
-        f"where {'at least' if one['direction'] == '>=' else 'at most'} {number(one['bound'], one)} is asked"
-        for one in broken
+    if not broken:
+        return _sentence(verdict.get("reason", ""))
+    if not variants or as_is is None:
+        return f"It breaks {_count(len(broken), 'rule')}: {_told(broken)}."
+    worst = max(variants, key=lambda one: -one["observed"])["slice"]["variant"]
+    cause = "It goes by capitals, not by words: it" if worst in CASINGS else "It"
+    story = (
+        f"{cause} gets {percent(as_is)} of unseen headlines right as they are written, but only "
+        f"{percent(accuracy_of(verdict, worst))} of the same headlines {_written(worst)}."
     )
-    return f"It breaks {_count(len(broken), 'rule')}: {'; '.join(told)}." if told else _sentence(verdict["reason"])
+    others = [one for one in broken if one not in variants]
+    return f"{story} It also breaks {_count(len(others), 'other rule')}: {_told(others)}." if others else story
+
+
+def _told(broken: list[Mapping[str, Any]]) -> str:
+    return "; ".join(
+        dict.fromkeys(
+            one["detail"]
+            or f"{rule_name(one)} on the {SPLITS.get(one['split'], one['split'])} rows is "
+            f"{number(one['observed'], one)}, where {'at least' if one['direction'] == '>=' else 'at most'} "
+            f"{number(one['bound'], one)} is asked"
+            for one in broken
+        )
+    )
 
 
 def _praise(verdict: Mapping[str, Any]) -> str:

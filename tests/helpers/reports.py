@@ -1,51 +1,160 @@
-"""A finished run to make pages of: figures of a real one, made-up headlines, one of which is a script."""
+"""Runs for reports: what is measured on made-up headlines by the evaluation's own code, in verdicts and facts."""
 
 from __future__ import annotations
 
-import copy
-import json
-from pathlib import Path
 from typing import Any
 
-_FINISHED = Path(__file__).parents[1] / "pipeline" / "report" / "finished.json"
-SCRIPT = "<script>alert('a headline')</script>"
+import numpy as np
+
+from components.evaluator.measures import measure
+from components.evaluator.policy import NATURAL_SLICES, Slice
+from components.evaluator.verdict import compose_verdict
+from components.variant_example_gen.perturbations import AS_IS, VARIANTS
+from pipeline.report.artifacts import CANDIDATE, likely_label_errors
+from pipeline.report.curves import describe_scores
+from tests.helpers.evaluations import a_policy
+from tests.helpers.verdicts import a_verdict
+
+ROWS = 1000
+HOSTILE = '<script>document.title = "hacked"</script><img src=x onerror="document.title = 1">'
+"""What a headline may be."""
+
+_BASELINES = {"tfidf_cased": 0.006, "tfidf_lower": 0.02}
 
 
-def a_run() -> tuple[dict[str, Any], dict[str, Any]]:
-    """Its verdict and its facts, to be changed as one likes."""
-    run = json.loads(_FINISHED.read_text(encoding="utf-8"))
-    return run["verdict"], run["facts"]
+def a_report_run(*, casing: str = "augment", **changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Verdict and facts of a run that was evaluated.
+
+    Args:
+      casing: by `as_is`, the model goes by capitals, and is refused.
+      changes: of the verdict; `bless_anyway` is one of the policy.
+    """
+    policy = a_policy(bless_anyway=changes.pop("bless_anyway", None))
+    slices, scores, labels = _measured(casing)
+    judged = compose_verdict(slices, list(_BASELINES), policy)
+    refused = not judged.pop("blessed")
+    outcome: dict[str, Any] = {}
+    if refused and not policy.bless_anyway:
+        outcome = {"status": "not blessed", "exit_code": 4, "blessed": False, "pushed": None, "reason": "not kept: ..."}
+    verdict: dict[str, Any] = dict(
+        schema_version=2,
+        started_at="2026-01-01T00:00:00+00:00",
+        run_id=f"20260101-000000-{casing[:4]}1",
+        data={
+            "origin": "given",
+            "description": "headlines.csv · by --data",
+            "files": ["headlines.csv"],
+            "sha256": "sha256:" + "ab" * 32,
+            "schema_sha256": "sha256:" + "cd" * 32,
+        },
+        encoder={"source": "embedded", "fine_tuned": True, "digest": "sha256:" + "ef" * 32, "parameters": 68_927_232},
+        ingest={
+            "read": 3405,
+            "accepted": 3400,
+            "duplicates": 0,
+            "rejected": 5,
+            "left_out": 0,
+            "rejected_by_rule": {"label": 3, "title": 2},
+        },
+        rows={"train": {"rows": 2400, "clickbait": 1210}, "eval": {"rows": ROWS, "clickbait": ROWS // 2}},
+        gate={"accepted": True, "findings": [a_finding("drift", "label", outcome="warn"), a_finding("rows", "train")]},
+        training={
+            "settings": {"casing": casing, "epochs": 2, "learning_rate": 0.0004},
+            "train_rows": 2400,
+            "steps": 76,
+            "trainable_parameters": 513,
+            "fit_seconds": 30.5,
+            "epochs": {name: [0.5, 0.75] for name in ("loss", "accuracy", "val_loss", "val_accuracy")},
+        },
+        infra={
+            "blessed": True,
+            "digest": "sha256:" + "12" * 32,
+            "server": {"kind": "local"},
+            "findings": [a_finding("latency", "calls with one headline", observed="5.0 ms", detail="p50 1.7 ms")],
+        },
+        components={
+            "HeadlineExampleGen": {"status": "cached", "seconds": 0.5},
+            "Trainer": {"status": "done", "seconds": 30.5},
+        },
+        **judged,
+        **outcome,
+    )
+    return a_verdict(**{**verdict, **changes}), _facts(scores, labels, casing)
 
 
-def a_run_that_goes_by_capitals() -> tuple[dict[str, Any], dict[str, Any]]:
-    """The same, but for the lower-cased copies."""
-    verdict, facts = copy.deepcopy(a_run())
-    verdict |= {"run_id": "capitals", "status": "not blessed", "exit_code": 4, "blessed": False, "pushed": None}
-    verdict["reason"] = "not kept: variant lower accuracy 0.6132, 37.7 points below as is (at most 2.0)"
-    for one in verdict["evaluation"]["slices"]:
-        if one["slice"] == {"variant": "lower"}:
-            one["metrics"]["binary_accuracy"]["value"] = 0.6132
-    for one in verdict["thresholds"]:
-        if one["slice"] == {"variant": "lower"}:
-            one |= {"observed": -0.377, "outcome": "broken", "passed": False}
-    facts["settings"]["training.casing"] = "as_is"
-    return verdict, facts
+def a_finding(rule: str, where: str, *, outcome: str = "kept", observed: str = "0.01", detail: str = "") -> dict:
+    """Of the gate or of infra validation."""
+    return {
+        "rule": rule,
+        "where": where,
+        "bound": "at most 0.1",
+        "observed": observed,
+        "kept": outcome == "kept",
+        "detail": detail,
+        "examples": [],
+        "outcome": outcome,
+    }
 
 
-def write_report(folder: Path) -> Path:
-    """The page of the run."""
-    from pipeline.report.render import render_report
+def _measured(casing: str) -> tuple[list[Slice], dict[str, np.ndarray], np.ndarray]:
+    labels = np.arange(ROWS) % 2
+    random = np.random.default_rng(1)
+    others = {name: _scores(labels, share, random) for name, share in _BASELINES.items()}
+    own = _scores(labels, 0.005, random)
+    slices = [Slice("train", {}, measure(labels, _scores(labels, 0.001, random), others))]
+    for variant in VARIANTS:
+        wrong = 0.35 if casing == AS_IS and variant in ("lower", "upper", "title") else 0.008
+        scores = own if variant == AS_IS else _scores(labels, wrong, random)
+        key = {} if variant == AS_IS else {"variant": variant}
+        slices.append(Slice("eval", key, measure(labels, scores, {AS_IS: own, **others})))
+    for name, values in NATURAL_SLICES.items():
+        for number, value in enumerate(values):
+            part = np.arange(ROWS) % len(values) == number if len(values) > 2 else np.arange(ROWS) // 2 % 2 == number
+            some = {key: scores[part] for key, scores in others.items()}
+            slices.append(Slice("eval", {name: value}, measure(labels[part], own[part], some)))
+    return slices, {CANDIDATE: own, **others}, labels
 
-    return _write(folder, render_report(*a_run()))
+
+def _scores(labels: np.ndarray, wrong: float, random: np.random.Generator) -> np.ndarray:
+    sure = random.beta(20, 0.3, len(labels)) * 0.49 + 0.5
+    scores = np.where(labels == 1, sure, 1 - sure)
+    scores[: int(wrong * len(labels))] = 1 - scores[: int(wrong * len(labels))]
+    return scores
 
 
-def write_comparison(folder: Path) -> Path:
-    """The page of both."""
-    from pipeline.report.render import render_comparison
-
-    return _write(folder, render_comparison(a_run_that_goes_by_capitals(), a_run()))
-
-
-def _write(folder: Path, page: str) -> Path:
-    (folder / "page.html").write_text(page, encoding="utf-8")
-    return folder / "page.html"
+def _facts(scores: dict[str, np.ndarray], labels: np.ndarray, casing: str) -> dict[str, Any]:
+    titles = [HOSTILE, *(f"Headline number {number}" for number in range(1, len(labels)))]
+    doubtful = {name: np.where(np.arange(ROWS) == 0, 1.0 - labels[0], values) for name, values in scores.items()}
+    lengths = {
+        "mean": 52.0,
+        "median": 51.0,
+        "min": 5.0,
+        "max": 130.0,
+        "histogram": [[5.0, 40.0, 0.25], [40.0, 75.0, 0.5], [75.0, 130.0, 0.25]],
+    }
+    statistics = {"rows": ROWS, "labels": {"0": 0.5, "1": 0.5}, "casings": {"Title": 0.7, "lower": 0.3}}
+    words = [{"word": word, "effect": effect} for word, effect in ((HOSTILE, 0.3), ("you", -0.2), ("so", 0.001))]
+    return {
+        "settings": {"training.casing": casing, "training.epochs": 2},
+        "cpu_seconds": 61.5,
+        "lineage": {
+            "code": {"package": "clickbait-tfx 0.1.0", "commit": "0123456789ab"},
+            "config_sha256": "sha256:" + "34" * 32,
+            "artifacts": [{"node": "Trainer", "output": "model", "uri": "/tfx/model/7", "id": 7, "type": "Model"}],
+        },
+        "previous": {"run_id": "20251231-000000-0000", "changes": [{"what": "AUC", "before": "0.98", "now": "0.99"}]},
+        "statistics": {split: {**statistics, "title_characters": lengths} for split in ("train", "eval")},
+        "curves": describe_scores(labels, scores, CANDIDATE),
+        "label_errors": likely_label_errors(titles, labels, doubtful),
+        "errors": [
+            {
+                "row": 0,
+                "title": HOSTILE,
+                "label": 0,
+                "probability": 0.998,
+                "others": {"tfidf_cased": 0.2, "tfidf_lower": None},
+                "words": words,
+                "words_left": 2,
+            }
+        ],
+    }

@@ -17,7 +17,7 @@ from pipeline.cli import main
 from tests.helpers.verdicts import a_verdict, write_run
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["fetch", "run", "config", "runs", "verdict", "embed", "explain", "monitor", "doctor"]
+COMMANDS = ["fetch", "run", "config", "runs", "verdict", "embed", "explain", "monitor", "report", "doctor"]
 
 
 def clickbait(*arguments, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess:
@@ -54,7 +54,7 @@ def test_the_run_command_has_the_options_of_the_contract():
         assert option in shown
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["verdict"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["report", "--help"], ["verdict"]])
 def test_light_commands_take_less_than_half_a_second_of_cpu(arguments, tmp_path):
     write_run(tmp_path / "output", a_verdict())
     before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -18,6 +18,8 @@ from pipeline.config import PipelineConfig, load_config
 from pipeline.lineage import read_outputs
 from pipeline.local_runner import run_pipeline
 from pipeline.paths import SAMPLE_FILE
+from pipeline.report.facts import FACTS_FILE
+from pipeline.report.write import MODEL_CARD_FILE, REPORT_FILE
 from pipeline.runs import read_run
 from tests.helpers.serving import ServerProcess
 
@@ -89,6 +91,17 @@ def test_a_csv_becomes_a_pushed_model(first_run, first_verdict, output):
     assert Path(first_verdict["pushed"]["path"], "assets.extra", "tf_serving_warmup_requests").is_file()
     versions = [path.name for path in (output / "serving" / "clickbait").iterdir()]
     assert versions == [str(first_verdict["pushed"]["version"])]
+
+
+def test_the_run_folder_has_page_card_and_facts_of_all_artifacts(first_verdict):
+    folder = Path(first_verdict["folder"])
+    facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
+    assert set(facts["statistics"]) == {"train", "eval"}
+    assert {"candidate", "tfidf_cased", "tfidf_lower"} <= set(facts["curves"]["roc"])
+    assert sum(one["rows"] for one in facts["curves"]["reliability"]) == first_verdict["rows"]["eval"]["rows"]
+    page = (folder / REPORT_FILE).read_text(encoding="utf-8")
+    assert all(first_verdict[key]["sha256" if key == "data" else "digest"] in page for key in ("data", "encoder"))
+    assert first_verdict["run_id"] in (folder / MODEL_CARD_FILE).read_text(encoding="utf-8")
 
 
 def test_the_terminal_shows_one_screen_and_no_library(first_run, data_file):
