@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipeline.report.write import REPORT_FILE
 from pipeline.runs import LOG_FILE, REJECTS_FILE, VERDICT_FILE
 
 _COLOURS = {
@@ -84,6 +85,8 @@ def print_summary(console: Console, verdict: dict[str, Any], folder: Path) -> No
         _line(console, "version", shorten(verdict["pushed"]["path"]) + (f" · served at {target}" if target else ""))
     if bulk := verdict.get("bulk"):
         _line(console, "scored", f"{bulk['rows']:,} texts of {shorten(bulk['file'])} · {shorten(bulk['path'])}")
+    if (folder / REPORT_FILE).is_file():
+        _line(console, "report", shorten(folder / REPORT_FILE))
     _line(console, "verdict", f"{shorten(folder / VERDICT_FILE)} · {verdict.get('seconds', 0):.0f} s")
     if following := next_command(verdict, folder):
         _line(console, "next", following)

@@ -42,6 +42,14 @@ def test_the_first_line_says_which_data():
     assert third.split(maxsplit=1) == ["run", "20260101-000000-aaaa · log output/runs/r1/log.txt"]
 
 
+def test_the_report_is_named_where_there_is_one(work):
+    assert "report.html" not in summary()
+    page = work / "output" / "runs" / "r1" / "report.html"
+    page.parent.mkdir(parents=True)
+    page.touch()
+    assert ["report", "output/runs/r1/report.html"] in [line.split() for line in summary().splitlines()]
+
+
 def test_a_frozen_encoder_is_said_to_be_frozen():
     verdict = a_verdict(encoder={"source": "[my]/encoder", "fine_tuned": False})
     assert "[my]/encoder, frozen" in shown(print_head, verdict, Path("r1"))
