@@ -12,10 +12,12 @@ import functools
 import importlib
 import logging
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,8 @@ _IMPORTED = [
     "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor",
 ]
 _PR_SET_PDEATHSIG = 1
+# Starting a process collects the exit codes of all others, and where their own threads wait for those, they get 255.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class Isolated:
@@ -78,8 +82,7 @@ class Forked(Isolated):
             with receiver, contextlib.suppress(EOFError):
                 while True:
                     progress(receiver.recv())
-            child.join()
-        return _exit_code(child.exitcode)
+            return _exit_code(_end(child))
 
 
 def call_forked(name: str, *arguments: Any) -> Any:
@@ -94,7 +97,7 @@ def call_forked(name: str, *arguments: Any) -> Any:
             found = receiver.recv()
         except EOFError as error:
             raise RuntimeError(f"{name} could not be called: see above, and the log") from error
-    child.join()
+    _end(child)
     return found
 
 
@@ -113,9 +116,17 @@ def _context() -> multiprocessing.context.BaseContext:
 def _start(target, *arguments):
     receiver, sender = _context().Pipe(duplex=False)
     child = _context().Process(target=target, args=(*arguments, sender), daemon=True)
-    child.start()
+    with _ONE_AT_A_TIME:
+        child.start()
     sender.close()
     return child, receiver
+
+
+def _end(child) -> int:
+    multiprocessing.connection.wait([child.sentinel])
+    with _ONE_AT_A_TIME:
+        child.join()
+        return child.exitcode
 
 
 def _run_entrypoint(argv: list[str], environ: dict[str, str], log: str, sender) -> None:

@@ -10,10 +10,12 @@ import contextlib
 import functools
 import logging
 import multiprocessing
+import multiprocessing.connection
 import os
 import runpy
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +27,8 @@ PATIENCE = 300
 """Seconds that a run may take."""
 
 _IN_CHILD = "__child__"
+# Starting a process collects the exit codes of all others, and where their own threads wait for those, they get 255.
+_ONE_AT_A_TIME = threading.Lock()
 _IMPORTED = ["pipeline.pipeline", "pipeline.local_runner", "pipeline.lineage", "trainer.fine_tune"]
 
 
@@ -52,12 +56,13 @@ def run_child(flags: dict[str, Any], moment: Moment | None = None) -> int:
         # From outside: C++ that holds the interpreter's lock would let no thread of the child's do it.
         with receiver, contextlib.suppress(EOFError):
             receiver.recv()
-            child.join(moment.seconds)
-            child.kill()
-    child.join(PATIENCE)
-    child.terminate()  # one that hangs
-    child.join()
-    return child.exitcode
+            if not multiprocessing.connection.wait([child.sentinel], moment.seconds):
+                child.kill()
+    multiprocessing.connection.wait([child.sentinel], PATIENCE)
+    with _ONE_AT_A_TIME:
+        child.terminate()  # one that hangs
+        child.join()
+        return child.exitcode
 
 
 def find_examples(flags: dict[str, Any]) -> Path:
@@ -65,7 +70,8 @@ def find_examples(flags: dict[str, Any]) -> Path:
     child, receiver = _start("_send_examples", flags)
     with receiver:
         found = receiver.recv()
-    child.join()
+    with _ONE_AT_A_TIME:
+        child.join()
     return Path(found)
 
 
@@ -77,7 +83,8 @@ def _start(name: str, *arguments):
     receiver, sender = _forkserver().Pipe(duplex=False)
     call = {"CALL": (name, (*arguments, sender))}
     child = _forkserver().Process(target=runpy.run_path, args=(__file__, call, _IN_CHILD))
-    child.start()
+    with _ONE_AT_A_TIME:
+        child.start()
     sender.close()
     return child, receiver
 

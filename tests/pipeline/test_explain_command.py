@@ -69,7 +69,7 @@ def test_a_person_sees_the_score_the_words_and_their_effects(output):
     told = call("--output", output, "Storm hits coast")
     assert told.exit_code == 0, told.stderr
     assert [line.split() for line in told.stdout.splitlines() if line.strip()] == [
-        ["0.500", "clickbait", "Storm", "hits", "coast"],
+        ["0.500", "news", "Storm", "hits", "coast"],
         ["+0.1875", "\u2588" * 12, "Storm"],
         ["+0.1875", "\u2588" * 12, "coast"],
         ["+0.1562", "\u2588" * 10, "hits"],
