@@ -24,16 +24,18 @@ def fine_tune(fn_args) -> None:
     """Trains the classifier and exports it.
 
     Writes the SavedModel to `fn_args.serving_model_dir`, and to `fn_args.model_run_dir` the TensorBoard logs and
-    `training.json` (settings, rows, steps, parameters, seconds, the metrics of each epoch).
+    `training.json` (settings, those asked for, rows, steps, parameters, seconds, the metrics of each epoch).
 
     Args:
-      fn_args: `tfx.components.FnArgs`; uses `train_files`, `eval_files`, `custom_config` and the two folders.
+      fn_args: `tfx.components.FnArgs`; uses `train_files`, `eval_files`, `custom_config`, `hyperparameters`
+        (the Tuner's, or none) and the two folders.
 
     Raises:
       EncoderError: the encoder is not there any more, or is another one than when the run began.
       FloatingPointError: the loss is not finite.
     """
-    settings = TrainerSettings.from_custom_config(fn_args.custom_config)
+    asked = TrainerSettings.from_custom_config(fn_args.custom_config)
+    settings = asked.with_hyperparameters(fn_args.hyperparameters)
     encoder = resolve_encoder(settings.encoder, offline=settings.offline)
     if settings.encoder_digest not in ("", encoder.digest):
         raise EncoderError(
@@ -79,6 +81,7 @@ def fine_tune(fn_args) -> None:
     export_model(model, fn_args.serving_model_dir, policy=settings.casing)
     facts = {
         "settings": {**vars(settings), "encoder_digest": encoder.digest},
+        "asked": vars(asked),
         "train_rows": rows,
         "steps": steps_per_epoch * settings.epochs,
         "trainable_parameters": int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),
