@@ -155,8 +155,13 @@ def test_the_page_of_the_run_has_metrics_the_confusion_matrix_and_the_report(fir
     assert sum(rows[1]) == first["rows"]["eval"]["clickbait"]
     assert (rows[0][0] + rows[1][1]) / sum(map(sum, rows)) == pytest.approx(observed["eval binary_accuracy"])
     page = place / "output" / "rehearsal" / "store" / report["uri"].replace("://", "/")
-    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-    assert "eval binary_accuracy" in page.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("<!DOCTYPE html>")
+    for section in ("variants", "rules", "quality", "errors", "data", "training", "serving", "lineage"):
+        assert f'<h2 id="{section}">' in text
+    assert f"clickbait run <code>{first['run_id']}</code>" in text
+    assert 'id="changes"' not in text  # no task knows the runs before
+    assert "/pods/" not in text
 
 
 def test_artifacts_have_the_uris_of_the_store_wherever_containers_saw_them(first, place):
