@@ -22,8 +22,9 @@ from kubeflow.spec import write_spec
 from pipeline.config import PipelineConfig, load_config
 from pipeline.paths import SAMPLE_FILE
 from pipeline.runs import read_run
+from tests.helpers.forkserver import forkserver
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_server")]
 
 PATIENCE = 300
 RULE = ("rule", "split", "slice", "metric", "against", "direction", "gates", "outcome")
@@ -40,9 +41,8 @@ CACHED_AGAIN = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _quick_forks():
-    if "tests.helpers.untranslated" not in processes._IMPORTED:
-        processes._IMPORTED.append("tests.helpers.untranslated")
+def _one_forkserver():
+    forkserver()
 
 
 @pytest.fixture(scope="module")
