@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -84,9 +85,13 @@ class CharactersInWords(TransformerMixin, BaseEstimator):
         return self._counts(texts, self._runs.transform)
 
     def _counts(self, texts: Sequence[str], take_apart: Callable) -> sparse.csr_matrix:
-        words = CountVectorizer(analyzer=str.split, dtype=np.float32)
-        of_texts = words.fit_transform([*texts, "word"])[:-1]  # it takes no texts without any word
-        return of_texts @ take_apart(words.get_feature_names_out())
+        split = [text.split() for text in texts]
+        words = sorted(set(itertools.chain.from_iterable(split)))
+        places = {word: place for place, word in enumerate(words)}
+        columns = [places[word] for word in itertools.chain.from_iterable(split)]
+        starts = np.cumsum([0, *map(len, split)])
+        of_texts = sparse.csr_matrix((np.ones(len(columns), np.float32), columns, starts), (len(split), len(words)))
+        return of_texts @ take_apart(words)
 
 
 def score_texts(model: Pipeline, texts: Sequence[str]) -> np.ndarray:
