@@ -52,12 +52,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     training = load_config(asked.preset).training.model_dump()
     if "quality" in asked.parts:
         measured["quality"] = _measure_quality(asked, training)
-    if "pipeline" in asked.parts:
-        measured["pipeline"] = [_measure_pipeline(asked, training, rows) for rows in asked.rows]
-    (asked.output / "training.json").write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
-    table = to_markdown(measured)
-    (asked.output / "training.md").write_text(table, encoding="utf-8")
-    print(table, end="")
+        _write(asked.output, measured)
+    for rows in asked.rows if "pipeline" in asked.parts else ():
+        measured.setdefault("pipeline", []).append(_measure_pipeline(asked, training, rows))
+        _write(asked.output, measured)
+    print(to_markdown(measured), end="")
+
+
+def _write(folder: Path, measured: dict[str, Any]) -> None:
+    """After each part, for they take minutes."""
+    (folder / "training.json").write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
+    (folder / "training.md").write_text(to_markdown(measured), encoding="utf-8")
 
 
 def describe_machine() -> dict[str, Any]:
