@@ -16,7 +16,9 @@ from trainer.encoders.errors import EncoderError
 from trainer.encoders.resolve import resolve_encoder
 from trainer.export import export_model
 from trainer.model import build_model, compile_model
+from trainer.precision import matrix_products
 from trainer.progress import LogProgress
+from trainer.schedule import StopEarly, Unfreeze
 from trainer.settings import HISTORY_FILE, TrainerSettings
 
 
@@ -52,9 +54,12 @@ def fine_tune(fn_args) -> None:
         learning_rate=settings.learning_rate,
         learning_rate_decay=settings.learning_rate_decay,
         steps=steps_per_epoch * settings.epochs,
+        warmup_share=settings.warmup_share,
+        encoder_learning_rate_factor=settings.encoder_learning_rate_factor,
+        clip_norm=settings.clip_norm,
     )
     began = time.monotonic()
-    history = model.fit(
+    history = matrix_products(settings.precision)(model.fit)(
         inputs.training_dataset(
             train_files,
             batch_size=settings.batch_size,
@@ -72,6 +77,7 @@ def fine_tune(fn_args) -> None:
             tf_keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False, profile_batch=0),
             LogProgress(settings.epochs, steps_per_epoch),
             _StopAtNonFiniteLoss(),
+            *_schedule(settings),
         ],
     )
     seconds = time.monotonic() - began
@@ -80,12 +86,21 @@ def fine_tune(fn_args) -> None:
     facts = {
         "settings": {**vars(settings), "encoder_digest": encoder.digest},
         "train_rows": rows,
-        "steps": steps_per_epoch * settings.epochs,
+        "steps": steps_per_epoch * len(history.epoch),
         "trainable_parameters": int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),
         "fit_seconds": round(seconds, 3),
         "epochs": {name: [float(value) for value in values] for name, values in history.history.items()},
     }
     Path(fn_args.model_run_dir, HISTORY_FILE).write_text(json.dumps(facts, indent=2), encoding="utf-8")
+
+
+def _schedule(settings: TrainerSettings) -> list[tf_keras.callbacks.Callback]:
+    callbacks = []
+    if settings.fine_tune and settings.frozen_epochs:
+        callbacks.append(Unfreeze("encoder", settings.frozen_epochs))
+    if settings.early_stopping_patience:
+        callbacks.append(StopEarly(settings.early_stopping_patience))
+    return callbacks
 
 
 class _StopAtNonFiniteLoss(tf_keras.callbacks.Callback):

@@ -29,17 +29,30 @@ class LazyAdam(tf_keras.optimizers.Adam):
 
     def update_step(self, gradient, variable):
         """Applies one step to one variable; `gradient` is a dense tensor or an `IndexedSlices` with unique indices."""
-        if not isinstance(gradient, tf.IndexedSlices):
-            super().update_step(gradient, variable)
-            return
         index = self._index_dict[self._var_key(variable)]
         first, second = self._momentums[index], self._velocities[index]
-        rows, values = gradient.indices, gradient.values
-
         dtype = variable.dtype
         step = tf.cast(self.iterations + 1, dtype)
         beta_1, beta_2 = tf.cast(self.beta_1, dtype), tf.cast(self.beta_2, dtype)
-        rate = tf.cast(self.learning_rate, dtype) * tf.sqrt(1 - tf.pow(beta_2, step)) / (1 - tf.pow(beta_1, step))
+        powers = tf.pow(beta_1, step), tf.pow(beta_2, step)
+        rate = tf.cast(self.learning_rate, dtype)
+        if not isinstance(gradient, tf.IndexedSlices):
+            # One pass over the weights; Keras's own makes a dozen.
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.handle,
+                m=first.handle,
+                v=second.handle,
+                beta1_power=powers[0],
+                beta2_power=powers[1],
+                lr=rate,
+                beta1=beta_1,
+                beta2=beta_2,
+                epsilon=self.epsilon,
+                grad=gradient,
+            )
+            return
+        rows, values = gradient.indices, gradient.values
+        rate = rate * tf.sqrt(1 - powers[1]) / (1 - powers[0])
 
         m, v = tf.gather(first, rows), tf.gather(second, rows)
         # 1 - beta in double precision, as Keras: in float32, 1 - 0.999 is off by a twenty-thousandth.

@@ -35,8 +35,20 @@ class TrainerSettings:
     eval_batch_size: int
     """Headlines scored at a time after each epoch."""
     learning_rate: float
-    learning_rate_decay: Literal["constant", "linear"]
-    """`linear` goes to 0 over all steps."""
+    learning_rate_decay: Literal["constant", "linear", "cosine"]
+    """`linear` and `cosine` go to 0 over all steps."""
+    warmup_share: float
+    """Of all steps, over which the rate rises at first."""
+    encoder_learning_rate_factor: float
+    """On the learning rate of the encoder's weights; 1 is that of the head."""
+    clip_norm: float | None
+    """Longest gradient, all weights together; none is not clipped."""
+    frozen_epochs: int
+    """Epochs at the beginning that train the head alone."""
+    early_stopping_patience: int | None
+    """Epochs without a lower validation loss that end the training with the best epoch's weights."""
+    precision: Literal["auto", "float32", "bfloat16"]
+    """Of matrix products in training; see `trainer.precision`."""
     optimizer: Literal["lazy_adam", "adam"]
     casing: Literal["as_is", "lower", "augment"]
     """See `trainer.casing`."""
@@ -59,4 +71,10 @@ class TrainerSettings:
             raise ValueError(f"The Trainer's custom_config lacks {', '.join(missing)}. Received: {custom_config}.")
         if custom_config["epochs"] < 1:  # the model as it was would be evaluated, and pushed
             raise SettingsError(f"Training takes an epoch or more. Received: epochs={custom_config['epochs']}.")
+        if custom_config["fine_tune"] and custom_config["frozen_epochs"] >= custom_config["epochs"]:
+            raise SettingsError(
+                f"Fine-tuning takes an epoch behind the frozen ones. Received: frozen_epochs="
+                f"{custom_config['frozen_epochs']} of epochs={custom_config['epochs']}. Give fewer frozen epochs, or "
+                "training.fine_tune=false."
+            )
         return cls(**{name: custom_config[name] for name in names})

@@ -64,7 +64,8 @@ def test_equals_adam_for_dense_weights(rate, settings):
             optimizer.apply_gradients(zip(gradients, weights, strict=True))
         results.append([weight.numpy() for weight in weights])
     for lazy, dense in zip(*results, strict=True):
-        np.testing.assert_allclose(lazy, dense, rtol=1e-6)
+        # TensorFlow's kernel takes 1 - beta in float32 and Keras in double precision: a share of 1e-5 of a step of 0.1.
+        np.testing.assert_allclose(lazy, dense, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("rate", [lambda: 0.1, decaying], ids=["constant", "schedule"])
