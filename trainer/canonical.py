@@ -8,7 +8,7 @@ digests. Here they are numbered in the order in which the model reaches them. Wh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from google.protobuf.message import Message
@@ -16,6 +16,8 @@ from tensorflow.core.framework import attr_value_pb2, function_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
 _USER_NAME = "_user_specified_name"  # a captured variable is called by its number
+_SHARED_NAME = "shared_name"  # by which a process tells resources apart; the loader adds its counter
+_LOADED = re.compile(rb"(.*_load)_\d+", re.DOTALL)
 _NUMBERED = re.compile(r"(.*)_\d+", re.DOTALL)
 
 
@@ -36,6 +38,7 @@ def renumber(saved_model: str | Path) -> None:
         ordered = sorted(library.function, key=lambda one: one.signature.name)
         del library.function[:]
         library.function.extend(ordered)
+        _rename_resources(library.function)
     file.write_bytes(parsed.SerializeToString(deterministic=True))
     (file.parent / "fingerprint.pb").unlink(missing_ok=True)
 
@@ -67,6 +70,15 @@ def _rename_captures(function: function_pb2.FunctionDef) -> None:
     for output, source in function.ret.items():
         if source in names:
             function.ret[output] = names[source]
+
+
+def _rename_resources(functions: Iterable[function_pb2.FunctionDef]) -> None:
+    """Numbers the resources that came with the encoder by where they are made first."""
+    names: dict[bytes, bytes] = {}
+    for function in functions:
+        for node in function.node_def:
+            if _SHARED_NAME in node.attr and (found := _LOADED.fullmatch(node.attr[_SHARED_NAME].s)):
+                node.attr[_SHARED_NAME].s = names.setdefault(found[0], found[1] + b"_%d" % len(names))
 
 
 def _reached(meta_graph: Message, functions: dict[str, function_pb2.FunctionDef]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from trainer.export import export_model
 from trainer.model import build_model, compile_model
 from trainer.progress import LogProgress
 from trainer.settings import HISTORY_FILE, TrainerSettings
+from trainer.strategy import Spread, choose_spread, shard
 
 
 def fine_tune(fn_args) -> None:
@@ -38,6 +39,7 @@ def fine_tune(fn_args) -> None:
       CheckpointError: there is a checkpoint of this very training, and it is damaged.
     """
     settings = TrainerSettings.from_custom_config(fn_args.custom_config)
+    spread = choose_spread()
     encoder = resolve_encoder(settings.encoder, offline=settings.offline)
     if settings.encoder_digest not in ("", encoder.digest):
         raise EncoderError(
@@ -46,52 +48,64 @@ def fine_tune(fn_args) -> None:
         )
 
     with deterministic_ops(settings.deterministic):
-        _train(fn_args, settings, encoder)
+        _train(fn_args, settings, encoder, spread)
 
 
-def _train(fn_args, settings: TrainerSettings, encoder: ResolvedEncoder) -> None:
+def _train(fn_args, settings: TrainerSettings, encoder: ResolvedEncoder, spread: Spread) -> None:
     train_files, eval_files = inputs.matching_files(fn_args.train_files), inputs.matching_files(fn_args.eval_files)
     rows = inputs.count_rows(train_files)
     steps_per_epoch = -(-rows // settings.batch_size)
 
-    model = build_model(encoder.path, fine_tune=settings.fine_tune, head_scale=settings.head_scale, seed=settings.seed)
-    compile_model(
-        model,
-        optimizer=settings.optimizer,
-        learning_rate=settings.learning_rate,
-        learning_rate_decay=settings.learning_rate_decay,
-        steps=steps_per_epoch * settings.epochs,
-    )
+    with spread.strategy.scope():
+        model = build_model(
+            encoder.path, fine_tune=settings.fine_tune, head_scale=settings.head_scale, seed=settings.seed
+        )
+        compile_model(
+            model,
+            optimizer=settings.optimizer,
+            learning_rate=settings.learning_rate,
+            learning_rate_decay=settings.learning_rate_decay,
+            steps=steps_per_epoch * settings.epochs,
+        )
     identity = {**settings.identity, "encoder_digest": encoder.digest}
     checkpoints = Checkpoints(
         checkpoint_folder(fn_args.model_run_dir, identity, [*train_files, *eval_files]),
         model,
         seconds=settings.checkpoint_seconds,
+        writes=spread.writes,
+        within_epochs=spread.workers == 1,
     )
     start = checkpoints.restore()
+    training = inputs.training_dataset(
+        train_files,
+        batch_size=settings.batch_size,
+        shuffle_buffer_rows=settings.shuffle_buffer_rows,
+        length_buckets=settings.length_buckets,
+        policy=settings.casing,
+        seed=settings.seed,
+        epochs=settings.epochs,
+        first_epoch=start.epoch,
+        first_batch=start.batch,
+    )
+    validation = inputs.evaluation_dataset(eval_files, batch_size=settings.eval_batch_size, policy=settings.casing)
+    logs = [
+        tf_keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False, profile_batch=0),
+        LogProgress(settings.epochs, steps_per_epoch),
+    ]
     try:
         model.fit(
-            inputs.training_dataset(
-                train_files,
-                batch_size=settings.batch_size,
-                shuffle_buffer_rows=settings.shuffle_buffer_rows,
-                length_buckets=settings.length_buckets,
-                policy=settings.casing,
-                seed=settings.seed,
-                epochs=settings.epochs,
-                first_epoch=start.epoch,
-                first_batch=start.batch,
-            ),
-            validation_data=inputs.evaluation_dataset(
-                eval_files, batch_size=settings.eval_batch_size, policy=settings.casing
-            ),
+            shard(training, spread),
+            validation_data=shard(validation, spread),
+            # Workers that ask each other for more data have to know when to stop.
+            validation_steps=-(-inputs.count_rows(eval_files) // settings.eval_batch_size)
+            if spread.workers > 1
+            else None,
             initial_epoch=start.epoch,
             epochs=settings.epochs,
             steps_per_epoch=steps_per_epoch,
             verbose=0,
             callbacks=[
-                tf_keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False, profile_batch=0),
-                LogProgress(settings.epochs, steps_per_epoch),
+                *(logs if spread.writes else []),
                 StopAtDivergence(settings.epochs),  # before anything is kept
                 checkpoints,
             ],
@@ -100,6 +114,8 @@ def _train(fn_args, settings: TrainerSettings, encoder: ResolvedEncoder) -> None
         checkpoints.discard()  # from there it would go the same way
         raise
 
+    if not spread.writes:
+        return
     export_model(model, fn_args.serving_model_dir, policy=settings.casing)
     facts = {
         "settings": {**vars(settings), "encoder_digest": encoder.digest},
