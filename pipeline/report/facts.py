@@ -33,7 +33,7 @@ def collect_facts(
     verdict: Mapping[str, Any],
     outputs: Outputs,
     config: str | None = None,
-    earlier: Sequence[Mapping[str, Any]] = (),
+    earlier: Sequence[Mapping[str, Any]] | None = None,
 ) -> Facts:
     """What the artifacts tell, as much as there is.
 
@@ -41,7 +41,7 @@ def collect_facts(
       verdict: of the run, see `pipeline.verdict`.
       outputs: of the run, see `pipeline.lineage`.
       config: the run's configuration, YAML.
-      earlier: the verdicts of the runs before it, oldest first, see `pipeline.runs`.
+      earlier: the verdicts of the runs before it, oldest first, see `pipeline.runs`; none where they are not at hand.
     """
     shown = mask if verdict.get("gate_policy", {}).get("mask_examples") else str
     settings = flatten(yaml.safe_load(config)) if config else {}
@@ -55,10 +55,12 @@ def collect_facts(
                 {"node": node, "output": key, "uri": artifact.uri, "id": artifact.id, "type": artifact.type}
                 for node, by_key in outputs.items()
                 for key, artifact in by_key.items()
+                if artifact.id
             ],
         },
-        "previous": _previous(verdict, settings, earlier),
     }
+    if earlier is not None:
+        facts["previous"] = _previous(verdict, settings, earlier)
     if statistics := outputs.get("StatisticsGen", {}).get("statistics"):
         facts["statistics"] = artifacts.statistics_facts(statistics)
     if predictions := outputs.get("ModelScorer", {}).get("predictions"):

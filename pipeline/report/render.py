@@ -134,6 +134,7 @@ def _view(verdict: Mapping[str, Any], facts: Mapping[str, Any], *, drawn: bool =
         "errors": facts.get("errors"),
         "label_errors": facts.get("label_errors"),
         "lineage": {**dict.fromkeys(("artifacts", "code", "config_sha256")), **facts.get("lineage", {})},
+        "history": "previous" in facts,
         "previous": facts.get("previous"),
         "settings": facts.get("settings") or {},
         "cpu_seconds": facts.get("cpu_seconds"),
