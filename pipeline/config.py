@@ -179,6 +179,13 @@ class TrainingConfig(_Section):
     )
     shuffle_buffer_rows: int = Field(ge=1, le=10_000_000, description="Shuffle window, in rows; 1 row: no shuffling.")
     seed: int = Field(ge=0, le=2**31 - 1, description="Seed of weights, shuffling and casing (any number, no unit).")
+    deterministic: bool = Field(
+        description="Train so that the same run, wherever it was broken off, gives the same model bit for bit."
+    )
+    checkpoint_seconds: float | None = Field(
+        gt=0,
+        description="Least seconds between two checkpoints, from which a training that was killed goes on; null: none.",
+    )
 
     @model_validator(mode="after")
     def _something_is_fine_tuned(self) -> "TrainingConfig":

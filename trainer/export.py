@@ -7,7 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 import tf_keras
 
-from trainer import casing, features
+from trainer import canonical, casing, features
 from trainer.translation import untranslated_libraries
 
 
@@ -39,3 +39,4 @@ def export_model(model: tf_keras.Model, directory: str | Path, *, policy: str) -
     signatures = {features.RAW_SIGNATURE: score_titles, features.EXAMPLES_SIGNATURE: score_examples}
     with untranslated_libraries():
         tf.saved_model.save(bare, str(directory), signatures=signatures)
+    canonical.renumber(directory)

@@ -109,25 +109,38 @@ class Unfreeze(tf_keras.callbacks.Callback):
 class StopEarly(tf_keras.callbacks.Callback):
     """Ends the training where the validation loss has not fallen for some epochs, and takes the best epoch's weights.
 
-    Keras's EarlyStopping takes them only where it ended the training.
+    Keras's EarlyStopping takes them only where it ended the training, and knows nothing of epochs before a break.
 
     Args:
       patience: epochs without a lower validation loss.
+      model: whose weights are kept.
     """
 
-    def __init__(self, patience: int):
+    def __init__(self, patience: int, model: tf_keras.Model):
         super().__init__()
         self._patience = patience
-        self._best, self._weights, self._waited = math.inf, None, 0
+        self._best, self._waited = math.inf, 0
+        self.state = tf.train.Checkpoint(weights=[tf.Variable(weight) for weight in model.weights])
+        """The best epoch's weights, for a checkpoint."""
+
+    def go_on(self, losses: Iterable[float]) -> bool:
+        """Takes note of the epochs before a break; whether they ended the training."""
+        for loss in losses:
+            self._note(loss)
+        return self._waited >= self._patience
 
     def on_epoch_end(self, epoch, logs=None):
-        loss = logs["val_loss"]
-        if loss < self._best:
-            self._best, self._weights, self._waited = loss, self.model.get_weights(), 0
-            return
-        self._waited += 1
+        if self._note(logs["val_loss"]):
+            for kept, weight in zip(self.state.weights, self.model.weights, strict=True):
+                kept.assign(weight)
         self.model.stop_training = self._waited >= self._patience
 
     def on_train_end(self, logs=None):
         if self._waited:
-            self.model.set_weights(self._weights)
+            for kept, weight in zip(self.state.weights, self.model.weights, strict=True):
+                weight.assign(kept)
+
+    def _note(self, loss: float) -> bool:
+        better = loss < self._best
+        self._best, self._waited = (loss, 0) if better else (self._best, self._waited + 1)
+        return better

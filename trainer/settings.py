@@ -56,6 +56,16 @@ class TrainerSettings:
     """Batches that are cut together from one length-sorted window; 1 is no bucketing."""
     shuffle_buffer_rows: int
     seed: int
+    deterministic: bool
+    """Whether equal settings and data give equal bits."""
+    checkpoint_seconds: float | None
+    """Between two checkpoints; None writes none. See `trainer.checkpoints`."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Those that decide the model, whatever machine trains it."""
+        elsewhere = ("encoder", "offline", "checkpoint_seconds")
+        return {name: value for name, value in vars(self).items() if name not in elsewhere}
 
     @classmethod
     def from_custom_config(cls, custom_config: dict[str, Any]) -> TrainerSettings:

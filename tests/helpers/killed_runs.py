@@ -1,4 +1,4 @@
-"""Runs of the pipeline that die by SIGKILL at a moment of one's choice.
+"""Runs of the pipeline, and of the training alone, that die by SIGKILL at a moment of one's choice.
 
 Each is a child of the process that all tests fork from.
 """
@@ -61,6 +61,25 @@ def run_child(flags: dict[str, Any], moment: Moment | None = None) -> int:
         return child.exitcode
 
 
+def train_child(told: dict[str, Any], kill_after: float | None = None) -> int:
+    """Runs `trainer.run_fn` with a checkpoint at each step, and returns the exit code.
+
+    Args:
+      told: what `fn_args` has.
+      kill_after: seconds from the moment when it trains, if it then still does.
+    """
+    child, receiver = _start("_train", told)
+    with receiver, contextlib.suppress(EOFError):
+        receiver.recv()
+        if kill_after is not None and not multiprocessing.connection.wait([child.sentinel], kill_after):
+            child.kill()
+    multiprocessing.connection.wait([child.sentinel], PATIENCE)
+    with _ONE_AT_A_TIME:
+        child.terminate()
+        child.join()
+        return child.exitcode
+
+
 def find_examples(flags: dict[str, Any]) -> Path:
     """The folder of the examples that the newest run in an output uses, as ML Metadata has it."""
     child, receiver = _start("_send_examples", flags)
@@ -98,6 +117,34 @@ def _run(flags: dict[str, Any], environ: dict[str, str], moment: tuple | None, s
     if moment:
         logging.getLogger("absl").addHandler(_Killer(Moment(*moment), sender))
     sys.exit(run_pipeline(load_config("smoke", flags=flags, environ={})))
+
+
+def _train(told: dict[str, Any], sender) -> None:
+    from types import SimpleNamespace
+
+    import trainer
+    from trainer import checkpoints
+
+    with Path(f"{told['serving_model_dir']}.txt").open("ab") as shown:
+        os.dup2(shown.fileno(), 1)
+        os.dup2(shown.fileno(), 2)
+    checkpoints.WRITING_SHARE = float("inf")
+    logging.getLogger("trainer").setLevel(logging.INFO)
+    logging.getLogger("trainer").addHandler(_Announcer(sender))
+    trainer.run_fn(SimpleNamespace(**told))
+
+
+class _Announcer(logging.Handler):
+    """Says that a training has begun or goes on."""
+
+    def __init__(self, sender):
+        super().__init__(logging.INFO)
+        self._sender = sender
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._sender and hasattr(record, "progress"):
+            self._sender.send(record.getMessage())
+            self._sender = None
 
 
 def _send_examples(flags: dict[str, Any], sender) -> None:
