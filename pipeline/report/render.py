@@ -138,6 +138,7 @@ def _view(verdict: Mapping[str, Any], facts: Mapping[str, Any], *, drawn: bool =
         "previous": facts.get("previous"),
         "settings": facts.get("settings") or {},
         "cpu_seconds": facts.get("cpu_seconds"),
+        "model_bytes": facts.get("model_bytes"),
         "curves": facts.get("curves") or {},
         "data": verdict.get("data") or {},
         "encoder": verdict.get("encoder") or {},
