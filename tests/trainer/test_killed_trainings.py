@@ -73,7 +73,7 @@ def test_killed_at_random_moments_a_training_ends_with_the_same_model(train, und
         moments, kills, attempt, endings = random.Random(f"{time.time_ns()} {chain}"), 0, 0, []
         while kills < KILLS // CHAINS or not endings:
             attempt += 1
-            late = moments.uniform(0, undisturbed.seconds * 0.7) if kills < KILLS // CHAINS else None
+            late = moments.uniform(0, undisturbed.seconds * 0.15) if kills < KILLS // CHAINS else None
             code, folder = train(f"chain-{chain}", attempt, late)
             assert code in (0, -signal.SIGKILL)
             kills += code != 0
