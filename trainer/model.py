@@ -12,7 +12,7 @@ import tensorflow_text  # noqa: F401  registers the ops that text encoders are m
 import tf_keras
 
 from trainer import features
-from trainer.optimizer import LazyAdam
+from trainer.optimizer import make_optimizer
 
 
 def build_model(
@@ -61,7 +61,7 @@ def compile_model(
 
     Args:
       model: what `build_model` returned.
-      optimizer: `lazy_adam` (updates only the embedding rows of the batch) or `adam`.
+      optimizer: a name that `trainer.optimizer.make_optimizer` knows.
       learning_rate: the first step's.
       learning_rate_decay: `constant`, or `linear` to 0 after `steps`.
       steps: of the whole training.
@@ -69,8 +69,8 @@ def compile_model(
     rate = learning_rate
     if learning_rate_decay == "linear":
         rate = tf_keras.optimizers.schedules.PolynomialDecay(learning_rate, steps, end_learning_rate=0.0)
+    made = make_optimizer(optimizer, rate)
     # XLA compiles no string operation, so Keras may not try.
-    made = LazyAdam(rate) if optimizer == "lazy_adam" else tf_keras.optimizers.Adam(rate, jit_compile=False)
     model.compile(made, loss=tf_keras.losses.BinaryCrossentropy(), metrics=["accuracy"], jit_compile=False)
     # AutoGraph knows tf.keras as code that it need not translate, but not tf_keras: translating it takes longer than
     # the first hundred steps.

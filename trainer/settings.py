@@ -37,7 +37,8 @@ class TrainerSettings:
     learning_rate: float
     learning_rate_decay: Literal["constant", "linear"]
     """`linear` goes to 0 over all steps."""
-    optimizer: Literal["lazy_adam", "adam"]
+    optimizer: Literal["lazy_adam", "exact_adam", "adam", "lazy_adamw", "sgd", "lazy_momentum", "adagrad"]
+    """See `trainer.optimizer`."""
     casing: Literal["as_is", "lower", "augment"]
     """See `trainer.casing`."""
     length_buckets: int
