@@ -70,7 +70,7 @@ def test_article_preset_is_the_article():
         "batch_size": 32,
         "learning_rate": 0.001,
         "learning_rate_decay": "constant",
-        "optimizer": "adam",
+        "optimizer": "exact_adam",  # the article's Adam, see tests/trainer/test_optimizer.py
         "casing": "as_is",
         "length_buckets": 1,
     }
