@@ -1,15 +1,12 @@
 """Runs of the pipeline that die by SIGKILL at a moment of one's choice.
 
-Importing TensorFlow and TFX takes 15 s a process. Here one process imports them and forks a child a run; TensorFlow
-allows that as long as the process that forks has run none of its ops.
+Each is a child of the process that all tests fork from.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
-import multiprocessing
 import multiprocessing.connection
 import os
 import runpy
@@ -29,7 +26,6 @@ PATIENCE = 300
 _IN_CHILD = "__child__"
 # Starting a process collects the exit codes of all others, and where their own threads wait for those, they get 255.
 _ONE_AT_A_TIME = threading.Lock()
-_IMPORTED = ["pipeline.pipeline", "pipeline.local_runner", "pipeline.lineage", "trainer.fine_tune"]
 
 
 class Moment(NamedTuple):
@@ -51,7 +47,7 @@ def run_child(flags: dict[str, Any], moment: Moment | None = None) -> int:
 
     What it shows goes to `<output>.txt`.
     """
-    child, receiver = _start("_run", flags, tuple(moment) if moment else None)
+    child, receiver = _start("_run", flags, dict(os.environ), tuple(moment) if moment else None)
     if moment and moment.seconds:
         # From outside: C++ that holds the interpreter's lock would let no thread of the child's do it.
         with receiver, contextlib.suppress(EOFError):
@@ -80,40 +76,28 @@ def _start(name: str, *arguments):
 
     By the file's path: what a child imports as `tests` may be another package's.
     """
-    receiver, sender = _forkserver().Pipe(duplex=False)
+    from tests.helpers.forkserver import forkserver
+
+    receiver, sender = forkserver().Pipe(duplex=False)
     call = {"CALL": (name, (*arguments, sender))}
-    child = _forkserver().Process(target=runpy.run_path, args=(__file__, call, _IN_CHILD))
+    child = forkserver().Process(target=runpy.run_path, args=(__file__, call, _IN_CHILD))
     with _ONE_AT_A_TIME:
         child.start()
     sender.close()
     return child, receiver
 
 
-@functools.cache
-def _forkserver() -> multiprocessing.context.BaseContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_IMPORTED)
-    return context
-
-
-def _run(flags: dict[str, Any], moment: tuple | None, sender) -> None:
+def _run(flags: dict[str, Any], environ: dict[str, str], moment: tuple | None, sender) -> None:
     from pipeline.config import load_config
     from pipeline.local_runner import run_pipeline
 
+    os.environ.update(environ)
     with Path(f"{flags['output']}.txt").open("ab") as shown:
         os.dup2(shown.fileno(), 1)
         os.dup2(shown.fileno(), 2)
     if moment:
         logging.getLogger("absl").addHandler(_Killer(Moment(*moment), sender))
-    _leave_libraries_untranslated()
     sys.exit(run_pipeline(load_config("smoke", flags=flags, environ={})))
-
-
-def _leave_libraries_untranslated() -> None:
-    # AutoGraph would translate Keras's own code anew in each child, which is five of the Trainer's six seconds.
-    from tensorflow.python.autograph.core import config
-
-    config.CONVERSION_RULES = (*map(config.DoNotConvert, ("tf_keras", "tensorflow_hub")), *config.CONVERSION_RULES)
 
 
 def _send_examples(flags: dict[str, Any], sender) -> None:
