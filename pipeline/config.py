@@ -143,7 +143,9 @@ class TrainingConfig(_Section):
     )
     epochs: int = Field(ge=1, le=1000, description="Epochs: passes over the training rows.")
     batch_size: int = Field(ge=1, le=65536, description="Headlines per training step.")
-    learning_rate: float = Field(gt=0, le=1, description="Adam's step size at the first step (a factor, no unit).")
+    learning_rate: float = Field(
+        gt=0, le=1, description="The optimizer's step size at the first step (a factor, no unit)."
+    )
     learning_rate_decay: Literal["constant", "linear", "cosine"] = Field(
         description="How the learning rate goes on: `constant`, or `linear` or `cosine` down to 0 at the run's end."
     )
@@ -168,8 +170,10 @@ class TrainingConfig(_Section):
         description="Matrix products on a CPU in training: `float32`, `bfloat16` (weights stay float32), or `auto`: "
         "bfloat16 where the processor has instructions for it."
     )
-    optimizer: Literal["lazy_adam", "adam"] = Field(
-        description="`lazy_adam` updates only the embedding rows of the batch; `adam` is Keras's."
+    optimizer: Literal["lazy_adam", "exact_adam", "adam", "lazy_adamw", "sgd", "lazy_momentum", "adagrad"] = Field(
+        description="`lazy_adam`, `lazy_adamw` (decay 0.004) and `lazy_momentum` (SGD, 0.9) update only the embedding "
+        "rows of the batch; `exact_adam` equals Keras's `adam` to float tolerance, many times faster; `sgd` and "
+        "`adagrad` equal Keras's."
     )
     casing: Literal["as_is", "lower", "augment"] = Field(
         description="Casing of the headlines: untouched, lower-cased (in the served model too), or varied in training."

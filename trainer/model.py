@@ -12,7 +12,7 @@ import tensorflow_text  # noqa: F401  registers the ops that text encoders are m
 import tf_keras
 
 from trainer import features, schedule
-from trainer.optimizer import LazyAdam
+from trainer.optimizer import make_optimizer
 
 
 def build_model(
@@ -69,7 +69,7 @@ def compile_model(
 
     Args:
       model: what `build_model` returned.
-      optimizer: `lazy_adam` (updates only the embedding rows of the batch) or `adam`.
+      optimizer: a name that `trainer.optimizer.make_optimizer` knows.
       learning_rate: the first step's, or the first one's behind the warm-up.
       learning_rate_decay: `constant`, or `linear` or `cosine` to 0 after `steps`.
       steps: of the whole training.
@@ -77,16 +77,14 @@ def compile_model(
       encoder_learning_rate_factor: on the rate of the encoder's weights.
       clip_norm: the longest gradient; longer ones are shortened to it.
     """
-    kind = LazyAdam if optimizer == "lazy_adam" else tf_keras.optimizers.Adam
-    if encoder_learning_rate_factor != 1:
-        encoder = model.get_layer("encoder").trainable_weights
-        kind = schedule.with_rate_factor(kind, encoder_learning_rate_factor, encoder)
-    # XLA compiles no string operation, so Keras may not try.
-    made = kind(
+    made = make_optimizer(
+        optimizer,
         schedule.learning_rate(learning_rate, learning_rate_decay, steps, warmup_share),
-        global_clipnorm=clip_norm,
-        jit_compile=False,
+        clip_norm=clip_norm,
+        rate_factor=encoder_learning_rate_factor,
+        factored=model.get_layer("encoder").trainable_weights,
     )
+    # XLA compiles no string operation, so Keras may not try.
     model.compile(made, loss=tf_keras.losses.BinaryCrossentropy(), metrics=["accuracy"], jit_compile=False)
     # AutoGraph knows tf.keras as code that it need not translate, but not tf_keras: translating it takes longer than
     # the first hundred steps.

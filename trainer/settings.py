@@ -49,7 +49,8 @@ class TrainerSettings:
     """Epochs without a lower validation loss that end the training with the best epoch's weights."""
     precision: Literal["auto", "float32", "bfloat16"]
     """Of matrix products in training; see `trainer.precision`."""
-    optimizer: Literal["lazy_adam", "adam"]
+    optimizer: Literal["lazy_adam", "exact_adam", "adam", "lazy_adamw", "sgd", "lazy_momentum", "adagrad"]
+    """See `trainer.optimizer`."""
     casing: Literal["as_is", "lower", "augment"]
     """See `trainer.casing`."""
     length_buckets: int

@@ -78,7 +78,7 @@ def test_article_preset_is_the_article():
         "frozen_epochs": 0,
         "early_stopping_patience": None,
         "precision": "float32",
-        "optimizer": "adam",
+        "optimizer": "exact_adam",  # the article's Adam, see tests/trainer/test_optimizer.py
         "casing": "as_is",
         "length_buckets": 1,
     }
