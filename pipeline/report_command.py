@@ -30,6 +30,8 @@ def report(run: str | None, output: str, compare: tuple[str, str] | None, target
     """
     if compare and run:
         raise click.UsageError("A report is of one run or of two. Received: RUN and --compare. Leave one out.")
+    if target is not None and not target.name:
+        raise click.UsageError("--to names a file. Received: nothing.")
     from pipeline.runs import OutputError
 
     runs = [_find_run(output, one) for one in compare or (run,)]

@@ -119,7 +119,7 @@ def test_later_layers_win(write):
 def test_file_names_its_base_and_keeps_the_rest_of_it(write):
     config = load_config(file=write("preset: article\ntraining:\n  epochs: 5\ndata:\n"))
     assert config.training.epochs == 5
-    assert config.training.optimizer == "adam"
+    assert config.training.optimizer == "exact_adam"
 
 
 def test_environment_ignores_case_and_other_variables():

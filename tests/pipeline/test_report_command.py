@@ -66,7 +66,11 @@ def test_a_run_that_left_no_facts_has_a_page(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
-    [(["2025"], "no run is called so"), (["2026", "--compare", "2026", "2026"], "of one run or of two")],
+    [
+        (["2025"], "no run is called so"),
+        (["2026", "--compare", "2026", "2026"], "of one run or of two"),
+        (["--to", ""], "--to names a file"),
+    ],
 )
 def test_a_mistake_is_told(outputs, arguments, told):
     said = clickbait(*arguments, "--output", outputs[0].parent.parent)
