@@ -7,10 +7,10 @@ UV_VERSION := 0.13.9
 UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 ARGS ?=
 
-.PHONY: help setup browser run test lint lock-check bench bench-ingest bench-serving image image-check clean
+.PHONY: help setup browser run test lint lock-check bench bench-ingest bench-training bench-serving image image-check clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  ARGS='...' goes on to the command, e.g. make run ARGS='--limit 3200'"
 
 setup: .venv/.synced ## Install the frozen lock into .venv (Python 3.10)
@@ -36,6 +36,9 @@ bench: setup ## Measure seeds and casings on the real 32,000 rows (after `clickb
 
 bench-ingest: setup ## Measure the ingest beside TFX's CsvExampleGen (100,000 to 10 million rows)
 	.venv/bin/python -m bench.ingest $(ARGS)
+
+bench-training: setup ## Measure fine-tuning and the pipeline beside plain scripts (after `clickbait fetch`)
+	.venv/bin/python -m bench.training $(ARGS)
 
 bench-serving: setup ## Measure the local server beside the model in process (after a run)
 	.venv/bin/python -m bench.serving $(ARGS)

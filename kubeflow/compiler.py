@@ -13,7 +13,7 @@ from tfx.orchestration.kubeflow.v2.compiler_utils import TITLE_TO_CLASS_PATH
 from tfx.types import artifact
 from tfx.utils import name_utils
 
-from kubeflow.inputs import cluster_inputs
+from kubeflow.inputs import RUN_ID, cluster_inputs
 from kubeflow.parameters import PARAMETERS, default_values
 from kubeflow.spec import Spec, SpecError, require_sound
 from kubeflow.tasks.run_report import RunReport
@@ -60,7 +60,7 @@ def compile_pipeline(config: PipelineConfig, values: Mapping[str, Any] | None = 
         )
     parameters = {one.name: tfx.dsl.experimental.RuntimeParameter(name=one.name, ptype=one.kind) for one in PARAMETERS}
     pipeline = create_pipeline(config, cluster_inputs(config), parameters)
-    _add(pipeline, _cluster_tasks(pipeline.components))
+    _add(pipeline, _cluster_tasks(pipeline.components, config, parameters))
     runner = tfx.orchestration.experimental.KubeflowV2DagRunner(
         tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(
             default_image=config.kubeflow.image, default_commands=ENTRYPOINT, use_pipeline_spec_2_1=True
@@ -85,17 +85,26 @@ def _add(pipeline: tfx.dsl.Pipeline, nodes: list[base_node.BaseNode]) -> None:
     pipeline.components = [*pipeline.components, *nodes]
 
 
-def _cluster_tasks(nodes: list[base_node.BaseNode]) -> list[base_node.BaseNode]:
+def _cluster_tasks(
+    nodes: list[base_node.BaseNode], config: PipelineConfig, parameters: Mapping[str, Any]
+) -> list[base_node.BaseNode]:
     outputs = {node.id: node.outputs for node in nodes}
     pushed_model = outputs["VersionedPusher"]["pushed_model"]
     infra_blessing = outputs["LocalInfraValidator"]["blessing"]
     report = RunReport(
         ingest=outputs["HeadlineExampleGen"]["ingest"],
+        statistics=outputs["StatisticsGen"]["statistics"],
         data_verdict=outputs["DataGate"]["verdict"],
         model_run=outputs["Trainer"]["model_run"],
+        predictions=outputs["ModelScorer"]["predictions"],
+        explanations=outputs["ModelScorer"]["explanations"],
         evaluation=outputs["Evaluator"]["evaluation"],
         infra_blessing=infra_blessing,
         pushed_model=pushed_model,
+        run_id=RUN_ID,
+        data=parameters["data"],
+        data_digest=parameters["data_digest"],
+        mask_examples=int(config.gate.mask_examples),
     )
     verdict = Verdict(
         pushed_model=pushed_model,

@@ -24,6 +24,7 @@ def as_artifact(uri: str, metadata: Mapping[str, Any]) -> mlmd.Artifact:
 
 
 def metadata_of(artifact: Artifact) -> dict[str, Any]:
-    """The custom properties of what the launcher handed over, where TFX keeps each in a struct."""
+    """The properties of what the launcher handed over, where TFX keeps each custom one in a struct."""
+    own = {name: getattr(artifact, name) for name in artifact.PROPERTIES or ()}
     names = artifact.mlmd_artifact.custom_properties
-    return {name: artifact.get_json_value_custom_property(name) for name in names}
+    return own | {name: artifact.get_json_value_custom_property(name) for name in names}

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from kubeflow.cli import kubeflow
+from pipeline.encoder_command import encoder
 from pipeline.explain_command import explain
 from pipeline.monitor_command import monitor
 from pipeline.options import CONFIG_FILE, OUTPUT, OUTPUT_TO_READ, OVERRIDES, PRESET
@@ -317,6 +318,7 @@ def _show_comparison(found) -> None:
         click.echo(f"  {finding}")
 
 
+main.add_command(encoder)
 main.add_command(serve_command)
 main.add_command(predict_command)
 main.add_command(explain)

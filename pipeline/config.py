@@ -143,12 +143,37 @@ class TrainingConfig(_Section):
     )
     epochs: int = Field(ge=1, le=1000, description="Epochs: passes over the training rows.")
     batch_size: int = Field(ge=1, le=65536, description="Headlines per training step.")
-    learning_rate: float = Field(gt=0, le=1, description="Adam's step size at the first step (a factor, no unit).")
-    learning_rate_decay: Literal["constant", "linear"] = Field(
-        description="How the learning rate goes on: `constant`, or `linear` down to 0 at the last step of the run."
+    learning_rate: float = Field(
+        gt=0, le=1, description="The optimizer's step size at the first step (a factor, no unit)."
     )
-    optimizer: Literal["lazy_adam", "adam"] = Field(
-        description="`lazy_adam` updates only the embedding rows of the batch; `adam` is Keras's."
+    learning_rate_decay: Literal["constant", "linear", "cosine"] = Field(
+        description="How the learning rate goes on: `constant`, or `linear` or `cosine` down to 0 at the run's end."
+    )
+    warmup_share: float = Field(
+        ge=0, le=0.9, description="Share of the steps over which the learning rate rises at first; 0: none."
+    )
+    encoder_learning_rate_factor: float = Field(
+        gt=0, le=100, description="Factor on the learning rate of the encoder's weights (no unit); 1: as the head's."
+    )
+    clip_norm: float | None = Field(
+        gt=0, description="Longest gradient of all weights together (a norm, no unit); null: not clipped."
+    )
+    frozen_epochs: int = Field(
+        ge=0, le=1000, description="Epochs at the beginning that train the dense layer alone; 0: none."
+    )
+    early_stopping_patience: int | None = Field(
+        ge=1,
+        description="Epochs without a lower validation loss that end training, with the best epoch's weights; "
+        "null: all epochs.",
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        description="Matrix products on a CPU in training: `float32`, `bfloat16` (weights stay float32), or `auto`: "
+        "bfloat16 where the processor has instructions for it."
+    )
+    optimizer: Literal["lazy_adam", "exact_adam", "adam", "lazy_adamw", "sgd", "lazy_momentum", "adagrad"] = Field(
+        description="`lazy_adam`, `lazy_adamw` (decay 0.004) and `lazy_momentum` (SGD, 0.9) update only the embedding "
+        "rows of the batch; `exact_adam` equals Keras's `adam` to float tolerance, many times faster; `sgd` and "
+        "`adagrad` equal Keras's."
     )
     casing: Literal["as_is", "lower", "augment"] = Field(
         description="Casing of the headlines: untouched, lower-cased (in the served model too), or varied in training."
@@ -158,6 +183,19 @@ class TrainingConfig(_Section):
     )
     shuffle_buffer_rows: int = Field(ge=1, le=10_000_000, description="Shuffle window, in rows; 1 row: no shuffling.")
     seed: int = Field(ge=0, le=2**31 - 1, description="Seed of weights, shuffling and casing (any number, no unit).")
+    deterministic: bool = Field(
+        description="Train so that the same run, wherever it was broken off, gives the same model bit for bit."
+    )
+    checkpoint_seconds: float | None = Field(
+        gt=0,
+        description="Least seconds between two checkpoints, from which a training that was killed goes on; null: none.",
+    )
+
+    @model_validator(mode="after")
+    def _something_is_fine_tuned(self) -> "TrainingConfig":
+        if self.fine_tune and self.frozen_epochs >= self.epochs:
+            raise ValueError("has fewer frozen_epochs than epochs")
+        return self
 
 
 class TunerConfig(_Section):

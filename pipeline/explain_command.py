@@ -212,6 +212,8 @@ def _strongest(words: Sequence[Word]) -> float:
 
 
 def _notes(explanation: Explanation) -> Iterator[str]:
+    if not math.isfinite(explanation.score):
+        yield "the model has no score for it" + ("" if explanation.words else ": there is no word in it")
     if math.isfinite(explanation.score) and explanation.words and _strongest(explanation.words) < _NOTICEABLE:
         yield f"no single word decides: without any one of them the score moves by less than {_NOTICEABLE}"
     if len(explanation.words) > _SHOWN_WORDS:

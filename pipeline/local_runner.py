@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import shutil
 import sys
 import time
 import traceback
@@ -56,6 +57,8 @@ def run_pipeline(
     paths, run_id = OutputPaths.of(config), new_run_id()
     with contextlib.ExitStack() as stack:
         stack.enter_context(runs.claim_output(paths.runs.parent, paths.metadata))
+        if not config.cache:  # neither does it go on from a training that was broken off
+            shutil.rmtree(paths.checkpoints, ignore_errors=True)
         earlier = runs.read_runs(paths.runs.parent)
         folder = runs.make_folder(paths.runs / run_id, config.to_yaml())
         verdict = open_verdict(config, run_id, data, schema)

@@ -22,6 +22,8 @@ class OutputPaths:
     """One folder a run: verdict, configuration, log."""
     pipeline_root: Path
     """TFX's artifacts."""
+    checkpoints: Path
+    """The Trainer's, of trainings that were broken off; see `trainer.checkpoints`."""
     metadata: Path
     """ML Metadata, SQLite."""
     accepted_data: Path
@@ -39,6 +41,7 @@ class OutputPaths:
         return cls(
             runs=output / "runs",
             pipeline_root=output / "tfx",
+            checkpoints=output / "tfx" / "Trainer" / "checkpoints",
             metadata=output / "metadata.db",
             accepted_data=output / "accepted_data",
             serving_model=output / "serving" / config.model_name,

@@ -30,10 +30,17 @@ def report(run: str | None, output: str, compare: tuple[str, str] | None, target
     """
     if compare and run:
         raise click.UsageError("A report is of one run or of two. Received: RUN and --compare. Leave one out.")
-    if compare:
-        page = _write_comparison(*(_find_run(output, one) for one in compare), target)
-    else:
-        page = _write_report(_find_run(output, run), target)
+    if target is not None and not target.name:
+        raise click.UsageError("--to names a file. Received: nothing.")
+    from pipeline.runs import OutputError
+
+    runs = [_find_run(output, one) for one in compare or (run,)]
+    try:
+        page = _write_comparison(*runs, target) if compare else _write_report(*runs, target)
+    except OSError as error:
+        raise OutputError(
+            f"A page is written where it may be. Received: {error.filename}: {error.strerror}. Give --to FILE."
+        ) from error
     click.echo(page)
     if opened:
         click.launch(str(page))

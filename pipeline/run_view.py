@@ -64,6 +64,8 @@ class RunView(logging.Handler):
             self.timings[self._current]["status"] = "cached"
         elif record.msg == _FINISHED:
             self._ended("done")
+        elif getattr(record, "notice", False):
+            self._console.print(f"   [dim]{escape(record.getMessage())}[/]", soft_wrap=True)
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[RunView]:

@@ -25,7 +25,7 @@ class RunNotFound(Exception):  # noqa: N818  the contract's own words
 
 
 class OutputError(Exception):
-    """The output folder cannot be written."""
+    """The output folder, or what a run has left there, cannot be used."""
 
     exit_code = 2
 

@@ -4,6 +4,7 @@ import trainer.keras_policy  # noqa: F401  isort: skip
 
 import itertools
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,29 @@ def embedded_encoder() -> Path:
 def tiny_encoder(tmp_path_factory) -> Path:
     """A reusable SavedModel with one table of 64 rows of 16; it does not see casing."""
     return write_reusable_encoder(tmp_path_factory.mktemp("encoders") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def clickbait(tmp_path_factory) -> Path:
+    """The program `clickbait` without the seconds of its imports."""
+    from tests.helpers.forked_program import write_forked_program
+
+    return write_forked_program(tmp_path_factory.mktemp("bin") / "clickbait", "pipeline")
+
+
+@pytest.fixture(scope="session")
+def _server_program(tmp_path_factory) -> Path:
+    from tests.helpers.forked_program import write_forked_program
+
+    return write_forked_program(tmp_path_factory.mktemp("bin") / "tensorflow_model_server", "serving.server")
+
+
+@pytest.fixture(scope="module")
+def quick_server(_server_program) -> Iterator[None]:
+    """LocalInfraValidator starts our server without the seconds of its imports, as a tensorflow_model_server."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TF_MODEL_SERVER", str(_server_program))
+        yield
 
 
 @pytest.fixture(scope="session")

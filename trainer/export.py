@@ -7,7 +7,8 @@ from pathlib import Path
 import tensorflow as tf
 import tf_keras
 
-from trainer import casing, features
+from trainer import canonical, casing, features
+from trainer.translation import untranslated_libraries
 
 
 def export_model(model: tf_keras.Model, directory: str | Path, *, policy: str) -> None:
@@ -36,4 +37,6 @@ def export_model(model: tf_keras.Model, directory: str | Path, *, policy: str) -
         return score_titles(parsed[features.TITLE])
 
     signatures = {features.RAW_SIGNATURE: score_titles, features.EXAMPLES_SIGNATURE: score_examples}
-    tf.saved_model.save(bare, str(directory), signatures=signatures)
+    with untranslated_libraries():
+        tf.saved_model.save(bare, str(directory), signatures=signatures)
+    canonical.renumber(directory)

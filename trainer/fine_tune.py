@@ -5,26 +5,30 @@ from __future__ import annotations
 import trainer.keras_policy  # noqa: F401  isort: skip
 
 import json
-import time
 from pathlib import Path
 
 import numpy as np
 import tf_keras
 
-from trainer import inputs
+from trainer import inputs, recipe
+from trainer.checkpoints import Checkpoints, checkpoint_folder
+from trainer.determinism import deterministic_ops
+from trainer.divergence import Diverged
 from trainer.encoders.errors import EncoderError
-from trainer.encoders.resolve import resolve_encoder
+from trainer.encoders.resolve import ResolvedEncoder, resolve_encoder
 from trainer.export import export_model
-from trainer.model import build_model, compile_model
+from trainer.precision import matrix_products
 from trainer.progress import LogProgress
 from trainer.settings import HISTORY_FILE, TrainerSettings
+from trainer.strategy import Spread, choose_spread, shard
 
 
 def fine_tune(fn_args) -> None:
     """Trains the classifier and exports it.
 
     Writes the SavedModel to `fn_args.serving_model_dir`, and to `fn_args.model_run_dir` the TensorBoard logs and
-    `training.json` (settings, those asked for, rows, steps, parameters, seconds, the metrics of each epoch).
+    `training.json` (settings, those asked for, rows, steps, parameters, seconds, the metrics of each epoch). A training
+    that was killed goes on from its last checkpoint, see `trainer.checkpoints`.
 
     Args:
       fn_args: `tfx.components.FnArgs`; uses `train_files`, `eval_files`, `custom_config`, `hyperparameters`
@@ -32,10 +36,12 @@ def fine_tune(fn_args) -> None:
 
     Raises:
       EncoderError: the encoder is not there any more, or is another one than when the run began.
-      FloatingPointError: the loss is not finite.
+      Diverged: the loss or the weights are not finite, or the loss exploded.
+      CheckpointError: there is a checkpoint of this very training, and it is damaged.
     """
     asked = TrainerSettings.from_custom_config(fn_args.custom_config)
     settings = asked.with_hyperparameters(fn_args.hyperparameters)
+    spread = choose_spread()
     encoder = resolve_encoder(settings.encoder, offline=settings.offline)
     if settings.encoder_digest not in ("", encoder.digest):
         raise EncoderError(
@@ -43,61 +49,73 @@ def fine_tune(fn_args) -> None:
             f"Received: {encoder.digest} in {encoder.path}. Run again."
         )
 
+    with deterministic_ops(settings.deterministic):
+        _train(fn_args, asked, settings, encoder, spread)
+
+
+def _train(
+    fn_args, asked: TrainerSettings, settings: TrainerSettings, encoder: ResolvedEncoder, spread: Spread
+) -> None:
     train_files, eval_files = inputs.matching_files(fn_args.train_files), inputs.matching_files(fn_args.eval_files)
     rows = inputs.count_rows(train_files)
-    steps_per_epoch = -(-rows // settings.batch_size)
 
-    model = build_model(encoder.path, fine_tune=settings.fine_tune, head_scale=settings.head_scale, seed=settings.seed)
-    compile_model(
+    with spread.strategy.scope():
+        model = recipe.build(settings, encoder.path)
+        steps_per_epoch = recipe.prepare(model, settings, rows)
+        early = recipe.early_end(model, settings)
+    identity = {**settings.identity, "encoder_digest": encoder.digest}
+    checkpoints = Checkpoints(
+        checkpoint_folder(fn_args.model_run_dir, identity, [*train_files, *eval_files]),
         model,
-        optimizer=settings.optimizer,
-        learning_rate=settings.learning_rate,
-        learning_rate_decay=settings.learning_rate_decay,
-        steps=steps_per_epoch * settings.epochs,
+        seconds=settings.checkpoint_seconds,
+        writes=spread.writes,
+        within_epochs=spread.workers == 1,
+        beside={"early": early.state} if early else {},
     )
-    began = time.monotonic()
-    history = model.fit(
-        inputs.training_dataset(
-            train_files,
-            batch_size=settings.batch_size,
-            shuffle_buffer_rows=settings.shuffle_buffer_rows,
-            length_buckets=settings.length_buckets,
-            policy=settings.casing,
-            seed=settings.seed,
-        ),
-        validation_data=inputs.evaluation_dataset(
-            eval_files, batch_size=settings.eval_batch_size, policy=settings.casing
-        ),
-        epochs=settings.epochs,
-        verbose=0,
-        callbacks=[
-            tf_keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False, profile_batch=0),
-            LogProgress(settings.epochs, steps_per_epoch),
-            _StopAtNonFiniteLoss(),
-        ],
-    )
-    seconds = time.monotonic() - began
+    start = checkpoints.restore()
+    training = recipe.training_rows(train_files, settings, first_epoch=start.epoch, first_batch=start.batch)
+    validation = recipe.validation_rows(eval_files, settings)
+    logs = [
+        tf_keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False, profile_batch=0),
+        LogProgress(settings.epochs, steps_per_epoch),
+    ]
+    over = early is not None and early.go_on(start.history.get("val_loss", []))
+    fit = matrix_products(settings.precision)(model.fit)
+    try:
+        fit(
+            shard(training, spread),
+            validation_data=shard(validation, spread),
+            # Workers that ask each other for more data have to know when to stop.
+            validation_steps=-(-inputs.count_rows(eval_files) // settings.eval_batch_size)
+            if spread.workers > 1
+            else None,
+            initial_epoch=start.epoch,
+            epochs=start.epoch if over else settings.epochs,
+            steps_per_epoch=steps_per_epoch,
+            verbose=0,
+            callbacks=[
+                *(logs if spread.writes else []),
+                *recipe.callbacks(settings, early),
+                checkpoints,
+            ],
+        )
+    except Diverged:
+        checkpoints.discard()  # from there it would go the same way
+        raise
 
+    if not spread.writes:
+        return
     export_model(model, fn_args.serving_model_dir, policy=settings.casing)
     facts = {
         "settings": {**vars(settings), "encoder_digest": encoder.digest},
         "asked": vars(asked),
         "train_rows": rows,
-        "steps": steps_per_epoch * settings.epochs,
+        "steps": steps_per_epoch * len(checkpoints.progress.history["loss"]),
         "trainable_parameters": int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),
-        "fit_seconds": round(seconds, 3),
-        "epochs": {name: [float(value) for value in values] for name, values in history.history.items()},
+        "fit_seconds": round(checkpoints.seconds_spent, 3),
+        "epochs": checkpoints.progress.history,
     }
-    Path(fn_args.model_run_dir, HISTORY_FILE).write_text(json.dumps(facts, indent=2), encoding="utf-8")
-
-
-class _StopAtNonFiniteLoss(tf_keras.callbacks.Callback):
-    """A model that went to NaN would be exported and evaluated for minutes before anyone is told."""
-
-    def on_train_batch_end(self, batch, logs=None):
-        loss = (logs or {}).get("loss", 0.0)
-        if not np.isfinite(loss):
-            raise FloatingPointError(
-                f"The training loss must stay finite. Received: {loss} at step {batch + 1}. "
-                "Lower it with --set training.learning_rate=..., and look for odd rows in the data."
-            )
+    history = Path(fn_args.model_run_dir, HISTORY_FILE)
+    history.parent.mkdir(parents=True, exist_ok=True)  # by TensorBoard's callback, where an epoch was left
+    history.write_text(json.dumps(facts, indent=2), encoding="utf-8")
+    checkpoints.discard()

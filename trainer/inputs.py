@@ -22,28 +22,58 @@ def count_rows(files: Sequence[str]) -> int:
 
 
 def training_dataset(
-    files: Sequence[str], *, batch_size: int, shuffle_buffer_rows: int, length_buckets: int, policy: str, seed: int
+    files: Sequence[str],
+    *,
+    batch_size: int,
+    shuffle_buffer_rows: int,
+    length_buckets: int,
+    policy: str,
+    seed: int,
+    epochs: int = 1,
+    first_epoch: int = 0,
+    first_batch: int = 0,
 ) -> tf.data.Dataset:
-    """Batches `(title string [n], label float32 [n])`; one pass is an epoch, and each epoch is shuffled anew.
+    """Batches `(title string [n], label float32 [n])` of all epochs, one after the other, each shuffled anew.
+
+    What an epoch brings, and how it is cased, depends on `seed` and on its number alone, so that a training goes on in
+    the middle as if it had never ended.
 
     With `length_buckets` > 1, windows of that many batches are sorted by length and cut into batches, which are then
     shuffled: an encoder that pads to the longest text of a batch does less needless work. An encoder that packs its
     tokens, as the embedded one, gains nothing.
+
+    Args:
+      files: from `matching_files`.
+      batch_size: rows of a batch; the last of an epoch has what is left.
+      shuffle_buffer_rows: the shuffle's window.
+      length_buckets: batches of a length-sorted window.
+      policy: one of `trainer.casing.POLICIES`.
+      seed: of order and casing.
+      epochs: of the whole training.
+      first_epoch: where to begin, counted from 0.
+      first_batch: how many batches of that epoch to leave out.
     """
-    rows = _rows(files).shuffle(shuffle_buffer_rows, seed=seed, reshuffle_each_iteration=True)
-    if length_buckets > 1:
-        window = batch_size * length_buckets
-        batches = rows.batch(window).flat_map(
-            lambda title, label: _cut_by_length(title, label, batch_size, length_buckets, seed)
-        )
-    else:
-        batches = rows.batch(batch_size)
-    if policy == "augment":
-        seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
-        batches = tf.data.Dataset.zip(batches, seeds).map(
-            lambda row, drawn: (casing.augment(row[0], drawn), row[1]), num_parallel_calls=tf.data.AUTOTUNE
-        )
-    return _prepared(batches, policy)
+    rows = _rows(files)
+
+    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        drawn = tf.random.stateless_uniform([2], [seed, epoch], minval=None, maxval=None, dtype=tf.int64)
+        shuffled = rows.shuffle(shuffle_buffer_rows, seed=drawn[0], reshuffle_each_iteration=False)
+        if length_buckets > 1:
+            window = batch_size * length_buckets
+            batches = shuffled.batch(window).flat_map(
+                lambda title, label: _cut_by_length(title, label, batch_size, length_buckets, drawn[1])
+            )
+        else:
+            batches = shuffled.batch(batch_size)
+        left_out = tf.where(epoch == first_epoch, tf.cast(first_batch, tf.int64), 0)
+        return batches.enumerate().skip(left_out).map(lambda number, row: ([drawn[0], number], *row))
+
+    batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
+    augment = casing.augment if policy == "augment" else lambda title, _: title
+    return _prepared(
+        batches.map(lambda seeds, title, label: (augment(title, seeds), label), num_parallel_calls=tf.data.AUTOTUNE),
+        policy,
+    )
 
 
 def evaluation_dataset(files: Sequence[str], *, batch_size: int, policy: str) -> tf.data.Dataset:

@@ -11,8 +11,8 @@ import tensorflow_hub as hub
 import tensorflow_text  # noqa: F401  registers the ops that text encoders are made of
 import tf_keras
 
-from trainer import features
-from trainer.optimizer import LazyAdam
+from trainer import features, schedule
+from trainer.optimizer import make_optimizer
 
 
 def build_model(
@@ -55,22 +55,36 @@ def _head(scale: float, seed: int | None) -> tf_keras.layers.Dense:
 
 
 def compile_model(
-    model: tf_keras.Model, *, optimizer: str, learning_rate: float, learning_rate_decay: str, steps: int
+    model: tf_keras.Model,
+    *,
+    optimizer: str,
+    learning_rate: float,
+    learning_rate_decay: str,
+    steps: int,
+    warmup_share: float = 0.0,
+    encoder_learning_rate_factor: float = 1.0,
+    clip_norm: float | None = None,
 ) -> None:
     """Compiles with binary cross-entropy and accuracy.
 
     Args:
       model: what `build_model` returned.
-      optimizer: `lazy_adam` (updates only the embedding rows of the batch) or `adam`.
-      learning_rate: the first step's.
-      learning_rate_decay: `constant`, or `linear` to 0 after `steps`.
+      optimizer: a name that `trainer.optimizer.make_optimizer` knows.
+      learning_rate: the first step's, or the first one's behind the warm-up.
+      learning_rate_decay: `constant`, or `linear` or `cosine` to 0 after `steps`.
       steps: of the whole training.
+      warmup_share: of the steps, over which the rate rises.
+      encoder_learning_rate_factor: on the rate of the encoder's weights.
+      clip_norm: the longest gradient; longer ones are shortened to it.
     """
-    rate = learning_rate
-    if learning_rate_decay == "linear":
-        rate = tf_keras.optimizers.schedules.PolynomialDecay(learning_rate, steps, end_learning_rate=0.0)
+    made = make_optimizer(
+        optimizer,
+        schedule.learning_rate(learning_rate, learning_rate_decay, steps, warmup_share),
+        clip_norm=clip_norm,
+        rate_factor=encoder_learning_rate_factor,
+        factored=model.get_layer("encoder").trainable_weights,
+    )
     # XLA compiles no string operation, so Keras may not try.
-    made = LazyAdam(rate) if optimizer == "lazy_adam" else tf_keras.optimizers.Adam(rate, jit_compile=False)
     model.compile(made, loss=tf_keras.losses.BinaryCrossentropy(), metrics=["accuracy"], jit_compile=False)
     # AutoGraph knows tf.keras as code that it need not translate, but not tf_keras: translating it takes longer than
     # the first hundred steps.

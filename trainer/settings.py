@@ -39,15 +39,38 @@ class TrainerSettings:
     eval_batch_size: int
     """Headlines scored at a time after each epoch."""
     learning_rate: float
-    learning_rate_decay: Literal["constant", "linear"]
-    """`linear` goes to 0 over all steps."""
-    optimizer: Literal["lazy_adam", "adam"]
+    learning_rate_decay: Literal["constant", "linear", "cosine"]
+    """`linear` and `cosine` go to 0 over all steps."""
+    warmup_share: float
+    """Of all steps, over which the rate rises at first."""
+    encoder_learning_rate_factor: float
+    """On the learning rate of the encoder's weights; 1 is that of the head."""
+    clip_norm: float | None
+    """Longest gradient, all weights together; none is not clipped."""
+    frozen_epochs: int
+    """Epochs at the beginning that train the head alone."""
+    early_stopping_patience: int | None
+    """Epochs without a lower validation loss that end the training with the best epoch's weights."""
+    precision: Literal["auto", "float32", "bfloat16"]
+    """Of matrix products in training; see `trainer.precision`."""
+    optimizer: Literal["lazy_adam", "exact_adam", "adam", "lazy_adamw", "sgd", "lazy_momentum", "adagrad"]
+    """See `trainer.optimizer`."""
     casing: Literal["as_is", "lower", "augment"]
     """See `trainer.casing`."""
     length_buckets: int
     """Batches that are cut together from one length-sorted window; 1 is no bucketing."""
     shuffle_buffer_rows: int
     seed: int
+    deterministic: bool
+    """Whether equal settings and data give equal bits."""
+    checkpoint_seconds: float | None
+    """Between two checkpoints; None writes none. See `trainer.checkpoints`."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Those that decide the model, whatever machine trains it."""
+        elsewhere = ("encoder", "offline", "checkpoint_seconds")
+        return {name: value for name, value in vars(self).items() if name not in elsewhere}
 
     @classmethod
     def from_custom_config(cls, custom_config: dict[str, Any]) -> TrainerSettings:
@@ -63,6 +86,12 @@ class TrainerSettings:
             raise ValueError(f"The Trainer's custom_config lacks {', '.join(missing)}. Received: {custom_config}.")
         if custom_config["epochs"] < 1:  # the model as it was would be evaluated, and pushed
             raise SettingsError(f"Training takes an epoch or more. Received: epochs={custom_config['epochs']}.")
+        if custom_config["fine_tune"] and custom_config["frozen_epochs"] >= custom_config["epochs"]:
+            raise SettingsError(
+                f"Fine-tuning takes an epoch behind the frozen ones. Received: frozen_epochs="
+                f"{custom_config['frozen_epochs']} of epochs={custom_config['epochs']}. Give fewer frozen epochs, or "
+                "training.fine_tune=false."
+            )
         return cls(**{name: custom_config[name] for name in names})
 
     def with_hyperparameters(self, hyperparameters: dict[str, Any] | None) -> TrainerSettings:

@@ -8,6 +8,7 @@ import gc
 import hashlib
 import json
 import logging
+import math
 import shutil
 import time
 from pathlib import Path
@@ -18,11 +19,13 @@ import tf_keras
 from keras_tuner.engine import base_tuner
 from tfx.components.tuner.component import TunerFnResult
 
-from trainer import inputs
+from trainer import inputs, recipe
+from trainer.determinism import deterministic_ops
+from trainer.divergence import Diverged
 from trainer.encoders.resolve import resolve_encoder
 from trainer.halving import CANDIDATE, PART, HalvingOracle, rungs
 from trainer.holdout import Holdout, hold_out
-from trainer.model import build_model, compile_model
+from trainer.precision import matrix_products
 from trainer.settings import TrainerSettings
 
 logger = logging.getLogger("trainer")
@@ -85,20 +88,23 @@ class RecipeTuner(base_tuner.BaseTuner):
           FatalError: anything else; KerasTuner would go on with the next.
         """
         values, began = trial.hyperparameters.values, time.monotonic()
-        recipe = self._settings.with_hyperparameters(trial.hyperparameters.get_config())
+        settings = self._settings.with_hyperparameters(trial.hyperparameters.get_config())
         words = (
             f"trial {int(trial.trial_id) + 1}  recipe {values[CANDIDATE]} on 1/{values[PART]} of the rows  "
-            f"learning_rate {recipe.learning_rate:.2e}  epochs {recipe.epochs}  {recipe.casing}  "
-            f"batch {recipe.batch_size}"
+            f"learning_rate {settings.learning_rate:.2e}  epochs {settings.epochs}  {settings.casing}  "
+            f"batch {settings.batch_size}"
         )
         logger.info(words, extra={"tuning": {"line": words, "done": False}})
         try:
-            loss = self._train(recipe, self._rows.train[values[PART]])
+            loss = self._train(settings, self._rows.train[values[PART]])
+        except Diverged as error:
+            logger.info(str(error))
+            loss = math.nan
         except Exception as error:
             raise keras_tuner.errors.FatalError(str(error)) from error
         words += f"  loss {loss:.4f}  {time.monotonic() - began:.1f} s"
         logger.info(words, extra={"tuning": {"line": words, "done": True}})
-        if not np.isfinite(loss):
+        if not math.isfinite(loss):
             raise keras_tuner.errors.FailedTrialError(f"A trial's loss must be finite. Received: {loss}.")
         return loss
 
@@ -110,42 +116,27 @@ class RecipeTuner(base_tuner.BaseTuner):
                 "look for odd rows in the data."
             )
 
-    def _train(self, recipe: TrainerSettings, file: str) -> float:
+    def _train(self, settings: TrainerSettings, file: str) -> float:
         # Loading the encoder anew costs more than the trial of a small data set, and Keras keeps parts of every model.
         if self._model is None:
-            encoder = resolve_encoder(recipe.encoder, offline=recipe.offline)
-            self._model = build_model(
-                encoder.path, fine_tune=recipe.fine_tune, head_scale=recipe.head_scale, seed=recipe.seed
-            )
+            self._model = recipe.build(settings, resolve_encoder(settings.encoder, offline=settings.offline).path)
             self._weights = self._model.get_weights()
         else:
             self._model.set_weights(self._weights)
         gc.collect()  # the last optimizer, twice as large as the model
-        steps = -(-inputs.count_rows([file]) // recipe.batch_size)
-        compile_model(
-            self._model,
-            optimizer=recipe.optimizer,
-            learning_rate=recipe.learning_rate,
-            learning_rate_decay=recipe.learning_rate_decay,
-            steps=steps * recipe.epochs,
-        )
-        self._model.fit(
-            inputs.training_dataset(
-                [file],
-                batch_size=recipe.batch_size,
-                shuffle_buffer_rows=recipe.shuffle_buffer_rows,
-                length_buckets=recipe.length_buckets,
-                policy=recipe.casing,
-                seed=recipe.seed,
-            ),
-            epochs=recipe.epochs,
-            verbose=0,
-            callbacks=[tf_keras.callbacks.TerminateOnNaN()],
-        )
-        validation = inputs.evaluation_dataset(
-            [self._rows.validation], batch_size=recipe.eval_batch_size, policy=recipe.casing
-        )
-        return float(self._model.evaluate(validation, verbose=0)[0])
+        steps = recipe.prepare(self._model, settings, inputs.count_rows([file]))
+        early = recipe.early_end(self._model, settings)
+        validation = recipe.validation_rows([self._rows.validation], settings)
+        with deterministic_ops(settings.deterministic):
+            matrix_products(settings.precision)(self._model.fit)(
+                recipe.training_rows([file], settings),
+                validation_data=validation if early else None,
+                epochs=settings.epochs,
+                steps_per_epoch=steps,
+                verbose=0,
+                callbacks=recipe.callbacks(settings, early),
+            )
+            return float(self._model.evaluate(validation, verbose=0)[0])
 
 
 def _space(settings: TrainerSettings) -> keras_tuner.HyperParameters:
@@ -153,7 +144,8 @@ def _space(settings: TrainerSettings) -> keras_tuner.HyperParameters:
     space = keras_tuner.HyperParameters()
     rate, epochs, batch = settings.learning_rate, settings.epochs, settings.batch_size
     space.Float("learning_rate", rate / 4, min(1.0, rate * 4), sampling="log", default=rate)
-    space.Choice("epochs", sorted({max(1, epochs // 2), epochs, epochs + (epochs + 1) // 2}), default=epochs)
+    least = settings.frozen_epochs + 1 if settings.fine_tune else 1
+    space.Choice("epochs", sorted({max(least, epochs // 2), epochs, epochs + (epochs + 1) // 2}), default=epochs)
     space.Choice("casing", ["as_is", "lower", "augment"], default=settings.casing)
     space.Choice("batch_size", sorted({max(1, batch // 2), batch, batch * 2}), default=batch)
     return space

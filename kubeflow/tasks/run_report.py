@@ -3,15 +3,23 @@
 from pathlib import Path
 
 import tfx.v1 as tfx
-from tfx.types.standard_artifacts import InfraBlessing, ModelEvaluation, ModelRun, PushedModel
+from tfx.types.standard_artifacts import (
+    Examples,
+    ExampleStatistics,
+    InfraBlessing,
+    ModelEvaluation,
+    ModelRun,
+    PushedModel,
+)
 
 from components.data_gate.verdict import DataVerdict
 from components.headline_example_gen.ingest import Ingest
+from components.model_scorer.explanations import Explanations
 from kubeflow.outputs import as_artifact, metadata_of
 from kubeflow.tasks.artifacts import HTML, ClassificationMetrics, Metrics
-from kubeflow.tasks.page import render_page
-from pipeline import lineage
-from pipeline.verdict import collect_facts, judge_model
+from pipeline import lineage, verdict
+from pipeline.report import facts
+from pipeline.report.render import render_report
 
 _CLASSES = ("not clickbait", "clickbait")
 
@@ -19,46 +27,69 @@ _CLASSES = ("not clickbait", "clickbait")
 @tfx.dsl.components.component
 def RunReport(  # noqa: N802  components are named as classes
     ingest: tfx.dsl.components.InputArtifact[Ingest],
+    statistics: tfx.dsl.components.InputArtifact[ExampleStatistics],
     data_verdict: tfx.dsl.components.InputArtifact[DataVerdict],
     model_run: tfx.dsl.components.InputArtifact[ModelRun],
+    predictions: tfx.dsl.components.InputArtifact[Examples],
+    explanations: tfx.dsl.components.InputArtifact[Explanations],
     evaluation: tfx.dsl.components.InputArtifact[ModelEvaluation],
     infra_blessing: tfx.dsl.components.InputArtifact[InfraBlessing],
     pushed_model: tfx.dsl.components.InputArtifact[PushedModel],
     metrics: tfx.dsl.components.OutputArtifact[Metrics],
     confusion_matrix: tfx.dsl.components.OutputArtifact[ClassificationMetrics],
     report: tfx.dsl.components.OutputArtifact[HTML],
+    run_id: tfx.dsl.components.Parameter[str],
+    data: tfx.dsl.components.Parameter[str],
+    data_digest: tfx.dsl.components.Parameter[str],
+    mask_examples: tfx.dsl.components.Parameter[int],
 ):
     """Emits what the UI draws. It ends well whatever the outcome: of a task that fails nothing is kept.
 
     Args:
       ingest: the account of all rows.
+      statistics: StatisticsGen's.
       data_verdict: DataGate's.
       model_run: the Trainer's.
+      predictions: ModelScorer's.
+      explanations: ModelScorer's.
       evaluation: the Evaluator's.
       infra_blessing: LocalInfraValidator's.
       pushed_model: VersionedPusher's.
       metrics: what the rules for all rows as they are observed, and the counts of rows.
       confusion_matrix: of the held-out rows at 0.5.
-      report: a page.
+      report: the page that a local run leaves as `report.html`.
+      run_id: of the run.
+      data: where the rows came from.
+      data_digest: sha256 of them.
+      mask_examples: whether the page may not show a headline, 0 or 1.
     """
     outputs = {
         node: {key: as_artifact(one.uri, metadata_of(one))}
         for node, key, one in (
             ("HeadlineExampleGen", "ingest", ingest),
+            ("StatisticsGen", "statistics", statistics),
             ("DataGate", "verdict", data_verdict),
             ("Trainer", "model_run", model_run),
+            ("ModelScorer", "predictions", predictions),
+            ("ModelScorer", "explanations", explanations),
             ("Evaluator", "evaluation", evaluation),
             ("LocalInfraValidator", "blessing", infra_blessing),
             ("VersionedPusher", "pushed_model", pushed_model),
         )
     }
-    verdict = {**collect_facts(outputs), **judge_model(outputs)}
-    for one in verdict["thresholds"]:
+    told = {
+        "run_id": run_id,
+        "data": {"description": data, "sha256": data_digest},
+        "gate_policy": {"mask_examples": bool(mask_examples)},
+        **verdict.collect_facts(outputs),
+        **verdict.judge_model(outputs),
+    }
+    for one in told["thresholds"]:
         if one["against"] == "bound" and not one["slice"] and one["observed"] is not None:
             metrics.set_float_custom_property(f"{one['split']} {one['metric']}", float(one["observed"]))
-    for split, counts in verdict["rows"].items():
+    for split, counts in told["rows"].items():
         metrics.set_float_custom_property(f"{split} rows", float(counts["rows"]))
-    matrix = lineage.confusion_matrix(verdict["evaluation"])
+    matrix = lineage.confusion_matrix(told["evaluation"])
     confusion_matrix.set_json_value_custom_property(
         "confusionMatrix",
         {
@@ -67,4 +98,4 @@ def RunReport(  # noqa: N802  components are named as classes
         },
     )
     Path(report.uri).parent.mkdir(parents=True, exist_ok=True)
-    Path(report.uri).write_text(render_page(verdict), encoding="utf-8")
+    Path(report.uri).write_text(render_report(told, facts.collect_facts(told, outputs)), encoding="utf-8")

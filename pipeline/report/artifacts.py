@@ -18,6 +18,13 @@ _SURE = 0.9  # a likely label error: all models give the other class at least th
 _KEPT_SHARE_DIGITS = 6
 
 
+def model_bytes(model: mlmd.Artifact) -> int:
+    """What the exported SavedModel takes on disk."""
+    from tfx.utils.path_utils import serving_model_path
+
+    return sum(file.stat().st_size for file in Path(serving_model_path(model.uri)).rglob("*") if file.is_file())
+
+
 def statistics_facts(statistics: mlmd.Artifact) -> dict[str, Any]:
     """Of each split: rows, share of each label and casing, and the lengths of the titles, out of TFDV's protos."""
     from tensorflow_metadata.proto.v0 import statistics_pb2

@@ -17,7 +17,7 @@ import yaml
 from components.data_gate.policy import mask
 from pipeline.report import artifacts
 from pipeline.report.changes import describe_changes, flatten
-from pipeline.runs import CONFIG_FILE
+from pipeline.runs import CONFIG_FILE, OutputError
 
 if TYPE_CHECKING:
     from pipeline.lineage import Outputs
@@ -33,7 +33,7 @@ def collect_facts(
     verdict: Mapping[str, Any],
     outputs: Outputs,
     config: str | None = None,
-    earlier: Sequence[Mapping[str, Any]] = (),
+    earlier: Sequence[Mapping[str, Any]] | None = None,
 ) -> Facts:
     """What the artifacts tell, as much as there is.
 
@@ -41,7 +41,7 @@ def collect_facts(
       verdict: of the run, see `pipeline.verdict`.
       outputs: of the run, see `pipeline.lineage`.
       config: the run's configuration, YAML.
-      earlier: the verdicts of the runs before it, oldest first, see `pipeline.runs`.
+      earlier: the verdicts of the runs before it, oldest first, see `pipeline.runs`; none where they are not at hand.
     """
     shown = mask if verdict.get("gate_policy", {}).get("mask_examples") else str
     settings = flatten(yaml.safe_load(config)) if config else {}
@@ -55,10 +55,14 @@ def collect_facts(
                 {"node": node, "output": key, "uri": artifact.uri, "id": artifact.id, "type": artifact.type}
                 for node, by_key in outputs.items()
                 for key, artifact in by_key.items()
+                if artifact.id
             ],
         },
-        "previous": _previous(verdict, settings, earlier),
     }
+    if earlier is not None:
+        facts["previous"] = _previous(verdict, settings, earlier)
+    if model := outputs.get("Trainer", {}).get("model"):
+        facts["model_bytes"] = artifacts.model_bytes(model)
     if statistics := outputs.get("StatisticsGen", {}).get("statistics"):
         facts["statistics"] = artifacts.statistics_facts(statistics)
     if predictions := outputs.get("ModelScorer", {}).get("predictions"):
@@ -87,9 +91,24 @@ def write_facts(folder: Path, facts: Facts) -> None:
 
 
 def read_facts(folder: Path) -> Facts:
-    """Those of a run; none of one that was made before there were any, or has been interrupted."""
+    """Those of a run; none of one that was made before there were any, or has been interrupted.
+
+    Raises:
+      OutputError: the file holds something else.
+    """
     file = folder / FACTS_FILE
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    if not file.is_file():
+        return {}
+    try:
+        facts = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        facts = None
+    if not isinstance(facts, dict):
+        raise OutputError(
+            f"The facts of a run are an object in JSON. Received: {file}, which is none. Take it away: the page is "
+            "then made of the verdict alone."
+        )
+    return facts
 
 
 def _previous(

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ from pipeline.paths import SAMPLE_FILE
 from pipeline.runs import read_run
 from tests.helpers.request_logs import an_entry, write_log
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_server")]
 
 ROOT = Path(__file__).parents[2]
 SPAN_ROWS = 600
@@ -43,25 +42,20 @@ def rows() -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
-    """A folder with the script in it, and a `clickbait` on the PATH."""
+    """A folder with the script in it."""
     place = tmp_path_factory.mktemp("schedule")
     (script,) = re.findall(r"```bash\n(.*?)```", (ROOT / "docs" / "continuous-training.md").read_text(), re.DOTALL)
-    for path, text in ((place / "retrain.sh", script), (place / "bin" / "clickbait", _COMMAND)):
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text.format(python=sys.executable) if path.name == "clickbait" else text, encoding="utf-8")
-        path.chmod(0o755)
+    (place / "retrain.sh").write_text(script, encoding="utf-8")
+    (place / "retrain.sh").chmod(0o755)
     return place
 
 
-_COMMAND = '#!/bin/sh\nexec {python} -m pipeline "$@"\n'
-
-
 @pytest.fixture(scope="module")
-def schedule(place, rows, tiny_encoder) -> dict[str, Outcome]:
+def schedule(place, rows, tiny_encoder, clickbait) -> dict[str, Outcome]:
     """What comes of the script, one start after the other."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("CLICKBAIT__")},
-        "PATH": os.pathsep.join([str(place / "bin"), os.environ["PATH"]]),
+        "PATH": os.pathsep.join([str(clickbait.parent), os.environ["PATH"]]),
         "PYTHONPATH": str(ROOT),
     }
 

@@ -1,15 +1,12 @@
-"""Runs of the pipeline that die by SIGKILL at a moment of one's choice.
+"""Runs of the pipeline, and of the training alone, that die by SIGKILL at a moment of one's choice.
 
-Importing TensorFlow and TFX takes 15 s a process. Here one process imports them and forks a child a run; TensorFlow
-allows that as long as the process that forks has run none of its ops.
+Each is a child of the process that all tests fork from.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
-import multiprocessing
 import multiprocessing.connection
 import os
 import runpy
@@ -29,7 +26,6 @@ PATIENCE = 300
 _IN_CHILD = "__child__"
 # Starting a process collects the exit codes of all others, and where their own threads wait for those, they get 255.
 _ONE_AT_A_TIME = threading.Lock()
-_IMPORTED = ["pipeline.pipeline", "pipeline.local_runner", "pipeline.lineage", "trainer.fine_tune"]
 
 
 class Moment(NamedTuple):
@@ -51,7 +47,7 @@ def run_child(flags: dict[str, Any], moment: Moment | None = None) -> int:
 
     What it shows goes to `<output>.txt`.
     """
-    child, receiver = _start("_run", flags, tuple(moment) if moment else None)
+    child, receiver = _start("_run", flags, dict(os.environ), tuple(moment) if moment else None)
     if moment and moment.seconds:
         # From outside: C++ that holds the interpreter's lock would let no thread of the child's do it.
         with receiver, contextlib.suppress(EOFError):
@@ -61,6 +57,25 @@ def run_child(flags: dict[str, Any], moment: Moment | None = None) -> int:
     multiprocessing.connection.wait([child.sentinel], PATIENCE)
     with _ONE_AT_A_TIME:
         child.terminate()  # one that hangs
+        child.join()
+        return child.exitcode
+
+
+def train_child(told: dict[str, Any], kill_after: float | None = None) -> int:
+    """Runs `trainer.run_fn` with a checkpoint at each step, and returns the exit code.
+
+    Args:
+      told: what `fn_args` has.
+      kill_after: seconds from the moment when it trains, if it then still does.
+    """
+    child, receiver = _start("_train", told)
+    with receiver, contextlib.suppress(EOFError):
+        receiver.recv()
+        if kill_after is not None and not multiprocessing.connection.wait([child.sentinel], kill_after):
+            child.kill()
+    multiprocessing.connection.wait([child.sentinel], PATIENCE)
+    with _ONE_AT_A_TIME:
+        child.terminate()
         child.join()
         return child.exitcode
 
@@ -80,40 +95,56 @@ def _start(name: str, *arguments):
 
     By the file's path: what a child imports as `tests` may be another package's.
     """
-    receiver, sender = _forkserver().Pipe(duplex=False)
+    from tests.helpers.forkserver import forkserver
+
+    receiver, sender = forkserver().Pipe(duplex=False)
     call = {"CALL": (name, (*arguments, sender))}
-    child = _forkserver().Process(target=runpy.run_path, args=(__file__, call, _IN_CHILD))
+    child = forkserver().Process(target=runpy.run_path, args=(__file__, call, _IN_CHILD))
     with _ONE_AT_A_TIME:
         child.start()
     sender.close()
     return child, receiver
 
 
-@functools.cache
-def _forkserver() -> multiprocessing.context.BaseContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_IMPORTED)
-    return context
-
-
-def _run(flags: dict[str, Any], moment: tuple | None, sender) -> None:
+def _run(flags: dict[str, Any], environ: dict[str, str], moment: tuple | None, sender) -> None:
     from pipeline.config import load_config
     from pipeline.local_runner import run_pipeline
 
+    os.environ.update(environ)
     with Path(f"{flags['output']}.txt").open("ab") as shown:
         os.dup2(shown.fileno(), 1)
         os.dup2(shown.fileno(), 2)
     if moment:
         logging.getLogger("absl").addHandler(_Killer(Moment(*moment), sender))
-    _leave_libraries_untranslated()
     sys.exit(run_pipeline(load_config("smoke", flags=flags, environ={})))
 
 
-def _leave_libraries_untranslated() -> None:
-    # AutoGraph would translate Keras's own code anew in each child, which is five of the Trainer's six seconds.
-    from tensorflow.python.autograph.core import config
+def _train(told: dict[str, Any], sender) -> None:
+    from types import SimpleNamespace
 
-    config.CONVERSION_RULES = (*map(config.DoNotConvert, ("tf_keras", "tensorflow_hub")), *config.CONVERSION_RULES)
+    import trainer
+    from trainer import checkpoints
+
+    with Path(f"{told['serving_model_dir']}.txt").open("ab") as shown:
+        os.dup2(shown.fileno(), 1)
+        os.dup2(shown.fileno(), 2)
+    checkpoints.WRITING_SHARE = float("inf")
+    logging.getLogger("trainer").setLevel(logging.INFO)
+    logging.getLogger("trainer").addHandler(_Announcer(sender))
+    trainer.run_fn(SimpleNamespace(**told))
+
+
+class _Announcer(logging.Handler):
+    """Says that a training has begun or goes on."""
+
+    def __init__(self, sender):
+        super().__init__(logging.INFO)
+        self._sender = sender
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._sender and hasattr(record, "progress"):
+            self._sender.send(record.getMessage())
+            self._sender = None
 
 
 def _send_examples(flags: dict[str, Any], sender) -> None:

@@ -137,6 +137,7 @@ def _facts(scores: dict[str, np.ndarray], labels: np.ndarray, casing: str) -> di
     return {
         "settings": {"training.casing": casing, "training.epochs": 2},
         "cpu_seconds": 61.5,
+        "model_bytes": 270_000_000,
         "lineage": {
             "code": {"package": "clickbait-tfx 0.1.0", "commit": "0123456789ab"},
             "config_sha256": "sha256:" + "34" * 32,

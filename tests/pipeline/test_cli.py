@@ -17,7 +17,7 @@ from pipeline.cli import main
 from tests.helpers.verdicts import a_verdict, write_run
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["fetch", "run", "config", "runs", "verdict", "embed", "explain", "monitor", "report", "doctor"]
+COMMANDS = ["fetch", "run", "config", "runs", "verdict", "embed", "encoder", "explain", "monitor", "report", "doctor"]
 
 
 def clickbait(*arguments, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess:

@@ -185,5 +185,7 @@ def test_only_the_strongest_words_are_shown_and_the_others_counted():
 def test_what_is_no_number_is_shown_without_effects_and_null_in_json():
     explanation = an_explanation(math.nan, score=math.nan)
     assert "decides" not in printed(explanation)
+    assert "the model has no score for it" in printed(explanation)
+    assert "there is no word in it" in printed(an_explanation(score=math.nan))
     assert explain_command.as_dict(explanation)["probability"] is None
     assert explain_command.as_dict(explanation)["words"] == [{"word": "w0", "effect": None}]

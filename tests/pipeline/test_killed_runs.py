@@ -22,16 +22,18 @@ from pipeline.paths import SAMPLE_FILE
 from pipeline.runs import claim_output, read_run
 from tests.helpers.killed_runs import PATIENCE, Moment, find_examples, run_child
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_server")]
 
 AGAIN_AND_AGAIN = "again and again"
 ONCE = "once"
 BY_COMMAND = "the command"
 RUN_NODES = [node for node in NODES if node not in (*BULK_NODES, TUNER_NODE)]
+CHAINS = 3
+"""A run that died in one node goes on until it dies in another, as far away as there are chains."""
 CASES = [
-    *((node, AGAIN_AND_AGAIN) for node in RUN_NODES),
-    ("HeadlineExampleGen", ONCE),
-    ("Trainer", BY_COMMAND),
+    *((tuple(RUN_NODES[first::CHAINS]), AGAIN_AND_AGAIN) for first in range(CHAINS)),
+    (("HeadlineExampleGen",), ONCE),
+    (("Trainer",), BY_COMMAND),
 ]
 # ML Metadata makes its tables in an empty output.
 BEFORE = {RUN_NODES[0]: [Moment(RUN_NODES[0], seconds=0.004)]}
@@ -54,6 +56,11 @@ class Outcome(NamedTuple):
     examples: dict[str, list[bytes]]
     """By the names of the files."""
     rejects: bytes
+
+
+def name(case: tuple[tuple[str, ...], str]) -> str:
+    nodes, how = case
+    return f"{' '.join(nodes)} {how}"
 
 
 @pytest.fixture(scope="module")
@@ -93,25 +100,33 @@ def undisturbed(flags) -> Outcome:
 def endings(request, flags, undisturbed):
     """The futures of all cases that are asked for: two at a time, for most of a run takes one core."""
     asked = [item.callspec.params["case"] for item in request.session.items if "endings" in item.fixturenames]
-    with ThreadPoolExecutor(2) as pool:  # the longest first
-        yield {case: pool.submit(die_and_go_on, case, flags(" ".join(case)), undisturbed) for case in reversed(asked)}
+    with ThreadPoolExecutor(2) as pool:
+        yield {case: pool.submit(die_and_go_on, case, flags(name(case)), undisturbed) for case in asked}
 
 
-def die_and_go_on(case: tuple[str, str], flags: dict[str, Any], undisturbed: Outcome) -> Outcome:
-    node, how = case
+def die_and_go_on(case: tuple[tuple[str, ...], str], flags: dict[str, Any], undisturbed: Outcome) -> Outcome:
+    nodes, how = case
     if how == BY_COMMAND:
-        killed = [kill_command(flags, node)]
+        killed = [kill_command(flags, *nodes)]
         assert command(flags).wait(PATIENCE) == 0
     else:
-        half = max(undisturbed.verdict["components"][node]["seconds"] / 2, 0.01)
-        moments = [Moment(node, seconds=half)]
-        if how == AGAIN_AND_AGAIN:
-            copies = [Moment(node, event=event, path=path) for event, path in COPIES.get(node, ())]
-            moments = [*BEFORE.get(node, ()), Moment(node), *moments, *copies, Moment(node, executed=True)]
-            moments += AFTER.get(node, ())
-        killed = [run_child(flags, moment) for moment in moments]
+        ran = undisturbed.verdict["components"]  # in their order
+        killed = [
+            run_child(flags, moment)
+            for node in ran
+            if node in nodes
+            for moment in moments(node, how, max(ran[node]["seconds"] / 2, 0.01))
+        ]
         assert run_child(flags) == 0
     return look(flags, killed)
+
+
+def moments(node: str, how: str, half: float) -> list[Moment]:
+    if how == ONCE:
+        return [Moment(node, seconds=half)]
+    copies = [Moment(node, event=event, path=path) for event, path in COPIES.get(node, ())]
+    within = [Moment(node), Moment(node, seconds=half), *copies, Moment(node, executed=True)]
+    return [*BEFORE.get(node, ()), *within, *AFTER.get(node, ())]
 
 
 def command(flags: dict[str, Any]) -> subprocess.Popen:
@@ -152,7 +167,7 @@ def test_the_undisturbed_run_has_rows_of_every_kind(undisturbed):
     assert sum(map(len, undisturbed.examples.values())) == 300
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: ": ".join(case))
+@pytest.mark.parametrize("case", CASES, ids=name)
 def test_a_killed_run_that_is_started_again_ends_as_if_nothing_had_happened(case, endings, undisturbed):
     outcome = endings[case].result()
     assert outcome.killed

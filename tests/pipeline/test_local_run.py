@@ -99,6 +99,8 @@ def test_the_run_folder_has_page_card_and_facts_of_all_artifacts(first_verdict):
     assert set(facts["statistics"]) == {"train", "eval"}
     assert {"candidate", "tfidf_cased", "tfidf_lower"} <= set(facts["curves"]["roc"])
     assert sum(one["rows"] for one in facts["curves"]["reliability"]) == first_verdict["rows"]["eval"]["rows"]
+    pushed = [file for file in Path(first_verdict["pushed"]["path"]).rglob("*") if file.is_file()]
+    assert 0 < facts["model_bytes"] <= sum(file.stat().st_size for file in pushed)
     page = (folder / REPORT_FILE).read_text(encoding="utf-8")
     assert all(first_verdict[key]["sha256" if key == "data" else "digest"] in page for key in ("data", "encoder"))
     assert first_verdict["run_id"] in (folder / MODEL_CARD_FILE).read_text(encoding="utf-8")

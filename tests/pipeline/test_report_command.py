@@ -66,9 +66,30 @@ def test_a_run_that_left_no_facts_has_a_page(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
-    [(["2025"], "no run is called so"), (["2026", "--compare", "2026", "2026"], "of one run or of two")],
+    [
+        (["2025"], "no run is called so"),
+        (["2026", "--compare", "2026", "2026"], "of one run or of two"),
+        (["--to", ""], "--to names a file"),
+    ],
 )
 def test_a_mistake_is_told(outputs, arguments, told):
     said = clickbait(*arguments, "--output", outputs[0].parent.parent)
     assert said.exit_code == 2
     assert told in said.output
+
+
+@pytest.mark.parametrize("text", ['{"a":', "[]", "\x00"])
+def test_facts_that_are_none_are_one_message(outputs, text):
+    file = outputs[0] / FACTS_FILE
+    file.write_text(text, encoding="utf-8")
+    said = clickbait("--output", outputs[0].parent.parent)
+    assert said.exit_code == 2
+    assert said.stderr.startswith("clickbait: The facts of a run are an object in JSON. Received: ")
+    assert str(file) in said.stderr
+
+
+def test_a_page_that_cannot_be_written_is_one_message(outputs, tmp_path):
+    said = clickbait("--output", outputs[0].parent.parent, "--to", tmp_path / "no" / "page.html")
+    assert said.exit_code == 2
+    assert "Give --to FILE." in said.stderr
+    assert not isinstance(said.exception, OSError)

@@ -127,6 +127,13 @@ def test_on_a_terminal_a_step_shows_what_is_done_and_how_long_the_rest_takes(clo
     assert said == ["Trainer", "Trainer  epoch 1/2  step 25/100  loss 0.2500  about 90 s left"]
 
 
+def test_what_the_trainer_notices_is_shown(view, screen):
+    with view.listening():
+        started("Trainer")
+        logging.getLogger("trainer").warning("no room in %s", "[folder]", extra={"notice": True})
+    assert screen.getvalue() == "   no room in [folder]\n"
+
+
 def test_other_records_are_not_shown(view, screen):
     with view.listening():
         started("Trainer")

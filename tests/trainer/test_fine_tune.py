@@ -10,23 +10,14 @@ import pytest
 import tensorflow as tf
 
 import trainer
+from tests.helpers.trainings import TRAINING, generated
 from trainer.encoders.errors import EncoderError
 from trainer.encoders.resolve import resolve_encoder
 from trainer.settings import TrainerSettings
 
-TRAIN_ROWS, EVAL_ROWS, BATCH, EPOCHS = 203, 37, 16, 3
+TRAIN_ROWS, EVAL_ROWS, EPOCHS = 203, 37, 3
 STEPS = 13 * EPOCHS
 TITLES = ["You won't believe this cat", "Parliament passes the budget", "What one cat did", "Election called early"]
-
-
-def generated(rows, seed):
-    """Headlines of words that belong to one class and words that belong to both."""
-    random = np.random.default_rng(seed)
-    words = (["budget", "election", "parliament", "minister"], ["cat", "you", "won't", "believe"])
-    both = ["the", "one", "what", "day", "year", "early"]
-    for _ in range(rows):
-        label = int(random.integers(2))
-        yield " ".join([*random.choice(words[label], 3), *random.choice(both, 2)]), label
 
 
 class Records(logging.Handler):
@@ -43,21 +34,9 @@ def run(tmp_path_factory, examples, tiny_encoder):
     """Returns a function that runs `run_fn` with changed settings and returns its folders and log records."""
     train, evaluation = examples(generated(TRAIN_ROWS, 0)), examples(generated(EVAL_ROWS, 1))
     settings = {
+        **TRAINING,
         "encoder": str(tiny_encoder),
         "encoder_digest": resolve_encoder(str(tiny_encoder)).digest,
-        "offline": True,
-        "fine_tune": True,
-        "head_scale": 1.0,
-        "epochs": EPOCHS,
-        "batch_size": BATCH,
-        "eval_batch_size": 32,
-        "learning_rate": 0.05,
-        "learning_rate_decay": "linear",
-        "optimizer": "lazy_adam",
-        "casing": "augment",
-        "length_buckets": 2,
-        "shuffle_buffer_rows": 100,
-        "seed": 7,
         "key_that_tfx_adds": None,
     }
 
@@ -114,8 +93,8 @@ def encoder_table(folder):
 
 def test_exports_a_model_that_has_learned(trained):
     scored = scores(trained)[:, 0]
-    assert min(scored[0], scored[2]) > 0.8
-    assert max(scored[1], scored[3]) < 0.2
+    assert min(scored[0], scored[2]) > 0.7
+    assert max(scored[1], scored[3]) < 0.3
 
 
 def test_writes_down_what_was_trained(trained):
@@ -167,6 +146,13 @@ def test_a_frozen_encoder_stays_as_it_was(frozen, tiny_encoder):
     assert facts(frozen)["trainable_parameters"] == 16 + 1
 
 
+def test_training_ends_where_the_validation_loss_falls_no_more(run):
+    done = run(early_stopping_patience=1, learning_rate=1e-12, warmup_share=0.5, frozen_epochs=2, clip_norm=1.0)
+    written = facts(done)
+    assert (len(written["epochs"]["val_loss"]), written["steps"]) == (2, STEPS * 2 // 3)
+    assert written["trainable_parameters"] == 16 + 1  # the encoder was to follow in the third epoch
+
+
 def test_equal_seeds_give_equal_models(run, trained):
     again = run()
     np.testing.assert_allclose(scores(again), scores(trained), atol=1e-5)
@@ -181,7 +167,7 @@ def test_an_encoder_that_changed_since_the_run_began_is_refused(run, tiny_encode
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(run):
-    with pytest.raises(FloatingPointError, match=r"must stay finite\. Received: (nan|inf) at step \d+\. Lower it with"):
+    with pytest.raises(FloatingPointError, match=r"must stay finite\. Received: (nan|inf) at step \d+ of epoch 1"):
         run(learning_rate=1e38, learning_rate_decay="constant")
 
 

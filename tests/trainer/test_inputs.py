@@ -33,6 +33,10 @@ def epoch(dataset):
     ]
 
 
+def nth_epoch(file, number, **changes):
+    return epoch(training(file, first_epoch=number, epochs=number + 1, **changes))
+
+
 def flat(batches):
     return [row for batch in batches for row in batch]
 
@@ -62,25 +66,34 @@ def test_patterns_become_sorted_files(tmp_path):
 @pytest.mark.parametrize("buckets", [1, 4, 100])
 @pytest.mark.parametrize("policy", ["as_is", "augment"])
 def test_every_row_comes_once_an_epoch_with_its_label(file, rows, buffer, buckets, policy):
-    dataset = training(file, shuffle_buffer_rows=buffer, length_buckets=buckets, policy=policy)
-    for _ in range(2):
-        batches = epoch(dataset)
+    for number in range(2):
+        batches = nth_epoch(file, number, shuffle_buffer_rows=buffer, length_buckets=buckets, policy=policy)
         assert sorted((title.lower(), label) for title, label in flat(batches)) == rows
         assert sorted(map(len, batches)) == [ROWS % BATCH] + [BATCH] * (ROWS // BATCH)
 
 
 @pytest.mark.parametrize("buckets", [1, 4])
 def test_each_epoch_has_its_own_order(file, buckets):
-    dataset = training(file, length_buckets=buckets)
-    first, second = flat(epoch(dataset)), flat(epoch(dataset))
+    first, second = (flat(nth_epoch(file, number, length_buckets=buckets)) for number in range(2))
     assert first != second
     assert first != sorted(first)
 
 
 @pytest.mark.parametrize("buckets", [1, 4])
+def test_a_training_goes_on_in_the_middle_of_an_epoch(file, buckets):
+    settings = {"length_buckets": buckets, "policy": "augment", "epochs": 3}
+    whole, batches = epoch(training(file, **settings)), -(-ROWS // BATCH)
+    assert len(whole) == 3 * batches
+    assert epoch(training(file, first_epoch=1, first_batch=5, **settings)) == whole[batches + 5 :]
+    assert whole[:batches] == nth_epoch(file, 0, length_buckets=buckets, policy="augment")
+
+
+@pytest.mark.parametrize("buckets", [1, 4])
 def test_equal_seeds_give_equal_epochs_and_other_seeds_others(file, buckets):
-    one, again, other = (training(file, length_buckets=buckets, policy="augment", seed=seed) for seed in (7, 7, 8))
-    epochs = [[epoch(dataset) for _ in range(2)] for dataset in (one, again, other)]
+    epochs = [
+        [nth_epoch(file, number, length_buckets=buckets, policy="augment", seed=seed) for number in range(2)]
+        for seed in (7, 7, 8)
+    ]
     assert epochs[0] == epochs[1]
     assert epochs[0][0] != epochs[2][0]
     assert epochs[0][1] != epochs[2][1]
@@ -99,8 +112,10 @@ def test_bucketed_batches_do_not_come_sorted_by_length(file):
 
 def test_augment_draws_anew_in_each_epoch(file):
     # A buffer of one row keeps the order: what differs is drawn, not moved.
-    dataset = training(file, policy="augment", shuffle_buffer_rows=1)
-    first, second = ({title.lower(): title for title, _ in flat(epoch(dataset))} for _ in range(2))
+    first, second = (
+        {title.lower(): title for title, _ in flat(nth_epoch(file, number, policy="augment", shuffle_buffer_rows=1))}
+        for number in range(2)
+    )
     changed = sum(first[key] != second[key] for key in first)
     assert ROWS * 0.2 < changed < ROWS * 0.9
 
@@ -114,7 +129,7 @@ def test_augment_draws_anew_for_each_batch(examples):
 def test_capitals_are_normalised_in_training_too(examples):
     file = examples([("ALL CAPITALS", 0), ("Some Capitals", 1)])
     assert sorted(flat(epoch(training(file, policy="lower")))) == [("all capitals", 0), ("some capitals", 1)]
-    assert ("ALL CAPITALS", 0) not in flat(epoch(training(file, policy="augment").repeat(5)))
+    assert ("ALL CAPITALS", 0) not in flat(epoch(training(file, policy="augment", epochs=5)))
 
 
 def test_evaluation_keeps_the_order_of_the_files(file, rows, examples):

@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 import trainer
+from tests.helpers.trainings import TRAINING
 from trainer import features, tuning
 from trainer.halving import CANDIDATE, PART, rungs
 from trainer.holdout import hold_out
@@ -37,21 +38,12 @@ def rows(examples):
 def fn_args(rows, tiny_encoder, tmp_path):
     def make(**changes):
         config = {
+            **TRAINING,
             "encoder": str(tiny_encoder),
-            "encoder_digest": "",
-            "offline": True,
-            "fine_tune": True,
             "head_scale": 4.0,
             "epochs": 2,
             "batch_size": 16,
-            "eval_batch_size": 64,
             "learning_rate": 0.02,
-            "learning_rate_decay": "linear",
-            "optimizer": "lazy_adam",
-            "casing": "augment",
-            "length_buckets": 1,
-            "shuffle_buffer_rows": 300,
-            "seed": 3,
             "trials": TRIALS,
             "validation_share": 0.2,
             "directory": str(tmp_path / "tuner"),

@@ -64,24 +64,25 @@ class EmbeddedEncoder(tf.train.Checkpoint):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def __call__(self, texts: tf.Tensor) -> tf.Tensor:
         tokens = self._tokenizer.tokenize(texts)
-        sums = tf.math.segment_sum(
-            self._token_features(tokens.flat_values, tokens.value_rowids()), tokens.value_rowids()
-        )
-        return self._sentence_vectors(sums, tf.cast(tokens.row_lengths(), tf.float32)[:, tf.newaxis])
+        lengths = tf.cast(tokens.row_lengths(), tf.float32)[:, tf.newaxis]
+        sums = self._sums_of_features(tokens.flat_values, tokens.value_rowids())
+        return self._sentence_vectors(sums * self._weights["ln_g"] + lengths * self._weights["ln_b"], lengths)
 
-    def _token_features(self, ids: tf.Tensor, sentence: tf.Tensor) -> tf.Tensor:
-        """Token ids int32 [t] and their sentences int64 [t] to normalised features [t, 1280]."""
+    def _sums_of_features(self, ids: tf.Tensor, sentence: tf.Tensor) -> tf.Tensor:
+        """Token ids int32 [t] and their sentences int64 [t] to the sums of their normalised features [n, 1280]."""
         w = self._weights
-        embedded = tf.gather(self._table, ids)
-        branches = [embedded]
+        # Up to the windows a token's features depend on nothing but its id.
+        words, places = tf.unique(ids)
+        embedded = tf.gather(self._table, words)
+        features = [tf.gather(embedded, places)]
         for size, left in _WINDOWS:
             window = _Window(size, left, sentence)
-            x = embedded @ w[f"proj{size}"] + w[f"proj_b{size}"]
-            x = self._layer_norm(x, w[f"ln_g{size}"], w[f"ln_b{size}"])
+            x = _normalised(embedded @ w[f"proj{size}"] + w[f"proj_b{size}"], self._epsilon)
+            x = tf.gather(x * w[f"ln_g{size}"] + w[f"ln_b{size}"], places)
             for layer in ("1", "2"):
                 x += tf.nn.relu(window(x) @ w[f"w{layer}_{size}"] + w[f"b{layer}_{size}"])
-            branches.append(x)
-        return self._layer_norm(tf.concat(branches, axis=1), w["ln_g"], w["ln_b"])
+            features.append(x)
+        return tf.math.segment_sum(_normalised(tf.concat(features, axis=1), self._epsilon), sentence)
 
     def _sentence_vectors(self, sums: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         """Sums of token features [n, 1280] and token counts [n, 1] to unit vectors [n, 512]."""
@@ -92,30 +93,28 @@ class EmbeddedEncoder(tf.train.Checkpoint):
         y2 = tf.nn.relu(y1 @ w["d2"])
         return tf.math.l2_normalize(tf.tanh(y1 @ w["p3"] + y2 @ w["d3"]), axis=1, epsilon=self._epsilon)
 
-    def _layer_norm(self, x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-        centred = x - tf.reduce_mean(x, axis=1, keepdims=True)
-        variance = tf.reduce_mean(tf.square(centred), axis=1, keepdims=True)
-        return centred * tf.math.rsqrt(variance + self._epsilon) * gain + bias
+
+def _normalised(x: tf.Tensor, epsilon: float) -> tf.Tensor:
+    """Rows of mean 0 and variance 1: layer normalisation without its gain and bias."""
+    centred = x - tf.reduce_mean(x, axis=1, keepdims=True)
+    return centred * tf.math.rsqrt(tf.reduce_mean(tf.square(centred), axis=1, keepdims=True) + epsilon)
 
 
 class _Window:
     """Concatenates each token with its neighbours: [t, d] to [t, size * d], zero outside the token's sentence."""
 
     def __init__(self, size: int, left: int, sentence: tf.Tensor):
-        self._size, self._left = size, left
-        neighbours = self._shifted(sentence, padding=-1)
-        self._inside = [tf.cast(tf.equal(one, sentence), tf.float32)[:, tf.newaxis] for one in neighbours]
+        count = tf.size(sentence)
+        padded = tf.pad(sentence, [[left, size - 1 - left]], constant_values=-1)
+        places = [
+            tf.where(tf.equal(padded[k : k + count], sentence), tf.range(k - left, k - left + count), count)
+            for k in range(size)
+        ]
+        self._size, self._places = size, tf.stack(places, axis=1)
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
-        shifted = self._shifted(x, padding=0)
-        # The token itself is always inside its sentence; a multiplication saved.
-        masked = [x if k == self._left else shifted[k] * self._inside[k] for k in range(self._size)]
-        return tf.concat(masked, axis=1)
-
-    def _shifted(self, x: tf.Tensor, *, padding: int) -> list[tf.Tensor]:
-        margins = [[self._left, self._size - 1 - self._left]] + [[0, 0]] * (x.shape.rank - 1)
-        padded = tf.pad(x, margins, constant_values=padding)
-        return [padded[k : k + tf.shape(x)[0]] for k in range(self._size)]
+        with_zeros = tf.pad(x, [[0, 1], [0, 0]])  # the row that stands for whatever is outside
+        return tf.reshape(tf.gather(with_zeros, self._places), [-1, self._size * x.shape[1]])
 
 
 def dequantise(weights: dict[str, np.ndarray]) -> np.ndarray:

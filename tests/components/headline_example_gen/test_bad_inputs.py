@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -186,20 +187,11 @@ def test_a_file_that_may_not_be_read_is_refused_by_its_name(tmp_path):
 # ---- The command line
 
 
-def _clickbait(*arguments: object) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline", *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def _check_run(tmp_path: Path, bad: BadFile, *arguments: object) -> None:
+def _check_run(tmp_path: Path, bad: BadFile, program: Sequence[object], *arguments: object) -> None:
     path, output = tmp_path / bad.name, tmp_path / "output"
     path.write_bytes(bad.content)
-    ran = _clickbait("run", "--preset", "smoke", "--data", path, "--output", output, *arguments)
+    call = [*program, "run", "--preset", "smoke", "--data", path, "--output", output, *arguments]
+    ran = subprocess.run([*map(str, call)], cwd=ROOT, capture_output=True, text=True, check=False)
     said = ran.stdout + ran.stderr
     assert ran.returncode == 2, said
     assert "Traceback" not in said
@@ -226,14 +218,14 @@ def _sample(*ids: str) -> list:
     ),
 )
 def test_a_file_without_the_columns_ends_the_command_before_anything_is_written(tmp_path, bad):
-    _check_run(tmp_path, bad)
+    _check_run(tmp_path, bad, [sys.executable, "-m", "pipeline"])
     assert not (tmp_path / "output").exists()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("bad", _sample("open quote in the last row", "gzip with a wrong checksum"))
-def test_a_file_that_breaks_off_ends_the_run_with_a_verdict_and_no_model(tmp_path, tiny_encoder, bad):
-    _check_run(tmp_path, bad, "--encoder", tiny_encoder)
+def test_a_file_that_breaks_off_ends_the_run_with_a_verdict_and_no_model(tmp_path, tiny_encoder, clickbait, bad):
+    _check_run(tmp_path, bad, [clickbait], "--encoder", tiny_encoder)
     (verdict,) = (tmp_path / "output").rglob("verdict.json")
     verdict = json.loads(verdict.read_text(encoding="utf-8"))
     assert (verdict["status"], verdict["exit_code"]) == ("failed", 2)

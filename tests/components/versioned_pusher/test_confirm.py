@@ -41,7 +41,7 @@ def test_a_version_that_never_comes_is_an_error_after_the_deadline(target, versi
         confirm_version(target, "clickbait", version, 1)
     assert raised.value.exit_code == exit_code
     assert "--version" not in str(raised.value)
-    assert 1 <= time.monotonic() - began < 5
+    assert 1 <= time.monotonic() - began < 30
 
 
 def test_no_server_is_an_error_after_the_deadline():

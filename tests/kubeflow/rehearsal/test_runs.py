@@ -22,8 +22,9 @@ from kubeflow.spec import write_spec
 from pipeline.config import PipelineConfig, load_config
 from pipeline.paths import SAMPLE_FILE
 from pipeline.runs import read_run
+from tests.helpers.forkserver import forkserver
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_server")]
 
 PATIENCE = 300
 RULE = ("rule", "split", "slice", "metric", "against", "direction", "gates", "outcome")
@@ -40,9 +41,8 @@ CACHED_AGAIN = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _quick_forks():
-    if "tests.helpers.untranslated" not in processes._IMPORTED:
-        processes._IMPORTED.append("tests.helpers.untranslated")
+def _one_forkserver():
+    forkserver()
 
 
 @pytest.fixture(scope="module")
@@ -155,8 +155,13 @@ def test_the_page_of_the_run_has_metrics_the_confusion_matrix_and_the_report(fir
     assert sum(rows[1]) == first["rows"]["eval"]["clickbait"]
     assert (rows[0][0] + rows[1][1]) / sum(map(sum, rows)) == pytest.approx(observed["eval binary_accuracy"])
     page = place / "output" / "rehearsal" / "store" / report["uri"].replace("://", "/")
-    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-    assert "eval binary_accuracy" in page.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("<!DOCTYPE html>")
+    for section in ("variants", "rules", "quality", "errors", "data", "training", "serving", "lineage"):
+        assert f'<h2 id="{section}">' in text
+    assert f"clickbait run <code>{first['run_id']}</code>" in text
+    assert 'id="changes"' not in text  # no task knows the runs before
+    assert "/pods/" not in text
 
 
 def test_artifacts_have_the_uris_of_the_store_wherever_containers_saw_them(first, place):

@@ -18,6 +18,8 @@ PAGES = {
     "comparison": lambda: render_comparison(a_report_run(casing="as_is"), a_report_run()),
 }
 MOST_BYTES = 3_000_000
+A4 = 718
+"""Pixels of CSS in its width, less margins of 10 mm."""
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +96,18 @@ def test_colours_follow_the_scheme_in_charts_too(browser, tmp_path):
     assert found["light"][0] == "rgb(255, 255, 255)"
     assert found["dark"][0] != found["light"][0]
     assert found["dark"][1] != found["light"][1]
+
+
+@pytest.mark.parametrize("name", ["refused", "comparison"])
+def test_on_paper_it_is_light_and_no_table_is_cut(browser, tmp_path, name):
+    path = tmp_path / "page.html"
+    path.write_text(PAGES[name](), encoding="utf-8")
+    with opened(browser, path, width=A4, scheme="dark") as window:
+        page = window.page
+        page.emulate_media(media="print")
+        page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        ends = "all => all.map(one => [one.closest('[aria-labelledby]')?.getAttribute('aria-labelledby'), "
+        ends += "one.getBoundingClientRect().right])"
+        tables = page.locator("table, svg").evaluate_all(ends)
+        assert [(name, right) for name, right in tables if right > A4] == []

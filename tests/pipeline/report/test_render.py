@@ -47,6 +47,10 @@ def test_the_confusion_matrix_is_the_verdicts(page):
         assert f"<b>{overall['metrics'][name]['value']:,.0f}</b>" in page
 
 
+def test_the_size_of_the_model_is_told(page):
+    assert "it takes 270.0 MB on disk" in page
+
+
 def test_what_is_quoted_is_shown_and_not_run(page):
     assert "<script" not in page
     assert "<img" not in page

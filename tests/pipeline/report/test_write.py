@@ -64,7 +64,7 @@ def test_the_last_blessed_run_is_what_a_run_is_compared_with(tmp_path):
 
 
 def test_the_first_run_has_none_to_be_compared_with():
-    assert collect_facts(a_verdict(), {}, CONFIG)["previous"] is None
+    assert collect_facts(a_verdict(), {}, CONFIG, [])["previous"] is None
 
 
 def test_the_configuration_goes_by_its_digest():

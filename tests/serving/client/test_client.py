@@ -150,12 +150,12 @@ def test_one_failed_call_fails_the_whole_and_leaves_the_client_usable(options, m
 
 
 def test_the_deadline_is_kept(connect, options, model):
-    model.delay_s = 1.5
+    model.delay_s = 4
     began = time.monotonic()
     with connect(options=options, timeout_s=0.2) as client, pytest.raises(ServingError) as raised:
         client.predict(["a"])
     assert raised.value.code == "DEADLINE_EXCEEDED"
-    assert time.monotonic() - began < 1.4
+    assert time.monotonic() - began < 3.5
 
 
 def test_a_cancelled_predict_gives_its_places_back(options, model):

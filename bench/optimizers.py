@@ -1,0 +1,214 @@
+"""What a step costs by each optimizer: `python -m bench.optimizers`.
+
+Fine-tunes a stand-in of Universal Sentence Encoder 4 (or --encoder) on headlines at batch 32, each optimizer in a
+process of its own, and prints Markdown: wall and CPU seconds a step, the process's peak memory, and the ratios to the
+first optimizer, which is Keras's Adam.
+
+With --accuracy it trains the default encoder by the default recipe instead, with row-sparse and with exact Adam (which
+stands for dense Adam: it equals it, and --accuracy shows that for some steps), and prints the final accuracies.
+"""
+
+from __future__ import annotations
+
+import trainer.keras_policy  # noqa: F401  isort: skip
+
+import argparse
+import csv
+import dataclasses
+import itertools
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+DENSE, EXACT, SPARSE = "adam", "exact_adam", "lazy_adam"
+_UNTIMED_STEPS = 2
+_EQUAL_STEPS = 20
+_BATCH = 64  # the default recipe's
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """Of one optimizer, in a process of its own."""
+
+    optimizer: str
+    steps: int
+    wall_s: float
+    """Of one step, the mean."""
+    cpu_s: float
+    """The same."""
+    peak_gb: float
+    """Of the process, with TensorFlow and the encoder."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="data/sample/headlines.csv", help="CSV with title and label")
+    parser.add_argument("--encoder", help="a SavedModel folder  [default: a stand-in of USE 4 in a temporary folder]")
+    parser.add_argument("--table-rows", type=int, default=800_010, help="of the stand-in")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--steps", type=int, default=300, help="timed, of each optimizer but Keras's Adam")
+    parser.add_argument("--dense-steps", type=int, default=5, help="timed, of Keras's Adam")
+    parser.add_argument("--optimizers", nargs="+", default=[DENSE, EXACT, SPARSE], help="names of training.optimizer")
+    parser.add_argument("--accuracy", action="store_true", help="final accuracies on --data instead")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="of --accuracy")
+    parser.add_argument("--epochs", type=int, default=4, help="of --accuracy")
+    parser.add_argument("--json", type=Path, help="writes the figures there")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    asked = parser.parse_args(arguments)
+    if asked.one:
+        print(json.dumps(dataclasses.asdict(_measure(asked))))
+        return
+    machine = {"cores": os.cpu_count(), "platform": platform.platform()}
+    with tempfile.TemporaryDirectory() as scratch:
+        if asked.accuracy:
+            asked.encoder = asked.encoder or _default_encoder()
+            found = {"accuracy": list(_accuracies(asked)), "equality": _equality(asked)}
+        else:
+            asked.encoder = asked.encoder or _stand_in(Path(scratch), asked.table_rows)
+            found = {"costs": list(_costs(asked))}
+    if asked.json:
+        asked.json.write_text(json.dumps({"machine": machine, **found}, indent=2), encoding="utf-8")
+
+
+def _costs(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    print(f"{os.cpu_count()} cores, batch {asked.batch_size}, {asked.encoder}\n")
+    print("| optimizer | steps | wall s a step | CPU s a step | faster | less CPU | peak GB | of the first's |")
+    print("|---|---|---|---|---|---|---|---|")
+    first: Cost | None = None
+    for name in asked.optimizers:
+        steps = asked.dense_steps if name == DENSE else asked.steps
+        call = [
+            *(sys.executable, "-m", "bench.optimizers", "--one", name, "--encoder", asked.encoder),
+            *("--data", asked.data, "--batch-size", str(asked.batch_size), "--steps", str(steps)),
+        ]
+        done = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True)
+        cost = Cost(**json.loads(done.stdout.splitlines()[-1]))
+        first = first or cost
+        faster, cheaper = first.wall_s / cost.wall_s, first.cpu_s / cost.cpu_s
+        memory = cost.peak_gb / first.peak_gb
+        print(
+            f"| {name} | {cost.steps} | {cost.wall_s:.4f} | {cost.cpu_s:.4f} | {faster:.0f} | {cheaper:.0f} "
+            f"| {cost.peak_gb:.2f} | {memory:.2f} |",
+            flush=True,
+        )
+        yield {**dataclasses.asdict(cost), "times_faster": faster, "times_less_cpu": cheaper, "memory_ratio": memory}
+
+
+def _measure(asked: argparse.Namespace) -> Cost:
+    """By `fit`, as the Trainer: a call a step from Python would cost more than the step."""
+    import tensorflow as tf
+
+    model = _model(asked.encoder, asked.one)
+    texts, labels = _read(asked.data)
+    batches = tf.data.Dataset.from_tensor_slices((texts, labels)).shuffle(len(texts), seed=1).repeat()
+    batches = batches.batch(asked.batch_size)
+    model.fit(batches, steps_per_epoch=_UNTIMED_STEPS, verbose=0)
+    start, began = time.perf_counter(), time.process_time()
+    model.fit(batches, steps_per_epoch=asked.steps, verbose=0)
+    wall, cpu = (time.perf_counter() - start) / asked.steps, (time.process_time() - began) / asked.steps
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    return Cost(asked.one, asked.steps, wall, cpu, peak)
+
+
+def _accuracies(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    import numpy as np
+    import tensorflow as tf
+
+    from trainer import casing
+
+    texts, labels = _read(asked.data)
+    print(f"{os.cpu_count()} cores, {asked.data}, {asked.encoder}, {asked.epochs} epochs\n")
+    print("| seed | optimizer | evaluation accuracy | loss | CPU s |")
+    print("|---|---|---|---|---|")
+    for seed in asked.seeds:
+        order = np.random.default_rng(seed).permutation(len(texts))
+        evaluated, trained = np.split(order, [len(texts) * 3 // 10])
+        for name in (SPARSE, EXACT):
+            steps = -(-len(trained) // _BATCH) * asked.epochs
+            rows = tf.data.Dataset.from_tensor_slices((texts[trained], labels[trained]))
+            batches = rows.shuffle(len(trained), seed=seed).batch(_BATCH)
+            seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
+            cased = tf.data.Dataset.zip(batches, seeds).map(
+                lambda row, drawn: (casing.normalise(casing.augment(row[0], drawn), "augment"), row[1])
+            )
+            model = _model(asked.encoder, name, rate=4e-4, decay="linear", steps=steps, head_scale=4.0, seed=seed)
+            before = time.process_time()
+            model.fit(cased, epochs=asked.epochs, verbose=0)
+            cpu = time.process_time() - before
+            normal = casing.normalise(tf.constant(texts[evaluated]), "augment")
+            loss, accuracy = model.evaluate(normal, labels[evaluated], batch_size=256, verbose=0)
+            print(f"| {seed} | {name} | {accuracy:.4f} | {loss:.4f} | {cpu:.0f} |", flush=True)
+            yield {"seed": seed, "optimizer": name, "accuracy": accuracy, "loss": loss, "cpu_s": cpu}
+
+
+def _equality(asked: argparse.Namespace) -> dict[str, Any]:
+    """How far weights lie apart after the same steps by exact and by Keras's Adam, and how far those went."""
+    import numpy as np
+
+    trained = {}
+    for name in (EXACT, DENSE):
+        model, batches = _model(asked.encoder, name), _batches(asked.data, asked.batch_size)
+        start = [weight.numpy() for weight in model.trainable_weights]
+        for _ in range(_EQUAL_STEPS):
+            model.train_on_batch(*next(batches))
+        trained[name] = [weight.numpy() for weight in model.trainable_weights]
+    pairs = zip(trained[EXACT], trained[DENSE], strict=True)
+    apart = max(float(np.max(np.abs(one - other))) for one, other in pairs)
+    way = max(float(np.max(np.abs(one - other))) for one, other in zip(start, trained[DENSE], strict=True))
+    print(f"\nAfter {_EQUAL_STEPS} steps exact and dense Adam lie {apart:.1e} apart; the weights went {way:.1e}.")
+    return {"steps": _EQUAL_STEPS, "largest_difference": apart, "largest_way": way}
+
+
+def _model(encoder: str, optimizer: str, *, rate=1e-3, decay="constant", steps=1, head_scale=1.0, seed=1):
+    from trainer.model import build_model, compile_model
+
+    model = build_model(encoder, fine_tune=True, head_scale=head_scale, seed=seed)
+    compile_model(model, optimizer=optimizer, learning_rate=rate, learning_rate_decay=decay, steps=steps)
+    return model
+
+
+def _batches(data: str, batch_size: int) -> Iterator[tuple[Any, Any]]:
+    """Without end, shuffled once."""
+    import numpy as np
+    import tensorflow as tf
+
+    texts, labels = _read(data)
+    order = np.random.default_rng(1).permutation(len(texts))
+    starts = range(0, len(texts) - batch_size + 1, batch_size)
+    for start in itertools.cycle(starts):
+        rows = order[start : start + batch_size]
+        yield tf.constant(texts[rows]), tf.constant(labels[rows])
+
+
+def _read(data: str):
+    """Texts and labels of a CSV, as arrays."""
+    import numpy as np
+
+    with Path(data).open(encoding="utf-8", newline="") as stream:
+        rows = [(row["title"].encode(), float(row["label"])) for row in csv.DictReader(stream)]
+    texts, labels = zip(*rows, strict=True)
+    return np.array(texts, object), np.array(labels, np.float32)
+
+
+def _stand_in(parent: Path, rows: int) -> str:
+    """In a process of its own, whose memory goes when it ends."""
+    call = [sys.executable, "-m", "pipeline", "encoder", "stand-in", str(parent), "--rows", str(rows)]
+    return subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+
+def _default_encoder() -> str:
+    from trainer.encoders.resolve import resolve_encoder
+
+    return str(resolve_encoder("embedded").path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""`make bench-training`: what fine-tuning costs, beside plain scripts, each in a process of its own.
+
+- time to an accuracy: the recipe of a preset against the article's script (hub.KerasLayer, Dense(1), Keras's Adam,
+  batch 32) on the same encoder and rows;
+- the whole pipeline against a plain script that reads, trains the same steps, evaluates both splits and saves, for
+  some numbers of rows.
+
+Writes `training.json` and `training.md`, with the machine. `clickbait fetch` first, or give --data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import load_config
+
+ARTICLE, OURS, AS_IS = "article", "ours", "ours, cased as is"
+_ARTICLES_TRAINING = {"batch_size": 32, "epochs": 2, "casing": "as_is", "precision": "float32"}
+_ENDED_WELL = (0, 4)  # few rows make a model that is not blessed, at the same cost
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="data/clickbait.csv")
+    parser.add_argument("--encoder", default="embedded")
+    parser.add_argument("--preset", default="default")
+    parser.add_argument("--parts", nargs="+", choices=["quality", "pipeline"], default=["quality", "pipeline"])
+    parser.add_argument(
+        "--rows", type=int, nargs="+", default=[3_200, 32_000], help="of the pipeline; more are made up"
+    )
+    parser.add_argument("--wanted", type=float, default=0.9846, help="accuracy on eval; default %(default)s")
+    parser.add_argument("--evaluations", type=int, default=4, help="an epoch; default %(default)s")
+    parser.add_argument(
+        "--seconds", type=float, default=1200, help="most that the article may train; default %(default)s"
+    )
+    parser.add_argument("--output", type=Path, default=Path("bench-results"))
+    asked = parser.parse_args(arguments)
+
+    asked.output.mkdir(parents=True, exist_ok=True)
+    measured: dict[str, Any] = {"machine": describe_machine(), "encoder": asked.encoder, "wanted": asked.wanted}
+    training = load_config(asked.preset).training.model_dump()
+    if "quality" in asked.parts:
+        measured["quality"] = _measure_quality(asked, training)
+        _write(asked.output, measured)
+    for rows in asked.rows if "pipeline" in asked.parts else ():
+        measured.setdefault("pipeline", []).append(_measure_pipeline(asked, training, rows))
+        _write(asked.output, measured)
+    print(to_markdown(measured), end="")
+
+
+def _write(folder: Path, measured: dict[str, Any]) -> None:
+    """After each part, for they take minutes."""
+    (folder / "training.json").write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
+    (folder / "training.md").write_text(to_markdown(measured), encoding="utf-8")
+
+
+def describe_machine() -> dict[str, Any]:
+    """Cores, processor, memory and how busy it was, as Linux says it."""
+    processor, memory = _facts("/proc/cpuinfo"), _facts("/proc/meminfo")
+    flags = {"avx2", "avx512f", "avx512_bf16", "amx_bf16"}.intersection(processor.get("flags", "").split())
+    return {
+        "processor": processor.get("model name", platform.processor()),
+        "cores": os.cpu_count(),
+        "instructions": sorted(flags),
+        "memory_gb": round(int(memory.get("MemTotal", "0 kB").split()[0]) / 1e6, 1),
+        "load_before": round(os.getloadavg()[0], 1),
+    }
+
+
+def _facts(file: str) -> dict[str, str]:
+    if not Path(file).is_file():  # another system
+        return {}
+    parts = (line.partition(":") for line in Path(file).read_text(encoding="utf-8").splitlines())
+    return {name.strip(): value.strip() for name, _, value in parts}
+
+
+def to_markdown(measured: dict[str, Any]) -> str:
+    """The tables of what `main` measured."""
+    machine = measured["machine"]
+    lines = [
+        f"{machine['cores']} cores of {machine['processor']} ({', '.join(machine['instructions'])}), "
+        f"{machine['memory_gb']} GB, load {machine['load_before']} before.",
+        "",
+    ]
+    if quality := measured.get("quality"):
+        lines += [
+            f"| until {measured['wanted']} | steps | CPU s | wall s | accuracy | article's CPU, wall against it |"
+        ]
+        lines += ["|---|---|---|---|---|---|"]
+        article = quality[ARTICLE]
+        for name, found in quality.items():
+            last = found["points"][-1]
+            shown = f"{last['steps']:,} | {last['cpu']:.0f} | {last['wall']:.0f} | {last['accuracy']:.4f}"
+            lines.append(
+                f"| {name}{'' if found['reached'] else ', not reached'} | {shown} | {_times(article, found)} |"
+            )
+        lines.append("")
+    if pipeline := measured.get("pipeline"):
+        lines += ["| rows | steps | pipeline CPU s | wall s | peak GB | plain CPU s | wall s | peak GB | CPU, wall |"]
+        lines += ["|---|---|---|---|---|---|---|---|---|"]
+        for one in pipeline:
+            ours, plain = one["pipeline"], one["plain"]
+            cells = [f"{cost['cpu']:.0f} | {cost['wall']:.0f} | {cost['peak_gb']:.1f}" for cost in (ours, plain)]
+            ratios = ", ".join(f"{ours[name] / plain[name]:.2f}" for name in ("cpu", "wall"))
+            lines.append(f"| {one['rows']:,} | {plain['steps']:,} | {' | '.join(cells)} | {ratios} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _times(article: dict[str, Any], other: dict[str, Any]) -> str:
+    if article is other or not other["reached"]:
+        return ""
+    least = "" if article["reached"] else "more than "
+    ends = article["points"][-1], other["points"][-1]
+    return least + ", ".join(f"{ends[0][name] / ends[1][name]:.1f}" for name in ("cpu", "wall"))
+
+
+def _measure_quality(asked: argparse.Namespace, training: dict[str, Any]) -> dict[str, Any]:
+    recipes = {OURS: training, AS_IS: {**training, "casing": "as_is"}, ARTICLE: {**training, **_ARTICLES_TRAINING}}
+    told = {
+        **{"data": asked.data, "rows": None, "encoder": asked.encoder, "wanted": asked.wanted},
+        **{"evaluations": asked.evaluations, "seconds": asked.seconds},
+    }
+    return {
+        name: _run_one({**told, "training": recipe, "contender": ARTICLE if name == ARTICLE else OURS})
+        for name, recipe in recipes.items()
+    }
+
+
+def _measure_pipeline(asked: argparse.Namespace, training: dict[str, Any], rows: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="bench-training-") as scratch:
+        data = Path(scratch, "rows.csv")
+        _write_rows(data, asked.data, rows)
+        plain = {"contender": "plain", "data": str(data), "rows": None, "encoder": asked.encoder}
+        found = {"rows": rows, "plain": _run_one({**plain, "training": training, "output": f"{scratch}/model"})}
+        call = ["pipeline", "run", "--data", str(data), "--preset", asked.preset, "--encoder", asked.encoder]
+        found["pipeline"] = _run([*call, "--output", f"{scratch}/output"])[1]
+        (verdict,) = Path(scratch, "output", "runs").glob("*/verdict.json")
+        found["pipeline"] |= {"components": json.loads(verdict.read_text(encoding="utf-8"))["components"]}
+    return found
+
+
+def _write_rows(target: Path, source: str, rows: int) -> None:
+    """So many rows; where the source has fewer they come again, with the round's number behind them."""
+    with Path(source).open(encoding="utf-8", newline="") as stream:
+        known = [(row["title"], row["label"]) for row in csv.DictReader(stream)]
+    with target.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["title", "label"])
+        for number in range(rows):
+            turn, place = divmod(number, len(known))
+            title, label = known[place]
+            writer.writerow([f"{title} {turn}" if turn else title, label])
+
+
+def _run_one(told: dict[str, Any]) -> dict[str, Any]:
+    printed, cost = _run(["bench.training_one", json.dumps(told)])
+    return {**cost, **json.loads(printed.splitlines()[-1])}
+
+
+def _run(call: Iterable[str]) -> tuple[str, dict[str, float]]:
+    """Runs a module in a process of its own: what it prints, and its wall and CPU seconds and its peak memory."""
+    with tempfile.TemporaryFile("w+") as printed, tempfile.TemporaryFile("w+") as log:
+        began = time.monotonic()
+        process = subprocess.Popen([sys.executable, "-m", *call], stdout=printed, stderr=log)
+        _, status, used = os.wait4(process.pid, 0)
+        wall = time.monotonic() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        for stream in (printed, log):
+            stream.seek(0)
+        if process.returncode not in _ENDED_WELL:
+            raise SystemExit(
+                f"{' '.join(call)}: exit {process.returncode}\n{printed.read()[-2000:]}{log.read()[-4000:]}"
+            )
+        return printed.read(), {"wall": wall, "cpu": used.ru_utime + used.ru_stime, "peak_gb": used.ru_maxrss / 1e6}
+
+
+if __name__ == "__main__":
+    main()

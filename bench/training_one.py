@@ -1,0 +1,168 @@
+"""One contender of `bench.training` in a process of its own: prints what it took as a line of JSON."""
+
+from __future__ import annotations
+
+import trainer.keras_policy  # noqa: F401  isort: skip
+
+import csv
+import hashlib
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_hub as hub
+import tensorflow_text  # noqa: F401  registers the encoder's ops
+import tf_keras
+
+from trainer import casing
+from trainer.encoders.resolve import resolve_encoder
+from trainer.export import export_model
+from trainer.model import build_model, compile_model
+from trainer.precision import matrix_products
+
+_TRAIN_PERCENT = 70
+_EVAL_BATCH_ROWS = 256
+
+Rows = tuple[Sequence[str], np.ndarray]
+
+
+class Clock:
+    """Wall and CPU seconds of this process while it runs."""
+
+    def __init__(self):
+        self.wall = self.cpu = 0.0
+
+    def __enter__(self) -> Clock:
+        self._began = time.monotonic(), _cpu_seconds()
+        return self
+
+    def __exit__(self, *failure) -> None:
+        self.wall += time.monotonic() - self._began[0]
+        self.cpu += _cpu_seconds() - self._began[1]
+
+
+def read_rows(file: str | Path, limit: int | None = None) -> tuple[Rows, Rows]:
+    """The rows of train and eval, parted by a hash of the title."""
+    parts: tuple[list, list] = ([], [])
+    with Path(file).open(encoding="utf-8", newline="") as stream:
+        for number, row in enumerate(csv.DictReader(stream)):
+            if number == limit:
+                break
+            bucket = int(hashlib.sha256(row["title"].encode()).hexdigest(), 16) % 100
+            parts[bucket >= _TRAIN_PERCENT].append((row["title"], float(row["label"])))
+    train, held_out = (([title for title, _ in part], np.array([label for _, label in part])) for part in parts)
+    return train, held_out
+
+
+def the_articles_model(encoder: str, training: dict[str, Any], steps: int) -> tf_keras.Model:
+    """As the article writes it, but for the module."""
+    model = tf_keras.Sequential(
+        [
+            hub.KerasLayer(encoder, input_shape=[], dtype=tf.string, trainable=True),
+            tf_keras.layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    # Keras compiles with XLA where it can, and it cannot compile strings.
+    adam = tf_keras.optimizers.Adam(jit_compile=False)
+    model.compile(adam, loss="binary_crossentropy", metrics=["accuracy"], jit_compile=False)
+    return model
+
+
+def our_model(encoder: str, training: dict[str, Any], steps: int) -> tf_keras.Model:
+    """As the Trainer makes it."""
+    model = build_model(
+        encoder, fine_tune=training["fine_tune"], head_scale=training["head_scale"], seed=training["seed"]
+    )
+    told = ("optimizer", "learning_rate", "learning_rate_decay")
+    told += ("warmup_share", "encoder_learning_rate_factor", "clip_norm")
+    compile_model(model, steps=steps, **{name: training[name] for name in told})
+    return model
+
+
+def batches(rows: Rows, training: dict[str, Any]) -> tf.data.Dataset:
+    """An epoch, shuffled anew each time and cased by policy."""
+    policy, seed = training["casing"], training["seed"]
+    made = tf.data.Dataset.from_tensor_slices((list(rows[0]), rows[1].astype(np.float32)))
+    made = made.shuffle(len(rows[0]), seed=seed).batch(training["batch_size"])
+    if policy == "augment":
+        seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
+        made = tf.data.Dataset.zip(made, seeds).map(lambda row, drawn: (casing.augment(row[0], drawn), row[1]))
+    return made.map(lambda title, label: (casing.normalise(title, policy), label)).prefetch(2)
+
+
+def accuracy(model: tf_keras.Model, rows: Rows, policy: str) -> float:
+    """Of the rows as they are."""
+    right = 0
+    for start in range(0, len(rows[0]), _EVAL_BATCH_ROWS):
+        titles = casing.normalise(tf.constant(rows[0][start : start + _EVAL_BATCH_ROWS]), policy)
+        right += np.sum((model.predict_on_batch(titles)[:, 0] > 0.5) == rows[1][start : start + _EVAL_BATCH_ROWS])
+    return float(right / len(rows[0]))
+
+
+def reach(told: dict[str, Any]) -> dict[str, Any]:
+    """Trains until an accuracy on eval, or a limit of seconds, is reached; evaluating is not counted."""
+    training = told["training"]
+    (train, held_out), clock, points = read_rows(told["data"], told["rows"]), Clock(), []
+    steps_per_epoch = -(-len(train[0]) // training["batch_size"])
+    every, steps = max(1, steps_per_epoch // told["evaluations"]), steps_per_epoch * training["epochs"]
+    make = the_articles_model if told["contender"] == "article" else our_model
+    with matrix_products(training["precision"]):
+        model = make(told["encoder"], training, steps)
+        done = 0
+        for part in _parts(batches(train, training).repeat(training["epochs"]), every):
+            with clock:
+                model.fit(part, verbose=0)
+            done = min(done + every, steps)
+            points.append({"steps": done, "wall": clock.wall, "cpu": clock.cpu})
+            points[-1]["accuracy"] = accuracy(model, held_out, training["casing"])
+            if points[-1]["accuracy"] >= told["wanted"] or clock.wall > told["seconds"]:
+                break
+    return {"points": points, "reached": points[-1]["accuracy"] >= told["wanted"]}
+
+
+def plain(told: dict[str, Any]) -> dict[str, Any]:
+    """Reads, trains all epochs of the recipe, evaluates both splits and saves: the work without a pipeline."""
+    training = told["training"]
+    train, held_out = read_rows(told["data"], told["rows"])
+    steps = -(-len(train[0]) // training["batch_size"]) * training["epochs"]
+    model = our_model(told["encoder"], training, steps)
+    with Clock() as fitting:
+        matrix_products(training["precision"])(model.fit)(
+            batches(train, training), epochs=training["epochs"], verbose=0
+        )
+    found = {name: accuracy(model, rows, training["casing"]) for name, rows in (("train", train), ("eval", held_out))}
+    export_model(model, told["output"], policy=training["casing"])
+    return {"steps": steps, "fit_wall": fitting.wall, "fit_cpu": fitting.cpu, "accuracy": found}
+
+
+def _parts(dataset: tf.data.Dataset, steps: int) -> Iterator[tf.data.Dataset]:
+    """The dataset in pieces of so many steps, each gone through once, as one iteration of the whole."""
+    iterator, spec = iter(dataset), dataset.element_spec
+    while True:
+        piece = [batch for _, batch in zip(range(steps), iterator, strict=False)]
+        if not piece:
+            return
+        yield tf.data.Dataset.from_generator(lambda piece=piece: iter(piece), output_signature=spec)
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def main(told: dict[str, Any]) -> dict[str, Any]:
+    """Runs the contender that is told."""
+    told = {**told, "encoder": str(resolve_encoder(told["encoder"], offline=True).path)}
+    return (plain if told["contender"] == "plain" else reach)(told)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    print(json.dumps(main(json.loads(sys.argv[1]))))

@@ -1,0 +1,30 @@
+"""`clickbait encoder`: what concerns an encoder alone."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+
+@click.group()
+def encoder() -> None:
+    """Make text encoders."""
+
+
+@encoder.command("stand-in")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--rows", type=click.IntRange(2), help="Rows of the table.  [default: USE 4's 800,010]")
+def stand_in(folder: Path, rows: int | None) -> None:
+    """Write a module of USE 4's signature and size, with random weights, into FOLDER (1.03 GB).
+
+    It shows what fine-tuning USE 4 costs where that cannot be downloaded; what it says of a text means nothing.
+    """
+    from pipeline.terminal import captured_output
+
+    with tempfile.TemporaryDirectory() as logs, captured_output(Path(logs, "log.txt"), verbose=False) as terminal:
+        from trainer.encoders.stand_in import TABLE_ROWS, save_stand_in
+
+        written = save_stand_in(folder, rows or TABLE_ROWS)
+        terminal.out.print(str(written), markup=False, soft_wrap=True)

@@ -1,0 +1,97 @@
+"""The training benchmark on a tiny encoder: that it runs and counts what it says, not how fast it is."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+from bench import training
+from pipeline.config import load_config
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """200 rows that two words tell apart."""
+    file = tmp_path_factory.mktemp("rows") / "rows.csv"
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["title", "label"])
+        writer.writerows((f"{'cat you' if row % 2 else 'budget election'} {row}", row % 2) for row in range(200))
+    return file
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Importing TensorFlow thrice would be most of the test."""
+    from bench import training_one
+
+    monkeypatch.setattr(training, "_run_one", training_one.main)
+
+
+def bench(data, encoder, output, *more):
+    asked = ["--data", str(data), "--encoder", str(encoder), "--preset", "smoke", "--output", str(output)]
+    training.main([*asked, "--seconds", "60", "--parts", *more])
+    return json.loads((output / "training.json").read_text(encoding="utf-8"))
+
+
+def test_all_train_until_the_accuracy_is_reached(data, tiny_encoder, tmp_path, in_this_process, capsys):
+    found = bench(data, tiny_encoder, tmp_path, "quality", "--wanted", "0.3", "--evaluations", "2")
+    assert set(found["quality"]) == {training.OURS, training.AS_IS, training.ARTICLE}
+    for one in found["quality"].values():
+        assert one["reached"]
+        assert one["points"][-1]["accuracy"] >= 0.3 > max([0, *(point["accuracy"] for point in one["points"][:-1])])
+        assert one["points"][-1]["wall"] > 0
+    assert found["machine"]["cores"] > 0
+    assert capsys.readouterr().out == (tmp_path / "training.md").read_text(encoding="utf-8")
+
+
+def test_an_accuracy_that_nobody_reaches_ends_with_the_epochs(data, tiny_encoder, tmp_path, in_this_process):
+    from bench.training_one import read_rows
+
+    found = bench(data, tiny_encoder, tmp_path, "quality", "--wanted", "1.1", "--evaluations", "2")
+    article, ours = (found["quality"][name] for name in (training.ARTICLE, training.OURS))
+    rows, epochs = len(read_rows(data)[0][0]), load_config("smoke").training.epochs
+    assert not article["reached"]
+    assert not ours["reached"]
+    assert article["points"][-1]["steps"] == -(-rows // 32) * 2
+    assert ours["points"][-1]["steps"] == -(-rows // 64) * epochs
+    assert "not reached" in (tmp_path / "training.md").read_text(encoding="utf-8")
+
+
+def test_the_plain_script_trains_evaluates_and_saves(data, tiny_encoder, tmp_path):
+    from bench import training_one
+
+    told = {"contender": "plain", "data": str(data), "rows": None, "encoder": str(tiny_encoder)}
+    recipe = load_config("smoke").training.model_dump()
+    done = training_one.main({**told, "training": recipe, "output": str(tmp_path / "model")})
+    assert done["steps"] == 3
+    assert set(done["accuracy"]) == {"train", "eval"}
+    assert (tmp_path / "model" / "saved_model.pb").is_file()
+
+
+def test_more_rows_than_there_are_come_again_and_differ(data, tmp_path):
+    training._write_rows(tmp_path / "more.csv", str(data), 450)
+    with (tmp_path / "more.csv").open(encoding="utf-8", newline="") as stream:
+        rows = [(row["title"], row["label"]) for row in csv.DictReader(stream)]
+    assert len({title for title, _ in rows}) == 450
+    assert rows[200] == ("budget election 0 1", "0")
+
+
+def test_a_process_is_measured_and_its_failure_is_shown():
+    printed, cost = training._run(["timeit", "-n", "1", "print('there')"])
+    assert "there" in printed
+    assert min(cost.values()) > 0
+    with pytest.raises(SystemExit, match="exit 1"):
+        training._run(["no_such_module"])
+
+
+def test_an_article_that_did_not_get_there_is_a_lower_bound():
+    point = {"steps": 10, "cpu": 100.0, "wall": 50.0, "accuracy": 0.5}
+    ours = {"points": [{**point, "cpu": 20.0, "wall": 5.0}], "reached": True}
+    machine = {"cores": 2, "processor": "one", "instructions": ["avx2"], "memory_gb": 8.0, "load_before": 0.1}
+    quality = {training.OURS: ours, training.ARTICLE: {"points": [point], "reached": False}}
+    shown = training.to_markdown({"machine": machine, "wanted": 0.9846, "quality": quality})
+    assert "| ours | 10 | 20 | 5 | 0.5000 | more than 5.0, 10.0 |" in shown
+    assert "| article, not reached | 10 | 100 | 50 | 0.5000 |  |" in shown

@@ -1,0 +1,30 @@
+"""One process that has imported TensorFlow and TFX, which takes 15 s; all tests fork from it.
+
+TensorFlow allows that as long as the process that forks has run none of its ops.
+"""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import multiprocessing.forkserver
+
+from kubeflow.rehearsal import processes
+
+_IMPORTED = [
+    *processes._IMPORTED,
+    "pipeline.cli",
+    "pipeline.local_runner",
+    "pipeline.lineage",
+    "pipeline.report.write",
+    "serving.server.app",
+]
+
+
+@functools.cache
+def forkserver() -> multiprocessing.context.BaseContext:
+    """Its context. A rehearsal forks from the same process, if this is called before."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_IMPORTED)
+    multiprocessing.forkserver.ensure_running()
+    return context

@@ -1,0 +1,149 @@
+"""A SavedModel whose bytes depend on what it computes alone.
+
+TensorFlow numbers functions and what they capture by a counter of the process, so the same model, saved twice, has two
+digests. Here they are numbered in the order in which the model reaches them. What is left out of the digest anyway,
+`fingerprint.pb` with its random UUID, says so of the graph that it came with, and goes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from google.protobuf.message import Message
+from tensorflow.core.framework import attr_value_pb2, function_pb2
+from tensorflow.core.protobuf import saved_model_pb2
+
+_USER_NAME = "_user_specified_name"  # a captured variable is called by its number
+_SHARED_NAME = "shared_name"  # by which a process tells resources apart; the loader adds its counter
+_LOADED = re.compile(rb"(.*_load)_\d+", re.DOTALL)
+_NUMBERED = re.compile(r"(.*)_\d+", re.DOTALL)
+
+
+def renumber(saved_model: str | Path) -> None:
+    """Rewrites `saved_model.pb` in place, with its functions numbered and sorted by what they are to the model."""
+    file = Path(saved_model) / "saved_model.pb"
+    parsed = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    for meta_graph in parsed.meta_graphs:
+        library = meta_graph.graph_def.library
+        for function in library.function:
+            _rename_captures(function)
+        functions = {one.signature.name: one for one in library.function}
+        names: dict[str, str] = {}
+        for name in _reached(meta_graph, functions):
+            stem = found[1] if (found := _NUMBERED.fullmatch(name)) else name
+            names.setdefault(name, f"{stem}_{len(names)}")
+        _rename(meta_graph, names)
+        ordered = sorted(library.function, key=lambda one: one.signature.name)
+        del library.function[:]
+        library.function.extend(ordered)
+        _rename_resources(library.function)
+    file.write_bytes(parsed.SerializeToString(deterministic=True))
+    (file.parent / "fingerprint.pb").unlink(missing_ok=True)
+
+
+def _rename_captures(function: function_pb2.FunctionDef) -> None:
+    """Numbers a function's arguments by their places."""
+    arguments = function.signature.input_arg
+    taken = {node.name for node in function.node_def}
+    names = {}
+    for place, argument in enumerate(arguments):
+        if found := _NUMBERED.fullmatch(argument.name):
+            new = f"{found[1]}_{place}"
+            while new in taken:
+                new += "_"
+            taken.add(new)
+            names[argument.name] = new
+            argument.name = new
+        else:
+            taken.add(argument.name)
+        said = function.arg_attr[place].attr[_USER_NAME] if place in function.arg_attr else None
+        if said is not None and said.s.isdigit():
+            said.s = str(place).encode()
+    for node in function.node_def:
+        for place, source in enumerate(node.input):
+            control, bare = ("^", source[1:]) if source.startswith("^") else ("", source)
+            name, colon, output = bare.partition(":")
+            if name in names:
+                node.input[place] = f"{control}{names[name]}{colon}{output}"
+    for output, source in function.ret.items():
+        if source in names:
+            function.ret[output] = names[source]
+
+
+def _rename_resources(functions: Iterable[function_pb2.FunctionDef]) -> None:
+    """Numbers the resources that came with the encoder by where they are made first."""
+    names: dict[bytes, bytes] = {}
+    for function in functions:
+        for node in function.node_def:
+            if _SHARED_NAME in node.attr and (found := _LOADED.fullmatch(node.attr[_SHARED_NAME].s)):
+                node.attr[_SHARED_NAME].s = names.setdefault(found[0], found[1] + b"_%d" % len(names))
+
+
+def _reached(meta_graph: Message, functions: dict[str, function_pb2.FunctionDef]) -> Iterator[str]:
+    """Names of all functions in an order that no name decides, but for those that nothing reaches."""
+    seen: set[str] = set()
+
+    def visit(name: str) -> Iterator[str]:
+        if name in functions and name not in seen:
+            seen.add(name)
+            yield name
+            for node in functions[name].node_def:
+                for called in _called(node):
+                    yield from visit(called)
+
+    roots: list[str] = []
+    for node in meta_graph.object_graph_def.nodes:
+        roots += node.function.concrete_functions
+        roots.append(node.bare_concrete_function.concrete_function_name)
+    for node in meta_graph.graph_def.node:
+        roots += _called(node)
+    for name in [*roots, *sorted(functions)]:
+        yield from visit(name)
+
+
+def _called(node: Message) -> Iterator[str]:
+    yield node.op
+    for _, value in sorted(node.attr.items()):
+        yield from _functions_of(value)
+
+
+def _functions_of(value: attr_value_pb2.AttrValue) -> Iterator[str]:
+    for function in (value.func, *value.list.func):
+        if function.name:
+            yield function.name
+            for _, inner in sorted(function.attr.items()):
+                yield from _functions_of(inner)
+
+
+def _rename(message: Message, names: dict[str, str]) -> None:
+    """Replaces each string, wherever it stands in `message`, that is one of the names."""
+    for field, value in message.ListFields():
+        if field.message_type and field.message_type.GetOptions().map_entry:
+            _rename_map(field, value, names)
+        elif field.type == field.TYPE_STRING:
+            if field.label == field.LABEL_REPEATED:
+                value[:] = [names.get(one, one) for one in value]
+            elif value in names:
+                setattr(message, field.name, names[value])
+        elif field.type == field.TYPE_MESSAGE:
+            for one in value if field.label == field.LABEL_REPEATED else [value]:
+                _rename(one, names)
+
+
+def _rename_map(field, value, names: dict[str, str]) -> None:
+    inner = field.message_type.fields_by_name["value"]
+    is_message = inner.type == inner.TYPE_MESSAGE
+    for key in [*value]:
+        if is_message:
+            _rename(value[key], names)
+        elif value[key] in names:
+            value[key] = names[value[key]]
+    if not names.keys() & set(value):
+        return
+    renamed = {names.get(key, key): type(value[key]).FromString(value[key].SerializeToString()) for key in value}
+    for key in [*value]:
+        del value[key]
+    for key, one in renamed.items():
+        value[key].CopyFrom(one)

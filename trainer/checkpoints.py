@@ -1,0 +1,269 @@
+"""Checkpoints by which a training that was killed goes on exactly where it was.
+
+A checkpoint is a folder that is whole from the moment it has its name: weights and optimizer by `tf.train.Checkpoint`,
+and beside them the place in the data, the running metrics and the history. Keras's `BackupAndRestore` keeps neither
+the metrics nor the place, so it would see the epoch's first rows again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+PLACE_VARIABLE = "CLICKBAIT_CHECKPOINTS"
+"""Environment variable: a folder for checkpoints that outlives the machine, such as a volume of a cluster."""
+
+#: Most of the time that may go into writing; a checkpoint that took long makes the next one come later.
+WRITING_SHARE = 0.03
+
+_FORMAT = 1
+_STATE, _ARRAYS, _UNFINISHED = "state.json", "arrays", ".unfinished"
+
+_NOTICE = {"notice": True}  # for whoever watches the run
+
+logger = logging.getLogger("trainer")
+
+
+@dataclasses.dataclass
+class Progress:
+    """How far a training is."""
+
+    epoch: int = 0
+    """Counted from 0, as Keras does."""
+    batch: int = 0
+    """How many of the epoch's batches are done."""
+    seconds: float = 0.0
+    """Spent so far, in all attempts."""
+    history: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+    """The metrics of the epochs that are done."""
+    metrics: list[Any] = dataclasses.field(default_factory=list)
+    """The running values of the epoch that is not."""
+
+
+def checkpoint_folder(model_run_dir: str, identity: dict[str, Any], files: Iterable[str]) -> Path | None:
+    """Where a training's checkpoints lie: one place for each model that settings, code and data lead to.
+
+    Beside TFX's own folders of the Trainer, which have another number at each attempt; or below `PLACE_VARIABLE`. None
+    for an object store, which renames no folder.
+
+    Args:
+      model_run_dir: of this attempt, `<pipeline root>/Trainer/model_run/<number>`.
+      identity: all that decides the model besides the data.
+      files: what is trained and validated on.
+    """
+    named = os.environ.get(PLACE_VARIABLE, "").strip()
+    if not named and "://" in model_run_dir:
+        return None
+    place = Path(named).expanduser() if named else Path(model_run_dir).parent.parent / "checkpoints"
+    told = [_FORMAT, tf.__version__, identity, [_digest(file) for file in files]]
+    return place / hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint that is there cannot be gone on from."""
+
+    exit_code = 2
+
+
+class Checkpoints(tf_keras.callbacks.Callback):
+    """Writes checkpoints while a model is fitted, and starts it from the last one.
+
+    Written where the last is `seconds` ago, at a batch's or an epoch's end, and never so often that writing takes more
+    than `WRITING_SHARE` of the time. What cannot be written, because the disk is full, is said once; the training goes
+    on and the last good one stays.
+
+    Args:
+      folder: see `checkpoint_folder`; None where there is none.
+      model: compiled.
+      seconds: between two; None writes none.
+      writes: whether this process writes; of several workers one does.
+      within_epochs: whether an epoch's running metrics can be read by this process alone.
+      beside: what else a checkpoint holds; trackables by their names.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None,
+        model: tf_keras.Model,
+        *,
+        seconds: float | None,
+        writes: bool = True,
+        within_epochs: bool = True,
+        beside: Mapping[str, Any] = {},
+    ):
+        super().__init__()
+        self._folder, self._seconds = folder, seconds
+        self._writes = writes and folder is not None and seconds is not None
+        self._within_epochs = within_epochs
+        self._state = tf.train.Checkpoint(model=model, optimizer=model.optimizer, **beside)
+        self._model = model
+        self.progress = Progress()
+        self._interval, self._warned = seconds, False
+        self._began = self._last = time.monotonic()
+
+    def restore(self) -> Progress:
+        """Takes up the last checkpoint, if there is one, and returns where it is; call it before `fit`.
+
+        Raises:
+          CheckpointError: it is damaged, or other code wrote it.
+        """
+        found = _whole(self._folder) if self._folder else []
+        if not found:
+            return self.progress
+        try:
+            self.progress = Progress(**json.loads((found[-1] / _STATE).read_text(encoding="utf-8")))
+            self._model.optimizer.build(self._model.trainable_variables)
+            self._state.read(str(found[-1] / _ARRAYS)).assert_existing_objects_matched()
+        except (OSError, ValueError, TypeError, AssertionError, tf.errors.OpError) as error:
+            raise CheckpointError(
+                f"A training goes on from a checkpoint of the same code. Received: {found[-1]} "
+                f"({str(error).strip().splitlines()[0]}). Remove {self._folder} to begin anew."
+            ) from error
+        self._model._training_state = _StartAt(self.progress.epoch, self.progress.batch)  # Keras's own hook for it
+        logger.info(
+            "going on from the checkpoint at epoch %d, batch %d",
+            self.progress.epoch + 1,
+            self.progress.batch,
+            extra=_NOTICE,
+        )
+        return self.progress
+
+    def discard(self) -> None:
+        """Removes them: the training is done, or they lead to a fault again."""
+        if self._writes and self._folder.is_dir():
+            # First out of the way as a whole: half of one would be taken up by the next attempt.
+            gone = self._folder.with_suffix(".gone")
+            shutil.rmtree(gone, ignore_errors=True)
+            self._folder.rename(gone)
+            shutil.rmtree(gone)
+
+    @property
+    def seconds_spent(self) -> float:
+        """Of this attempt and those before it."""
+        return self.progress.seconds + time.monotonic() - self._began
+
+    def on_train_begin(self, logs=None):
+        self._began = self._last = time.monotonic()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # Keras has just reset the metrics, also of an epoch that goes on in its middle.
+        if self.progress.metrics and epoch == self.progress.epoch:
+            _make_metrics(self._model)
+            for variable, value in zip(_running(self._model), self.progress.metrics, strict=True):
+                variable.assign(value)
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        # The end of the last batch is the end of the epoch, which has its validation still to come.
+        if self._within_epochs and self._due() and batch + 1 < self.params["steps"]:
+            running = [variable.numpy().tolist() for variable in _running(self._model)]
+            self._write(epoch=self._epoch, batch=batch + 1, metrics=running)
+
+    def on_epoch_end(self, epoch, logs=None):
+        for name, value in (logs or {}).items():
+            self.progress.history.setdefault(name, []).append(float(value))
+        if self._due():
+            self._write(epoch=epoch + 1, batch=0, metrics=[])
+
+    def _due(self) -> bool:
+        return self._writes and time.monotonic() - self._last >= self._interval
+
+    def _write(self, **place: Any) -> None:
+        began = time.monotonic()
+        state = dataclasses.asdict(dataclasses.replace(self.progress, seconds=self.seconds_spent, **place))
+        number = self._model.optimizer.iterations.numpy()
+        try:
+            _publish(self._folder, f"{number:012d}", state, self._state)
+        except (OSError, tf.errors.OpError) as error:
+            _remove_unfinished(self._folder)
+            if not self._warned:
+                logger.warning(
+                    "A checkpoint could not be written to %s; the training goes on without. Received: %s. "
+                    "Make room there, or name another folder by %s.",
+                    self._folder,
+                    str(error).splitlines()[0],
+                    PLACE_VARIABLE,
+                    extra=_NOTICE,
+                )
+            self._warned = True
+        self._last = time.monotonic()
+        self._interval = max(self._seconds, (self._last - began) / WRITING_SHARE)
+
+
+def _digest(file: str) -> str:
+    total = hashlib.sha256()
+    with tf.io.gfile.GFile(file, "rb") as stream:
+        while block := stream.read(1 << 20):
+            total.update(block)
+    return total.hexdigest()
+
+
+class _StartAt:
+    """Says to `Model.fit` where to begin, as Keras's `BackupAndRestore` does."""
+
+    def __init__(self, epoch: int, batch: int):
+        self._place = (epoch, batch)
+
+    def maybe_load_initial_counters_from_ckpt(self, steps_per_epoch, initial_epoch, mode):
+        return self._place
+
+
+def _make_metrics(model: tf_keras.Model) -> None:
+    """Keras makes them at the first step, by the shapes that it sees there."""
+    score = tf.zeros([1, 1])
+    if not model.compiled_loss.built:
+        model.compiled_loss.build(score)
+    if not model.compiled_metrics.built:
+        model.compiled_metrics.build(score, score)
+
+
+def _running(model: tf_keras.Model) -> Sequence[tf.Variable]:
+    return [variable for metric in model.metrics for variable in metric.variables]
+
+
+def _whole(folder: Path) -> list[Path]:
+    """The checkpoints there, the oldest first."""
+    return sorted(one for one in folder.glob("*") if one.name.isdigit()) if folder.is_dir() else []
+
+
+def _publish(folder: Path, name: str, state: dict[str, Any], arrays: tf.train.Checkpoint) -> None:
+    """Writes one checkpoint, and only then removes those before it."""
+    _remove_unfinished(folder)
+    unfinished = folder / _UNFINISHED
+    unfinished.mkdir(parents=True)
+    arrays.write(str(unfinished / _ARRAYS))
+    (unfinished / _STATE).write_text(json.dumps(state), encoding="utf-8")
+    for file in unfinished.iterdir():
+        _flush(file)
+    _flush(unfinished)
+    older = _whole(folder)
+    unfinished.rename(folder / name)
+    _flush(folder)
+    for one in older:
+        shutil.rmtree(one)
+
+
+def _remove_unfinished(folder: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(folder / _UNFINISHED)
+
+
+def _flush(path: Path) -> None:
+    """What lies in memory yet goes to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,68 @@
+"""On what a training is spread: the GPUs of this machine, or the workers that TF_CONFIG names."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+
+import tensorflow as tf
+
+from trainer.settings import SettingsError
+
+
+@dataclasses.dataclass(frozen=True)
+class Spread:
+    """A strategy and this process's part in it."""
+
+    strategy: tf.distribute.Strategy
+    writes: bool = True
+    """Whether this process exports, logs and keeps checkpoints; of several workers the chief does."""
+    workers: int = 1
+
+
+def choose_spread() -> Spread:
+    """Several workers by TF_CONFIG, as Kubeflow's training operator sets it; else all GPUs that are seen; else neither.
+
+    Call it before TensorFlow has run anything: workers find each other only then. The batch size stays that of all
+    devices together, so the model is the same up to the order of sums.
+
+    Raises:
+      SettingsError: TF_CONFIG cannot be read, or gives this process another part than training.
+    """
+    workers = _workers(os.environ.get("TF_CONFIG", ""))
+    if workers > 1:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        return Spread(strategy, writes=strategy.extended.should_checkpoint, workers=workers)
+    if len(tf.config.list_physical_devices("GPU")) > 1:
+        return Spread(tf.distribute.MirroredStrategy())
+    return Spread(tf.distribute.get_strategy())
+
+
+def shard(dataset: tf.data.Dataset, spread: Spread) -> tf.data.Dataset:
+    """Lets each worker take its share of each batch, instead of its share of the files, of which there may be one."""
+    if spread.workers == 1:
+        return dataset
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return dataset.with_options(options)
+
+
+def _workers(tf_config: str) -> int:
+    """How many processes train together."""
+    try:
+        told = json.loads(tf_config or "{}")
+        cluster = told.get("cluster", {})
+        task = told.get("task", {}).get("type", "worker")
+        workers = sum(len(cluster.get(kind, [])) for kind in ("chief", "worker"))
+    except (ValueError, AttributeError, TypeError) as error:
+        raise SettingsError(
+            f"TF_CONFIG is JSON with `cluster` and `task`. Received: {tf_config!r} ({error}). See "
+            "https://www.tensorflow.org/guide/distributed_training."
+        ) from error
+    if task not in ("chief", "worker") or cluster.get("ps"):
+        raise SettingsError(
+            "Chief and workers train together, without parameter servers or evaluators. "
+            f"Received: TF_CONFIG={tf_config}. Leave the others out."
+        )
+    return workers
