@@ -76,7 +76,7 @@ class RecipeTuner(base_tuner.BaseTuner):
 
     def __init__(self, settings: TrainerSettings, rows: Holdout, oracle: HalvingOracle, folder: Path):
         self._settings, self._rows = settings, rows
-        self._model: tf_keras.Model | None = None
+        self._loaded: tf_keras.Model | None = None
         self._weights: list[np.ndarray] = []
         super().__init__(oracle=oracle, directory=str(folder), project_name=self.PROJECT)
 
@@ -117,18 +117,20 @@ class RecipeTuner(base_tuner.BaseTuner):
             )
 
     def _train(self, settings: TrainerSettings, file: str) -> float:
-        # Loading the encoder anew costs more than the trial of a small data set, and Keras keeps parts of every model.
-        if self._model is None:
-            self._model = recipe.build(settings, resolve_encoder(settings.encoder, offline=settings.offline).path)
-            self._weights = self._model.get_weights()
+        # Loading the encoder anew costs more than the trial of a small data set.
+        if self._loaded is None:
+            self._loaded = recipe.build(settings, resolve_encoder(settings.encoder, offline=settings.offline).path)
+            self._weights = self._loaded.get_weights()
         else:
-            self._model.set_weights(self._weights)
-        gc.collect()  # the last optimizer, twice as large as the model
-        steps = recipe.prepare(self._model, settings, inputs.count_rows([file]))
-        early = recipe.early_end(self._model, settings)
+            self._loaded.set_weights(self._weights)
+        # A model of its own, because Keras's keeps every function that it ever trained by, and these the optimizers.
+        model = tf_keras.Sequential(self._loaded.layers, name=self._loaded.name)
+        gc.collect()
+        steps = recipe.prepare(model, settings, inputs.count_rows([file]))
+        early = recipe.early_end(model, settings)
         validation = recipe.validation_rows([self._rows.validation], settings)
         with deterministic_ops(settings.deterministic):
-            matrix_products(settings.precision)(self._model.fit)(
+            matrix_products(settings.precision)(model.fit)(
                 recipe.training_rows([file], settings),
                 validation_data=validation if early else None,
                 epochs=settings.epochs,
@@ -136,7 +138,7 @@ class RecipeTuner(base_tuner.BaseTuner):
                 verbose=0,
                 callbacks=recipe.callbacks(settings, early),
             )
-            return float(self._model.evaluate(validation, verbose=0)[0])
+            return float(model.evaluate(validation, verbose=0)[0])
 
 
 def _space(settings: TrainerSettings) -> keras_tuner.HyperParameters:
