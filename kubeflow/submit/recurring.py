@@ -17,6 +17,7 @@ from kubeflow.values import definitions
 
 _DIGEST = "data_digest"
 _INGEST = "HeadlineExampleGen"
+_GATE = "DataGate"
 #: The driver puts the run's id in its place.
 RUN_ID = "{{$.pipeline_job_uuid}}"
 
@@ -25,7 +26,7 @@ def recurring_spec(spec: Spec) -> Spec:
     """The spec without a digest of the data, which nobody knows before the span is there.
 
     The ingest is not cached then, because its parameters do not change with the files; everything after it is cached by
-    what the ingest wrote. Where the digest tells one span's data from another's, the run's id does.
+    what the ingest wrote. Where the gate tells one span's data from another's by the digest, the run's id does.
 
     Raises:
       ParameterError: the spec reads one span for ever.
@@ -44,7 +45,7 @@ def recurring_spec(spec: Spec) -> Spec:
         for source in task.get("inputs", {}).get("parameters", {}).values():
             if source.get("componentInputParameter") == _DIGEST:
                 source.clear()
-                source["runtimeValue"] = {"constant": "" if name == _INGEST else RUN_ID}
+                source["runtimeValue"] = {"constant": RUN_ID if name == _GATE else ""}
     if _INGEST in tasks:
         tasks[_INGEST]["cachingOptions"] = {}
     return spec

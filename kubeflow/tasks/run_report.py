@@ -60,7 +60,7 @@ def RunReport(  # noqa: N802  components are named as classes
       report: the page that a local run leaves as `report.html`.
       run_id: of the run.
       data: where the rows came from.
-      data_digest: sha256 of them.
+      data_digest: sha256 of them; empty where nobody knew it before the run.
       mask_examples: whether the page may not show a headline, 0 or 1.
     """
     outputs = {
@@ -79,7 +79,7 @@ def RunReport(  # noqa: N802  components are named as classes
     }
     told = {
         "run_id": run_id,
-        "data": {"description": data, "sha256": data_digest},
+        "data": {"description": data, "sha256": data_digest or None},
         "gate_policy": {"mask_examples": bool(mask_examples)},
         **verdict.collect_facts(outputs),
         **verdict.judge_model(outputs),

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 from kubeflow.rehearsal import processes
 
 
-def end_with(code: int, sender) -> None:
-    os._exit(code)
-
-
 def test_each_of_many_that_run_at_once_has_its_own_exit_code():
     def run(code: int) -> int:
-        child, receiver = processes._start(end_with, code)
+        child, receiver = processes._start(processes._call, "os._exit", (code,))
         receiver.close()
         return processes._end(child)
 

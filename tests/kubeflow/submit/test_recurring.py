@@ -99,12 +99,14 @@ def test_its_spec_reads_what_is_new_and_is_sound():
     tasks = made["root"]["dag"]["tasks"]
     ingest, gate = (tasks[name] for name in ("HeadlineExampleGen", "DataGate"))
     assert find_faults(made) == []
-    assert "data_digest" not in yaml.safe_dump(made["root"])
+    assert "componentInputParameter: data_digest" not in yaml.safe_dump(made["root"])
+    assert "data_digest" not in made["root"]["inputDefinitions"]["parameters"]
     assert ingest["cachingOptions"] == {}
     assert ingest["inputs"]["parameters"]["content_digest"] == {"runtimeValue": {"constant": ""}}
     # Drift is measured against the data of another run.
     assert gate["inputs"]["parameters"]["content_digest"]["runtimeValue"]["constant"] == "{{$.pipeline_job_uuid}}"
-    others = {*tasks} - {"HeadlineExampleGen", "DataGate"}
+    assert tasks["RunReport"]["inputs"]["parameters"]["data_digest"] == {"runtimeValue": {"constant": ""}}
+    others = {*tasks} - {"HeadlineExampleGen", "DataGate", "RunReport"}
     assert all(tasks[name] == spec["root"]["dag"]["tasks"][name] for name in others)
     assert spec == load_spec(GOLDEN)
 
