@@ -25,6 +25,7 @@ setup(
         # The stack
         "tfx==1.16.0",
         "tensorflow==2.16.2",
+        "keras-tuner==1.4.8",
         "tf-keras==2.16.0",
         "tensorflow-text==2.16.1",
         "tensorflow-hub==0.16.1",

@@ -47,6 +47,11 @@ def compile_pipeline(config: PipelineConfig, values: Mapping[str, Any] | None = 
             f"A compiled pipeline scores no file. Received: bulk.path={config.bulk.path}. Leave it out; `clickbait "
             "predict --input` scores by what was pushed."
         )
+    if config.tuner.trials:
+        raise SpecError(
+            f"A compiled pipeline tunes no recipe. Received: tuner.trials={config.tuner.trials}. Leave it out; "
+            "`clickbait run --tune` finds a recipe here, for --set training."
+        )
     if config.evaluation.bless_anyway and not config.kubeflow.allow_override:
         raise SpecError(
             "A compiled pipeline would push in every run whatever rules its model breaks. Received: "

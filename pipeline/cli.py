@@ -82,6 +82,7 @@ def _reason(ctx: click.Context, option: click.Parameter, value: str | None) -> s
 @OUTPUT
 @click.option("--limit", type=int, help="Use a sample of that many rows.")
 @click.option("--epochs", type=int, help="Passes over the training rows.")
+@click.option("--tune", type=click.IntRange(min=1), metavar="N", help="Try N recipes, and train by the best.")
 @click.option("--seed", type=int, help="Of weights, shuffling and casing.")
 @click.option("--bulk", metavar="FILE", help="Texts to score by the model, if it is blessed; as for predict --input.")
 @click.option("--bless-anyway", metavar="REASON", callback=_reason, help="Push whatever rules it breaks, and say why.")
@@ -103,6 +104,7 @@ def run(
     output: str | None,
     limit: int | None,
     epochs: int | None,
+    tune: int | None,
     seed: int | None,
     bulk: str | None,
     bless_anyway: str | None,
@@ -124,6 +126,7 @@ def run(
         "encoder.offline": offline,
         "training.epochs": epochs,
         "training.seed": seed,
+        "tuner.trials": tune,
         "bulk.path": bulk,
         "evaluation.bless_anyway": bless_anyway,
         "output": output,

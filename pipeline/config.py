@@ -198,6 +198,20 @@ class TrainingConfig(_Section):
         return self
 
 
+class TunerConfig(_Section):
+    """The search for a better recipe before the training; see `docs/tuning.md`."""
+
+    trials: int = Field(
+        0, ge=0, le=1000, description="Recipes that are tried, the configuration's among them; 0: no search."
+    )
+    validation_share: float = Field(
+        0.2,
+        gt=0,
+        lt=1,
+        description="Part of the training rows that the recipes are judged by and not trained on, from 0 to 1.",
+    )
+
+
 class EvaluationConfig(_Section):
     """What a model must reach to be blessed. `docs/evaluation.md` says how the defaults were measured."""
 
@@ -493,6 +507,7 @@ class PipelineConfig(_Section):
     gate: GateConfig = Field(default_factory=GateConfig)
     encoder: EncoderConfig = Field(default_factory=EncoderConfig)
     training: TrainingConfig
+    tuner: TunerConfig = Field(default_factory=TunerConfig)
     evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig)
     infra: InfraConfig = Field(default_factory=InfraConfig)
     push: PushConfig = Field(default_factory=PushConfig)

@@ -14,6 +14,7 @@ from components.evaluator.measures import CONFUSION
 from components.evaluator.verdict import read_verdict as read_evaluation
 from components.headline_example_gen.report import REPORT_FILE
 from components.local_infra_validator.verdict import read_verdict
+from components.tuner import RESULTS_FILE as TUNER_FILE
 from trainer import features
 from trainer.settings import HISTORY_FILE
 
@@ -70,6 +71,13 @@ def split_uris(examples: mlmd.Artifact) -> dict[str, str]:
 def training_facts(model_run: mlmd.Artifact) -> dict[str, Any]:
     """What `trainer.fine_tune` wrote of itself."""
     return json.loads(Path(model_run.uri, HISTORY_FILE).read_text(encoding="utf-8"))
+
+
+def tuner_facts(tuner_results: mlmd.Artifact) -> list[dict[str, Any]]:
+    """The Tuner's trials in the order in which they ran, of those that ended well."""
+    read = json.loads(Path(tuner_results.uri, TUNER_FILE).read_text(encoding="utf-8"))
+    trials = [{name.removeprefix("tuner/"): value for name, value in one.items()} for one in read]
+    return sorted(({**one, "best": not place} for place, one in enumerate(trials)), key=lambda one: one["trial_id"])
 
 
 def evaluation_verdict(evaluation: mlmd.Artifact) -> dict[str, Any]:

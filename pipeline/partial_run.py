@@ -9,6 +9,9 @@ from pipeline.config import PipelineConfig
 #: In the DAG where there is a file to be scored.
 BULK_NODES = ("BulkExampleGen", "BulkInferrer")
 
+#: In the DAG where there are recipes to be tried.
+TUNER_NODE = "Tuner"
+
 #: The components in the order of the DAG, known without importing TFX.
 NODES = (
     "HeadlineExampleGen",
@@ -16,6 +19,7 @@ NODES = (
     "StatisticsGen",
     "ExampleValidator",
     "DataGate",
+    TUNER_NODE,
     "Trainer",
     "LatestBlessedModel",
     "VariantExampleGen",
@@ -65,6 +69,8 @@ def check_nodes(config: PipelineConfig, from_node: str | None, to_node: str | No
             raise PartialRunError(f"--from and --to name a component. Received: {node!r}. Known: {', '.join(NODES)}.")
         if node in BULK_NODES and config.bulk.path is None:
             raise PartialRunError(f"{node} runs where there is a file to be scored. Received: none. Give --bulk FILE.")
+        if node == TUNER_NODE and not config.tuner.trials:
+            raise PartialRunError("Tuner runs where there are recipes to be tried. Received: none. Give --tune N.")
     if from_node and to_node and NODES.index(from_node) > NODES.index(to_node):
         raise PartialRunError(
             f"--from comes before --to. Received: --from {from_node} --to {to_node}. The order: {', '.join(NODES)}."
@@ -116,11 +122,17 @@ def reuse_last(
                 f"--from goes on from the last run. Received: --from {from_node}, and a last run, {last['run_id']}, "
                 f"that did not get so far. {way_out}"
             )
-        trained = last["training"]["settings"]
+        # Of a run that was tuned, what was asked for: the configuration has no more to say.
+        trained = {**last["training"]["settings"], **last["training"].get("asked", {})}
         differing += [
             f"training.{key}" for key, value in config.training.model_dump().items() if trained.get(key) != value
         ]
-        differing += ["encoder"] if verdict["encoder"]["digest"] != trained.get("encoder_digest") else []
+        differing += (
+            ["tuner"] if last.get("tuner_policy", config.tuner.model_dump()) != config.tuner.model_dump() else []
+        )
+        differing += (
+            ["encoder"] if verdict["encoder"]["digest"] != last["training"]["settings"].get("encoder_digest") else []
+        )
     if differing:
         raise PartialRunError(
             f"--from goes on from the last run, {last['run_id']}, with what that run had. Received: --from {from_node} "

@@ -30,6 +30,8 @@ class OutputPaths:
     """Statistics of the data that the gate accepted."""
     serving_model: Path
     """The folder of versions that TF Serving watches."""
+    tuner: Path
+    """Searches for a recipe that are not finished."""
     monitor: Path
     """One folder for each time that what is served was compared."""
 
@@ -43,5 +45,6 @@ class OutputPaths:
             metadata=output / "metadata.db",
             accepted_data=output / "accepted_data",
             serving_model=output / "serving" / config.model_name,
+            tuner=output / "tuner",
             monitor=output / "monitor",
         )

@@ -24,6 +24,7 @@ from components.local_infra_validator.component import LocalInfraValidator
 from components.model_scorer.component import ModelScorer
 from components.statistics_gen.component import StatisticsGen
 from components.trainer.component import Trainer
+from components.tuner.component import Tuner
 from components.variant_example_gen.component import VariantExampleGen
 from components.versioned_pusher.component import VersionedPusher
 from pipeline.beam_options import BEAM_COMPONENTS, beam_flags, require_known
@@ -90,6 +91,21 @@ def create_pipeline(
         eval_batch_size=config.evaluation.batch_size,
         **config.training.model_dump(),
     )
+    tuning = []
+    if config.tuner.trials:
+        tuning = [
+            Tuner(
+                tuner_fn="trainer.tuner_fn",
+                examples=example_gen.outputs["examples"],
+                data_verdict=data_gate.outputs["verdict"],
+                train_args=tfx.proto.TrainArgs(splits=[features.TRAIN_SPLIT]),
+                custom_config={
+                    **dataclasses.asdict(settings),
+                    **config.tuner.model_dump(),
+                    "directory": str(paths.tuner),
+                },
+            )
+        ]
     trainer = Trainer(
         run_fn="trainer.run_fn",
         examples=example_gen.outputs["examples"],
@@ -100,6 +116,7 @@ def create_pipeline(
         encoder=told("encoder"),
         epochs=told("epochs"),
         seed=told("seed"),
+        hyperparameters=tuning[0].outputs["best_hyperparameters"] if tuning else None,
     )
 
     # A component and no Resolver, which open-source Kubeflow Pipelines does not run.
@@ -156,6 +173,7 @@ def create_pipeline(
         statistics_gen,
         example_validator,
         data_gate,
+        *tuning,
         trainer,
         latest_blessed_model,
         variant_example_gen,

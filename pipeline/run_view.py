@@ -53,7 +53,10 @@ class RunView(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         progress = getattr(record, "progress", None)
-        if progress is not None:
+        tuning = getattr(record, "tuning", None)
+        if tuning is not None:
+            self._tuning(tuning)
+        elif progress is not None:
             self._progress(progress)
         elif record.msg == _STARTED:
             self._started(record.args[0])
@@ -102,6 +105,12 @@ class RunView(logging.Handler):
             timing["status"] = status
         mark, note = MARKS[timing["status"]]
         self._console.print(f" {mark} {escape(node):<22}{timing['seconds']:>7.1f} s{note}", soft_wrap=True)
+
+    def _tuning(self, tuning: dict) -> None:
+        if tuning["done"]:
+            self._console.print(f"   [dim]{escape(tuning['line'])}[/]", soft_wrap=True)
+        else:
+            self.say(f"{self._current}  {tuning['line']}")
 
     def _progress(self, progress: dict) -> None:
         line = progress_line(progress)

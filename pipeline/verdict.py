@@ -40,13 +40,14 @@ def open_verdict(config: PipelineConfig, run_id: str, data: DataSource, schema: 
         },
         "gate_policy": config.gate.model_dump(),
         "evaluation_policy": config.evaluation.model_dump(),
+        "tuner_policy": config.tuner.model_dump(),
         "infra_policy": config.infra.model_dump(),
         "encoder": {"source": config.encoder.source, "fine_tuned": config.training.fine_tune},
     }
 
 
 def collect_facts(outputs: Outputs, folder: Path | None = None) -> Verdict:
-    """What is known however the run ended: the rows, what the gate found, the training.
+    """What is known however the run ended: the rows, what the gate found, the trials, the training.
 
     The rejected rows are laid into the run folder.
 
@@ -65,6 +66,8 @@ def collect_facts(outputs: Outputs, folder: Path | None = None) -> Verdict:
             shutil.copyfile(Path(ingest.uri, REJECTS_FILE), folder / REJECTS_FILE)
     if data_verdict := outputs.get("DataGate", {}).get("verdict"):
         verdict["gate"] = {"accepted": True, "findings": lineage.gate_findings(data_verdict)}
+    if tuner_results := outputs.get("Tuner", {}).get("tuner_results"):
+        verdict["tuning"] = lineage.tuner_facts(tuner_results)
     if model_run := outputs.get("Trainer", {}).get("model_run"):
         verdict["training"] = lineage.training_facts(model_run)
     return verdict

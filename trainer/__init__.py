@@ -13,3 +13,10 @@ def run_fn(fn_args):
     from trainer.fine_tune import fine_tune
 
     fine_tune(fn_args)
+
+
+def tuner_fn(fn_args):
+    """TFX's entry point: the search for a better recipe on `fn_args.train_files`, see `trainer.tuning`."""
+    from trainer.tuning import tuner
+
+    return tuner(fn_args)

@@ -10,17 +10,15 @@ from pathlib import Path
 import numpy as np
 import tf_keras
 
-from trainer import inputs
+from trainer import inputs, recipe
 from trainer.checkpoints import Checkpoints, checkpoint_folder
 from trainer.determinism import deterministic_ops
-from trainer.divergence import Diverged, StopAtDivergence
+from trainer.divergence import Diverged
 from trainer.encoders.errors import EncoderError
 from trainer.encoders.resolve import ResolvedEncoder, resolve_encoder
 from trainer.export import export_model
-from trainer.model import build_model, compile_model
 from trainer.precision import matrix_products
 from trainer.progress import LogProgress
-from trainer.schedule import StopEarly, Unfreeze
 from trainer.settings import HISTORY_FILE, TrainerSettings
 from trainer.strategy import Spread, choose_spread, shard
 
@@ -29,18 +27,20 @@ def fine_tune(fn_args) -> None:
     """Trains the classifier and exports it.
 
     Writes the SavedModel to `fn_args.serving_model_dir`, and to `fn_args.model_run_dir` the TensorBoard logs and
-    `training.json` (settings, rows, steps, parameters, seconds, the metrics of each epoch). A training that was killed
-    goes on from its last checkpoint, see `trainer.checkpoints`.
+    `training.json` (settings, those asked for, rows, steps, parameters, seconds, the metrics of each epoch). A training
+    that was killed goes on from its last checkpoint, see `trainer.checkpoints`.
 
     Args:
-      fn_args: `tfx.components.FnArgs`; uses `train_files`, `eval_files`, `custom_config` and the two folders.
+      fn_args: `tfx.components.FnArgs`; uses `train_files`, `eval_files`, `custom_config`, `hyperparameters`
+        (the Tuner's, or none) and the two folders.
 
     Raises:
       EncoderError: the encoder is not there any more, or is another one than when the run began.
       Diverged: the loss or the weights are not finite, or the loss exploded.
       CheckpointError: there is a checkpoint of this very training, and it is damaged.
     """
-    settings = TrainerSettings.from_custom_config(fn_args.custom_config)
+    asked = TrainerSettings.from_custom_config(fn_args.custom_config)
+    settings = asked.with_hyperparameters(fn_args.hyperparameters)
     spread = choose_spread()
     encoder = resolve_encoder(settings.encoder, offline=settings.offline)
     if settings.encoder_digest not in ("", encoder.digest):
@@ -50,29 +50,19 @@ def fine_tune(fn_args) -> None:
         )
 
     with deterministic_ops(settings.deterministic):
-        _train(fn_args, settings, encoder, spread)
+        _train(fn_args, asked, settings, encoder, spread)
 
 
-def _train(fn_args, settings: TrainerSettings, encoder: ResolvedEncoder, spread: Spread) -> None:
+def _train(
+    fn_args, asked: TrainerSettings, settings: TrainerSettings, encoder: ResolvedEncoder, spread: Spread
+) -> None:
     train_files, eval_files = inputs.matching_files(fn_args.train_files), inputs.matching_files(fn_args.eval_files)
     rows = inputs.count_rows(train_files)
-    steps_per_epoch = -(-rows // settings.batch_size)
 
     with spread.strategy.scope():
-        model = build_model(
-            encoder.path, fine_tune=settings.fine_tune, head_scale=settings.head_scale, seed=settings.seed
-        )
-        compile_model(
-            model,
-            optimizer=settings.optimizer,
-            learning_rate=settings.learning_rate,
-            learning_rate_decay=settings.learning_rate_decay,
-            steps=steps_per_epoch * settings.epochs,
-            warmup_share=settings.warmup_share,
-            encoder_learning_rate_factor=settings.encoder_learning_rate_factor,
-            clip_norm=settings.clip_norm,
-        )
-        early = StopEarly(settings.early_stopping_patience, model) if settings.early_stopping_patience else None
+        model = recipe.build(settings, encoder.path)
+        steps_per_epoch = recipe.prepare(model, settings, rows)
+        early = recipe.early_end(model, settings)
     identity = {**settings.identity, "encoder_digest": encoder.digest}
     checkpoints = Checkpoints(
         checkpoint_folder(fn_args.model_run_dir, identity, [*train_files, *eval_files]),
@@ -83,18 +73,8 @@ def _train(fn_args, settings: TrainerSettings, encoder: ResolvedEncoder, spread:
         beside={"early": early.state} if early else {},
     )
     start = checkpoints.restore()
-    training = inputs.training_dataset(
-        train_files,
-        batch_size=settings.batch_size,
-        shuffle_buffer_rows=settings.shuffle_buffer_rows,
-        length_buckets=settings.length_buckets,
-        policy=settings.casing,
-        seed=settings.seed,
-        epochs=settings.epochs,
-        first_epoch=start.epoch,
-        first_batch=start.batch,
-    )
-    validation = inputs.evaluation_dataset(eval_files, batch_size=settings.eval_batch_size, policy=settings.casing)
+    training = recipe.training_rows(train_files, settings, first_epoch=start.epoch, first_batch=start.batch)
+    validation = recipe.validation_rows(eval_files, settings)
     logs = [
         tf_keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False, profile_batch=0),
         LogProgress(settings.epochs, steps_per_epoch),
@@ -115,9 +95,7 @@ def _train(fn_args, settings: TrainerSettings, encoder: ResolvedEncoder, spread:
             verbose=0,
             callbacks=[
                 *(logs if spread.writes else []),
-                StopAtDivergence(settings.epochs),  # before anything is kept
-                *([Unfreeze("encoder", settings.frozen_epochs)] if settings.fine_tune else []),
-                *([early] if early else []),
+                *recipe.callbacks(settings, early),
                 checkpoints,
             ],
         )
@@ -130,6 +108,7 @@ def _train(fn_args, settings: TrainerSettings, encoder: ResolvedEncoder, spread:
     export_model(model, fn_args.serving_model_dir, policy=settings.casing)
     facts = {
         "settings": {**vars(settings), "encoder_digest": encoder.digest},
+        "asked": vars(asked),
         "train_rows": rows,
         "steps": steps_per_epoch * len(checkpoints.progress.history["loss"]),
         "trainable_parameters": int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),

@@ -9,6 +9,10 @@ HISTORY_FILE = "training.json"
 """What the Trainer writes of itself into its `model_run`."""
 
 
+TUNED = ("learning_rate", "epochs", "casing", "batch_size")
+"""The settings that the Tuner tries other values of."""
+
+
 class SettingsError(ValueError):
     """A model cannot be trained by these settings."""
 
@@ -89,3 +93,8 @@ class TrainerSettings:
                 "training.fine_tune=false."
             )
         return cls(**{name: custom_config[name] for name in names})
+
+    def with_hyperparameters(self, hyperparameters: dict[str, Any] | None) -> TrainerSettings:
+        """With the values of a trial of the Tuner, KerasTuner's configuration of them; none change nothing."""
+        values = (hyperparameters or {}).get("values", {})
+        return dataclasses.replace(self, **{name: values[name] for name in TUNED if name in values})

@@ -64,6 +64,7 @@ class Trainer(base_component.BaseComponent):
       encoder: stands for `encoder` in `custom_config`, which can hold no runtime parameter; so do the next two.
       epochs: for `epochs`.
       seed: for `seed`.
+      hyperparameters: the Tuner's best, where it ran; they stand for what `custom_config` says.
     """
 
     SPEC_CLASS = TrainerSpec
@@ -81,6 +82,7 @@ class Trainer(base_component.BaseComponent):
         encoder: str | None = None,
         epochs: int | None = None,
         seed: int | None = None,
+        hyperparameters: types.BaseChannel | None = None,
     ):
         super().__init__(
             spec=TrainerSpec(
@@ -93,6 +95,7 @@ class Trainer(base_component.BaseComponent):
                 encoder=encoder,
                 epochs=epochs,
                 seed=seed,
+                hyperparameters=hyperparameters,
                 model=types.Channel(type=standard_artifacts.Model),
                 model_run=types.Channel(type=standard_artifacts.ModelRun),
             )

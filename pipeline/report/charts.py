@@ -142,6 +142,37 @@ def training_curves(epochs: Mapping[str, Sequence[float]]) -> Markup:
     return svg()
 
 
+def tuning(trials: Sequence[Mapping[str, Any]]) -> Markup:
+    """The loss of each recipe by its learning rate, a series for each casing policy; the best is ringed."""
+    last = [
+        one
+        for one in trials
+        if one["part"] == min(other["part"] for other in trials if other["candidate"] == one["candidate"])
+    ]
+    with _figure(4.6, 2.5, "Chart of the loss of each recipe by its learning rate; the table has the numbers") as (
+        svg,
+        figure,
+    ):
+        axes = figure.subplots()
+        for policy, (colour, marker, _) in zip(("augment", "lower", "as_is"), _STYLES.values(), strict=False):
+            of_policy = [one for one in last if one["casing"] == policy]
+            if of_policy:
+                axes.plot(
+                    [one["learning_rate"] for one in of_policy],
+                    [one["score"] for one in of_policy],
+                    marker,
+                    color=colour,
+                    label=policy,
+                )
+        (best,) = [one for one in trials if one["best"]]
+        axes.plot(best["learning_rate"], best["score"], "o", markersize=13, fillstyle="none", color=_INK, label="best")
+        axes.set_xscale("log")
+        axes.set_xlabel("learning rate")
+        axes.set_ylabel("loss")
+        _legend(figure, axes, columns=4)
+    return svg()
+
+
 def lengths(statistics: Mapping[str, Any]) -> Markup:
     """Characters of the titles, a line for each split."""
     with _figure(4.6, 2.5, "Chart of the share of titles by number of characters, for each split") as (svg, figure):

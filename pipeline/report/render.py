@@ -118,6 +118,7 @@ def _view(verdict: Mapping[str, Any], facts: Mapping[str, Any], *, drawn: bool =
         "rows": verdict.get("rows") or {},
         "gate": verdict.get("gate"),
         "infra": verdict.get("infra"),
+        "tuning": verdict.get("tuning") or [],
         "training": verdict.get("training"),
         "thresholds": verdict.get("thresholds", []),
         "evaluation": evaluation,
@@ -151,6 +152,8 @@ def _view(verdict: Mapping[str, Any], facts: Mapping[str, Any], *, drawn: bool =
 
 def _charts(view: Mapping[str, Any]) -> dict[str, Any]:
     drawn: dict[str, Any] = {}
+    if view["tuning"]:
+        drawn["tuning"] = charts.tuning(view["tuning"])
     if (view["training"] or {}).get("epochs"):
         drawn["training"] = charts.training_curves(view["training"]["epochs"])
     if any("title_characters" in one for one in view["statistics"].values()):

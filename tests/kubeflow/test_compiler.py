@@ -216,6 +216,11 @@ def test_scoring_a_file_is_no_part_of_a_compiled_pipeline():
         compile_with("bulk.path=texts.csv")
 
 
+def test_tuning_is_no_part_of_a_compiled_pipeline():
+    with pytest.raises(SpecError, match=r"Received: tuner.trials=4. Leave it out"):
+        compile_with("tuner.trials=4")
+
+
 def test_the_command_writes_what_is_loaded_and_says_what_is_left_to_be_said(tmp_path):
     from pipeline.cli import main
 

@@ -277,7 +277,7 @@ EPOCHS = "allowed: whole number, at least 1 and at most 1000."
         (
             {"overrides": ["zzz=3"]},
             "zzz (--set): is not a key, received 3. Valid keys: model_name, output, cache; "
-            "sections: data, gate, encoder, training, evaluation, infra, push, bulk, monitor, beam, kubeflow.",
+            "sections: data, gate, encoder, training, tuner, evaluation, infra, push, bulk, monitor, beam, kubeflow.",
         ),
         (
             {"overrides": ["encoder=use"]},
@@ -451,7 +451,7 @@ def test_every_key_is_described():
 )
 def test_every_number_has_a_unit(setting):
     units = r"rows?|epochs?|headlines|buckets?|share|seconds|milliseconds|GB|versions|characters|spans|lines|no unit"
-    units += "|CPUs|GPUs|retries|workers"
+    units += "|CPUs|GPUs|retries|workers|recipes"
     assert re.search(rf"\b({units})\b", f"{setting.description} {setting.key.replace('_', ' ')}", re.I)
     assert "at least" in setting.allowed or "above" in setting.allowed
 

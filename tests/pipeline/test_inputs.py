@@ -308,5 +308,6 @@ def test_output_paths_are_absolute_and_below_the_output(work, monkeypatch):
         serving_model=work / "out" / "serving" / "mine",
         monitor=work / "out" / "monitor",
         checkpoints=work / "out" / "tfx" / "Trainer" / "checkpoints",
+        tuner=work / "out" / "tuner",
     )
     assert OutputPaths.of(configure("output=~/out")).runs == Path("/home/me/out/runs")

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from components.data_gate.accepted import list_accepted
 from components.versions import list_versions, read_card
 from pipeline.cli import main
-from pipeline.partial_run import BULK_NODES, NODES
+from pipeline.partial_run import BULK_NODES, NODES, TUNER_NODE
 from pipeline.paths import SAMPLE_FILE
 from pipeline.runs import claim_output, read_run
 from tests.helpers.killed_runs import PATIENCE, Moment, find_examples, run_child
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_server")]
 AGAIN_AND_AGAIN = "again and again"
 ONCE = "once"
 BY_COMMAND = "the command"
-RUN_NODES = [node for node in NODES if node not in BULK_NODES]
+RUN_NODES = [node for node in NODES if node not in (*BULK_NODES, TUNER_NODE)]
 CHAINS = 3
 """A run that died in one node goes on until it dies in another, as far away as there are chains."""
 CASES = [

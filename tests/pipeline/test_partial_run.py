@@ -26,13 +26,30 @@ def last(**settings):
     }
 
 
+def test_the_tuner_is_a_component_where_recipes_are_tried():
+    with pytest.raises(PartialRunError, match=r"Tuner runs where .* Received: none. Give --tune N"):
+        check_nodes(CONFIG, "Tuner", None)
+    check_nodes(load_config("smoke", flags={"tuner.trials": 2}, environ={}), "Tuner", None)
+
+
+def test_after_the_trainer_a_tuned_run_goes_on_by_what_was_asked_for():
+    config = load_config("smoke", flags={"tuner.trials": 2}, environ={})
+    asked = {**config.training.model_dump(), "encoder_digest": "sha256:e"}
+    tuned = {**last(learning_rate=0.5), "tuner_policy": config.tuner.model_dump()}
+    tuned["training"]["asked"] = asked
+    reuse_last(config, "Evaluator", verdict(), [tuned])
+    other = load_config("smoke", flags={"tuner.trials": 3}, environ={})
+    with pytest.raises(PartialRunError, match="with another tuner"):
+        reuse_last(other, "Evaluator", verdict(), [tuned])
+
+
 @pytest.mark.slow
 def test_the_nodes_are_those_of_the_dag_in_its_order(tmp_path):
     from pipeline.pipeline import create_pipeline
 
     texts = tmp_path / "new.csv"
     texts.write_text("title\nOne\n")
-    config = load_config("smoke", flags={"output": tmp_path, "bulk.path": texts}, environ={})
+    config = load_config("smoke", flags={"output": tmp_path, "bulk.path": texts, "tuner.trials": 2}, environ={})
     known = [component.id for component in create_pipeline(config).components]
     # TFX sorts by dependencies; of components that do not depend on each other either may come first.
     assert sorted(known) == sorted(NODES)

@@ -56,6 +56,7 @@ def train(tmp_path, examples, tiny_encoder, monkeypatch):
                 SimpleNamespace(
                     **files,
                     custom_config=settings,
+                    hyperparameters=None,
                     serving_model_dir=str(folder / "model" / attempt),
                     model_run_dir=str(folder / "model_run" / attempt),
                 )

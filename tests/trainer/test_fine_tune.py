@@ -46,6 +46,7 @@ def run(tmp_path_factory, examples, tiny_encoder):
             train_files=[str(Path(train).with_name("*"))],
             eval_files=[str(Path(evaluation).with_name("*"))],
             custom_config={name: value for name, value in (settings | changes).items() if name not in without},
+            hyperparameters=None,
             serving_model_dir=str(folder / "Format-Serving"),
             model_run_dir=str(folder / "model_run"),
         )

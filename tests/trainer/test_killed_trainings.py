@@ -43,7 +43,7 @@ def train(tmp_path_factory, examples, tiny_encoder):
             "serving_model_dir": str(trainer / "model" / str(attempt)),
             "model_run_dir": str(trainer / "model_run" / str(attempt)),
         }
-        code = train_child({**files, **folders, "custom_config": settings}, kill_after)
+        code = train_child({**files, **folders, "custom_config": settings, "hyperparameters": None}, kill_after)
         return code, trainer
 
     return train

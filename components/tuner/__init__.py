@@ -1,0 +1,4 @@
+"""TFX's Tuner, which asks for accepted data."""
+
+RESULTS_FILE = "tuner_results.json"
+"""TFX's: a record for each trial, the best first."""

@@ -1,0 +1,79 @@
+"""What the settings say of a training, to Trainer and Tuner alike: the model, its rows, the way it is fitted."""
+
+from __future__ import annotations
+
+import trainer.keras_policy  # noqa: F401  isort: skip
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import tensorflow as tf
+import tf_keras
+
+from trainer import inputs
+from trainer.divergence import StopAtDivergence
+from trainer.model import build_model, compile_model
+from trainer.schedule import StopEarly, Unfreeze
+from trainer.settings import TrainerSettings
+
+
+def build(settings: TrainerSettings, encoder: str | Path) -> tf_keras.Model:
+    """The model, not compiled.
+
+    Args:
+      settings: the training's.
+      encoder: the folder of its encoder.
+    """
+    return build_model(encoder, fine_tune=settings.fine_tune, head_scale=settings.head_scale, seed=settings.seed)
+
+
+def prepare(model: tf_keras.Model, settings: TrainerSettings, rows: int) -> int:
+    """Compiles for a training on so many rows, and returns the steps of an epoch."""
+    steps_per_epoch = -(-rows // settings.batch_size)
+    compile_model(
+        model,
+        optimizer=settings.optimizer,
+        learning_rate=settings.learning_rate,
+        learning_rate_decay=settings.learning_rate_decay,
+        steps=steps_per_epoch * settings.epochs,
+        warmup_share=settings.warmup_share,
+        encoder_learning_rate_factor=settings.encoder_learning_rate_factor,
+        clip_norm=settings.clip_norm,
+    )
+    return steps_per_epoch
+
+
+def training_rows(
+    files: Sequence[str], settings: TrainerSettings, *, first_epoch: int = 0, first_batch: int = 0
+) -> tf.data.Dataset:
+    """`inputs.training_dataset` of all epochs."""
+    return inputs.training_dataset(
+        files,
+        batch_size=settings.batch_size,
+        shuffle_buffer_rows=settings.shuffle_buffer_rows,
+        length_buckets=settings.length_buckets,
+        policy=settings.casing,
+        seed=settings.seed,
+        epochs=settings.epochs,
+        first_epoch=first_epoch,
+        first_batch=first_batch,
+    )
+
+
+def validation_rows(files: Sequence[str], settings: TrainerSettings) -> tf.data.Dataset:
+    """`inputs.evaluation_dataset`."""
+    return inputs.evaluation_dataset(files, batch_size=settings.eval_batch_size, policy=settings.casing)
+
+
+def early_end(model: tf_keras.Model, settings: TrainerSettings) -> StopEarly | None:
+    """What ends the training early, if anything does."""
+    return StopEarly(settings.early_stopping_patience, model) if settings.early_stopping_patience else None
+
+
+def callbacks(settings: TrainerSettings, early: StopEarly | None) -> list[tf_keras.callbacks.Callback]:
+    """Those that the training goes by; they come before any that keeps something of it."""
+    return [
+        StopAtDivergence(settings.epochs),
+        *([Unfreeze("encoder", settings.frozen_epochs)] if settings.fine_tune else []),
+        *([early] if early else []),
+    ]
