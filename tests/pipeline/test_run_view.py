@@ -127,6 +127,14 @@ def test_on_a_terminal_a_step_shows_what_is_done_and_how_long_the_rest_takes(clo
     assert said == ["Trainer", "Trainer  epoch 1/2  step 25/100  loss 0.2500  about 90 s left"]
 
 
+def test_a_trial_is_a_line_when_it_has_ended(view, screen):
+    with view.listening():
+        started("Tuner")
+        for line, done in (("trial 1", False), ("trial 1  loss 0.2500", True)):
+            logging.getLogger("trainer").info(line, extra={"tuning": {"line": line, "done": done}})
+    assert screen.getvalue() == "   trial 1  loss 0.2500\n"
+
+
 def test_what_the_trainer_notices_is_shown(view, screen):
     with view.listening():
         started("Trainer")

@@ -96,6 +96,21 @@ def test_a_model_whose_scores_are_no_numbers_has_a_page():
     assert "\u2013" in render_report(verdict, facts)
 
 
+def test_the_trials_of_a_search_are_a_chart_and_a_table_that_names_the_best(page):
+    trial = {"candidate": 0, "part": 2, "learning_rate": 4e-4, "epochs": 4, "casing": "augment", "batch_size": 64}
+    trials = [
+        {**trial, "score": 0.2, "best": False},
+        {**trial, "score": 0.15, "best": False, "part": 1},
+        {**trial, "score": 0.125, "best": True, "part": 1, "candidate": 1, "casing": "lower"},
+    ]
+    verdict, facts = a_report_run()
+    searched = render_report({**verdict, "tuning": trials}, facts)
+    assert searched.count('<svg class="chart"') == page.count('<svg class="chart"') + 1
+    rows = re.search(r"(?s)t-tuning.*?<tbody>(.*?)</tbody>", searched).group(1).split("</tr>")
+    assert [("best" in row, "0.1250" in row) for row in rows[:3]] == [(False, False), (False, False), (True, True)]
+    assert "t-tuning" not in page
+
+
 def test_an_override_stands_where_the_rules_stand():
     page = render_report(*a_report_run(casing="as_is", bless_anyway="a demo <for> the board"))
     assert "<strong>Override:</strong>" in page
