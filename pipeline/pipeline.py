@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import components.lean_tfx  # noqa: F401  isort: skip
 import trainer.keras_policy  # noqa: F401  isort: skip
 
 import dataclasses
