@@ -183,6 +183,9 @@ class TrainingConfig(_Section):
     )
     shuffle_buffer_rows: int = Field(ge=1, le=10_000_000, description="Shuffle window, in rows; 1 row: no shuffling.")
     seed: int = Field(ge=0, le=2**31 - 1, description="Seed of weights, shuffling and casing (any number, no unit).")
+    warm_start: bool = Field(
+        description="Begin with the weights of the last blessed model, where there is one, instead of the encoder's."
+    )
     deterministic: bool = Field(
         description="Train so that the same run, wherever it was broken off, gives the same model bit for bit."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import components.lean_tfx  # noqa: F401  isort: skip
 import trainer.keras_policy  # noqa: F401  isort: skip
 
 import dataclasses
@@ -83,6 +84,9 @@ def create_pipeline(
         content_digest=told("data_digest", ""),
     )
 
+    # A component and no Resolver, which open-source Kubeflow Pipelines does not run.
+    latest_blessed_model = LatestBlessedModel(serving_model_dir=serving_model_dir, version=inputs.baseline_version)
+
     # An importable run_fn: a module_file would build and install a wheel at run time.
     settings = TrainerSettings(
         encoder=inputs.encoder.source,
@@ -117,10 +121,8 @@ def create_pipeline(
         epochs=told("epochs"),
         seed=told("seed"),
         hyperparameters=tuning[0].outputs["best_hyperparameters"] if tuning else None,
+        base_model=latest_blessed_model.outputs["model"] if config.training.warm_start else None,
     )
-
-    # A component and no Resolver, which open-source Kubeflow Pipelines does not run.
-    latest_blessed_model = LatestBlessedModel(serving_model_dir=serving_model_dir, version=inputs.baseline_version)
 
     # Each row, and for evaluation its variants, with the scores of all that are compared: what is judged is then read.
     variant_example_gen = VariantExampleGen(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import trainer.keras_policy  # noqa: F401  isort: skip
 
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 import tf_keras
 
 from trainer import inputs, recipe
@@ -21,6 +23,9 @@ from trainer.precision import matrix_products
 from trainer.progress import LogProgress
 from trainer.settings import HISTORY_FILE, TrainerSettings
 from trainer.strategy import Spread, choose_spread, shard
+from trainer.warm_start import take_weights, weights_of
+
+logger = logging.getLogger("trainer")
 
 
 def fine_tune(fn_args) -> None:
@@ -32,11 +37,12 @@ def fine_tune(fn_args) -> None:
 
     Args:
       fn_args: `tfx.components.FnArgs`; uses `train_files`, `eval_files`, `custom_config`, `hyperparameters`
-        (the Tuner's, or none) and the two folders.
+        (the Tuner's, or none), `base_model` (whose weights a warm start takes) and the two folders.
 
     Raises:
       EncoderError: the encoder is not there any more, or is another one than when the run began.
       Diverged: the loss or the weights are not finite, or the loss exploded.
+      SettingsError: a warm start finds a model that is another.
       CheckpointError: there is a checkpoint of this very training, and it is damaged.
     """
     asked = TrainerSettings.from_custom_config(fn_args.custom_config)
@@ -63,32 +69,36 @@ def _train(
         model = recipe.build(settings, encoder.path)
         steps_per_epoch = recipe.prepare(model, settings, rows)
         early = recipe.early_end(model, settings)
+    base = weights_of(fn_args.base_model) if settings.warm_start else None
     identity = {**settings.identity, "encoder_digest": encoder.digest}
     checkpoints = Checkpoints(
-        checkpoint_folder(fn_args.model_run_dir, identity, [*train_files, *eval_files]),
+        checkpoint_folder(fn_args.model_run_dir, identity, [*train_files, *eval_files, *([str(base)] if base else [])]),
         model,
         seconds=settings.checkpoint_seconds,
         writes=spread.writes,
         within_epochs=spread.workers == 1,
         beside={"early": early.state} if early else {},
     )
+    validation = {
+        "validation_data": shard(recipe.validation_rows(eval_files, settings), spread),
+        # Workers that ask each other for more data have to know when to stop.
+        "validation_steps": -(-inputs.count_rows(eval_files) // settings.eval_batch_size)
+        if spread.workers > 1
+        else None,
+    }
+    in_precision = matrix_products(settings.precision)
+    warm = in_precision(_start_warm)(model, base, *validation.values()) if settings.warm_start else None
     start = checkpoints.restore()
     training = recipe.training_rows(train_files, settings, first_epoch=start.epoch, first_batch=start.batch)
-    validation = recipe.validation_rows(eval_files, settings)
     logs = [
         tf_keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False, profile_batch=0),
         LogProgress(settings.epochs, steps_per_epoch),
     ]
     over = early is not None and early.go_on(start.history.get("val_loss", []))
-    fit = matrix_products(settings.precision)(model.fit)
     try:
-        fit(
+        in_precision(model.fit)(
             shard(training, spread),
-            validation_data=shard(validation, spread),
-            # Workers that ask each other for more data have to know when to stop.
-            validation_steps=-(-inputs.count_rows(eval_files) // settings.eval_batch_size)
-            if spread.workers > 1
-            else None,
+            **validation,
             initial_epoch=start.epoch,
             epochs=start.epoch if over else settings.epochs,
             steps_per_epoch=steps_per_epoch,
@@ -109,6 +119,7 @@ def _train(
     facts = {
         "settings": {**vars(settings), "encoder_digest": encoder.digest},
         "asked": vars(asked),
+        "warm_start": warm,
         "train_rows": rows,
         "steps": steps_per_epoch * len(checkpoints.progress.history["loss"]),
         "trainable_parameters": int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),
@@ -119,3 +130,19 @@ def _train(
     history.parent.mkdir(parents=True, exist_ok=True)  # by TensorBoard's callback, where an epoch was left
     history.write_text(json.dumps(facts, indent=2), encoding="utf-8")
     checkpoints.discard()
+
+
+def _start_warm(model: tf_keras.Model, base: Path | None, rows: tf.data.Dataset, steps: int | None):
+    """Takes over the weights, and returns what they reach on the evaluation rows before the first step."""
+    if base is None:
+        logger.info("no model was blessed before: training begins with the encoder's weights", extra={"notice": True})
+        return None
+    take_weights(model, base)
+    loss, accuracy = model.evaluate(rows, steps=steps, verbose=0)
+    logger.info(
+        "training begins with the last blessed model: val_loss %.4f  val_accuracy %.4f before the first step",
+        loss,
+        accuracy,
+        extra={"notice": True},
+    )
+    return {"val_loss": loss, "val_accuracy": accuracy}

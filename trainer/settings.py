@@ -61,6 +61,8 @@ class TrainerSettings:
     """Batches that are cut together from one length-sorted window; 1 is no bucketing."""
     shuffle_buffer_rows: int
     seed: int
+    warm_start: bool
+    """Whether training begins with the last blessed model's weights; see `trainer.warm_start`."""
     deterministic: bool
     """Whether equal settings and data give equal bits."""
     checkpoint_seconds: float | None

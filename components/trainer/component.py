@@ -65,6 +65,7 @@ class Trainer(base_component.BaseComponent):
       epochs: for `epochs`.
       seed: for `seed`.
       hyperparameters: the Tuner's best, where it ran; they stand for what `custom_config` says.
+      base_model: whose weights a warm start takes; may be an artifact without a model.
     """
 
     SPEC_CLASS = TrainerSpec
@@ -83,6 +84,7 @@ class Trainer(base_component.BaseComponent):
         epochs: int | None = None,
         seed: int | None = None,
         hyperparameters: types.BaseChannel | None = None,
+        base_model: types.BaseChannel | None = None,
     ):
         super().__init__(
             spec=TrainerSpec(
@@ -96,6 +98,7 @@ class Trainer(base_component.BaseComponent):
                 epochs=epochs,
                 seed=seed,
                 hyperparameters=hyperparameters,
+                base_model=base_model,
                 model=types.Channel(type=standard_artifacts.Model),
                 model_run=types.Channel(type=standard_artifacts.ModelRun),
             )

@@ -28,10 +28,14 @@ TRAINING = {
     "length_buckets": 2,
     "shuffle_buffer_rows": 100,
     "seed": 7,
+    "warm_start": False,
     "deterministic": False,
     "checkpoint_seconds": None,
 }
 """What `custom_config` holds; the encoder is the test's."""
+
+NO_INPUTS = {"hyperparameters": None, "base_model": None}
+"""Of `fn_args`, where neither a Tuner nor a last blessed model is."""
 
 
 def generated(rows: int, seed: int) -> Iterator[tuple[str, int]]:

@@ -76,6 +76,7 @@ def test_article_preset_is_the_article():
         "encoder_learning_rate_factor": 1.0,
         "clip_norm": None,
         "frozen_epochs": 0,
+        "warm_start": False,
         "early_stopping_patience": None,
         "precision": "float32",
         "optimizer": "exact_adam",  # the article's Adam, see tests/trainer/test_optimizer.py

@@ -57,6 +57,7 @@ def train(tmp_path, examples, tiny_encoder, monkeypatch):
                     **files,
                     custom_config=settings,
                     hyperparameters=None,
+                    base_model=None,
                     serving_model_dir=str(folder / "model" / attempt),
                     model_run_dir=str(folder / "model_run" / attempt),
                 )

@@ -10,10 +10,11 @@ import pytest
 import tensorflow as tf
 
 import trainer
+from tests.helpers.encoders import write_nnlm_encoder
 from tests.helpers.trainings import TRAINING, generated
 from trainer.encoders.errors import EncoderError
 from trainer.encoders.resolve import resolve_encoder
-from trainer.settings import TrainerSettings
+from trainer.settings import SettingsError, TrainerSettings
 
 TRAIN_ROWS, EVAL_ROWS, EPOCHS = 203, 37, 3
 STEPS = 13 * EPOCHS
@@ -40,13 +41,14 @@ def run(tmp_path_factory, examples, tiny_encoder):
         "key_that_tfx_adds": None,
     }
 
-    def start(without=(), **changes):
+    def start(without=(), base_model=None, **changes):
         folder = tmp_path_factory.mktemp("run")
         fn_args = SimpleNamespace(
             train_files=[str(Path(train).with_name("*"))],
             eval_files=[str(Path(evaluation).with_name("*"))],
             custom_config={name: value for name, value in (settings | changes).items() if name not in without},
             hyperparameters=None,
+            base_model=base_model and str(base_model),
             serving_model_dir=str(folder / "Format-Serving"),
             model_run_dir=str(folder / "model_run"),
         )
@@ -184,3 +186,31 @@ def test_importing_the_trainer_or_its_settings_imports_no_tensorflow():
     code = "import sys, trainer, trainer.settings, trainer.features; print('tensorflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "False", done.stderr
+
+
+def test_a_warm_start_begins_where_the_last_blessed_model_ended(run, trained):
+    told = json.loads((trained.logs / "training.json").read_text())
+    warm = run(warm_start=True, base_model=trained.model)
+    facts = json.loads((warm.logs / "training.json").read_text())
+    for name in ("val_loss", "val_accuracy"):
+        assert facts["warm_start"][name] == pytest.approx(told["epochs"][name][-1], abs=1e-6)
+    assert facts["epochs"]["loss"][0] < told["epochs"]["loss"][0] / 2
+    (notice,) = [one.getMessage() for one in warm.records if getattr(one, "notice", False)]
+    assert f"val_loss {told['epochs']['val_loss'][-1]:.4f}" in notice
+    assert told["warm_start"] is None
+
+
+def test_a_warm_start_before_the_first_push_begins_with_the_encoder(run, trained, tmp_path):
+    cold = run(warm_start=True, base_model=tmp_path / "Format-Serving")
+    facts = json.loads((cold.logs / "training.json").read_text())
+    assert facts["warm_start"] is None
+    assert facts["epochs"]["loss"] == pytest.approx(
+        json.loads((trained.logs / "training.json").read_text())["epochs"]["loss"], rel=1e-4
+    )
+    assert any("no model was blessed before" in one.getMessage() for one in cold.records)
+
+
+def test_a_warm_start_from_another_encoder_is_refused(run, trained, tmp_path):
+    other = write_nnlm_encoder(tmp_path / "other")
+    with pytest.raises(SettingsError, match=r"whose weights do not fit.*--set training\.warm_start=false"):
+        run(warm_start=True, base_model=trained.model, encoder=str(other), encoder_digest="")

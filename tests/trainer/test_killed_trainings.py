@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.helpers.killed_runs import train_child
-from tests.helpers.trainings import TRAINING, generated
+from tests.helpers.trainings import NO_INPUTS, TRAINING, generated
 from trainer.encoders import saved_model
 
 pytestmark = pytest.mark.slow
@@ -43,7 +43,7 @@ def train(tmp_path_factory, examples, tiny_encoder):
             "serving_model_dir": str(trainer / "model" / str(attempt)),
             "model_run_dir": str(trainer / "model_run" / str(attempt)),
         }
-        code = train_child({**files, **folders, "custom_config": settings, "hyperparameters": None}, kill_after)
+        code = train_child({**files, **folders, "custom_config": settings, **NO_INPUTS}, kill_after)
         return code, trainer
 
     return train

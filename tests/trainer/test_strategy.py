@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.trainings import TRAINING, generated
+from tests.helpers.trainings import NO_INPUTS, TRAINING, generated
 from trainer.settings import SettingsError
 from trainer.strategy import choose_spread
 
@@ -40,7 +40,7 @@ def test_two_workers_train_as_one_process_and_only_the_chief_writes(tmp_path, ex
     def start(name: str, **environment: str) -> subprocess.Popen:
         folder = tmp_path / name
         told = {"model_run_dir": str(folder / "model_run" / "1"), "serving_model_dir": str(folder / "model" / "1")}
-        told |= {**files, "custom_config": settings, "hyperparameters": None}
+        told |= {**files, "custom_config": settings, **NO_INPUTS}
         with (tmp_path / f"{name}.txt").open("wb") as shown:
             return subprocess.Popen(
                 [sys.executable, "-c", TRAIN, json.dumps(told)],
