@@ -3,7 +3,9 @@
 - time to an accuracy: the recipe of a preset against the article's script (hub.KerasLayer, Dense(1), Keras's Adam,
   batch 32) on the same encoder and rows;
 - the whole pipeline against a plain script that reads, trains the same steps, evaluates both splits and saves, for
-  some numbers of rows.
+  some numbers of rows;
+- a step by each optimizer on embedding tables of some sizes (`bench.optimizers`; 800,010 rows take 10 GB);
+- what importing and calling the command costs.
 
 Writes `training.json` and `training.md`, with the machine. `clickbait fetch` first, or give --data.
 """
@@ -15,6 +17,7 @@ import csv
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,6 +30,9 @@ from pipeline.config import load_config
 
 ARTICLE, OURS, AS_IS = "article", "ours", "ours, cased as is"
 _ARTICLES_TRAINING = {"batch_size": 32, "epochs": 2, "casing": "as_is", "precision": "float32"}
+_IMPORTED = ("serving.client", "pipeline.cli", "trainer.fine_tune", "pipeline.pipeline")
+_CALLED = (["--help"], ["config"])
+_ROUNDS = 3
 _ENDED_WELL = (0, 4)  # few rows make a model that is not blessed, at the same cost
 
 
@@ -35,10 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", default="data/clickbait.csv")
     parser.add_argument("--encoder", default="embedded")
     parser.add_argument("--preset", default="default")
-    parser.add_argument("--parts", nargs="+", choices=["quality", "pipeline"], default=["quality", "pipeline"])
+    parts = ["start", "quality", "tables", "pipeline"]
+    parser.add_argument("--parts", nargs="+", choices=parts, default=parts)
     parser.add_argument(
         "--rows", type=int, nargs="+", default=[3_200, 32_000], help="of the pipeline; more are made up"
     )
+    parser.add_argument("--table-rows", type=int, nargs="+", default=[80_000, 800_010], help="of tables")
     parser.add_argument("--wanted", type=float, default=0.9846, help="accuracy on eval; default %(default)s")
     parser.add_argument("--evaluations", type=int, default=4, help="an epoch; default %(default)s")
     parser.add_argument(
@@ -50,8 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked.output.mkdir(parents=True, exist_ok=True)
     measured: dict[str, Any] = {"machine": describe_machine(), "encoder": asked.encoder, "wanted": asked.wanted}
     training = load_config(asked.preset).training.model_dump()
+    if "start" in asked.parts:
+        measured["start"] = _measure_start()
+        _write(asked.output, measured)
     if "quality" in asked.parts:
         measured["quality"] = _measure_quality(asked, training)
+        _write(asked.output, measured)
+    for rows in asked.table_rows if "tables" in asked.parts else ():
+        measured.setdefault("tables", []).append({"rows": rows, "costs": _measure_table(asked, rows)})
         _write(asked.output, measured)
     for rows in asked.rows if "pipeline" in asked.parts else ():
         measured.setdefault("pipeline", []).append(_measure_pipeline(asked, training, rows))
@@ -93,6 +107,10 @@ def to_markdown(measured: dict[str, Any]) -> str:
         f"{machine['memory_gb']} GB, load {machine['load_before']} before.",
         "",
     ]
+    if start := measured.get("start"):
+        lines += ["| a fresh process | CPU s | wall s | peak GB |", "|---|---|---|---|"]
+        lines += [f"| {one['what']} | {one['cpu']:.2f} | {one['wall']:.2f} | {one['peak_gb']:.2f} |" for one in start]
+        lines.append("")
     if quality := measured.get("quality"):
         lines += [
             f"| until {measured['wanted']} | steps | CPU s | wall s | accuracy | article's CPU, wall against it |"
@@ -105,6 +123,14 @@ def to_markdown(measured: dict[str, Any]) -> str:
             lines.append(
                 f"| {name}{'' if found['reached'] else ', not reached'} | {shown} | {_times(article, found)} |"
             )
+        lines.append("")
+    if tables := measured.get("tables"):
+        lines += ["| table rows | optimizer | CPU ms a step | wall ms | peak GB | less CPU, wall | of its memory |"]
+        lines += ["|---|---|---|---|---|---|---|"]
+        for one in ({"rows": table["rows"], **cost} for table in tables for cost in table["costs"]):
+            cells = [f"{1e3 * one['cpu_s']:.1f} | {1e3 * one['wall_s']:.1f} | {one['peak_gb']:.2f}"]
+            cells += [f"{one['times_less_cpu']:.0f}, {one['times_faster']:.0f} | {one['memory_ratio']:.2f}"]
+            lines.append(f"| {one['rows']:,} | {one['optimizer']} | {' | '.join(cells)} |")
         lines.append("")
     if pipeline := measured.get("pipeline"):
         lines += ["| rows | steps | pipeline CPU s | wall s | peak GB | plain CPU s | wall s | peak GB | CPU, wall |"]
@@ -124,6 +150,24 @@ def _times(article: dict[str, Any], other: dict[str, Any]) -> str:
     least = "" if article["reached"] else "more than "
     ends = article["points"][-1], other["points"][-1]
     return least + ", ".join(f"{ends[0][name] / ends[1][name]:.1f}" for name in ("cpu", "wall"))
+
+
+def _measure_start() -> list[dict[str, Any]]:
+    calls = {f"import {name}": ["timeit", "-n", "1", "-r", "1", f"import {name}"] for name in _IMPORTED}
+    calls |= {f"clickbait {' '.join(more)}": ["pipeline", *more] for more in _CALLED}
+    found = []
+    for what, call in calls.items():
+        costs = [_run(call)[1] for _ in range(_ROUNDS)]
+        medians = {name: statistics.median(cost[name] for cost in costs) for name in costs[0]}
+        found.append({"what": what, **medians})
+    return found
+
+
+def _measure_table(asked: argparse.Namespace, rows: int) -> list[dict[str, Any]]:
+    with tempfile.TemporaryDirectory(prefix="bench-training-") as scratch:
+        figures = Path(scratch, "figures.json")
+        _run(["bench.optimizers", "--data", asked.data, "--table-rows", str(rows), "--json", str(figures)])
+        return json.loads(figures.read_text(encoding="utf-8"))["costs"]
 
 
 def _measure_quality(asked: argparse.Namespace, training: dict[str, Any]) -> dict[str, Any]:

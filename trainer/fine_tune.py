@@ -132,7 +132,9 @@ def _train(
     checkpoints.discard()
 
 
-def _start_warm(model: tf_keras.Model, base: Path | None, rows: tf.data.Dataset, steps: int | None):
+def _start_warm(
+    model: tf_keras.Model, base: Path | None, rows: tf.data.Dataset, steps: int | None
+) -> dict[str, float] | None:
     """Takes over the weights, and returns what they reach on the evaluation rows before the first step."""
     if base is None:
         logger.info("no model was blessed before: training begins with the encoder's weights", extra={"notice": True})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 
 import pytest
 
@@ -85,6 +86,29 @@ def test_a_process_is_measured_and_its_failure_is_shown():
     assert min(cost.values()) > 0
     with pytest.raises(SystemExit, match="exit 1"):
         training._run(["no_such_module"])
+
+
+def test_what_it_costs_to_start_is_the_median_of_fresh_processes(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(training, "_IMPORTED", ("json",))
+    monkeypatch.setattr(training, "_CALLED", (["--help"],))
+    found = bench(data, "none", tmp_path, "start")
+    assert [one["what"] for one in found["start"]] == ["import json", "clickbait --help"]
+    assert all(min(one["wall"], one["cpu"], one["peak_gb"]) > 0 for one in found["start"])
+    assert "| clickbait --help |" in capsys.readouterr().out
+
+
+def test_each_table_has_the_costs_of_the_optimizers(data, tmp_path, monkeypatch, capsys):
+    costs = [{"optimizer": "lazy_adam", "times_faster": 200.4, "times_less_cpu": 300.0, "memory_ratio": 0.43}]
+    costs[0] |= {"wall_s": 0.003, "cpu_s": 0.0044, "peak_gb": 3.93}
+
+    def run(call):
+        Path(call[-1]).write_text(json.dumps({"costs": costs}), encoding="utf-8")
+        assert call[call.index("--table-rows") + 1] in ("100", "1000")
+
+    monkeypatch.setattr(training, "_run", run)
+    found = bench(data, "none", tmp_path, "tables", "--table-rows", "100", "1000")
+    assert found["tables"] == [{"rows": 100, "costs": costs}, {"rows": 1000, "costs": costs}]
+    assert "| 1,000 | lazy_adam | 4.4 | 3.0 | 3.93 | 300, 200 | 0.43 |" in capsys.readouterr().out
 
 
 def test_an_article_that_did_not_get_there_is_a_lower_bound():
