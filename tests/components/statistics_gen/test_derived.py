@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import sys
 
 import pyarrow as pa
 import pytest
@@ -102,10 +102,19 @@ def test_twice_is_once():
     assert derive(once).equals(once)
 
 
-def test_takes_less_than_ten_microseconds_a_row():
-    rows = batch(*["Thirteen Things That Only “Real” Friends Do, Says One Study of 2,000"] * 1000)
-    derive(rows)
-    began = time.process_time()
-    for _ in range(20):
-        derive(rows)
-    assert (time.process_time() - began) / 20_000 < 1e-5
+def test_no_python_runs_for_a_row():
+    headline = "Thirteen Things That Only “Real” Friends Do, Says One Study of 2,000"
+    few, many = batch(*[headline] * 10), batch(*[headline] * 1000)
+    derive(few)  # what is imported at the first call
+    assert calls(lambda: derive(many)) == calls(lambda: derive(few))
+
+
+def calls(function):
+    """How many functions, Python's and C's, a function calls."""
+    made = []
+    sys.setprofile(lambda frame, event, _: made.append(event))
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+    return len([event for event in made if event in ("call", "c_call")])
