@@ -28,10 +28,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.config import load_config
+
 DENSE, EXACT, SPARSE = "adam", "exact_adam", "lazy_adam"
 _UNTIMED_STEPS = 2
 _EQUAL_STEPS = 20
-_BATCH = 64  # the default recipe's
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,8 +123,10 @@ def _accuracies(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
     import numpy as np
     import tensorflow as tf
 
+    from bench.training_one import batches, our_model
     from trainer import casing
 
+    recipe = load_config().training.model_dump()
     texts, labels = _read(asked.data)
     print(f"{os.cpu_count()} cores, {asked.data}, {asked.encoder}, {asked.epochs} epochs\n")
     print("| seed | optimizer | evaluation accuracy | loss | CPU s |")
@@ -132,18 +135,12 @@ def _accuracies(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
         order = np.random.default_rng(seed).permutation(len(texts))
         evaluated, trained = np.split(order, [len(texts) * 3 // 10])
         for name in (SPARSE, EXACT):
-            steps = -(-len(trained) // _BATCH) * asked.epochs
-            rows = tf.data.Dataset.from_tensor_slices((texts[trained], labels[trained]))
-            batches = rows.shuffle(len(trained), seed=seed).batch(_BATCH)
-            seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
-            cased = tf.data.Dataset.zip(batches, seeds).map(
-                lambda row, drawn: (casing.normalise(casing.augment(row[0], drawn), "augment"), row[1])
-            )
-            model = _model(asked.encoder, name, rate=4e-4, decay="linear", steps=steps, head_scale=4.0, seed=seed)
+            training = {**recipe, "optimizer": name, "seed": seed, "epochs": asked.epochs}
+            model = our_model(asked.encoder, training, len(trained))
             before = time.process_time()
-            model.fit(cased, epochs=asked.epochs, verbose=0)
+            model.fit(batches((texts[trained], labels[trained]), training), epochs=asked.epochs, verbose=0)
             cpu = time.process_time() - before
-            normal = casing.normalise(tf.constant(texts[evaluated]), "augment")
+            normal = casing.normalise(tf.constant(texts[evaluated]), training["casing"])
             loss, accuracy = model.evaluate(normal, labels[evaluated], batch_size=256, verbose=0)
             print(f"| {seed} | {name} | {accuracy:.4f} | {loss:.4f} | {cpu:.0f} |", flush=True)
             yield {"seed": seed, "optimizer": name, "accuracy": accuracy, "loss": loss, "cpu_s": cpu}
@@ -167,11 +164,11 @@ def _equality(asked: argparse.Namespace) -> dict[str, Any]:
     return {"steps": _EQUAL_STEPS, "largest_difference": apart, "largest_way": way}
 
 
-def _model(encoder: str, optimizer: str, *, rate=1e-3, decay="constant", steps=1, head_scale=1.0, seed=1):
+def _model(encoder: str, optimizer: str):
     from trainer.model import build_model, compile_model
 
-    model = build_model(encoder, fine_tune=True, head_scale=head_scale, seed=seed)
-    compile_model(model, optimizer=optimizer, learning_rate=rate, learning_rate_decay=decay, steps=steps)
+    model = build_model(encoder, fine_tune=True, seed=1)
+    compile_model(model, optimizer=optimizer, learning_rate=1e-3, learning_rate_decay="constant", steps=1)
     return model
 
 

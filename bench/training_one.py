@@ -21,11 +21,11 @@ import tensorflow_hub as hub
 import tensorflow_text  # noqa: F401  registers the encoder's ops
 import tf_keras
 
-from trainer import casing
+from trainer import casing, recipe
 from trainer.encoders.resolve import resolve_encoder
 from trainer.export import export_model
-from trainer.model import build_model, compile_model
 from trainer.precision import matrix_products
+from trainer.settings import TrainerSettings
 
 _TRAIN_PERCENT = 70
 _EVAL_BATCH_ROWS = 256
@@ -61,7 +61,7 @@ def read_rows(file: str | Path, limit: int | None = None) -> tuple[Rows, Rows]:
     return train, held_out
 
 
-def the_articles_model(encoder: str, training: dict[str, Any], steps: int) -> tf_keras.Model:
+def the_articles_model(encoder: str, training: dict[str, Any], rows: int) -> tf_keras.Model:
     """As the article writes it, but for the module."""
     model = tf_keras.Sequential(
         [
@@ -75,14 +75,12 @@ def the_articles_model(encoder: str, training: dict[str, Any], steps: int) -> tf
     return model
 
 
-def our_model(encoder: str, training: dict[str, Any], steps: int) -> tf_keras.Model:
+def our_model(encoder: str, training: dict[str, Any], rows: int) -> tf_keras.Model:
     """As the Trainer makes it."""
-    model = build_model(
-        encoder, fine_tune=training["fine_tune"], head_scale=training["head_scale"], seed=training["seed"]
-    )
-    told = ("optimizer", "learning_rate", "learning_rate_decay")
-    told += ("warmup_share", "encoder_learning_rate_factor", "clip_norm")
-    compile_model(model, steps=steps, **{name: training[name] for name in told})
+    here = {"encoder": encoder, "encoder_digest": "", "offline": True, "eval_batch_size": _EVAL_BATCH_ROWS}
+    settings = TrainerSettings(**here, **training)
+    model = recipe.build(settings, encoder)
+    recipe.prepare(model, settings, rows)
     return model
 
 
@@ -114,7 +112,7 @@ def reach(told: dict[str, Any]) -> dict[str, Any]:
     every, steps = max(1, steps_per_epoch // told["evaluations"]), steps_per_epoch * training["epochs"]
     make = the_articles_model if told["contender"] == "article" else our_model
     with matrix_products(training["precision"]):
-        model = make(told["encoder"], training, steps)
+        model = make(told["encoder"], training, len(train[0]))
         done = 0
         for part in _parts(batches(train, training).repeat(training["epochs"]), every):
             with clock:
@@ -132,7 +130,7 @@ def plain(told: dict[str, Any]) -> dict[str, Any]:
     training = told["training"]
     train, held_out = read_rows(told["data"], told["rows"])
     steps = -(-len(train[0]) // training["batch_size"]) * training["epochs"]
-    model = our_model(told["encoder"], training, steps)
+    model = our_model(told["encoder"], training, len(train[0]))
     with Clock() as fitting:
         matrix_products(training["precision"])(model.fit)(
             batches(train, training), epochs=training["epochs"], verbose=0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import components.lean_tfx  # noqa: F401  isort: skip
+
 import json
 import re
 from collections.abc import Mapping

@@ -9,11 +9,10 @@ from tfx import types
 from tfx.components.trainer import executor
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.proto import trainer_pb2
-from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
+from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
-from components.data_gate.verdict import DataVerdict, require_accepted
+from components.data_gate.gated import VERDICT_INPUT, Gated
 
-_VERDICT_KEY = "data_verdict"
 _OVERRIDES = {"encoder": str, "epochs": int, "seed": int}
 
 
@@ -26,14 +25,14 @@ class TrainerSpec(component_spec.ComponentSpec):
     }
     INPUTS = {
         **standard_component_specs.TrainerSpec.INPUTS,
-        _VERDICT_KEY: component_spec.ChannelParameter(type=DataVerdict),
+        **VERDICT_INPUT,
     }
     OUTPUTS = standard_component_specs.TrainerSpec.OUTPUTS
     TYPE_ANNOTATION = standard_component_specs.TrainerSpec.TYPE_ANNOTATION
 
 
-class Executor(executor.GenericExecutor):
-    """Looks at the verdict itself, whatever the runner made of the DAG."""
+class Executor(Gated, executor.GenericExecutor):
+    """Reads the settings that a run was told into the others."""
 
     def Do(  # noqa: N802  TFX's name
         self,
@@ -41,14 +40,12 @@ class Executor(executor.GenericExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        inputs = dict(input_dict)
-        require_accepted(artifact_utils.get_single_uri(inputs.pop(_VERDICT_KEY)))
         properties = dict(exec_properties)
         overrides = {key: properties.pop(key, None) for key in _OVERRIDES}
         config = json.loads(properties[standard_component_specs.CUSTOM_CONFIG_KEY])
         config |= {key: value for key, value in overrides.items() if value is not None}
         properties[standard_component_specs.CUSTOM_CONFIG_KEY] = json.dumps(config)
-        super().Do(inputs, output_dict, properties)
+        super().Do(input_dict, output_dict, properties)
 
 
 class Trainer(base_component.BaseComponent):

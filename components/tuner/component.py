@@ -11,11 +11,9 @@ from tfx import types
 from tfx.components.tuner import executor
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.proto import trainer_pb2
-from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
+from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
-from components.data_gate.verdict import DataVerdict, require_accepted
-
-_VERDICT_KEY = "data_verdict"
+from components.data_gate.gated import VERDICT_INPUT, Gated
 
 
 class TunerSpec(component_spec.ComponentSpec):
@@ -24,14 +22,14 @@ class TunerSpec(component_spec.ComponentSpec):
     PARAMETERS = standard_component_specs.TunerSpec.PARAMETERS
     INPUTS = {
         **standard_component_specs.TunerSpec.INPUTS,
-        _VERDICT_KEY: component_spec.ChannelParameter(type=DataVerdict),
+        **VERDICT_INPUT,
     }
     OUTPUTS = standard_component_specs.TunerSpec.OUTPUTS
     TYPE_ANNOTATION = standard_component_specs.TunerSpec.TYPE_ANNOTATION
 
 
-class Executor(executor.Executor):
-    """Looks at the verdict itself, and takes a finished search away."""
+class Executor(Gated, executor.Executor):
+    """Takes a finished search away."""
 
     def Do(  # noqa: N802  TFX's name
         self,
@@ -39,9 +37,7 @@ class Executor(executor.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        inputs = dict(input_dict)
-        require_accepted(artifact_utils.get_single_uri(inputs.pop(_VERDICT_KEY)))
-        super().Do(inputs, output_dict, exec_properties)
+        super().Do(input_dict, output_dict, exec_properties)
         config = json.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
         if Path(config["directory"]).exists():
             shutil.rmtree(config["directory"])

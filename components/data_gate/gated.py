@@ -1,0 +1,34 @@
+"""What TFX's own components need to stand behind the gate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfx import types
+from tfx.types import artifact_utils, component_spec
+
+from components.data_gate.verdict import DataVerdict, require_accepted
+
+_VERDICT_KEY = "data_verdict"
+
+VERDICT_INPUT = {_VERDICT_KEY: component_spec.ChannelParameter(type=DataVerdict)}
+"""One more input of a component's spec: DataGate's verdict."""
+
+
+class Gated:
+    """Mixed into an executor of TFX: looks at the verdict itself, whatever the runner made of the DAG."""
+
+    def Do(  # noqa: N802  TFX's name
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Goes on with the other inputs.
+
+        Raises:
+          DataRefused: the data was not accepted.
+        """
+        inputs = dict(input_dict)
+        require_accepted(artifact_utils.get_single_uri(inputs.pop(_VERDICT_KEY)))
+        super().Do(inputs, output_dict, exec_properties)
