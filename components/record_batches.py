@@ -71,7 +71,7 @@ def add_columns(
 def with_columns(batch: pa.RecordBatch, columns: Mapping[str, np.ndarray | Iterable]) -> pa.RecordBatch:
     """A batch with more columns, or with others of the same names; one value a row."""
     values = dict(zip(batch.schema.names, batch.columns, strict=True)) | {
-        name: _singles(column) for name, column in columns.items()
+        name: singles(column) for name, column in columns.items()
     }
     return pa.RecordBatch.from_arrays(list(values.values()), list(values))
 
@@ -86,7 +86,8 @@ def numbers(batch: pa.RecordBatch, name: str) -> np.ndarray:
     return pc.list_element(batch.column(batch.schema.get_field_index(name)), 0).to_numpy(zero_copy_only=False)
 
 
-def _singles(values: np.ndarray | Iterable) -> pa.Array:
+def singles(values: pa.Array | np.ndarray | Iterable) -> pa.LargeListArray:
+    """A column of one value a row."""
     array = values if isinstance(values, pa.Array) else pa.array(values)
     if pa.types.is_string(array.type) or pa.types.is_binary(array.type):
         array = array.cast(pa.large_binary())

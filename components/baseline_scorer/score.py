@@ -12,7 +12,7 @@ from components.baseline_scorer.models import BASELINES, NoBaselineError, score_
 from components.record_batches import add_columns, distinct_texts, numbers, read_split, texts
 from trainer import features
 
-_CHUNK_ROWS = 8192
+_CHUNK_ROWS = 65_536
 
 
 def score_splits(sources: Mapping[str, str], targets: Mapping[str, str], max_train_rows: int) -> str:

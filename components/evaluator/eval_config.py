@@ -14,6 +14,9 @@ from trainer import features
 
 SPLIT = "split"
 
+#: What slices are made by.
+SLICING_FEATURES = (SPLIT, VARIANT, *NATURAL_SLICES)
+
 #: Those that the candidate is compared with on the same rows, and the features of their probabilities.
 CONTENDERS = {
     AS_IS: "as_is_probability",
@@ -54,9 +57,9 @@ def create_eval_config(policy: EvaluationPolicy, contenders: Mapping[str, str]) 
     return eval_config
 
 
-def columns_read(contenders: Mapping[str, str]) -> list[str]:
-    """The features that such an EvalConfig goes by."""
-    return [features.LABEL, features.PROBABILITY, SPLIT, VARIANT, *NATURAL_SLICES, *contenders.values()]
+def numbers_read(contenders: Mapping[str, str]) -> list[str]:
+    """The features that such an EvalConfig measures."""
+    return [features.LABEL, features.PROBABILITY, *contenders.values()]
 
 
 def overall(split: str) -> dict[str, str]:

@@ -56,35 +56,35 @@ def _computations(
 
 
 class _Columns(metric_types.Preprocessor):
-    """A row's numbers, and nothing else of it, before it is dealt out to slices."""
+    """The numbers of the rows that are gathered in one, [columns, rows], and nothing else of them."""
 
     def __init__(self, columns: list[str]):
         super().__init__(name="exact_columns")
         self._columns = columns
 
-    def process(self, extracts: dict[str, Any]) -> Iterator[list[float]]:
-        row = extracts["features"]
-        yield [row[column].item() for column in self._columns]
+    def process(self, extracts: dict[str, Any]) -> Iterator[np.ndarray]:
+        rows = extracts["features"]
+        yield np.stack([np.asarray(rows[column], np.float64).ravel() for column in self._columns])
 
 
 class _Gather(beam.CombineFn):
-    """Rows as they come, packed into arrays now and then."""
+    """Rows as they come."""
 
     def __init__(self, contenders: list[str], wanted_precision: float | None):
         self._contenders, self._wanted_precision = contenders, wanted_precision
 
-    def create_accumulator(self) -> list[Any]:
+    def create_accumulator(self) -> list[np.ndarray]:
         return []
 
-    def add_input(self, accumulator: list[Any], row: list[float]) -> list[Any]:
-        accumulator.append(row)
+    def add_input(self, accumulator: list[np.ndarray], rows: np.ndarray) -> list[np.ndarray]:
+        accumulator.append(rows)
         return accumulator
 
-    def merge_accumulators(self, accumulators) -> list[Any]:
+    def merge_accumulators(self, accumulators) -> list[np.ndarray]:
         return [one for accumulator in accumulators for one in accumulator]
 
-    def extract_output(self, accumulator: list[Any]) -> dict[metric_types.MetricKey, float]:
-        labels, probabilities, *others = np.array(accumulator, dtype=np.float64).T
+    def extract_output(self, accumulator: list[np.ndarray]) -> dict[metric_types.MetricKey, float]:
+        labels, probabilities, *others = np.concatenate(accumulator, axis=1)
         contenders = dict(zip(self._contenders, others, strict=True))
         found = measure(labels, probabilities, contenders, self._wanted_precision)
         # Unweighted is not the same as unsaid: a threshold's key says neither.
