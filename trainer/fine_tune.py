@@ -16,14 +16,13 @@ from trainer import inputs, recipe
 from trainer.checkpoints import Checkpoints, checkpoint_folder
 from trainer.determinism import deterministic_ops
 from trainer.divergence import Diverged
-from trainer.encoders.errors import EncoderError
-from trainer.encoders.resolve import ResolvedEncoder, resolve_encoder
+from trainer.encoders.resolve import ResolvedEncoder
 from trainer.export import export_model
 from trainer.precision import matrix_products
 from trainer.progress import LogProgress
 from trainer.settings import HISTORY_FILE, TrainerSettings
 from trainer.strategy import Spread, choose_spread, shard
-from trainer.warm_start import take_weights, weights_of
+from trainer.warm_start import note_encoder, take_weights, weights_of
 
 logger = logging.getLogger("trainer")
 
@@ -48,13 +47,7 @@ def fine_tune(fn_args) -> None:
     asked = TrainerSettings.from_custom_config(fn_args.custom_config)
     settings = asked.with_hyperparameters(fn_args.hyperparameters)
     spread = choose_spread()
-    encoder = resolve_encoder(settings.encoder, offline=settings.offline)
-    if settings.encoder_digest not in ("", encoder.digest):
-        raise EncoderError(
-            f"The encoder {settings.encoder} changed after the run began. Expected: {settings.encoder_digest}. "
-            f"Received: {encoder.digest} in {encoder.path}. Run again."
-        )
-
+    encoder = recipe.find_encoder(settings)
     with deterministic_ops(settings.deterministic):
         _train(fn_args, asked, settings, encoder, spread)
 
@@ -87,7 +80,7 @@ def _train(
         else None,
     }
     in_precision = matrix_products(settings.precision)
-    warm = in_precision(_start_warm)(model, base, *validation.values()) if settings.warm_start else None
+    warm = in_precision(_start_warm)(model, base, encoder, *validation.values()) if settings.warm_start else None
     start = checkpoints.restore()
     training = recipe.training_rows(train_files, settings, first_epoch=start.epoch, first_batch=start.batch)
     logs = [
@@ -116,6 +109,7 @@ def _train(
     if not spread.writes:
         return
     export_model(model, fn_args.serving_model_dir, policy=settings.casing)
+    note_encoder(fn_args.serving_model_dir, encoder.digest)
     facts = {
         "settings": {**vars(settings), "encoder_digest": encoder.digest},
         "asked": vars(asked),
@@ -133,13 +127,13 @@ def _train(
 
 
 def _start_warm(
-    model: tf_keras.Model, base: Path | None, rows: tf.data.Dataset, steps: int | None
+    model: tf_keras.Model, base: Path | None, encoder: ResolvedEncoder, rows: tf.data.Dataset, steps: int | None
 ) -> dict[str, float] | None:
     """Takes over the weights, and returns what they reach on the evaluation rows before the first step."""
     if base is None:
         logger.info("no model was blessed before: training begins with the encoder's weights", extra={"notice": True})
         return None
-    take_weights(model, base)
+    take_weights(model, base, encoder.digest)
     loss, accuracy = model.evaluate(rows, steps=steps, verbose=0)
     logger.info(
         "training begins with the last blessed model: val_loss %.4f  val_accuracy %.4f before the first step",

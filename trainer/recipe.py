@@ -12,9 +12,26 @@ import tf_keras
 
 from trainer import inputs
 from trainer.divergence import StopAtDivergence
+from trainer.encoders.errors import EncoderError
+from trainer.encoders.resolve import ResolvedEncoder, resolve_encoder
 from trainer.model import build_model, compile_model
 from trainer.schedule import StopEarly, Unfreeze
 from trainer.settings import TrainerSettings
+
+
+def find_encoder(settings: TrainerSettings) -> ResolvedEncoder:
+    """The encoder, as the run found it when it began.
+
+    Raises:
+      EncoderError: it is not there any more, or is another one.
+    """
+    encoder = resolve_encoder(settings.encoder, offline=settings.offline)
+    if settings.encoder_digest not in ("", encoder.digest):
+        raise EncoderError(
+            f"The encoder {settings.encoder} changed after the run began. Expected: {settings.encoder_digest}. "
+            f"Received: {encoder.digest} in {encoder.path}. Run again."
+        )
+    return encoder
 
 
 def build(settings: TrainerSettings, encoder: str | Path) -> tf_keras.Model:

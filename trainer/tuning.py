@@ -22,7 +22,6 @@ from tfx.components.tuner.component import TunerFnResult
 from trainer import inputs, recipe
 from trainer.determinism import deterministic_ops
 from trainer.divergence import Diverged
-from trainer.encoders.resolve import resolve_encoder
 from trainer.halving import CANDIDATE, PART, HalvingOracle, rungs
 from trainer.holdout import Holdout, hold_out
 from trainer.precision import matrix_products
@@ -119,7 +118,7 @@ class RecipeTuner(base_tuner.BaseTuner):
     def _train(self, settings: TrainerSettings, file: str) -> float:
         # Loading the encoder anew costs more than the trial of a small data set.
         if self._loaded is None:
-            self._loaded = recipe.build(settings, resolve_encoder(settings.encoder, offline=settings.offline).path)
+            self._loaded = recipe.build(settings, recipe.find_encoder(settings).path)
             self._weights = self._loaded.get_weights()
         else:
             self._loaded.set_weights(self._weights)

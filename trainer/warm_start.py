@@ -11,6 +11,16 @@ import tf_keras
 
 from trainer.settings import SettingsError
 
+#: TF Serving ignores what lies in a SavedModel's assets.extra.
+_ENCODER_FILE = Path("assets.extra") / "encoder_digest"
+
+
+def note_encoder(model_dir: str | Path, encoder_digest: str) -> None:
+    """Writes into an exported model which encoder its weights were trained from."""
+    file = Path(model_dir) / _ENCODER_FILE
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(encoder_digest, encoding="utf-8")
+
 
 def weights_of(base_model: str | None) -> Path | None:
     """The data file of a SavedModel's weights; None where there is no model yet.
@@ -22,23 +32,31 @@ def weights_of(base_model: str | None) -> Path | None:
     return found[0] if found else None
 
 
-def take_weights(model: tf_keras.Model, weights: Path) -> None:
+def take_weights(model: tf_keras.Model, weights: Path, encoder_digest: str) -> None:
     """Gives the model the weights that `trainer.export` wrote.
 
     Args:
       model: as `trainer.model.build_model` makes it.
       weights: from `weights_of`.
+      encoder_digest: of the model's encoder.
 
     Raises:
-      SettingsError: they are of another architecture.
+      SettingsError: they were trained from another encoder, or are of another architecture.
     """
+    noted = weights.parent.parent / _ENCODER_FILE
+    if noted.is_file() and (before := noted.read_text(encoding="utf-8")) != encoder_digest:
+        # Equal shapes do not make equal vocabularies.
+        raise _misfit(weights, f"were trained from the encoder {before}, not from {encoder_digest}")
     # What was exported is the bare layers, without what a compiled model tracks beside them.
     root = tf.train.Checkpoint(root=tf_keras.Sequential(model.layers, name=model.name))
     try:
         root.read(str(weights.parent / "variables")).assert_existing_objects_matched()
     except (AssertionError, ValueError, tf.errors.OpError) as error:
-        raise SettingsError(
-            "A warm start takes the weights of the last blessed model, which has the same encoder. Received: "
-            f"{weights.parent.parent}, whose weights do not fit ({str(error).strip().splitlines()[0]}). "
-            "Train from the encoder with --set training.warm_start=false."
-        ) from error
+        raise _misfit(weights, f"do not fit ({str(error).strip().splitlines()[0]})") from error
+
+
+def _misfit(weights: Path, reason: str) -> SettingsError:
+    return SettingsError(
+        "A warm start takes the weights of the last blessed model, which has the same encoder. Received: "
+        f"{weights.parent.parent}, whose weights {reason}. Train from the encoder with --set training.warm_start=false."
+    )

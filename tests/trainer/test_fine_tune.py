@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -212,5 +213,13 @@ def test_a_warm_start_before_the_first_push_begins_with_the_encoder(run, trained
 
 def test_a_warm_start_from_another_encoder_is_refused(run, trained, tmp_path):
     other = write_nnlm_encoder(tmp_path / "other")
-    with pytest.raises(SettingsError, match=r"whose weights do not fit.*--set training\.warm_start=false"):
+    match = rf"were trained from the encoder {trained.settings['encoder_digest']}, not from sha256:.*warm_start=false"
+    with pytest.raises(SettingsError, match=match):
         run(warm_start=True, base_model=trained.model, encoder=str(other), encoder_digest="")
+
+
+def test_a_warm_start_from_other_shapes_of_an_unknown_encoder_is_refused(run, trained, tmp_path):
+    shutil.copytree(trained.model, tmp_path / "model", ignore=shutil.ignore_patterns("encoder_digest"))
+    other = write_nnlm_encoder(tmp_path / "other")
+    with pytest.raises(SettingsError, match=r"whose weights do not fit.*--set training\.warm_start=false"):
+        run(warm_start=True, base_model=tmp_path / "model", encoder=str(other), encoder_digest="")

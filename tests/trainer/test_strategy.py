@@ -23,6 +23,16 @@ import trainer
 trainer.run_fn(SimpleNamespace(**json.loads(sys.argv[1])))
 """
 
+#: A processor shows itself as two devices, which stand for two GPUs.
+ON_TWO_DEVICES = """
+import tensorflow as tf
+import trainer.fine_tune
+from trainer.strategy import Spread
+halves = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], halves)
+trainer.fine_tune.choose_spread = lambda: Spread(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+"""
+
 
 def free_ports(number: int) -> list[int]:
     with ExitStack() as stack:
@@ -32,46 +42,69 @@ def free_ports(number: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
-@pytest.mark.slow
-def test_two_workers_train_as_one_process_and_only_the_chief_writes(tmp_path, examples, tiny_encoder):
-    files = {"train_files": [examples(generated(203, 0))], "eval_files": [examples(generated(37, 1))]}
-    settings = {**TRAINING, "encoder": str(tiny_encoder), "checkpoint_seconds": 1e-6}
+class Training:
+    """A process that trains 203 generated rows; its files lie in a folder of its own."""
 
-    def start(name: str, **environment: str) -> subprocess.Popen:
-        folder = tmp_path / name
-        told = {"model_run_dir": str(folder / "model_run" / "1"), "serving_model_dir": str(folder / "model" / "1")}
-        told |= {**files, "custom_config": settings, **NO_INPUTS}
-        with (tmp_path / f"{name}.txt").open("wb") as shown:
-            return subprocess.Popen(
-                [sys.executable, "-c", TRAIN, json.dumps(told)],
-                env={**os.environ, **environment, "PYTHONPATH": str(Path(__file__).parents[2])},
-                stdout=shown,
-                stderr=shown,
+    def __init__(self, folder: Path, told: dict, code: str = TRAIN, **environment: str):
+        self.folder = folder
+        folder.mkdir()
+        told = {"model_run_dir": f"{folder}/model_run/1", "serving_model_dir": f"{folder}/model/1", **told}
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment}
+        with (folder / "shown.txt").open("wb") as shown:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", code, json.dumps(told)], env=environment, stdout=shown, stderr=shown
             )
 
+    def wait(self) -> None:
+        try:
+            code = self.process.wait(240)
+        finally:
+            self.process.kill()
+        assert code == 0, (self.folder / "shown.txt").read_text()[-3000:]
+
+    def epochs(self) -> dict[str, list[float]]:
+        self.wait()
+        return json.loads((self.folder / "model_run" / "1" / "training.json").read_text())["epochs"]
+
+
+@pytest.fixture(scope="module")
+def told(examples, tiny_encoder) -> dict:
+    """What each of the trainings is told."""
+    return {
+        "train_files": [examples(generated(203, 0))],
+        "eval_files": [examples(generated(37, 1))],
+        "custom_config": {**TRAINING, "encoder": str(tiny_encoder), "checkpoint_seconds": 1e-6},
+        **NO_INPUTS,
+    }
+
+
+@pytest.fixture(scope="module")
+def alone(told, tmp_path_factory) -> dict[str, list[float]]:
+    """The epochs of one process on one device."""
+    return Training(tmp_path_factory.mktemp("alone") / "alone", told).epochs()
+
+
+@pytest.mark.slow
+def test_two_workers_train_as_one_process_and_only_the_chief_writes(tmp_path, told, alone):
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    workers = [
-        start(
-            f"worker-{index}",
-            TF_CONFIG=json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}),
-        )
-        for index in range(2)
-    ]
-    try:
-        codes = [worker.wait(240) for worker in workers]
-    finally:
-        for worker in workers:
-            worker.kill()
-    assert codes == [0, 0], (tmp_path / "worker-0.txt").read_text()[-3000:]
-    assert start("alone").wait(240) == 0
-    together, alone = (
-        json.loads((tmp_path / name / "model_run" / "1" / "training.json").read_text())["epochs"]
-        for name in ("worker-0", "alone")
+    tasks = [{"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}} for index in range(2)]
+    chief, other = (
+        Training(tmp_path / f"worker-{index}", told, TF_CONFIG=json.dumps(task)) for index, task in enumerate(tasks)
     )
+    other.wait()
+    assert_alike(chief.epochs(), alone)
+    assert [path.name for path in other.folder.iterdir()] == ["shown.txt"]
+
+
+@pytest.mark.slow
+def test_two_devices_train_as_one(tmp_path, told, alone):
+    assert_alike(Training(tmp_path / "devices", told, ON_TWO_DEVICES + TRAIN).epochs(), alone)
+
+
+def assert_alike(together: dict[str, list[float]], alone: dict[str, list[float]]) -> None:
     for name, values in alone.items():
         # The last batch of an epoch has 11 rows: 6 for one and 5 for the other, whose means count alike.
         assert together[name] == pytest.approx(values, rel=0.02), name
-    assert not (tmp_path / "worker-1").exists()
 
 
 def test_one_process_without_gpus_needs_no_strategy(monkeypatch):
