@@ -74,6 +74,12 @@ def trained(run):
     return run()
 
 
+def test_logs_the_models_summary(trained):
+    said = "\n".join(one.getMessage() for one in trained.records)
+    assert 'Model: "clickbait"' in said
+    assert f"Trainable params: {64 * 16 + 16 + 1} " in said
+
+
 @pytest.fixture(scope="module")
 def frozen(run):
     return run(fine_tune=False, epochs=1, optimizer="adam", length_buckets=1)
