@@ -21,8 +21,8 @@ browser: ## Install Debian's Chromium, for the tests of the report, where there 
 run: setup ## Run the pipeline: from a CSV to a pushed model
 	@.venv/bin/clickbait run $(ARGS)
 
-test: setup browser ## Run all tests
-	@.venv/bin/python -m pytest $(ARGS)
+test: setup browser ## Run all tests, two files at a time
+	@.venv/bin/python -m pytest --numprocesses=2 --dist=loadfile $(ARGS)
 
 lint: setup ## Check style and format
 	.venv/bin/ruff check .

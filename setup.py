@@ -77,6 +77,7 @@ setup(
             "playwright>=1.48",
             "promql-parser>=0.12",
             "pytest>=8.3",
+            "pytest-xdist>=3.8",
             "ruff>=0.8",
         ],
     },

@@ -125,7 +125,8 @@ def moments(node: str, how: str, half: float) -> list[Moment]:
     if how == ONCE:
         return [Moment(node, seconds=half)]
     copies = [Moment(node, event=event, path=path) for event, path in COPIES.get(node, ())]
-    within = [Moment(node), Moment(node, seconds=half), *copies, Moment(node, executed=True)]
+    # The copies first: at half of its time on a slower run a node may have made them, and makes none again.
+    within = [Moment(node), *copies, Moment(node, seconds=half), Moment(node, executed=True)]
     return [*BEFORE.get(node, ()), *within, *AFTER.get(node, ())]
 
 
