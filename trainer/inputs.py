@@ -9,6 +9,7 @@ import tensorflow as tf
 from trainer import casing, features
 
 _PARSE_ROWS = 1024  # tf.Examples parsed in one call
+_PREFETCHED = 2  # batches
 
 
 def matching_files(file_patterns: Iterable[str]) -> list[str]:
@@ -105,6 +106,11 @@ def _cut_by_length(title, label, batch_size, buckets, seed) -> tf.data.Dataset:
 
 
 def _prepared(batches: tf.data.Dataset, policy: str) -> tf.data.Dataset:
-    return batches.map(
-        lambda title, label: (casing.normalise(title, policy), label), num_parallel_calls=tf.data.AUTOTUNE
-    ).prefetch(tf.data.AUTOTUNE)
+    options = tf.data.Options()
+    # TensorFlow's thread that tunes sleeps for up to a minute, and the end of an iterator, as in `fit`, may wait for it.
+    options.autotune.enabled = False
+    return (
+        batches.map(lambda title, label: (casing.normalise(title, policy), label), num_parallel_calls=tf.data.AUTOTUNE)
+        .prefetch(_PREFETCHED)
+        .with_options(options)
+    )

@@ -157,3 +157,8 @@ def test_titles_are_strings_and_labels_floats(file):
     for dataset in (training(file), inputs.evaluation_dataset([file], batch_size=BATCH, policy="lower")):
         title, label = dataset.element_spec
         assert (title.dtype.name, title.shape.rank, label.dtype.name, label.shape.rank) == ("string", 1, "float32", 1)
+
+
+def test_no_thread_that_tunes_holds_up_the_end_of_an_iterator(file):
+    for dataset in (training(file), inputs.evaluation_dataset([file], batch_size=8, policy="lower")):
+        assert dataset.options().autotune.enabled is False
