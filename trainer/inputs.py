@@ -107,7 +107,7 @@ def _cut_by_length(title, label, batch_size, buckets, seed) -> tf.data.Dataset:
 
 def _prepared(batches: tf.data.Dataset, policy: str) -> tf.data.Dataset:
     options = tf.data.Options()
-    # TensorFlow's thread that tunes sleeps for up to a minute, and the end of an iterator, as in `fit`, may wait for it.
+    # TensorFlow's thread that tunes sleeps for up to a minute, and the end of an iterator, as in `fit`, may await it.
     options.autotune.enabled = False
     return (
         batches.map(lambda title, label: (casing.normalise(title, policy), label), num_parallel_calls=tf.data.AUTOTUNE)
