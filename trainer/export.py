@@ -17,6 +17,7 @@ def export_model(model: tf_keras.Model, directory: str | Path, *, policy: str) -
     Signatures: `serving_default(title: string [n]) -> probability: float32 [n, 1]` and
     `serving_examples(examples: string [n])`, which parses serialized tf.Examples first. Two, because TFX's BulkInferrer
     and InfraValidator send tf.Examples to any lone string input, and a text model would score their bytes as text.
+    Titles of a batch that the policy makes equal are scored once.
 
     Args:
       model: string [n], already normalised, to float32 [n, 1].
@@ -29,7 +30,8 @@ def export_model(model: tf_keras.Model, directory: str | Path, *, policy: str) -
     # autograph=False: Keras's code needs no translation, which would take longer than the export.
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=features.TITLE)], autograph=False)
     def score_titles(title):
-        return {features.PROBABILITY: bare(casing.normalise(title, policy))}
+        distinct, places = tf.unique(casing.normalise(title, policy))  # SHOUTED is read as shouted
+        return {features.PROBABILITY: tf.gather(bare(distinct), places)}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False)
     def score_examples(examples):

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
 from tests.helpers.examples import serialized_example
 from trainer import casing, features
@@ -152,6 +153,7 @@ def test_the_model_can_go_on_training_after_its_export(model, exported):
 RELOAD = """
 import json, sys
 import tensorflow as tf
+import tf_keras
 import tensorflow_text
 module = tf.saved_model.load(sys.argv[1])
 titles, serialized = json.loads(sys.argv[2]), json.loads(sys.argv[3])
@@ -185,3 +187,19 @@ def test_a_fresh_process_scores_the_default_encoder_equally_and_it_stays_small(e
     assert np.ptp(expected) > 1e-3
     np.testing.assert_allclose(raw, expected, atol=1e-5)
     np.testing.assert_allclose(examples, expected, atol=1e-5)
+
+
+def test_titles_that_the_policy_makes_equal_are_scored_once(tmp_path):
+    def count(texts):
+        return tf.fill([tf.size(texts), 1], tf.cast(tf.size(texts), tf.float32))
+
+    counting = tf_keras.Sequential([tf_keras.layers.Lambda(count, input_shape=[], dtype=tf.string)])
+    export_model(counting, tmp_path, policy="augment")
+    titles = ["SHOUTED", "shouted", "Shouted", "shouted", "2048"]
+    assert score(tf.saved_model.load(str(tmp_path)), titles).tolist() == [[3.0]] * 5
+
+
+@pytest.mark.parametrize("policy", casing.POLICIES)
+def test_each_title_has_its_own_score_whatever_comes_twice(loaded, policy):
+    alone = [score(loaded[policy], [title])[0] for title in TITLES]
+    np.testing.assert_allclose(score(loaded[policy], [*TITLES, *TITLES[::-1]]), [*alone, *alone[::-1]], atol=1e-6)
