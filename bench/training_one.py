@@ -24,6 +24,7 @@ import tf_keras
 from trainer import casing, recipe
 from trainer.encoders.resolve import resolve_encoder
 from trainer.export import export_model
+from trainer.inputs import untuned
 from trainer.precision import matrix_products
 from trainer.settings import TrainerSettings
 
@@ -92,10 +93,7 @@ def batches(rows: Rows, training: dict[str, Any]) -> tf.data.Dataset:
     if policy == "augment":
         seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
         made = tf.data.Dataset.zip(made, seeds).map(lambda row, drawn: (casing.augment(row[0], drawn), row[1]))
-    options = tf.data.Options()
-    options.autotune.enabled = False  # as the Trainer's; or the script may wait at its end for a thread that sleeps
-    cased = made.map(lambda title, label: (casing.normalise(title, policy), label))
-    return cased.prefetch(2).with_options(options)
+    return untuned(made.map(lambda title, label: (casing.normalise(title, policy), label)).prefetch(2))
 
 
 def accuracy(model: tf_keras.Model, rows: Rows, policy: str) -> float:

@@ -82,6 +82,16 @@ def evaluation_dataset(files: Sequence[str], *, batch_size: int, policy: str) ->
     return _prepared(_rows(files).batch(batch_size), policy)
 
 
+def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """The same data without TensorFlow's tuning of buffers and threads.
+
+    The thread that tunes sleeps for up to a minute, and the end of an iterator, as in `fit`, may wait until it wakes.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
+
+
 def _records(files: Sequence[str]) -> tf.data.Dataset:
     return tf.data.TFRecordDataset(list(files), compression_type="GZIP")
 
@@ -106,11 +116,7 @@ def _cut_by_length(title, label, batch_size, buckets, seed) -> tf.data.Dataset:
 
 
 def _prepared(batches: tf.data.Dataset, policy: str) -> tf.data.Dataset:
-    options = tf.data.Options()
-    # TensorFlow's thread that tunes sleeps for up to a minute, and the end of an iterator, as in `fit`, may await it.
-    options.autotune.enabled = False
-    return (
-        batches.map(lambda title, label: (casing.normalise(title, policy), label), num_parallel_calls=tf.data.AUTOTUNE)
-        .prefetch(_PREFETCHED)
-        .with_options(options)
+    cased = batches.map(
+        lambda title, label: (casing.normalise(title, policy), label), num_parallel_calls=tf.data.AUTOTUNE
     )
+    return untuned(cased.prefetch(_PREFETCHED))
