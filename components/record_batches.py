@@ -87,7 +87,7 @@ def numbers(batch: pa.RecordBatch, name: str) -> np.ndarray:
 
 
 def singles(values: pa.Array | np.ndarray | Iterable) -> pa.LargeListArray:
-    """A column of one value a row."""
+    """A column of one value a row; a null is a value that is null."""
     array = values if isinstance(values, pa.Array) else pa.array(values)
     if pa.types.is_string(array.type) or pa.types.is_binary(array.type):
         array = array.cast(pa.large_binary())

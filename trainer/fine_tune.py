@@ -62,7 +62,9 @@ def _train(
         model = recipe.build(settings, encoder.path)
         steps_per_epoch = recipe.prepare(model, settings, rows)
         early = recipe.early_end(model, settings)
-    model.summary(print_fn=logger.info)
+    summary: list[str] = []
+    model.summary(print_fn=summary.append)
+    logger.info("%s", "\n".join(summary))
     base = weights_of(fn_args.base_model) if settings.warm_start else None
     identity = {**settings.identity, "encoder_digest": encoder.digest}
     checkpoints = Checkpoints(

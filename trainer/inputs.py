@@ -86,6 +86,7 @@ def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """The same data without TensorFlow's tuning of buffers and threads.
 
     The thread that tunes sleeps for up to a minute, and the end of an iterator, as in `fit`, may wait until it wakes.
+    What asks for `tf.data.AUTOTUNE` has a thread for each core.
     """
     options = tf.data.Options()
     options.autotune.enabled = False

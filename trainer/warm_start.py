@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import trainer.keras_policy  # noqa: F401  isort: skip
 
+import logging
 from pathlib import Path
 
 import tensorflow as tf
 import tf_keras
 
 from trainer.settings import SettingsError
+
+logger = logging.getLogger("trainer")
 
 #: TF Serving ignores what lies in a SavedModel's assets.extra.
 _ENCODER_FILE = Path("assets.extra") / "encoder_digest"
@@ -44,7 +47,9 @@ def take_weights(model: tf_keras.Model, weights: Path, encoder_digest: str) -> N
       SettingsError: they were trained from another encoder, or are of another architecture.
     """
     noted = weights.parent.parent / _ENCODER_FILE
-    if noted.is_file() and (before := noted.read_text(encoding="utf-8")) != encoder_digest:
+    if not noted.is_file():
+        logger.warning("%s does not say which encoder its weights came from: shapes alone are compared.", noted)
+    elif (before := noted.read_text(encoding="utf-8")) != encoder_digest:
         # Equal shapes do not make equal vocabularies.
         raise _misfit(weights, f"were trained from the encoder {before}, not from {encoder_digest}")
     # What was exported is the bare layers, without what a compiled model tracks beside them.

@@ -98,7 +98,13 @@ def gather_slices(batch: pa.RecordBatch, slicing: Sequence[str], numbers: Sequen
     Returns:
       A row for each combination of slices, with one value of each in `slicing` and all the rows' of each in `numbers`,
       in their order.
+
+    Raises:
+      ValueError: a row has no value of such a column, or several.
     """
+    for name in (*slicing, *numbers):
+        if pc.sum(pc.equal(pc.fill_null(pc.list_value_length(batch.column(name)), 0), 1)).as_py() != batch.num_rows:
+            raise ValueError(f"Each scored row has one value of {name}. Received: a row of none, or of several.")
     rows = pa.table({name: pc.list_element(batch.column(name), 0) for name in (*slicing, *numbers)})
     gathered = rows.group_by([*slicing]).aggregate([(name, "list") for name in numbers]).combine_chunks()
     columns = {name: singles(gathered[name].chunk(0)) for name in slicing}

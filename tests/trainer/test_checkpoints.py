@@ -38,7 +38,10 @@ class Breaker(logging.Handler):
 
 @pytest.fixture
 def train(tmp_path, examples, tiny_encoder, monkeypatch):
-    """A function that trains, each time as another attempt, and returns its `training.json` and what it logged."""
+    """A function that trains, each time as another attempt, and returns its `training.json` and what it logged.
+
+    The first thing that is logged is the model's summary.
+    """
     monkeypatch.setattr("trainer.progress._SECONDS_BETWEEN_RECORDS", 0.0)
     monkeypatch.setattr(checkpoints, "WRITING_SHARE", float("inf"))
     files = {"train_files": [examples(generated(203, 0))], "eval_files": [examples(generated(37, 1))]}
@@ -82,8 +85,8 @@ def test_a_training_that_was_broken_off_goes_on_where_it_was(train, tmp_path):
     (only,) = kept(tmp_path)
     assert only.name == f"{19:012d}"  # the handler hears of a step before its checkpoint is written
     done, said = train()
-    assert said[0] == "going on from the checkpoint at epoch 2, batch 6"
-    assert said[1].startswith("epoch 2/3  step 7/13")
+    assert said[1] == "going on from the checkpoint at epoch 2, batch 6"
+    assert said[2].startswith("epoch 2/3  step 7/13")
     assert done["steps"] == STEPS
     for name, values in undisturbed["epochs"].items():
         assert done["epochs"][name] == pytest.approx(values, abs=1e-5), name
@@ -93,7 +96,7 @@ def test_a_training_that_was_broken_off_goes_on_where_it_was(train, tmp_path):
 def test_another_training_does_not_go_on_from_it(train, tmp_path):
     assert train(stop_at=20)[0] is None
     done, said = train(seed=8, epochs=1)
-    assert said[0].startswith("epoch 1/1  step 1/13")
+    assert said[1].startswith("epoch 1/1  step 1/13")
     assert len(done["epochs"]["loss"]) == 1
     assert len(kept(tmp_path)) == 1
 

@@ -153,7 +153,6 @@ def test_the_model_can_go_on_training_after_its_export(model, exported):
 RELOAD = """
 import json, sys
 import tensorflow as tf
-import tf_keras
 import tensorflow_text
 module = tf.saved_model.load(sys.argv[1])
 titles, serialized = json.loads(sys.argv[2]), json.loads(sys.argv[3])

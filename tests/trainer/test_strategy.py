@@ -30,7 +30,11 @@ import trainer.fine_tune
 from trainer.strategy import Spread
 halves = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], halves)
-trainer.fine_tune.choose_spread = lambda: Spread(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+def choose_spread():
+    spread = Spread(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+    print("devices:", spread.strategy.num_replicas_in_sync)
+    return spread
+trainer.fine_tune.choose_spread = choose_spread
 """
 
 
@@ -91,14 +95,19 @@ def test_two_workers_train_as_one_process_and_only_the_chief_writes(tmp_path, to
     chief, other = (
         Training(tmp_path / f"worker-{index}", told, TF_CONFIG=json.dumps(task)) for index, task in enumerate(tasks)
     )
-    other.wait()
-    assert_alike(chief.epochs(), alone)
+    try:
+        other.wait()
+        assert_alike(chief.epochs(), alone)
+    finally:
+        chief.process.kill()
     assert [path.name for path in other.folder.iterdir()] == ["shown.txt"]
 
 
 @pytest.mark.slow
 def test_two_devices_train_as_one(tmp_path, told, alone):
-    assert_alike(Training(tmp_path / "devices", told, ON_TWO_DEVICES + TRAIN).epochs(), alone)
+    training = Training(tmp_path / "devices", told, ON_TWO_DEVICES + TRAIN)
+    assert_alike(training.epochs(), alone)
+    assert "devices: 2" in (training.folder / "shown.txt").read_text()
 
 
 def assert_alike(together: dict[str, list[float]], alone: dict[str, list[float]]) -> None:

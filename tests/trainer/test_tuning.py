@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 from types import SimpleNamespace
 
+import keras_tuner
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -200,3 +201,9 @@ def test_too_few_rows_are_refused(fn_args, examples):
     args.train_files = [examples(generated(40))]
     with pytest.raises(SettingsError, match="holds out 20 training rows or more.*Received: .* leave out --tune"):
         trainer.tuner_fn(args)
+
+
+def test_an_encoder_that_changed_after_the_run_began_ends_the_search(fn_args):
+    found = trainer.tuner_fn(fn_args(encoder_digest="sha256:another"))
+    with pytest.raises(keras_tuner.errors.FatalError, match="changed after the run began. Expected: sha256:another"):
+        found.tuner.search()

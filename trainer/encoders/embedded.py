@@ -22,7 +22,7 @@ CHECKSUMS = {
 }
 
 #: Raise it when `universal_sentence_encoder` builds another graph from the same files.
-_FORMAT = 2
+_FORMAT = 3
 
 
 def ensure_embedded_encoder(cache_dir: Path) -> Path:

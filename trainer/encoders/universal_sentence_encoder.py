@@ -19,6 +19,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text as text
 
+from trainer import canonical
+
 DIMENSION = 512
 
 _TABLE_CHUNKS = 17
@@ -127,5 +129,6 @@ def dequantise(weights: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def save_encoder(folder: Path) -> None:
-    """Writes the encoder to `folder` as a reusable SavedModel of 268 MB."""
+    """Writes the encoder to `folder` as a reusable SavedModel of 268 MB, of the same bytes in any process."""
     tf.saved_model.save(build_encoder(), str(folder))
+    canonical.renumber(folder)

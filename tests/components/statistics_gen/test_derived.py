@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import pyarrow as pa
@@ -112,9 +113,12 @@ def test_no_python_runs_for_a_row():
 def calls(function):
     """How many functions, Python's and C's, a function calls."""
     made = []
+    gc.collect()
+    gc.disable()  # a collection may call functions of others
     sys.setprofile(lambda frame, event, _: made.append(event))
     try:
         function()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return len([event for event in made if event in ("call", "c_call")])

