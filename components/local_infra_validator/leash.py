@@ -4,6 +4,8 @@ A server must not outlive a pipeline that is killed, which stops nothing itself.
 elsewhere the program is only run. It is to be started as the leader of a session of its own.
 """
 
+from __future__ import annotations
+
 import ctypes
 import os
 import signal
@@ -22,12 +24,23 @@ def main(parent: int, command: list[str]) -> int:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _PARENT_DIED)
         if os.getppid() != parent:  # it died before it could be heard
             return _CANNOT_RUN
+    program: subprocess.Popen | None = None
+    stopped = False
+
+    def stop(*_) -> None:
+        nonlocal stopped
+        stopped = True
+        if program:
+            program.terminate()
+
+    signal.signal(signal.SIGTERM, stop)
     try:
         program = subprocess.Popen(command)
     except OSError as error:
         print(f"{command[0]}: {error.strerror}", file=sys.stderr)
         return _CANNOT_RUN
-    signal.signal(signal.SIGTERM, lambda *_: program.terminate())
+    if stopped:  # before there was a program that could have been told
+        program.terminate()
     code = program.wait()
     return code if code >= 0 else 128 - code
 
