@@ -107,12 +107,12 @@ def _measure(asked: argparse.Namespace) -> Cost:
     """By `fit`, as the Trainer: a call a step from Python would cost more than the step."""
     import tensorflow as tf
 
-    from trainer.inputs import untuned
+    from trainer.inputs import prefetched
 
     model = _model(asked.encoder, asked.one)
     texts, labels = _read(asked.data)
     batches = tf.data.Dataset.from_tensor_slices((texts, labels)).shuffle(len(texts), seed=1).repeat()
-    batches = untuned(batches.batch(asked.batch_size).prefetch(2))
+    batches = prefetched(batches.batch(asked.batch_size))
     model.fit(batches, steps_per_epoch=_UNTIMED_STEPS, verbose=0)
     start, began = time.perf_counter(), time.process_time()
     model.fit(batches, steps_per_epoch=asked.steps, verbose=0)

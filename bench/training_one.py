@@ -24,7 +24,7 @@ import tf_keras
 from trainer import casing, recipe
 from trainer.encoders.resolve import resolve_encoder
 from trainer.export import export_model
-from trainer.inputs import untuned
+from trainer.inputs import prefetched
 from trainer.precision import matrix_products
 from trainer.settings import TrainerSettings
 
@@ -63,11 +63,12 @@ def read_rows(file: str | Path, limit: int | None = None) -> tuple[Rows, Rows]:
 
 
 def the_articles_model(encoder: str, training: dict[str, Any], rows: int) -> tf_keras.Model:
-    """As the article writes it, but for the module."""
+    """As the article writes it, but for the module and the seed of Keras's own initial weights."""
+    initial = tf_keras.initializers.GlorotUniform(training["seed"])
     model = tf_keras.Sequential(
         [
             hub.KerasLayer(encoder, input_shape=[], dtype=tf.string, trainable=True),
-            tf_keras.layers.Dense(1, activation="sigmoid"),
+            tf_keras.layers.Dense(1, activation="sigmoid", kernel_initializer=initial),
         ]
     )
     # Keras compiles with XLA where it can, and it cannot compile strings.
@@ -93,7 +94,7 @@ def batches(rows: Rows, training: dict[str, Any]) -> tf.data.Dataset:
     if policy == "augment":
         seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
         made = tf.data.Dataset.zip(made, seeds).map(lambda row, drawn: (casing.augment(row[0], drawn), row[1]))
-    return untuned(made.map(lambda title, label: (casing.normalise(title, policy), label)).prefetch(2))
+    return prefetched(made.map(lambda title, label: (casing.normalise(title, policy), label)))
 
 
 def accuracy(model: tf_keras.Model, rows: Rows, policy: str) -> float:

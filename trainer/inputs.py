@@ -82,15 +82,15 @@ def evaluation_dataset(files: Sequence[str], *, batch_size: int, policy: str) ->
     return _prepared(_rows(files).batch(batch_size), policy)
 
 
-def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """The same data without TensorFlow's tuning of buffers and threads.
+def prefetched(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """The same batches, made ahead of the step, without TensorFlow's tuning of buffers and threads.
 
     The thread that tunes sleeps for up to a minute, and the end of an iterator, as in `fit`, may wait until it wakes.
     What asks for `tf.data.AUTOTUNE` has a thread for each core.
     """
     options = tf.data.Options()
     options.autotune.enabled = False
-    return dataset.with_options(options)
+    return batches.prefetch(_PREFETCHED).with_options(options)
 
 
 def _records(files: Sequence[str]) -> tf.data.Dataset:
@@ -120,4 +120,4 @@ def _prepared(batches: tf.data.Dataset, policy: str) -> tf.data.Dataset:
     cased = batches.map(
         lambda title, label: (casing.normalise(title, policy), label), num_parallel_calls=tf.data.AUTOTUNE
     )
-    return untuned(cased.prefetch(_PREFETCHED))
+    return prefetched(cased)

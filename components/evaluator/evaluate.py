@@ -103,13 +103,14 @@ def gather_slices(batch: pa.RecordBatch, slicing: Sequence[str], numbers: Sequen
       ValueError: a row has no value of such a column, or several.
     """
     for name in (*slicing, *numbers):
-        if pc.sum(pc.equal(pc.fill_null(pc.list_value_length(batch.column(name)), 0), 1)).as_py() != batch.num_rows:
+        values = pc.fill_null(pc.list_value_length(batch.column(name)), 0)
+        if not pc.all(pc.equal(values, 1), min_count=0).as_py():
             raise ValueError(f"Each scored row has one value of {name}. Received: a row of none, or of several.")
     rows = pa.table({name: pc.list_element(batch.column(name), 0) for name in (*slicing, *numbers)})
-    gathered = rows.group_by([*slicing]).aggregate([(name, "list") for name in numbers]).combine_chunks()
-    columns = {name: singles(gathered[name].chunk(0)) for name in slicing}
+    (gathered,) = rows.group_by([*slicing]).aggregate([(name, "list") for name in numbers]).to_batches()
+    columns = {name: singles(gathered.column(name)) for name in slicing}
     for name in numbers:
-        lists = gathered[f"{name}_list"].chunk(0)
+        lists = gathered.column(f"{name}_list")
         columns[name] = pa.LargeListArray.from_arrays(lists.offsets.cast(pa.int64()), lists.values)
     return pa.RecordBatch.from_arrays([*columns.values()], [*columns])
 
