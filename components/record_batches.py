@@ -13,6 +13,8 @@ import tensorflow as tf
 from tfx_bsl.coders import example_coder
 
 _BATCH_ROWS = 8192
+# What is written here is read a few times and then deleted: a third of the time for a sixth more bytes.
+_COMPRESSION = tf.io.TFRecordOptions("GZIP", compression_level=1)
 
 
 def list_files(folder: str | Path) -> list[Path]:
@@ -33,9 +35,23 @@ def read_split(folder: str | Path) -> Iterator[pa.RecordBatch]:
         yield from read_batches(file)
 
 
+def read_values(folder: str | Path, types: Mapping[str, tf.DType]) -> Iterator[dict[str, np.ndarray]]:
+    """Some columns of all files, one value a row, for half of what whole batches cost; a text is `bytes`.
+
+    Args:
+      folder: of the split.
+      types: of the columns, by their names: `tf.string`, `tf.int64` or `tf.float32`.
+    """
+    spec = {name: tf.io.FixedLenFeature([], kind) for name, kind in types.items()}
+    for file in list_files(folder):
+        records = tf.data.TFRecordDataset(str(file), "GZIP").batch(_BATCH_ROWS)
+        yield from records.map(lambda batch: tf.io.parse_example(batch, spec)).as_numpy_iterator()
+
+
 def distinct_texts(folders: Iterable[str | Path], name: str) -> set[str]:
     """Each text of a column of these splits once."""
-    return {text for folder in folders for batch in read_split(folder) for text in texts(batch, name)}
+    values = (batch[name] for folder in folders for batch in read_values(folder, {name: tf.string}))
+    return {text.decode() for batch in values for text in batch}
 
 
 @contextlib.contextmanager
@@ -43,7 +59,7 @@ def open_writer(file: str | Path) -> Iterator[Callable[[pa.RecordBatch], None]]:
     """Yields a function that writes a batch behind those before it."""
     Path(file).parent.mkdir(parents=True, exist_ok=True)
     encoder = example_coder.RecordBatchToExamplesEncoder()
-    with tf.io.TFRecordWriter(str(file), "GZIP") as writer:
+    with tf.io.TFRecordWriter(str(file), _COMPRESSION) as writer:
 
         def write(batch: pa.RecordBatch) -> None:
             for record in encoder.encode(batch):

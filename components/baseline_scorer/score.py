@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
+import tensorflow as tf
 from sklearn.pipeline import Pipeline
 
 from components.baseline_scorer.models import BASELINES, NoBaselineError, score_texts, train_baseline
-from components.record_batches import add_columns, distinct_texts, numbers, read_split, texts
+from components.record_batches import add_columns, distinct_texts, read_values, texts
 from trainer import features
 
 _CHUNK_ROWS = 65_536
@@ -50,9 +51,9 @@ def score_splits(sources: Mapping[str, str], targets: Mapping[str, str], max_tra
 def _train(folder: str, max_rows: int) -> dict[str, Pipeline]:
     titles: list[str] = []
     labels: list[int] = []
-    for batch in read_split(folder):
-        titles += texts(batch, features.TITLE)
-        labels += numbers(batch, features.LABEL).tolist()
+    for batch in read_values(folder, {features.TITLE: tf.string, features.LABEL: tf.int64}):
+        titles += [title.decode() for title in batch[features.TITLE]]
+        labels += batch[features.LABEL].tolist()
         if len(titles) >= max_rows:
             break
     titles, labels = titles[:max_rows], labels[:max_rows]

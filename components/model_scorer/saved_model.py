@@ -39,17 +39,13 @@ class TextScorer:
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         """The probability of clickbait for each text, float32, as the model gives it: NaN stays NaN.
 
-        Texts of a length go together, so that a batch pads little, and among them those that casing alone tells apart,
-        of which an exported model may have to score but one. The same texts in any order make the same batches, and so
-        the same scores to the last bit.
+        The quicker, the more alike those are that stand side by side, in length and in words.
         """
         encoded = [text.encode() for text in texts]
-        order = sorted(range(len(texts)), key=lambda place: (len(encoded[place]), texts[place].lower(), texts[place]))
         scores = np.empty(len(encoded), np.float32)
-        for start in range(0, len(order), self._batch_rows):
-            places = order[start : start + self._batch_rows]
-            outputs = self._signature(title=tf.constant([encoded[place] for place in places]))
-            scores[places] = outputs[features.PROBABILITY].numpy().ravel()
+        for start in range(0, len(encoded), self._batch_rows):
+            outputs = self._signature(title=tf.constant(encoded[start : start + self._batch_rows]))
+            scores[start : start + self._batch_rows] = outputs[features.PROBABILITY].numpy().ravel()
         return scores
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import tensorflow as tf
 
 from components.baseline_scorer.models import BASELINES
-from components.record_batches import add_columns, distinct_texts, numbers, read_split, texts
+from components.record_batches import add_columns, numbers, read_split, read_values, texts
 from components.variant_example_gen.perturbations import AS_IS
 from components.variant_example_gen.write import ROW, VARIANT
 from serving.explain import explain_texts
@@ -35,23 +36,22 @@ def score_splits(
     Args:
       sources: the folders of the splits, by name; each row has a copy whose variant is `as_is`.
       targets: the folders of the splits that are written.
-      candidate: scores texts.
+      candidate: scores texts; called once, with each distinct text once.
       last_blessed: the same.
     """
-    titles = sorted(distinct_texts(sources.values(), features.TITLE))
+    originals, titles = _read_titles(sources)
     scorers = {features.PROBABILITY: candidate, LAST_BLESSED: last_blessed}
     scores = {
         name: dict(zip(titles, score(titles), strict=True)) for name, score in scorers.items() if score is not None
     }
     for split, source in sources.items():
-        as_is = dict(_titles_as_they_are(source))
 
-        def columns_of(batch: pa.RecordBatch, as_is: dict[int, str] = as_is) -> dict[str, np.ndarray]:
+        def columns_of(batch: pa.RecordBatch, as_is: Mapping[int, str] = originals[split]) -> dict[str, np.ndarray]:
             written = texts(batch, features.TITLE)
-            originals = [as_is[row] for row in numbers(batch, ROW).tolist()]
+            as_they_are = [as_is[row] for row in numbers(batch, ROW).tolist()]
             return {
                 **{name: _look_up(found, written) for name, found in scores.items()},
-                AS_IS_PROBABILITY: _look_up(scores[features.PROBABILITY], originals),
+                AS_IS_PROBABILITY: _look_up(scores[features.PROBABILITY], as_they_are),
             }
 
         add_columns(source, targets[split], columns_of)
@@ -80,10 +80,30 @@ def _look_up(scores: Mapping[str, np.float32], titles: Sequence[str]) -> np.ndar
     return np.array([scores[title] for title in titles], np.float32)
 
 
-def _titles_as_they_are(folder: str) -> Iterator[tuple[int, str]]:
-    for batch in read_split(folder):
-        columns = numbers(batch, ROW).tolist(), texts(batch, features.TITLE), texts(batch, VARIANT)
-        yield from ((row, title) for row, title, variant in zip(*columns, strict=True) if variant == AS_IS)
+def _read_titles(sources: Mapping[str, str]) -> tuple[dict[str, dict[int, str]], list[str]]:
+    """The titles as they are, by split and row; and each distinct text once, in the order in which they are scored.
+
+    Originals of a length go together, so that a batch pads little, each beside its variants: an encoder may compute
+    once what they share, and an exported model score once those that casing alone tells apart. The order depends on
+    the rows alone, and with it each score, to the last bit.
+    """
+    originals: dict[str, dict[int, str]] = {}
+    first_row: dict[str, tuple[str, int]] = {}
+    for split, source in sources.items():
+        as_is = originals[split] = {}
+        for batch in read_values(source, {features.TITLE: tf.string, ROW: tf.int64, VARIANT: tf.string}):
+            for row, encoded, variant in zip(batch[ROW].tolist(), batch[features.TITLE], batch[VARIANT], strict=True):
+                title = encoded.decode()
+                first_row.setdefault(title, (split, row))
+                if variant == AS_IS.encode():
+                    as_is[row] = title
+
+    def place(title: str) -> tuple[int, str, str, str]:
+        split, row = first_row[title]
+        original = originals[split][row]
+        return len(original), original, title.lower(), title
+
+    return originals, sorted(first_row, key=place)
 
 
 def _errors(folder: str) -> Iterator[dict[str, Any]]:

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import tensorflow as tf
 
-from components.record_batches import add_columns, distinct_texts, numbers, read_split, texts, with_columns
+from components.record_batches import (
+    add_columns,
+    distinct_texts,
+    numbers,
+    read_split,
+    read_values,
+    texts,
+    with_columns,
+)
 from tests.helpers.variants import read_rows, write_titles
 
 ROWS = [("Storm hits coast", 0), ("大雪 \U0001f389", 1), ("", 0)]
@@ -32,6 +41,18 @@ def test_a_column_of_a_known_name_is_another_one(tmp_path):
 def test_each_text_of_all_splits_is_there_once(tmp_path):
     folders = [write_titles(tmp_path / name, ROWS, ROWS[1:]) for name in ("one", "two")]
     assert distinct_texts(folders, "title") == {title for title, _ in ROWS}
+
+
+def test_some_columns_are_read_without_the_others(tmp_path):
+    folder = write_titles(tmp_path / "split", ROWS, ROWS[1:])
+    batches = list(read_values(folder, {"title": tf.string, "label": tf.int64}))
+    assert [set(batch) for batch in batches] == [{"title", "label"}] * 2
+    rows = [
+        (title.decode(), label)
+        for batch in batches
+        for title, label in zip(batch["title"], batch["label"].tolist(), strict=True)
+    ]
+    assert rows == [*ROWS, *ROWS[1:]]
 
 
 def test_more_rows_than_a_batch_keep_their_order(tmp_path, monkeypatch):

@@ -68,6 +68,17 @@ def test_each_distinct_text_is_scored_once(tmp_path, sources):
     assert sorted(asked) == sorted({row["title"] for rows in found.values() for row in rows})
 
 
+def test_variants_are_scored_beside_their_original_and_originals_by_length(tmp_path, sources):
+    candidate = Model(cased)
+    scored(tmp_path, sources, candidate)
+    assert candidate.asked == [
+        [
+            *("CATS", "Cats", "YOU AGAIN", "You again", "BUDGET PASSED", "Budget passed"),
+            *("You win # of ##", "YOU WIN 9 OF 10", "You win 9 of 10", "Storm hits coast", "You Won't Believe"),
+        ]
+    ]
+
+
 def test_a_score_that_is_no_number_stays_none_and_is_no_confident_error(tmp_path, sources):
     found = scored(tmp_path, sources, Model(lambda text: math.nan))
     assert all(math.isnan(row["probability"]) for rows in found.values() for row in rows)
