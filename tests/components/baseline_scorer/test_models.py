@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.feature_extraction.text import CountVectorizer
 
-from components.baseline_scorer.models import (
-    BASELINES,
-    CharactersInWords,
-    NoBaselineError,
-    score_texts,
-    train_baseline,
-)
+from components.baseline_scorer.models import BASELINES, NoBaselineError, score_texts, train_baseline
 
 NEWS = ["storm hits coast", "court rules on budget", "minister visits region", "price of oil falls"]
 CLICKBAIT = ["you won't believe this", "things only cats know", "what happened next", "this is why you smile"]
@@ -52,15 +45,3 @@ def test_it_reads_signs_emoji_and_every_script():
 def test_too_little_is_no_baseline(labels, counts):
     with pytest.raises(NoBaselineError, match=counts):
         train_baseline([f"text {number}" for number in range(len(labels))], labels)
-
-
-def test_characters_are_counted_as_scikit_learn_counts_them():
-    known, asked = [*TEXTS, "a", "", "  two\u00a0 spaces ", "aa aa aaa"], ["won't you know", "\u65e5\u672c", "", " \t"]
-    theirs = CountVectorizer(analyzer="char_wb", ngram_range=(2, 4), lowercase=False)
-    ours = CharactersInWords((2, 4))
-    for texts, theirs_of, ours_of in (
-        (known, theirs.fit_transform, ours.fit_transform),
-        (asked, theirs.transform, ours.transform),
-        ([""], theirs.transform, ours.transform),
-    ):
-        np.testing.assert_array_equal(ours_of(texts).toarray(), theirs_of(texts).toarray())
