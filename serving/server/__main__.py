@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import click
 
+from serving.imports import uncollected_imports
 from serving.server.errors import StartError
 from serving.server.flags import IGNORED_NOTES, parse_flags
 from serving.server.preflight import make_plan
@@ -45,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stopping = _stop_on_signals()
     try:
         plan = make_plan(flags)
-        from serving.server.app import run_server
+        with uncollected_imports("tensorflow"):
+            from serving.server.app import run_server
 
         run_server(plan, stopping)
     except StartError as error:

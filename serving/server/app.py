@@ -14,7 +14,6 @@ from serving.server.errors import ServingError
 from serving.server.flags import Flags
 from serving.server.grpc_service import GrpcServer
 from serving.server.manager import Retry, VersionManager
-from serving.server.memory import keep_imports
 from serving.server.preflight import Plan
 from serving.server.rest_api import RestApi
 from serving.server.rest_server import RestServer
@@ -37,7 +36,6 @@ def run_server(plan: Plan, stopping: threading.Event) -> None:
       StartError: no version loads, or an address cannot be had after all.
     """
     flags, config = plan.flags, plan.config
-    keep_imports()
     manager = VersionManager(
         config,
         functools.partial(_load, flags, config.name),

@@ -6,16 +6,6 @@ import ctypes
 import gc
 
 
-def keep_imports() -> None:
-    """Takes all that there is now out of the collector's sight; called before the first model is loaded.
-
-    The imports are 400,000 objects that live as long as the process. A collection at each swap would look through them
-    for a third of a second, in which no request is answered.
-    """
-    gc.collect()
-    gc.freeze()
-
-
 def release_memory() -> None:
     """Frees what nobody refers to any more, and lets the C library return it.
 

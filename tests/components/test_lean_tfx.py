@@ -9,7 +9,7 @@ import pytest
 
 from components import lean_tfx
 
-CLIENTS = ("google.cloud.aiplatform", "kubernetes", "kfp")
+CLIENTS = ("google.cloud.aiplatform", "google.cloud.bigquery.client", "kubernetes", "kfp", "nltk")
 
 
 @pytest.fixture

@@ -1,0 +1,48 @@
+"""Large imports are out of the garbage collector's sight."""
+
+from __future__ import annotations
+
+import gc
+import sys
+
+import pytest
+
+from serving.imports import uncollected_imports
+
+
+@pytest.fixture(autouse=True)
+def thaw():
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture
+def library(tmp_path, monkeypatch):
+    (tmp_path / "large_library.py").write_text(
+        "import gc\nwatched = gc.isenabled()\nparts = [[] for _ in range(10_000)]\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield "large_library"
+    sys.modules.pop("large_library", None)
+
+
+def test_what_is_imported_is_not_looked_through_then_and_later(library):
+    before = gc.get_freeze_count()
+    with uncollected_imports(library):
+        import large_library
+    assert not large_library.watched
+    assert gc.isenabled()
+    assert gc.get_freeze_count() >= before + 10_000
+
+
+def test_what_was_imported_before_changes_nothing():
+    before = gc.get_freeze_count()
+    with uncollected_imports("sys"):
+        assert gc.isenabled()
+    assert gc.get_freeze_count() == before
+
+
+def test_a_failed_import_leaves_the_collector_on():
+    with pytest.raises(ModuleNotFoundError), uncollected_imports("no_such_library"):
+        import no_such_library  # noqa: F401
+    assert gc.isenabled()
