@@ -23,6 +23,7 @@ from pipeline.run_view import RunView
 from pipeline.summary import print_head, print_summary
 from pipeline.terminal import captured_output
 from pipeline.verdict import Verdict, collect_facts, judge_model, open_verdict
+from serving.imports import uncollected_imports
 
 if TYPE_CHECKING:
     from pipeline.lineage import Outputs
@@ -102,9 +103,10 @@ def _prepare(view: RunView, verdict: Verdict, config: PipelineConfig, run_id: st
     inputs = prepare_inputs(config, run_id, data)
     verdict["encoder"]["digest"] = inputs.encoder.digest
     view.say("checking the encoder")
-    from trainer.encoders.check import check_encoder  # imports TensorFlow
+    with uncollected_imports("tensorflow"):
+        from trainer.encoders.checked import facts_of
 
-    facts = check_encoder(inputs.encoder.path, source=inputs.encoder.source, fine_tune=config.training.fine_tune)
+    facts = facts_of(inputs.encoder, fine_tune=config.training.fine_tune)
     verdict["encoder"] |= {"dimension": facts.dimension, "parameters": facts.parameters}
     return inputs
 
@@ -113,11 +115,12 @@ def _run_dag(
     view: RunView, config: PipelineConfig, inputs: RunInputs, from_node: str | None, to_node: str | None
 ) -> None:
     view.say("importing TFX")
-    import tfx.v1 as tfx
-    from absl import logging as absl_logging
-    from tfx.orchestration.pipeline import RunOptions
+    with uncollected_imports("tfx.v1"):
+        import tfx.v1 as tfx
+        from absl import logging as absl_logging
+        from tfx.orchestration.pipeline import RunOptions
 
-    from pipeline.pipeline import create_pipeline
+        from pipeline.pipeline import create_pipeline
 
     absl_logging.set_verbosity(absl_logging.INFO)  # RunView hears what TFX says at this level
     # TFX's Beam components read absl's flags from the command line, where -v is ours.

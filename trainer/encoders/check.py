@@ -14,7 +14,7 @@ import trainer.keras_policy  # noqa: F401
 # isort: split
 import tensorflow as tf
 import tensorflow_hub as hub
-import tensorflow_text  # noqa: F401 - registers the ops that many text modules use
+import tensorflow_text  # registers the ops that many text modules use
 
 from trainer.encoders.errors import EncoderError
 
@@ -67,6 +67,11 @@ def check_encoder(path: Path, *, source: str, fine_tune: bool) -> EncoderFacts:
         trainable_parameters=_count(layer.trainable_weights),
         parameters=_count(layer.weights) or _stored_parameters(path),
     )
+
+
+def versions() -> dict[str, str]:
+    """Of the libraries by which an encoder passes the check or does not."""
+    return {library.__name__: library.__version__ for library in (tf, hub, tensorflow_text)}
 
 
 def _load(path: Path, refuse: Callable[..., EncoderError]) -> Any:
