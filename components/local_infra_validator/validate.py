@@ -7,6 +7,7 @@ import itertools
 import shutil
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +55,14 @@ def validate_model(
     base_path = folder / _SERVED
     plan = plan_server(policy.server, base_path, model_name, port := free_port())
     versions.link_tree(stamped, base_path / "1")
+    with ThreadPoolExecutor(1) as beside:  # while the server starts
+        expected = beside.submit(golden.score_here, model_dir, titles)
+        try:
+            observed = _observe(plan, f"127.0.0.1:{port}", folder / LOG_FILE, titles, policy, model_name, [expected])
+        finally:
+            shutil.rmtree(base_path)
     try:
-        observed = _observe(plan, f"127.0.0.1:{port}", folder / LOG_FILE, titles, policy, model_name)
-    finally:
-        shutil.rmtree(base_path)
-    try:
-        observed.expected = golden.score_here(model_dir, titles)
+        observed.expected = expected.result()
     except Exception as error:
         observed.model_fault = f"{type(error).__name__}: {_first_line(error)}"
     findings = judge(observed, policy)
@@ -76,8 +79,15 @@ def validate_model(
 
 
 def _observe(
-    plan: ServerPlan, target: str, log: Path, titles: Sequence[str], policy: InfraPolicy, model_name: str
+    plan: ServerPlan,
+    target: str,
+    log: Path,
+    titles: Sequence[str],
+    policy: InfraPolicy,
+    model_name: str,
+    beside: Sequence[Future],
 ) -> Observed:
+    """Starts the server, asks it, and takes the time of calls when nothing runs beside it any more."""
     observed = Observed()
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
@@ -94,6 +104,7 @@ def _observe(
             return observed
         try:
             observed.served = {signature: client.predict(titles) for signature, client in clients.items()}
+            wait(beside)
             observed.milliseconds = _time_calls(clients[features.RAW_SIGNATURE], titles)
         except ServingError as error:
             observed.call_fault = f"{error.finding} The server said: {server.last_words}"
