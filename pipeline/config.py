@@ -166,6 +166,11 @@ class TrainingConfig(_Section):
         description="Epochs without a lower validation loss that end training, with the best epoch's weights; "
         "null: all epochs.",
     )
+    validation_rows: int | None = Field(
+        ge=1,
+        description="Evaluation rows, drawn by a hash, whose loss and accuracy are shown after each epoch; null: all. "
+        "The thresholds judge all of them, whatever this is.",
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         description="Matrix products on a CPU in training: `float32`, `bfloat16` (weights stay float32), or `auto`: "
         "bfloat16 where the processor has instructions for it."

@@ -76,11 +76,9 @@ def _train(
         beside={"early": early.state} if early else {},
     )
     validation = {
-        "validation_data": shard(recipe.validation_rows(eval_files, settings), spread),
+        "validation_data": shard(recipe.validation_rows(eval_files, settings, settings.validation_rows), spread),
         # Workers that ask each other for more data have to know when to stop.
-        "validation_steps": -(-inputs.count_rows(eval_files) // settings.eval_batch_size)
-        if spread.workers > 1
-        else None,
+        "validation_steps": _validation_steps(eval_files, settings) if spread.workers > 1 else None,
     }
     in_precision = matrix_products(settings.precision)
     warm = in_precision(_start_warm)(model, base, encoder, *validation.values()) if settings.warm_start else None
@@ -129,10 +127,15 @@ def _train(
     checkpoints.discard()
 
 
+def _validation_steps(eval_files: list[str], settings: TrainerSettings) -> int:
+    rows = inputs.count_rows(eval_files)
+    return -(-min(rows, settings.validation_rows or rows) // settings.eval_batch_size)
+
+
 def _start_warm(
     model: tf_keras.Model, base: Path | None, encoder: ResolvedEncoder, rows: tf.data.Dataset, steps: int | None
 ) -> dict[str, float] | None:
-    """Takes over the weights, and returns what they reach on the evaluation rows before the first step."""
+    """Takes over the weights, and returns what they reach on the validated rows before the first step."""
     if base is None:
         logger.info("no model was blessed before: training begins with the encoder's weights", extra={"notice": True})
         return None

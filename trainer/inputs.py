@@ -77,9 +77,19 @@ def training_dataset(
     )
 
 
-def evaluation_dataset(files: Sequence[str], *, batch_size: int, policy: str) -> tf.data.Dataset:
-    """Batches `(title string [n], label float32 [n])` in the files' order, cased as in serving."""
-    return _prepared(_rows(files).batch(batch_size), policy)
+def evaluation_dataset(
+    files: Sequence[str], *, batch_size: int, policy: str, first_rows: int | None = None
+) -> tf.data.Dataset:
+    """Batches `(title string [n], label float32 [n])` in the files' order, cased as in serving.
+
+    Args:
+      files: from `matching_files`.
+      batch_size: rows of a batch.
+      policy: one of `trainer.casing.POLICIES`.
+      first_rows: how many rows, at most; all if not given.
+    """
+    rows = _rows(files)
+    return _prepared((rows if first_rows is None else rows.take(first_rows)).batch(batch_size), policy)
 
 
 def prefetched(batches: tf.data.Dataset) -> tf.data.Dataset:

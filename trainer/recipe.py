@@ -77,9 +77,11 @@ def training_rows(
     )
 
 
-def validation_rows(files: Sequence[str], settings: TrainerSettings) -> tf.data.Dataset:
+def validation_rows(files: Sequence[str], settings: TrainerSettings, first_rows: int | None = None) -> tf.data.Dataset:
     """`inputs.evaluation_dataset`."""
-    return inputs.evaluation_dataset(files, batch_size=settings.eval_batch_size, policy=settings.casing)
+    return inputs.evaluation_dataset(
+        files, batch_size=settings.eval_batch_size, policy=settings.casing, first_rows=first_rows
+    )
 
 
 def early_end(model: tf_keras.Model, settings: TrainerSettings) -> StopEarly | None:

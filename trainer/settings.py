@@ -38,6 +38,8 @@ class TrainerSettings:
     """Headlines a step."""
     eval_batch_size: int
     """Headlines scored at a time after each epoch."""
+    validation_rows: int | None
+    """Evaluation rows that are scored after each epoch, the first ones, which a hash has drawn; None: all."""
     learning_rate: float
     learning_rate_decay: Literal["constant", "linear", "cosine"]
     """`linear` and `cosine` go to 0 over all steps."""

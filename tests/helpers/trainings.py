@@ -15,6 +15,7 @@ TRAINING = {
     "epochs": 3,
     "batch_size": 16,
     "eval_batch_size": 32,
+    "validation_rows": None,
     "learning_rate": 0.05,
     "learning_rate_decay": "linear",
     "warmup_share": 0.0,

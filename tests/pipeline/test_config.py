@@ -78,6 +78,7 @@ def test_article_preset_is_the_article():
         "frozen_epochs": 0,
         "warm_start": False,
         "early_stopping_patience": None,
+        "validation_rows": None,
         "precision": "float32",
         "optimizer": "exact_adam",  # the article's Adam, see tests/trainer/test_optimizer.py
         "casing": "as_is",

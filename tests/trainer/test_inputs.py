@@ -139,6 +139,12 @@ def test_evaluation_keeps_the_order_of_the_files(file, rows, examples):
     assert [len(batch) for batch in batches] == [BATCH] * 13
 
 
+@pytest.mark.parametrize("wanted", [1, BATCH + 1, 10 * ROWS])
+def test_evaluation_may_be_of_the_first_rows_alone(file, rows, wanted):
+    dataset = inputs.evaluation_dataset([file], batch_size=BATCH, policy="as_is", first_rows=wanted)
+    assert flat(epoch(dataset)) == rows[:wanted]
+
+
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
