@@ -46,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--rows", type=int, nargs="+", default=[3_200, 32_000], help="of the pipeline; more are made up"
     )
+    parser.add_argument("--epochs", type=int, help="of the pipeline and its plain script; default: the preset's")
     parser.add_argument("--table-rows", type=int, nargs="+", default=[80_000, 800_010], help="of tables")
     parser.add_argument("--wanted", type=float, default=0.9846, help="accuracy on eval; default %(default)s")
     parser.add_argument("--evaluations", type=int, default=4, help="an epoch; default %(default)s")
@@ -133,13 +134,14 @@ def to_markdown(measured: dict[str, Any]) -> str:
             lines.append(f"| {one['rows']:,} | {one['optimizer']} | {' | '.join(cells)} |")
         lines.append("")
     if pipeline := measured.get("pipeline"):
-        lines += ["| rows | steps | pipeline CPU s | wall s | peak GB | plain CPU s | wall s | peak GB | CPU, wall |"]
-        lines += ["|---|---|---|---|---|---|---|---|---|"]
+        costs = "pipeline CPU s | wall s | peak GB | plain CPU s | wall s | peak GB | CPU, wall"
+        lines += [f"| rows | epochs | steps | {costs} |"]
+        lines += ["|---|---|---|---|---|---|---|---|---|---|"]
         for one in pipeline:
             ours, plain = one["pipeline"], one["plain"]
             cells = [f"{cost['cpu']:.0f} | {cost['wall']:.0f} | {cost['peak_gb']:.1f}" for cost in (ours, plain)]
             ratios = ", ".join(f"{ours[name] / plain[name]:.2f}" for name in ("cpu", "wall"))
-            lines.append(f"| {one['rows']:,} | {plain['steps']:,} | {' | '.join(cells)} | {ratios} |")
+            lines.append(f"| {one['rows']:,} | {one['epochs']} | {plain['steps']:,} | {' | '.join(cells)} | {ratios} |")
         lines.append("")
     return "\n".join(lines)
 
@@ -186,9 +188,12 @@ def _measure_pipeline(asked: argparse.Namespace, training: dict[str, Any], rows:
     with tempfile.TemporaryDirectory(prefix="bench-training-") as scratch:
         data = Path(scratch, "rows.csv")
         _write_rows(data, asked.data, rows)
+        training = {**training, "epochs": asked.epochs or training["epochs"]}
         plain = {"contender": "plain", "data": str(data), "rows": None, "encoder": asked.encoder}
-        found = {"rows": rows, "plain": _run_one({**plain, "training": training, "output": f"{scratch}/model"})}
+        found = {"rows": rows, "epochs": training["epochs"]}
+        found["plain"] = _run_one({**plain, "training": training, "output": f"{scratch}/model"})
         call = ["pipeline", "run", "--data", str(data), "--preset", asked.preset, "--encoder", asked.encoder]
+        call += ["--epochs", str(training["epochs"])]
         found["pipeline"] = _run([*call, "--output", f"{scratch}/output"])[1]
         (verdict,) = Path(scratch, "output", "runs").glob("*/verdict.json")
         found["pipeline"] |= {"components": json.loads(verdict.read_text(encoding="utf-8"))["components"]}

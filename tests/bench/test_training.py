@@ -97,6 +97,25 @@ def test_what_it_costs_to_start_is_the_median_of_fresh_processes(data, tmp_path,
     assert "| clickbait --help |" in capsys.readouterr().out
 
 
+def test_the_pipeline_and_its_plain_script_train_as_many_epochs(data, tmp_path, monkeypatch, capsys):
+    calls = []
+
+    def run(call):
+        calls.append(call)
+        if call[0] == "pipeline":
+            folder = Path(call[call.index("--output") + 1], "runs", "one")
+            folder.mkdir(parents=True)
+            (folder / "verdict.json").write_text('{"components": {}}', encoding="utf-8")
+        return json.dumps({"steps": 7}), {"cpu": 3.0, "wall": 2.0, "peak_gb": 1.0}
+
+    monkeypatch.setattr(training, "_run", run)
+    found = bench(data, "none", tmp_path, "pipeline", "--rows", "100", "--epochs", "3")
+    assert json.loads(calls[0][1])["training"]["epochs"] == 3
+    assert calls[1][calls[1].index("--epochs") + 1] == "3"
+    assert found["pipeline"][0]["epochs"] == 3
+    assert "| 100 | 3 | 7 | 3 | 2 | 1.0 | 3 | 2 | 1.0 | 1.00, 1.00 |" in capsys.readouterr().out
+
+
 def test_each_table_has_the_costs_of_the_optimizers(data, tmp_path, monkeypatch, capsys):
     costs = [{"optimizer": "lazy_adam", "times_faster": 200.4, "times_less_cpu": 300.0, "memory_ratio": 0.43}]
     costs[0] |= {"wall_s": 0.003, "cpu_s": 0.0044, "peak_gb": 3.93}
