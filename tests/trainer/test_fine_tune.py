@@ -15,6 +15,7 @@ from tests.helpers.encoders import write_nnlm_encoder
 from tests.helpers.trainings import TRAINING, generated
 from trainer.encoders.errors import EncoderError
 from trainer.encoders.resolve import resolve_encoder
+from trainer.fine_tune import _validation_steps
 from trainer.settings import SettingsError, TrainerSettings
 
 TRAIN_ROWS, EVAL_ROWS, EPOCHS = 203, 37, 3
@@ -83,6 +84,20 @@ def test_logs_the_models_summary(trained):
 @pytest.fixture(scope="module")
 def frozen(run):
     return run(fine_tune=False, epochs=1, optimizer="adam", length_buckets=1)
+
+
+def test_epochs_are_validated_on_as_many_rows_as_asked(run):
+    untrained = {"epochs": 1, "learning_rate": 1e-9, "seed": 1}
+    some, all_rows = (facts(run(**untrained, validation_rows=wanted))["epochs"] for wanted in (4, None))
+    assert (some["val_accuracy"][0] * 4).is_integer()
+    assert some["val_loss"] != all_rows["val_loss"]
+    assert all_rows["val_accuracy"][0] * EVAL_ROWS == pytest.approx(round(all_rows["val_accuracy"][0] * EVAL_ROWS))
+
+
+@pytest.mark.parametrize(("wanted", "steps"), [(None, 2), (1, 1), (33, 2), (1000, 2)])
+def test_workers_know_when_a_validation_ends(examples, wanted, steps):
+    settings = TrainerSettings(**{**TRAINING, "validation_rows": wanted})
+    assert _validation_steps([examples(generated(EVAL_ROWS, 1))], settings) == steps
 
 
 def scores(done):
