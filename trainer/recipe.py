@@ -78,7 +78,7 @@ def training_rows(
 
 
 def validation_rows(files: Sequence[str], settings: TrainerSettings, first_rows: int | None = None) -> tf.data.Dataset:
-    """`inputs.evaluation_dataset`."""
+    """`inputs.evaluation_dataset`; of the first rows for what an epoch shows, of all for what the Tuner chooses by."""
     return inputs.evaluation_dataset(
         files, batch_size=settings.eval_batch_size, policy=settings.casing, first_rows=first_rows
     )

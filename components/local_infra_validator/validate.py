@@ -58,7 +58,7 @@ def validate_model(
     with ThreadPoolExecutor(1) as beside:  # while the server starts
         expected = beside.submit(golden.score_here, model_dir, titles)
         try:
-            observed = _observe(plan, f"127.0.0.1:{port}", folder / LOG_FILE, titles, policy, model_name, [expected])
+            observed = _observe(plan, f"127.0.0.1:{port}", folder / LOG_FILE, titles, policy, model_name, expected)
         finally:
             shutil.rmtree(base_path)
     try:
@@ -85,7 +85,7 @@ def _observe(
     titles: Sequence[str],
     policy: InfraPolicy,
     model_name: str,
-    beside: Sequence[Future],
+    beside: Future,
 ) -> Observed:
     """Starts the server, asks it, and takes the time of calls when nothing runs beside it any more."""
     observed = Observed()
@@ -104,7 +104,7 @@ def _observe(
             return observed
         try:
             observed.served = {signature: client.predict(titles) for signature, client in clients.items()}
-            wait(beside)
+            wait([beside])
             observed.milliseconds = _time_calls(clients[features.RAW_SIGNATURE], titles)
         except ServingError as error:
             observed.call_fault = f"{error.finding} The server said: {server.last_words}"
