@@ -70,6 +70,7 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 
 def _execute(arguments: argparse.Namespace, beam_args: list[str]) -> None:
     import trainer.keras_policy  # noqa: F401  isort: skip  before anything imports TensorFlow
+    from trainer import threads  # noqa: F401  isort: skip  before it runs anything
 
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import components.lean_tfx  # noqa: F401  isort: skip
 import trainer.keras_policy  # noqa: F401  isort: skip
+from trainer import threads  # noqa: F401  isort: skip
 
 import dataclasses
 import json

@@ -15,6 +15,7 @@ import click
 import serving
 from components.local_infra_validator.policy import ServerUnavailable
 from serving.serve import IMAGE, SERVER_VARIABLE, find_binary
+from trainer import threads
 
 _BINARY = "tensorflow_model_server"
 _DOCKER_SECONDS = 30
@@ -52,8 +53,8 @@ def plan_server(kind: str, base_path: Path, model_name: str, port: int) -> Serve
     # A load that failed is tried again after a minute by default; here it is an answer.
     flags = [f"--port={port}", f"--model_name={model_name}", f"--model_base_path={base_path}"]
     flags.append("--max_num_load_retries=0")
-    # The official image has no GPU either.
-    environment = {"CUDA_VISIBLE_DEVICES": "-1"}
+    # The official image has no GPU either, and where the model will be served nobody shares out the cores.
+    environment = {"CUDA_VISIBLE_DEVICES": "-1", threads.VARIABLE: ""}
     if binary:
         return ServerPlan("path", (binary, *flags), environment)
     environment["PYTHONPATH"] = os.pathsep.join(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import trainer.keras_policy  # noqa: F401  isort: skip
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  registers the ops that text encoders are made of
 
-from trainer import features
+from trainer import features, threads
 
 
 class SignatureError(Exception):
@@ -42,11 +43,12 @@ class TextScorer:
         The quicker, the more alike those are that stand side by side, in length and in words.
         """
         encoded = [text.encode() for text in texts]
-        scores = np.empty(len(encoded), np.float32)
-        for start in range(0, len(encoded), self._batch_rows):
-            outputs = self._signature(title=tf.constant(encoded[start : start + self._batch_rows]))
-            scores[start : start + self._batch_rows] = outputs[features.PROBABILITY].numpy().ravel()
-        return scores
+        batches = [encoded[start : start + self._batch_rows] for start in range(0, len(encoded), self._batch_rows)]
+        with ThreadPoolExecutor(threads.SIDE_BY_SIDE) as pool:
+            return np.concatenate([np.empty(0, np.float32), *pool.map(self._score, batches)])
+
+    def _score(self, batch: list[bytes]) -> np.ndarray:
+        return self._signature(title=tf.constant(batch))[features.PROBABILITY].numpy().ravel()
 
 
 def _titles_signature(loaded, model_dir: str | Path):

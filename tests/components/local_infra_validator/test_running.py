@@ -71,6 +71,12 @@ def test_without_a_binary_it_is_the_local_server(no_server):
     assert str(ROOT) in plan.environment["PYTHONPATH"].split(os.pathsep)
 
 
+@pytest.mark.parametrize("kind", ["local", "path"])
+def test_a_server_has_the_threads_that_it_will_have_elsewhere(no_server, kind):
+    program(no_server / "tensorflow_model_server")
+    assert plan_server(kind, Path("/base"), "m", 1234).environment["TF_NUM_INTRAOP_THREADS"] == ""
+
+
 @pytest.mark.parametrize("kind", ["auto", "path"])
 def test_a_binary_on_the_path_is_taken(no_server, kind):
     binary = program(no_server / "tensorflow_model_server")
