@@ -18,7 +18,7 @@ from trainer.determinism import deterministic_ops
 from trainer.divergence import Diverged
 from trainer.encoders.resolve import ResolvedEncoder
 from trainer.export import export_model
-from trainer.precision import matrix_products
+from trainer.graphs import training_graphs
 from trainer.progress import LogProgress
 from trainer.settings import HISTORY_FILE, TrainerSettings
 from trainer.strategy import Spread, choose_spread, shard
@@ -60,7 +60,7 @@ def _train(
 
     with spread.strategy.scope():
         model = recipe.build(settings, encoder.path)
-        steps_per_epoch = recipe.prepare(model, settings, rows)
+        steps_per_epoch = recipe.prepare(model, settings, rows, workers=spread.workers)
         early = recipe.early_end(model, settings)
     summary: list[str] = []
     model.summary(print_fn=summary.append)
@@ -75,13 +75,9 @@ def _train(
         within_epochs=spread.workers == 1,
         beside={"early": early.state} if early else {},
     )
-    validation = {
-        "validation_data": shard(recipe.validation_rows(eval_files, settings, settings.validation_rows), spread),
-        # Workers that ask each other for more data have to know when to stop.
-        "validation_steps": _validation_steps(eval_files, settings) if spread.workers > 1 else None,
-    }
-    in_precision = matrix_products(settings.precision)
-    warm = in_precision(_start_warm)(model, base, encoder, *validation.values()) if settings.warm_start else None
+    validation = shard(recipe.validation_rows(eval_files, settings, settings.validation_rows), spread)
+    as_training = training_graphs(settings.precision)
+    warm = as_training(_start_warm)(model, base, encoder, validation) if settings.warm_start else None
     start = checkpoints.restore()
     training = recipe.training_rows(train_files, settings, first_epoch=start.epoch, first_batch=start.batch)
     logs = [
@@ -90,9 +86,9 @@ def _train(
     ]
     over = early is not None and early.go_on(start.history.get("val_loss", []))
     try:
-        in_precision(model.fit)(
+        as_training(model.fit)(
             shard(training, spread),
-            **validation,
+            validation_data=validation,
             initial_epoch=start.epoch,
             epochs=start.epoch if over else settings.epochs,
             steps_per_epoch=steps_per_epoch,
@@ -127,20 +123,15 @@ def _train(
     checkpoints.discard()
 
 
-def _validation_steps(eval_files: list[str], settings: TrainerSettings) -> int:
-    rows = inputs.count_rows(eval_files)
-    return -(-min(rows, settings.validation_rows or rows) // settings.eval_batch_size)
-
-
 def _start_warm(
-    model: tf_keras.Model, base: Path | None, encoder: ResolvedEncoder, rows: tf.data.Dataset, steps: int | None
+    model: tf_keras.Model, base: Path | None, encoder: ResolvedEncoder, rows: tf.data.Dataset
 ) -> dict[str, float] | None:
     """Takes over the weights, and returns what they reach on the validated rows before the first step."""
     if base is None:
         logger.info("no model was blessed before: training begins with the encoder's weights", extra={"notice": True})
         return None
     take_weights(model, base, encoder.digest)
-    loss, accuracy = model.evaluate(rows, steps=steps, verbose=0)
+    loss, accuracy = model.evaluate(rows, verbose=0)
     logger.info(
         "training begins with the last blessed model: val_loss %.4f  val_accuracy %.4f before the first step",
         loss,

@@ -1,4 +1,4 @@
-"""Matrix products in bfloat16 on processors that have instructions for it; weights and all else stay float32."""
+"""What TensorFlow may make of the graphs that train: their products, and their lookups in large tables."""
 
 from __future__ import annotations
 
@@ -11,31 +11,38 @@ import tensorflow as tf
 
 logger = logging.getLogger("trainer")
 
-_REWRITE = "auto_mixed_precision_onednn_bfloat16"
+_BFLOAT16 = "auto_mixed_precision_onednn_bfloat16"
+
+# Among much that gains nothing here it has a lookup of distinct rows (`tf.nn.embedding_lookup_sparse`) read the whole
+# table; and once a scatter has updated some of its rows, each read is a copy: 1 GB a step for a table of USE 4's size.
+_ARITHMETIC = "arithmetic_optimization"
+
 _NATIVE = {"avx512_bf16", "amx_bf16"}
 
 
 @contextlib.contextmanager
-def matrix_products(precision: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> Iterator[None]:
-    """Whatever graph is first run inside multiplies matrices so, whichever module it comes from.
+def training_graphs(precision: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> Iterator[None]:
+    """Whatever graph is first run inside is made for training, whichever module it comes from.
 
-    TensorFlow rewrites the graph and casts what goes into a product; what is exported is not rewritten. Graphs on a GPU
-    are left alone.
+    Lookups read the rows that they look up. Matrix products are in bfloat16 where that is asked: TensorFlow casts what
+    goes into one, while weights and all else stay float32, and what is exported is not rewritten. Products on a GPU are
+    left alone.
 
     Args:
       precision: `float32`; `bfloat16`; or `auto`, which is `bfloat16` where the processor multiplies it natively, for
         elsewhere it is emulated and slower.
       cpuinfo: what the processor can do, as Linux says it.
     """
-    use = precision == "bfloat16" or (precision == "auto" and multiplies_bfloat16(cpuinfo))
-    if use:
+    in_bfloat16 = precision == "bfloat16" or (precision == "auto" and multiplies_bfloat16(cpuinfo))
+    if in_bfloat16:
         logger.info("matrix products on the CPU are computed in bfloat16")
-    before = tf.config.optimizer.get_experimental_options().get(_REWRITE, False)
-    tf.config.optimizer.set_experimental_options({_REWRITE: use})
+    options = tf.config.optimizer.get_experimental_options()
+    before = {_BFLOAT16: options.get(_BFLOAT16, False), _ARITHMETIC: options.get(_ARITHMETIC, True)}
+    tf.config.optimizer.set_experimental_options({_BFLOAT16: in_bfloat16, _ARITHMETIC: False})
     try:
         yield
     finally:
-        tf.config.optimizer.set_experimental_options({_REWRITE: before})
+        tf.config.optimizer.set_experimental_options(before)
 
 
 def multiplies_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:

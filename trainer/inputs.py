@@ -17,9 +17,10 @@ def matching_files(file_patterns: Iterable[str]) -> list[str]:
     return sorted(path for pattern in file_patterns for path in tf.io.gfile.glob(pattern))
 
 
-def count_rows(files: Sequence[str]) -> int:
-    """Rows in gzipped TFRecord files."""
-    return int(_records(files).batch(_PARSE_ROWS).reduce(0, lambda n, batch: n + tf.size(batch)).numpy())
+def count_rows(files: Sequence[str], most: int | None = None) -> int:
+    """Rows in gzipped TFRecord files, counted up to `most`."""
+    records = _records(files).take(-1 if most is None else most)
+    return int(records.batch(_PARSE_ROWS).reduce(0, lambda n, batch: n + tf.size(batch)).numpy())
 
 
 def training_dataset(
@@ -80,7 +81,7 @@ def training_dataset(
 def evaluation_dataset(
     files: Sequence[str], *, batch_size: int, policy: str, first_rows: int | None = None
 ) -> tf.data.Dataset:
-    """Batches `(title string [n], label float32 [n])` in the files' order, cased as in serving.
+    """Batches `(title string [n], label float32 [n])` in the files' order, cased as in serving; it knows how many.
 
     Args:
       files: from `matching_files`.
@@ -88,8 +89,9 @@ def evaluation_dataset(
       policy: one of `trainer.casing.POLICIES`.
       first_rows: how many rows, at most; all if not given.
     """
-    rows = _rows(files)
-    return _prepared((rows if first_rows is None else rows.take(first_rows)).batch(batch_size), policy)
+    count = count_rows(files, first_rows)
+    batches = _prepared(_rows(files).take(count).batch(batch_size), policy)
+    return batches.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
 
 
 def prefetched(batches: tf.data.Dataset) -> tf.data.Dataset:

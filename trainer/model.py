@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import trainer.keras_policy  # noqa: F401  isort: skip
+from trainer import threads  # noqa: F401  isort: skip
 
 from pathlib import Path
 
@@ -64,6 +65,7 @@ def compile_model(
     warmup_share: float = 0.0,
     encoder_learning_rate_factor: float = 1.0,
     clip_norm: float | None = None,
+    steps_per_execution: int = 1,
 ) -> None:
     """Compiles with binary cross-entropy and accuracy.
 
@@ -76,6 +78,7 @@ def compile_model(
       warmup_share: of the steps, over which the rate rises.
       encoder_learning_rate_factor: on the rate of the encoder's weights.
       clip_norm: the longest gradient; longer ones are shortened to it.
+      steps_per_execution: Keras's; above 1, what goes through a dataset must know how many batches it has.
     """
     made = make_optimizer(
         optimizer,
@@ -85,7 +88,13 @@ def compile_model(
         factored=model.get_layer("encoder").trainable_weights,
     )
     # XLA compiles no string operation, so Keras may not try.
-    model.compile(made, loss=tf_keras.losses.BinaryCrossentropy(), metrics=["accuracy"], jit_compile=False)
+    model.compile(
+        made,
+        loss=tf_keras.losses.BinaryCrossentropy(),
+        metrics=["accuracy"],
+        jit_compile=False,
+        steps_per_execution=steps_per_execution,
+    )
     # AutoGraph knows tf.keras as code that it need not translate, but not tf_keras: translating it takes longer than
     # the first hundred steps.
     for step in ("train_step", "test_step"):

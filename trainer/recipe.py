@@ -15,6 +15,7 @@ from trainer.divergence import StopAtDivergence
 from trainer.encoders.errors import EncoderError
 from trainer.encoders.resolve import ResolvedEncoder, resolve_encoder
 from trainer.model import build_model, compile_model
+from trainer.pace import MOST_STEPS, Pace
 from trainer.schedule import StopEarly, Unfreeze
 from trainer.settings import TrainerSettings
 
@@ -44,8 +45,8 @@ def build(settings: TrainerSettings, encoder: str | Path) -> tf_keras.Model:
     return build_model(encoder, fine_tune=settings.fine_tune, head_scale=settings.head_scale, seed=settings.seed)
 
 
-def prepare(model: tf_keras.Model, settings: TrainerSettings, rows: int) -> int:
-    """Compiles for a training on so many rows, and returns the steps of an epoch."""
+def prepare(model: tf_keras.Model, settings: TrainerSettings, rows: int, *, workers: int = 1) -> int:
+    """Compiles for a training on so many rows by so many processes, and returns the steps of an epoch."""
     steps_per_epoch = -(-rows // settings.batch_size)
     compile_model(
         model,
@@ -56,6 +57,8 @@ def prepare(model: tf_keras.Model, settings: TrainerSettings, rows: int) -> int:
         warmup_share=settings.warmup_share,
         encoder_learning_rate_factor=settings.encoder_learning_rate_factor,
         clip_norm=settings.clip_norm,
+        # Workers would have to agree on the pace at each call.
+        steps_per_execution=MOST_STEPS if workers == 1 else 1,
     )
     return steps_per_epoch
 
@@ -92,6 +95,8 @@ def early_end(model: tf_keras.Model, settings: TrainerSettings) -> StopEarly | N
 def callbacks(settings: TrainerSettings, early: StopEarly | None) -> list[tf_keras.callbacks.Callback]:
     """Those that the training goes by; they come before any that keeps something of it."""
     return [
+        # A checkpoint is written between two calls, so it has to come to that.
+        Pace(settings.checkpoint_seconds),
         StopAtDivergence(settings.epochs),
         *([Unfreeze("encoder", settings.frozen_epochs)] if settings.fine_tune else []),
         *([early] if early else []),

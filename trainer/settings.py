@@ -54,7 +54,7 @@ class TrainerSettings:
     early_stopping_patience: int | None
     """Epochs without a lower validation loss that end the training with the best epoch's weights."""
     precision: Literal["auto", "float32", "bfloat16"]
-    """Of matrix products in training; see `trainer.precision`."""
+    """Of matrix products in training; see `trainer.graphs`."""
     optimizer: Literal["lazy_adam", "exact_adam", "adam", "lazy_adamw", "sgd", "lazy_momentum", "adagrad"]
     """See `trainer.optimizer`."""
     casing: Literal["as_is", "lower", "augment"]

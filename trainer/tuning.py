@@ -22,9 +22,9 @@ from tfx.components.tuner.component import TunerFnResult
 from trainer import inputs, recipe
 from trainer.determinism import deterministic_ops
 from trainer.divergence import Diverged
+from trainer.graphs import training_graphs
 from trainer.halving import CANDIDATE, PART, HalvingOracle, rungs
 from trainer.holdout import Holdout, hold_out
-from trainer.precision import matrix_products
 from trainer.settings import TrainerSettings
 
 logger = logging.getLogger("trainer")
@@ -129,7 +129,7 @@ class RecipeTuner(base_tuner.BaseTuner):
         early = recipe.early_end(model, settings)
         validation = recipe.validation_rows([self._rows.validation], settings)
         with deterministic_ops(settings.deterministic):
-            matrix_products(settings.precision)(model.fit)(
+            training_graphs(settings.precision)(model.fit)(
                 recipe.training_rows([file], settings),
                 validation_data=validation if early else None,
                 epochs=settings.epochs,

@@ -62,7 +62,7 @@ def run_child(flags: dict[str, Any], moment: Moment | None = None) -> int:
 
 
 def train_child(told: dict[str, Any], kill_after: float | None = None) -> int:
-    """Runs `trainer.run_fn` with a checkpoint at each step, and returns the exit code.
+    """Runs `trainer.run_fn` with a checkpoint at every second step, and returns the exit code.
 
     Args:
       told: what `fn_args` has.

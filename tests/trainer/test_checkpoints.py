@@ -86,7 +86,7 @@ def test_a_training_that_was_broken_off_goes_on_where_it_was(train, tmp_path):
     assert only.name == f"{19:012d}"  # the handler hears of a step before its checkpoint is written
     done, said = train()
     assert said[1] == "going on from the checkpoint at epoch 2, batch 6"
-    assert said[2].startswith("epoch 2/3  step 7/13")
+    assert said[2].startswith("epoch 2/3  step 8/13")
     assert done["steps"] == STEPS
     for name, values in undisturbed["epochs"].items():
         assert done["epochs"][name] == pytest.approx(values, abs=1e-5), name
@@ -96,7 +96,7 @@ def test_a_training_that_was_broken_off_goes_on_where_it_was(train, tmp_path):
 def test_another_training_does_not_go_on_from_it(train, tmp_path):
     assert train(stop_at=20)[0] is None
     done, said = train(seed=8, epochs=1)
-    assert said[1].startswith("epoch 1/1  step 1/13")
+    assert said[1].startswith("epoch 1/1  step 2/13")
     assert len(done["epochs"]["loss"]) == 1
     assert len(kept(tmp_path)) == 1
 
@@ -110,7 +110,7 @@ def test_writing_takes_no_more_than_its_share(train, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, "WRITING_SHARE", 1e-9)
     assert train(stop_at=30)[0] is None
     (only,) = kept(tmp_path)
-    assert only.name == f"{1:012d}"
+    assert only.name == f"{2:012d}"
 
 
 def test_a_full_disk_is_said_once_and_leaves_the_last_good_one(train, tmp_path):

@@ -15,7 +15,6 @@ from tests.helpers.encoders import write_nnlm_encoder
 from tests.helpers.trainings import TRAINING, generated
 from trainer.encoders.errors import EncoderError
 from trainer.encoders.resolve import resolve_encoder
-from trainer.fine_tune import _validation_steps
 from trainer.settings import SettingsError, TrainerSettings
 
 TRAIN_ROWS, EVAL_ROWS, EPOCHS = 203, 37, 3
@@ -94,12 +93,6 @@ def test_epochs_are_validated_on_as_many_rows_as_asked(run):
     assert all_rows["val_accuracy"][0] * EVAL_ROWS == pytest.approx(round(all_rows["val_accuracy"][0] * EVAL_ROWS))
 
 
-@pytest.mark.parametrize(("wanted", "steps"), [(None, 2), (1, 1), (33, 2), (1000, 2)])
-def test_workers_know_when_a_validation_ends(examples, wanted, steps):
-    settings = TrainerSettings(**{**TRAINING, "validation_rows": wanted})
-    assert _validation_steps([examples(generated(EVAL_ROWS, 1))], settings) == steps
-
-
 def scores(done):
     signature = tf.saved_model.load(str(done.model)).signatures["serving_default"]
     return signature(title=tf.constant(TITLES))["probability"].numpy()
@@ -146,7 +139,7 @@ def test_writes_tensorboard_logs(trained):
 def test_logs_progress_that_a_console_can_draw(trained):
     progress = [record.progress for record in trained.records if hasattr(record, "progress")]
     first, ends = progress[0], [one for one in progress if one["done"]]
-    assert (first["epoch"], first["step"], first["done"]) == (1, 1, False)
+    assert (first["epoch"], first["step"], first["done"]) == (1, 2, False)
     assert [one["epoch"] for one in ends] == [1, 2, 3]
     assert [one["step"] for one in ends] == [13, 26, 39]
     assert {(one["epochs"], one["steps"]) for one in progress} == {(EPOCHS, STEPS)}

@@ -145,6 +145,13 @@ def test_evaluation_may_be_of_the_first_rows_alone(file, rows, wanted):
     assert flat(epoch(dataset)) == rows[:wanted]
 
 
+@pytest.mark.parametrize("wanted", [None, 1, BATCH, BATCH + 1, 10 * ROWS])
+def test_evaluation_knows_how_many_batches_it_has(file, wanted):
+    """Or Keras could not run several in one call, and workers would wait for each other's last."""
+    dataset = inputs.evaluation_dataset([file], batch_size=BATCH, policy="as_is", first_rows=wanted)
+    assert dataset.cardinality().numpy() == len(epoch(dataset))
+
+
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
