@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import load_config
+from trainer import threads
 
 ARTICLE, OURS, AS_IS = "article", "ours", "ours, cased as is"
 _ARTICLES_TRAINING = {"batch_size": 32, "epochs": 2, "casing": "as_is", "precision": "float32"}
@@ -214,15 +215,18 @@ def _write_rows(target: Path, source: str, rows: int) -> None:
 
 
 def _run_one(told: dict[str, Any]) -> dict[str, Any]:
-    printed, cost = _run(["bench.training_one", json.dumps(told)])
+    # The article's script has the threads that TensorFlow takes.
+    environment = {threads.VARIABLE: str(os.cpu_count())} if told["contender"] == ARTICLE else {}
+    printed, cost = _run(["bench.training_one", json.dumps(told)], **environment)
     return {**cost, **json.loads(printed.splitlines()[-1])}
 
 
-def _run(call: Iterable[str]) -> tuple[str, dict[str, float]]:
+def _run(call: Iterable[str], **environment: str) -> tuple[str, dict[str, float]]:
     """Runs a module in a process of its own: what it prints, and its wall and CPU seconds and its peak memory."""
     with tempfile.TemporaryFile("w+") as printed, tempfile.TemporaryFile("w+") as log:
         began = time.monotonic()
-        process = subprocess.Popen([sys.executable, "-m", *call], stdout=printed, stderr=log)
+        command = [sys.executable, "-m", *call]
+        process = subprocess.Popen(command, stdout=printed, stderr=log, env={**os.environ, **environment})
         _, status, used = os.wait4(process.pid, 0)
         wall = time.monotonic() - began
         process.returncode = os.waitstatus_to_exitcode(status)

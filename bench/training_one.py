@@ -24,8 +24,8 @@ import tf_keras
 from trainer import casing, recipe
 from trainer.encoders.resolve import resolve_encoder
 from trainer.export import export_model
+from trainer.graphs import training_graphs
 from trainer.inputs import prefetched
-from trainer.precision import matrix_products
 from trainer.settings import TrainerSettings
 
 _TRAIN_PERCENT = 70
@@ -99,11 +99,9 @@ def batches(rows: Rows, training: dict[str, Any]) -> tf.data.Dataset:
 
 def accuracy(model: tf_keras.Model, rows: Rows, policy: str) -> float:
     """Of the rows as they are."""
-    right = 0
-    for start in range(0, len(rows[0]), _EVAL_BATCH_ROWS):
-        titles = casing.normalise(tf.constant(rows[0][start : start + _EVAL_BATCH_ROWS]), policy)
-        right += np.sum((model.predict_on_batch(titles)[:, 0] > 0.5) == rows[1][start : start + _EVAL_BATCH_ROWS])
-    return float(right / len(rows[0]))
+    titles = tf.data.Dataset.from_tensor_slices(list(rows[0])).batch(_EVAL_BATCH_ROWS)
+    scores = model.predict(prefetched(titles.map(lambda batch: casing.normalise(batch, policy))), verbose=0)
+    return float(np.mean((scores[:, 0] > 0.5) == rows[1]))
 
 
 def reach(told: dict[str, Any]) -> dict[str, Any]:
@@ -111,15 +109,15 @@ def reach(told: dict[str, Any]) -> dict[str, Any]:
     training = told["training"]
     (train, held_out), clock, points = read_rows(told["data"], told["rows"]), Clock(), []
     steps_per_epoch = -(-len(train[0]) // training["batch_size"])
-    every, steps = max(1, steps_per_epoch // told["evaluations"]), steps_per_epoch * training["epochs"]
+    every = max(1, steps_per_epoch // told["evaluations"])
     make = the_articles_model if told["contender"] == "article" else our_model
-    with matrix_products(training["precision"]):
+    with training_graphs(training["precision"]):
         model = make(told["encoder"], training, len(train[0]))
         done = 0
-        for part in _parts(batches(train, training).repeat(training["epochs"]), every):
+        for count, part in _parts(batches(train, training).repeat(training["epochs"]), every):
             with clock:
-                model.fit(part, verbose=0)
-            done = min(done + every, steps)
+                model.fit(part, steps_per_epoch=count, verbose=0)
+            done += count
             points.append({"steps": done, "wall": clock.wall, "cpu": clock.cpu})
             points[-1]["accuracy"] = accuracy(model, held_out, training["casing"])
             if points[-1]["accuracy"] >= told["wanted"] or clock.wall > told["seconds"]:
@@ -134,7 +132,7 @@ def plain(told: dict[str, Any]) -> dict[str, Any]:
     steps = -(-len(train[0]) // training["batch_size"]) * training["epochs"]
     model = our_model(told["encoder"], training, len(train[0]))
     with Clock() as fitting:
-        matrix_products(training["precision"])(model.fit)(
+        training_graphs(training["precision"])(model.fit)(
             batches(train, training), epochs=training["epochs"], verbose=0
         )
     found = {name: accuracy(model, rows, training["casing"]) for name, rows in (("train", train), ("eval", held_out))}
@@ -142,14 +140,15 @@ def plain(told: dict[str, Any]) -> dict[str, Any]:
     return {"steps": steps, "fit_wall": fitting.wall, "fit_cpu": fitting.cpu, "accuracy": found}
 
 
-def _parts(dataset: tf.data.Dataset, steps: int) -> Iterator[tf.data.Dataset]:
+def _parts(dataset: tf.data.Dataset, steps: int) -> Iterator[tuple[int, tf.data.Dataset]]:
     """The dataset in pieces of so many steps, each gone through once, as one iteration of the whole."""
     iterator, spec = iter(dataset), dataset.element_spec
     while True:
         piece = [batch for _, batch in zip(range(steps), iterator, strict=False)]
         if not piece:
             return
-        yield tf.data.Dataset.from_generator(lambda piece=piece: iter(piece), output_signature=spec)
+        made = tf.data.Dataset.from_generator(lambda piece=piece: iter(piece), output_signature=spec)
+        yield len(piece), prefetched(made)
 
 
 def _cpu_seconds() -> float:
