@@ -118,6 +118,15 @@ def test_a_step_compiled_into_a_graph_equals_an_eager_one():
     np.testing.assert_allclose(*tables, rtol=1e-5, atol=1e-6)
 
 
+def test_what_depends_on_the_step_alone_is_computed_once_for_all_variables():
+    """A module may have many: Universal Sentence Encoder 4 has its weights in 180 pieces."""
+    variables, optimizer = [tf.Variable(tf.zeros([2])) for _ in range(5)], LazyAdam()
+    optimizer.build(variables)
+    step = tf.function(lambda: optimizer.apply_gradients([(tf.ones([2]), variable) for variable in variables]))
+    operations = step.get_concrete_function().graph.get_operations()
+    assert [one.type for one in operations].count("Pow") == 2
+
+
 def test_amsgrad_is_refused():
     with pytest.raises(ValueError, match="Received: amsgrad=True"):
         LazyAdam(amsgrad=True)

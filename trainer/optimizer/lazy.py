@@ -10,6 +10,9 @@ different optimizers, but for SGD without momentum. Keras's Adagrad is row-spars
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 import tf_keras
 
@@ -49,6 +52,27 @@ class RowDecay:
         super().update_step(gradient, variable)
 
 
+class _Once:
+    """Keeps what is computed while it is entered, and nothing afterwards: a tensor is one of its graph alone."""
+
+    def __init__(self):
+        self._kept: dict[tf.DType, Any] | None = None
+
+    def __enter__(self) -> None:
+        self._kept = {}
+
+    def __exit__(self, *failure) -> None:
+        self._kept = None
+
+    def get(self, key: tf.DType, compute: Callable[[], Any]) -> Any:
+        """What was computed for `key`."""
+        if self._kept is None:
+            return compute()
+        if key not in self._kept:
+            self._kept[key] = compute()
+        return self._kept[key]
+
+
 class _AdamRows(RowDecay):
     """Adam's formula (Kingma & Ba, 2015, https://arxiv.org/abs/1412.6980) on rows, in Keras's form."""
 
@@ -58,6 +82,12 @@ class _AdamRows(RowDecay):
                 f"{type(self).__name__} has no amsgrad form. Received: amsgrad=True. Use tf_keras.optimizers.Adam."
             )
         super().__init__(*args, **kwargs)
+        self._powers = _Once()
+
+    def apply_gradients(self, grads_and_vars, *args, **kwargs):
+        """One step of all variables; see Keras's."""
+        with self._powers:
+            return super().apply_gradients(grads_and_vars, *args, **kwargs)
 
     def update_rows(self, gradient, variable):
         self.move_rows(gradient.values, gradient.indices, variable)
@@ -79,11 +109,19 @@ class _AdamRows(RowDecay):
         index = self._index_dict[self._var_key(variable)]
         return self._momentums[index], self._velocities[index]
 
+    def beta_powers(self, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
+        """Both betas to the power of the step's number, computed once for all variables of a step."""
+
+        def compute() -> tuple[tf.Tensor, tf.Tensor]:
+            step = tf.cast(self.iterations + 1, dtype)
+            return tf.pow(tf.cast(self.beta_1, dtype), step), tf.pow(tf.cast(self.beta_2, dtype), step)
+
+        return self._powers.get(dtype, compute)
+
     def _corrected_rate(self, dtype: tf.DType) -> tf.Tensor:
         """The learning rate with the correction of both moments' bias in it."""
-        step = tf.cast(self.iterations + 1, dtype)
-        beta_1, beta_2 = tf.cast(self.beta_1, dtype), tf.cast(self.beta_2, dtype)
-        return tf.cast(self.learning_rate, dtype) * tf.sqrt(1 - tf.pow(beta_2, step)) / (1 - tf.pow(beta_1, step))
+        beta_1_power, beta_2_power = self.beta_powers(dtype)
+        return tf.cast(self.learning_rate, dtype) * tf.sqrt(1 - beta_2_power) / (1 - beta_1_power)
 
 
 class _OnePass(_AdamRows):
@@ -94,17 +132,16 @@ class _OnePass(_AdamRows):
 
     def update_dense(self, gradient, variable):
         first, second = self.moments(variable)
-        step = tf.cast(self.iterations + 1, variable.dtype)
-        beta_1, beta_2 = tf.cast(self.beta_1, variable.dtype), tf.cast(self.beta_2, variable.dtype)
+        beta_1_power, beta_2_power = self.beta_powers(variable.dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=first.handle,
             v=second.handle,
-            beta1_power=tf.pow(beta_1, step),
-            beta2_power=tf.pow(beta_2, step),
+            beta1_power=beta_1_power,
+            beta2_power=beta_2_power,
             lr=tf.cast(self.learning_rate, variable.dtype),
-            beta1=beta_1,
-            beta2=beta_2,
+            beta1=tf.cast(self.beta_1, variable.dtype),
+            beta2=tf.cast(self.beta_2, variable.dtype),
             epsilon=self.epsilon,
             grad=gradient,
         )
