@@ -92,7 +92,7 @@ def _costs(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
             *("--data", asked.data, "--batch-size", str(asked.batch_size), "--steps", str(steps)),
         ]
         # Keras's Adam is not to be held back by what suits the others.
-        environment = {**os.environ, threads.VARIABLE: str(os.cpu_count())} if name == DENSE else None
+        environment = {**os.environ, **threads.TENSORFLOWS_OWN} if name == DENSE else None
         done = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True, env=environment)
         cost = Cost(**json.loads(done.stdout.splitlines()[-1]))
         first = first or cost

@@ -216,7 +216,7 @@ def _write_rows(target: Path, source: str, rows: int) -> None:
 
 def _run_one(told: dict[str, Any]) -> dict[str, Any]:
     # The article's script has the threads that TensorFlow takes.
-    environment = {threads.VARIABLE: str(os.cpu_count())} if told["contender"] == ARTICLE else {}
+    environment = threads.TENSORFLOWS_OWN if told["contender"] == ARTICLE else {}
     printed, cost = _run(["bench.training_one", json.dumps(told)], **environment)
     return {**cost, **json.loads(printed.splitlines()[-1])}
 

@@ -78,7 +78,8 @@ def compile_model(
       warmup_share: of the steps, over which the rate rises.
       encoder_learning_rate_factor: on the rate of the encoder's weights.
       clip_norm: the longest gradient; longer ones are shortened to it.
-      steps_per_execution: Keras's; above 1, what goes through a dataset must know how many batches it has.
+      steps_per_execution: Keras's; above 1, a dataset must know how many batches it has, and `train_on_batch` and its
+        like, which have one, fail.
     """
     made = make_optimizer(
         optimizer,

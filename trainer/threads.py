@@ -9,6 +9,9 @@ import os
 
 VARIABLE = "TF_NUM_INTRAOP_THREADS"
 
+TENSORFLOWS_OWN = {VARIABLE: ""}
+"""Environment of a process that takes what TensorFlow does by itself, which reads an empty variable as none."""
+
 SIDE_BY_SIDE = 2
 """Operations that are to run at a time."""
 

@@ -54,7 +54,7 @@ def plan_server(kind: str, base_path: Path, model_name: str, port: int) -> Serve
     flags = [f"--port={port}", f"--model_name={model_name}", f"--model_base_path={base_path}"]
     flags.append("--max_num_load_retries=0")
     # The official image has no GPU either, and where the model will be served nobody shares out the cores.
-    environment = {"CUDA_VISIBLE_DEVICES": "-1", threads.VARIABLE: ""}
+    environment = {"CUDA_VISIBLE_DEVICES": "-1", **threads.TENSORFLOWS_OWN}
     if binary:
         return ServerPlan("path", (binary, *flags), environment)
     environment["PYTHONPATH"] = os.pathsep.join(
