@@ -2,7 +2,9 @@
 
 Fine-tunes a stand-in of Universal Sentence Encoder 4 (or --encoder) on headlines at batch 32, each optimizer in a
 process of its own, and prints Markdown: wall and CPU seconds a step, the process's peak memory, and the ratios to the
-first optimizer, which is Keras's Adam.
+first optimizer, which is Keras's Adam. Each other one takes turns with it, for what else the machine does comes and
+goes: figures are medians of the turns, and behind a ratio are the quarters between which half of the turns lie. With
+`:bfloat16` or `:auto` behind its name an optimizer's products are of that `training.precision`.
 
 With --accuracy it trains the default encoder by the default recipe instead, with row-sparse and with exact Adam (which
 stands for dense Adam: it equals it, and --accuracy shows that for some steps), and prints the final accuracies.
@@ -13,6 +15,7 @@ from __future__ import annotations
 import trainer.keras_policy  # noqa: F401  isort: skip
 
 import argparse
+import contextlib
 import csv
 import dataclasses
 import itertools
@@ -20,34 +23,33 @@ import json
 import os
 import platform
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from pipeline.config import load_config
+from pipeline.config import TrainingConfig, load_config
 from trainer import threads
 
 DENSE, EXACT, SPARSE = "adam", "exact_adam", "lazy_adam"
-_UNTIMED_STEPS = 2
+_UNTIMED_TURNS = 2
 _EQUAL_STEPS = 20
 
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """Of one optimizer, in a process of its own."""
+    """Of one optimizer in one turn."""
 
-    optimizer: str
-    steps: int
     wall_s: float
     """Of one step, the mean."""
     cpu_s: float
     """The same."""
     peak_gb: float
-    """Of the process, with TensorFlow and the encoder."""
+    """Of the process until then, with TensorFlow and the encoder."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -56,9 +58,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--encoder", help="a SavedModel folder  [default: a stand-in of USE 4 in a temporary folder]")
     parser.add_argument("--table-rows", type=int, default=800_010, help="of the stand-in")
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--steps", type=int, default=600, help="timed, of each optimizer but Keras's Adam")
-    parser.add_argument("--dense-steps", type=int, default=20, help="timed, of Keras's Adam")
-    parser.add_argument("--optimizers", nargs="+", default=[DENSE, EXACT, SPARSE], help="names of training.optimizer")
+    parser.add_argument("--turns", type=int, default=15)
+    parser.add_argument("--steps", type=int, default=400, help="a turn, where they touch only the batch's rows")
+    parser.add_argument("--exact-steps", type=int, default=100, help="a turn, of exact Adam")
+    parser.add_argument("--dense-steps", type=int, default=3, help="a turn, of Keras's Adam")
+    parser.add_argument(
+        "--optimizers",
+        nargs="+",
+        type=_optimizer,
+        default=[DENSE, EXACT, SPARSE, f"{SPARSE}:auto"],
+        help="names of training.optimizer, each with :precision or without",
+    )
     parser.add_argument("--accuracy", action="store_true", help="final accuracies on --data instead")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="of --accuracy")
     parser.add_argument("--epochs", type=int, default=4, help="of --accuracy")
@@ -66,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--one", help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
     if asked.one:
-        print(json.dumps(dataclasses.asdict(_measure(asked))))
+        _measure(asked)
         return
     machine = {"cores": os.cpu_count(), "platform": platform.platform()}
     with tempfile.TemporaryDirectory() as scratch:
@@ -80,54 +90,126 @@ def main(arguments: Sequence[str] | None = None) -> None:
         asked.json.write_text(json.dumps({"machine": machine, **found}, indent=2), encoding="utf-8")
 
 
+def _optimizer(name: str) -> str:
+    kinds, precisions = (get_args(TrainingConfig.model_fields[of].annotation) for of in ("optimizer", "precision"))
+    kind, _, precision = name.partition(":")
+    if kind in kinds and precision in ("", *precisions):
+        return name
+    raise argparse.ArgumentTypeError(
+        f"It is one of {', '.join(kinds)}, with one of {', '.join(f':{one}' for one in precisions)} or without. "
+        f"Received: {name}."
+    )
+
+
 def _costs(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    print(f"{os.cpu_count()} cores, batch {asked.batch_size}, {asked.encoder}\n")
-    print("| optimizer | steps | wall s a step | CPU s a step | faster | less CPU | peak GB | of the first's |")
+    print(f"{os.cpu_count()} cores, batch {asked.batch_size}, {asked.turns} turns, {asked.encoder}\n")
+    print("| optimizer | steps a turn | wall s a step | CPU s a step | faster | less CPU | peak GB | of the first's |")
     print("|---|---|---|---|---|---|---|---|")
-    first: Cost | None = None
-    for name in asked.optimizers:
-        steps = asked.dense_steps if name == DENSE else asked.steps
-        call = [
-            *(sys.executable, "-m", "bench.optimizers", "--one", name, "--encoder", asked.encoder),
-            *("--data", asked.data, "--batch-size", str(asked.batch_size), "--steps", str(steps)),
-        ]
-        # Keras's Adam is not to be held back by what suits the others.
-        environment = {**os.environ, **threads.TENSORFLOWS_OWN} if name == DENSE else None
-        done = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True, env=environment)
-        cost = Cost(**json.loads(done.stdout.splitlines()[-1]))
-        first = first or cost
-        faster, cheaper = first.wall_s / cost.wall_s, first.cpu_s / cost.cpu_s
-        memory = cost.peak_gb / first.peak_gb
-        print(
-            f"| {name} | {cost.steps} | {cost.wall_s:.4f} | {cost.cpu_s:.4f} | {faster:.0f} | {cheaper:.0f} "
-            f"| {cost.peak_gb:.2f} | {memory:.2f} |",
-            flush=True,
-        )
-        yield {**dataclasses.asdict(cost), "times_faster": faster, "times_less_cpu": cheaper, "memory_ratio": memory}
+    first, *others = asked.optimizers
+    with _started(asked, first) as reference:
+        yield _compared(asked, first, [(cost, cost) for cost in (_turn(reference) for _ in range(asked.turns))])
+        for name in others:
+            with _started(asked, name) as process:
+                yield _compared(asked, name, [(_turn(reference), _turn(process)) for _ in range(asked.turns)])
 
 
-def _measure(asked: argparse.Namespace) -> Cost:
-    """By `fit`, as the Trainer: a call a step from Python would cost more than the step."""
+def _compared(asked: argparse.Namespace, name: str, turns: Sequence[tuple[Cost, Cost]]) -> dict[str, Any]:
+    """The medians of turns, each of the first optimizer and then of `name`, as a row that is printed and as figures."""
+    firsts, costs = zip(*turns, strict=True)
+    faster = _quarters([first.wall_s / cost.wall_s for first, cost in turns])
+    cheaper = _quarters([first.cpu_s / cost.cpu_s for first, cost in turns])
+    wall, cpu = (statistics.median(getattr(cost, of) for cost in costs) for of in ("wall_s", "cpu_s"))
+    peak, steps = costs[-1].peak_gb, _steps(asked, name)
+    memory = peak / firsts[-1].peak_gb
+    print(
+        f"| {name} | {steps} | {wall:.4f} | {cpu:.4f} | {faster[1]:.0f} ({faster[0]:.0f} to {faster[2]:.0f}) "
+        f"| {cheaper[1]:.0f} ({cheaper[0]:.0f} to {cheaper[2]:.0f}) | {peak:.2f} | {memory:.2f} |",
+        flush=True,
+    )
+    return {
+        "optimizer": name,
+        "steps_a_turn": steps,
+        "turns": len(turns),
+        "wall_s": wall,
+        "cpu_s": cpu,
+        "peak_gb": peak,
+        "times_faster": faster[1],
+        "times_faster_quarters": faster,
+        "times_less_cpu": cheaper[1],
+        "times_less_cpu_quarters": cheaper,
+        "memory_ratio": memory,
+    }
+
+
+def _quarters(ratios: Sequence[float]) -> list[float]:
+    """The first quarter's end, the median and the third quarter's end."""
+    return statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else [*ratios] * 3
+
+
+def _steps(asked: argparse.Namespace, name: str) -> int:
+    return {DENSE: asked.dense_steps, EXACT: asked.exact_steps}.get(name.partition(":")[0], asked.steps)
+
+
+@contextlib.contextmanager
+def _started(asked: argparse.Namespace, name: str) -> Iterator[subprocess.Popen]:
+    """The process that measures one optimizer, until the end of the block."""
+    call = [
+        *(sys.executable, "-m", "bench.optimizers", "--one", name, "--encoder", asked.encoder, "--data", asked.data),
+        *("--batch-size", str(asked.batch_size), "--steps", str(_steps(asked, name))),
+    ]
+    # Keras's Adam is not to be held back by what suits the others.
+    environment = {**os.environ, **threads.TENSORFLOWS_OWN} if name.partition(":")[0] == DENSE else None
+    with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
+
+
+def _turn(process: subprocess.Popen) -> Cost:
+    process.stdin.write("\n")
+    process.stdin.flush()
+    answer = process.stdout.readline()
+    if not answer:
+        raise subprocess.CalledProcessError(process.wait(), process.args)
+    return Cost(**json.loads(answer))
+
+
+def _measure(asked: argparse.Namespace) -> None:
+    """Takes a turn for each line that comes in, and prints its `Cost`.
+
+    A turn is an epoch of one long `fit`, as the Trainer calls it: a call a step from Python would cost more than the
+    step, and another `fit` would begin again with the same batches.
+    """
     import numpy as np
     import tensorflow as tf
+    import tf_keras
 
     from trainer.graphs import training_graphs
     from trainer.inputs import prefetched
     from trainer.pace import MOST_STEPS
 
-    model = _model(asked.encoder, asked.one, steps_per_execution=MOST_STEPS)
+    class Turns(tf_keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch >= _UNTIMED_TURNS:
+                wall = (time.perf_counter() - self.start) / asked.steps
+                cpu = (time.process_time() - self.began) / asked.steps
+                peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+                print(json.dumps(dataclasses.asdict(Cost(wall, cpu, peak))), flush=True)
+            if epoch + 1 >= _UNTIMED_TURNS:
+                self.model.stop_training = not sys.stdin.readline()
+                self.start, self.began = time.perf_counter(), time.process_time()
+
+    name, _, precision = asked.one.partition(":")
+    model = _model(asked.encoder, name, steps_per_execution=MOST_STEPS)
     texts, labels = _read(asked.data)
     # Cut beforehand: a dataset that shuffles and batches single rows costs as much as a quick step.
     order = np.random.default_rng(1).permutation(len(texts))
     order = order[: len(order) // asked.batch_size * asked.batch_size].reshape(-1, asked.batch_size)
     batches = prefetched(tf.data.Dataset.from_tensor_slices((texts[order], labels[order])).repeat())
-    fit = training_graphs("float32")(model.fit)
-    fit(batches, steps_per_epoch=_UNTIMED_STEPS, verbose=0)
-    start, began = time.perf_counter(), time.process_time()
-    fit(batches, steps_per_epoch=asked.steps, verbose=0)
-    wall, cpu = (time.perf_counter() - start) / asked.steps, (time.process_time() - began) / asked.steps
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
-    return Cost(asked.one, asked.steps, wall, cpu, peak)
+    with training_graphs(precision or load_config().training.precision):
+        model.fit(batches, steps_per_epoch=asked.steps, epochs=sys.maxsize, verbose=0, callbacks=[Turns()])
 
 
 def _accuracies(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,7 @@
   batch 32) on the same encoder and rows;
 - the whole pipeline against a plain script that reads, trains the same steps, evaluates both splits and saves, for
   some numbers of rows;
-- a step by each optimizer on embedding tables of some sizes (`bench.optimizers`; 800,010 rows take 10 GB);
+- a step by each optimizer on embedding tables of some sizes (`bench.optimizers`; 800,010 rows take 14 GB);
 - what importing and calling the command costs.
 
 Writes `training.json` and `training.md`, with the machine. `clickbait fetch` first, or give --data.

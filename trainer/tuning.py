@@ -128,8 +128,8 @@ class RecipeTuner(base_tuner.BaseTuner):
         steps = recipe.prepare(model, settings, inputs.count_rows([file]))
         early = recipe.early_end(model, settings)
         validation = recipe.validation_rows([self._rows.validation], settings)
-        with deterministic_ops(settings.deterministic):
-            training_graphs(settings.precision)(model.fit)(
+        with deterministic_ops(settings.deterministic), training_graphs(settings.precision):
+            model.fit(
                 recipe.training_rows([file], settings),
                 validation_data=validation if early else None,
                 epochs=settings.epochs,

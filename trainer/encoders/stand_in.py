@@ -58,11 +58,11 @@ class StandInEncoder(tf.train.Checkpoint):
         words = tf.strings.split(inputs)
         bigrams = tf.strings.ngrams(words, 2)
         ids = tf.concat([_hashes(words, self._words), _hashes(bigrams, self._bigrams) + self._words], axis=1)
-        sums = tf.math.unsorted_segment_sum(
-            tf.gather(self._table, ids.flat_values), ids.value_rowids(), tf.size(inputs)
+        embedded = tf.gather(self._table, ids.flat_values)
+        # One kernel each way: the gradient of an unsorted sum would be half a dozen.
+        mean = tf.sparse.segment_sqrt_n(
+            embedded, tf.range(tf.shape(embedded)[0]), ids.value_rowids(), num_segments=tf.size(inputs)
         )
-        counts = tf.cast(tf.maximum(ids.row_lengths(), 1), tf.float32)[:, tf.newaxis]  # a text may have no word
-        mean = sums * tf.math.rsqrt(counts)
         w = self._layers
         hidden = tf.nn.relu(tf.nn.relu(mean @ w["hidden_1"]) @ w["hidden_2"])
         wide = tf.nn.relu(hidden @ w["hidden_3"] + mean @ w["projection"])
