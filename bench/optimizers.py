@@ -18,7 +18,6 @@ import argparse
 import contextlib
 import csv
 import dataclasses
-import itertools
 import json
 import os
 import platform
@@ -30,7 +29,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from pipeline.config import TrainingConfig, load_config
 from trainer import threads
@@ -38,6 +37,29 @@ from trainer import threads
 DENSE, EXACT, SPARSE = "adam", "exact_adam", "lazy_adam"
 _UNTIMED_TURNS = 2
 _EQUAL_STEPS = 20
+
+
+class Contender(NamedTuple):
+    """What `--optimizers` names: `lazy_adam`, or `lazy_adam:bfloat16`."""
+
+    name: str
+    optimizer: str
+    """`training.optimizer`"""
+    precision: str
+    """`training.precision`, the default recipe's where none is named"""
+
+    @classmethod
+    def parse(cls, name: str) -> Contender:
+        optimizers, precisions = (
+            get_args(TrainingConfig.model_fields[of].annotation) for of in ("optimizer", "precision")
+        )
+        optimizer, _, precision = name.partition(":")
+        if optimizer in optimizers and precision in ("", *precisions):
+            return cls(name, optimizer, precision or load_config().training.precision)
+        raise argparse.ArgumentTypeError(
+            f"It is one of {', '.join(optimizers)}, with one of {', '.join(f':{one}' for one in precisions)} or "
+            f"without. Received: {name}."
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,15 +87,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--optimizers",
         nargs="+",
-        type=_optimizer,
-        default=[DENSE, EXACT, SPARSE, f"{SPARSE}:auto"],
+        type=Contender.parse,
+        default=[Contender.parse(name) for name in (DENSE, EXACT, SPARSE, f"{SPARSE}:auto")],
         help="names of training.optimizer, each with :precision or without",
     )
     parser.add_argument("--accuracy", action="store_true", help="final accuracies on --data instead")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="of --accuracy")
     parser.add_argument("--epochs", type=int, default=4, help="of --accuracy")
     parser.add_argument("--json", type=Path, help="writes the figures there")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--one", type=Contender.parse, help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
     if asked.one:
         _measure(asked)
@@ -90,17 +112,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         asked.json.write_text(json.dumps({"machine": machine, **found}, indent=2), encoding="utf-8")
 
 
-def _optimizer(name: str) -> str:
-    kinds, precisions = (get_args(TrainingConfig.model_fields[of].annotation) for of in ("optimizer", "precision"))
-    kind, _, precision = name.partition(":")
-    if kind in kinds and precision in ("", *precisions):
-        return name
-    raise argparse.ArgumentTypeError(
-        f"It is one of {', '.join(kinds)}, with one of {', '.join(f':{one}' for one in precisions)} or without. "
-        f"Received: {name}."
-    )
-
-
 def _costs(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
     print(f"{os.cpu_count()} cores, batch {asked.batch_size}, {asked.turns} turns, {asked.encoder}\n")
     print("| optimizer | steps a turn | wall s a step | CPU s a step | faster | less CPU | peak GB | of the first's |")
@@ -108,26 +119,26 @@ def _costs(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
     first, *others = asked.optimizers
     with _started(asked, first) as reference:
         yield _compared(asked, first, [(cost, cost) for cost in (_turn(reference) for _ in range(asked.turns))])
-        for name in others:
-            with _started(asked, name) as process:
-                yield _compared(asked, name, [(_turn(reference), _turn(process)) for _ in range(asked.turns)])
+        for other in others:
+            with _started(asked, other) as process:
+                yield _compared(asked, other, [(_turn(reference), _turn(process)) for _ in range(asked.turns)])
 
 
-def _compared(asked: argparse.Namespace, name: str, turns: Sequence[tuple[Cost, Cost]]) -> dict[str, Any]:
-    """The medians of turns, each of the first optimizer and then of `name`, as a row that is printed and as figures."""
+def _compared(asked: argparse.Namespace, contender: Contender, turns: Sequence[tuple[Cost, Cost]]) -> dict[str, Any]:
+    """The medians of turns, each of the first one and then of `contender`, as a row that is printed and as figures."""
     firsts, costs = zip(*turns, strict=True)
     faster = _quarters([first.wall_s / cost.wall_s for first, cost in turns])
     cheaper = _quarters([first.cpu_s / cost.cpu_s for first, cost in turns])
     wall, cpu = (statistics.median(getattr(cost, of) for cost in costs) for of in ("wall_s", "cpu_s"))
-    peak, steps = costs[-1].peak_gb, _steps(asked, name)
+    peak, steps = costs[-1].peak_gb, _steps(asked, contender)
     memory = peak / firsts[-1].peak_gb
     print(
-        f"| {name} | {steps} | {wall:.4f} | {cpu:.4f} | {faster[1]:.0f} ({faster[0]:.0f} to {faster[2]:.0f}) "
+        f"| {contender.name} | {steps} | {wall:.4f} | {cpu:.4f} | {faster[1]:.0f} ({faster[0]:.0f} to {faster[2]:.0f}) "
         f"| {cheaper[1]:.0f} ({cheaper[0]:.0f} to {cheaper[2]:.0f}) | {peak:.2f} | {memory:.2f} |",
         flush=True,
     )
     return {
-        "optimizer": name,
+        "optimizer": contender.name,
         "steps_a_turn": steps,
         "turns": len(turns),
         "wall_s": wall,
@@ -146,19 +157,19 @@ def _quarters(ratios: Sequence[float]) -> list[float]:
     return statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else [*ratios] * 3
 
 
-def _steps(asked: argparse.Namespace, name: str) -> int:
-    return {DENSE: asked.dense_steps, EXACT: asked.exact_steps}.get(name.partition(":")[0], asked.steps)
+def _steps(asked: argparse.Namespace, contender: Contender) -> int:
+    return {DENSE: asked.dense_steps, EXACT: asked.exact_steps}.get(contender.optimizer, asked.steps)
 
 
 @contextlib.contextmanager
-def _started(asked: argparse.Namespace, name: str) -> Iterator[subprocess.Popen]:
+def _started(asked: argparse.Namespace, contender: Contender) -> Iterator[subprocess.Popen]:
     """The process that measures one optimizer, until the end of the block."""
     call = [
-        *(sys.executable, "-m", "bench.optimizers", "--one", name, "--encoder", asked.encoder, "--data", asked.data),
-        *("--batch-size", str(asked.batch_size), "--steps", str(_steps(asked, name))),
+        *(sys.executable, "-m", "bench.optimizers", "--one", contender.name, "--encoder", asked.encoder),
+        *("--data", asked.data, "--batch-size", str(asked.batch_size), "--steps", str(_steps(asked, contender))),
     ]
     # Keras's Adam is not to be held back by what suits the others.
-    environment = {**os.environ, **threads.TENSORFLOWS_OWN} if name.partition(":")[0] == DENSE else None
+    environment = {**os.environ, **threads.TENSORFLOWS_OWN} if contender.optimizer == DENSE else None
     with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
             yield process
@@ -182,12 +193,9 @@ def _measure(asked: argparse.Namespace) -> None:
     A turn is an epoch of one long `fit`, as the Trainer calls it: a call a step from Python would cost more than the
     step, and another `fit` would begin again with the same batches.
     """
-    import numpy as np
-    import tensorflow as tf
     import tf_keras
 
     from trainer.graphs import training_graphs
-    from trainer.inputs import prefetched
     from trainer.pace import MOST_STEPS
 
     class Turns(tf_keras.callbacks.Callback):
@@ -201,14 +209,9 @@ def _measure(asked: argparse.Namespace) -> None:
                 self.model.stop_training = not sys.stdin.readline()
                 self.start, self.began = time.perf_counter(), time.process_time()
 
-    name, _, precision = asked.one.partition(":")
-    model = _model(asked.encoder, name, steps_per_execution=MOST_STEPS)
-    texts, labels = _read(asked.data)
-    # Cut beforehand: a dataset that shuffles and batches single rows costs as much as a quick step.
-    order = np.random.default_rng(1).permutation(len(texts))
-    order = order[: len(order) // asked.batch_size * asked.batch_size].reshape(-1, asked.batch_size)
-    batches = prefetched(tf.data.Dataset.from_tensor_slices((texts[order], labels[order])).repeat())
-    with training_graphs(precision or load_config().training.precision):
+    model = _model(asked.encoder, asked.one.optimizer, steps_per_execution=MOST_STEPS)
+    batches = _batches(asked.data, asked.batch_size)
+    with training_graphs(asked.one.precision):
         model.fit(batches, steps_per_epoch=asked.steps, epochs=sys.maxsize, verbose=0, callbacks=[Turns()])
 
 
@@ -248,10 +251,10 @@ def _equality(asked: argparse.Namespace) -> dict[str, Any]:
 
     trained = {}
     for name in (EXACT, DENSE):
-        model, batches = _model(asked.encoder, name), _batches(asked.data, asked.batch_size)
+        model = _model(asked.encoder, name)
         start = [weight.numpy() for weight in model.trainable_weights]
-        for _ in range(_EQUAL_STEPS):
-            model.train_on_batch(*next(batches))
+        for batch in _batches(asked.data, asked.batch_size).take(_EQUAL_STEPS):
+            model.train_on_batch(*batch)
         trained[name] = [weight.numpy() for weight in model.trainable_weights]
     pairs = zip(trained[EXACT], trained[DENSE], strict=True)
     apart = max(float(np.max(np.abs(one - other))) for one, other in pairs)
@@ -275,17 +278,17 @@ def _model(encoder: str, optimizer: str, steps_per_execution: int = 1):
     return model
 
 
-def _batches(data: str, batch_size: int) -> Iterator[tuple[Any, Any]]:
-    """Without end, shuffled once."""
+def _batches(data: str, batch_size: int):
+    """A dataset without end; its batches are cut beforehand, for shuffling and batching costs as much as a step."""
     import numpy as np
     import tensorflow as tf
 
+    from trainer.inputs import prefetched
+
     texts, labels = _read(data)
     order = np.random.default_rng(1).permutation(len(texts))
-    starts = range(0, len(texts) - batch_size + 1, batch_size)
-    for start in itertools.cycle(starts):
-        rows = order[start : start + batch_size]
-        yield tf.constant(texts[rows]), tf.constant(labels[rows])
+    order = order[: len(order) // batch_size * batch_size].reshape(-1, batch_size)
+    return prefetched(tf.data.Dataset.from_tensor_slices((texts[order], labels[order])).repeat())
 
 
 def _read(data: str):

@@ -9,7 +9,6 @@ from trainer.graphs import multiplies_bfloat16, training_graphs
 from trainer.model import build_model, compile_model
 
 A = tf.random.stateless_uniform([64, 64], [1, 2])
-BUCKETS = 100
 
 
 @pytest.fixture
@@ -61,13 +60,13 @@ def test_a_failure_inside_leaves_nothing_behind():
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """Of an encoder whose table is read as `tf.nn.embedding_lookup_sparse` does."""
-    folder = tmp_path_factory.mktemp("lookups") / "encoder"
-    encoder = tf.train.Checkpoint(table=tf.Variable(tf.zeros([BUCKETS, 8])))
+    folder, buckets = tmp_path_factory.mktemp("lookups") / "encoder", 100
+    encoder = tf.train.Checkpoint(table=tf.Variable(tf.zeros([buckets, 8])))
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def call(texts):
         words = tf.strings.split(texts)
-        ids = tf.ragged.map_flat_values(tf.strings.to_hash_bucket_fast, words, num_buckets=BUCKETS)
+        ids = tf.ragged.map_flat_values(tf.strings.to_hash_bucket_fast, words, num_buckets=buckets)
         return tf.nn.safe_embedding_lookup_sparse(encoder.table, ids.to_sparse(), combiner="sqrtn")
 
     encoder.__call__, encoder.variables, encoder.trainable_variables = call, [encoder.table], [encoder.table]
