@@ -49,7 +49,7 @@ def _check(value: Any, shape: Descriptor, place: str) -> Iterator[str]:
 
 
 def _check_field(value: Any, field: FieldDescriptor, place: str) -> Iterator[str]:
-    if field.label != FieldDescriptor.LABEL_REPEATED:
+    if not field.is_repeated:
         yield from _check_one(value, field, place)
         return
     is_map = field.message_type is not None and field.message_type.GetOptions().map_entry

@@ -227,7 +227,7 @@ def _bulk_digest(bulk: BulkConfig) -> str:
 
 def new_run_id() -> str:
     """Sorts by time, to the microsecond, so that no two are equal."""
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     return f"{now:%Y%m%d-%H%M%S}-{now.microsecond:05x}"
 
 

@@ -160,7 +160,7 @@ def _open(
     card = versions.read_card(paths.serving_model, version)
     return {
         "schema_version": SCHEMA_VERSION,
-        "monitored_at": _utc(datetime.datetime.now(datetime.timezone.utc).timestamp()),
+        "monitored_at": _utc(datetime.datetime.now(datetime.UTC).timestamp()),
         "model": config.model_name,
         "version": version,
         "run_id": card.run_id if card else None,
@@ -202,4 +202,4 @@ def _reason(status: str, findings: Sequence[Finding]) -> str:
 
 
 def _utc(seconds: float) -> str:
-    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).isoformat(timespec="seconds")
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds")

@@ -37,7 +37,7 @@ class Since(click.ParamType):
             point = datetime.datetime.fromisoformat(value)
         except ValueError:
             self.fail(f"a span as 30m, 24h or 7d, or an ISO date is expected. Received: {value!r}.", param, ctx)
-        return (point if point.tzinfo else point.replace(tzinfo=datetime.timezone.utc)).timestamp()
+        return (point if point.tzinfo else point.replace(tzinfo=datetime.UTC)).timestamp()
 
 
 @click.command()

@@ -135,7 +135,7 @@ def _lines(
         return
     yield f"{indent}{field} {{"
     for descriptor, value in entries:
-        for one in value if descriptor.label == FieldDescriptor.LABEL_REPEATED else [value]:
+        for one in value if descriptor.is_repeated else [value]:
             if isinstance(one, Message):
                 yield from _lines(descriptor.name, one, order, comments, path)
             else:

@@ -27,7 +27,7 @@ def open_verdict(config: PipelineConfig, run_id: str, data: DataSource, schema: 
     return {
         "schema_version": SCHEMA_VERSION,
         "run_id": run_id,
-        "started_at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "started_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "status": "running",
         "preset": config.preset,
         "data": {

@@ -123,12 +123,12 @@ def _rename(message: Message, names: dict[str, str]) -> None:
         if field.message_type and field.message_type.GetOptions().map_entry:
             _rename_map(field, value, names)
         elif field.type == field.TYPE_STRING:
-            if field.label == field.LABEL_REPEATED:
+            if field.is_repeated:
                 value[:] = [names.get(one, one) for one in value]
             elif value in names:
                 setattr(message, field.name, names[value])
         elif field.type == field.TYPE_MESSAGE:
-            for one in value if field.label == field.LABEL_REPEATED else [value]:
+            for one in value if field.is_repeated else [value]:
                 _rename(one, names)
 
 

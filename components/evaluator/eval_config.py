@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 
-import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
 
 from components.evaluator.measures import AS_IS
 from components.evaluator.policy import NATURAL_SLICES, EvaluationPolicy
@@ -26,7 +26,7 @@ CONTENDERS = {
 }
 
 
-def create_eval_config(policy: EvaluationPolicy, contenders: Mapping[str, str]) -> tfma.EvalConfig:
+def create_eval_config(policy: EvaluationPolicy, contenders: Mapping[str, str]) -> config_pb2.EvalConfig:
     """One model, which TFMA never sees: it reads the predictions.
 
     Thresholds are those of the rows as they are. TFMA knows no least number of rows, so those of variants and natural
@@ -37,20 +37,20 @@ def create_eval_config(policy: EvaluationPolicy, contenders: Mapping[str, str]) 
       contenders: those of `CONTENDERS` whose features the examples have.
     """
     config = {"name": "exact", "contenders": dict(contenders), "wanted_precision": policy.wanted_precision}
-    metric = tfma.MetricConfig(
+    metric = config_pb2.MetricConfig(
         class_name="ExactMetrics", module="components.evaluator.metrics", config=json.dumps(config)
     )
-    eval_config = tfma.EvalConfig(
-        model_specs=[tfma.ModelSpec(label_key=features.LABEL, prediction_key=features.PROBABILITY)],
+    eval_config = config_pb2.EvalConfig(
+        model_specs=[config_pb2.ModelSpec(label_key=features.LABEL, prediction_key=features.PROBABILITY)],
         slicing_specs=[
-            tfma.SlicingSpec(feature_keys=[SPLIT, VARIANT]),
+            config_pb2.SlicingSpec(feature_keys=[SPLIT, VARIANT]),
             *(
-                tfma.SlicingSpec(feature_keys=[name], feature_values=overall(features.EVAL_SPLIT))
+                config_pb2.SlicingSpec(feature_keys=[name], feature_values=overall(features.EVAL_SPLIT))
                 for name in NATURAL_SLICES
             ),
         ],
         metrics_specs=[
-            tfma.MetricsSpec(metrics=[metric], per_slice_thresholds=_thresholds(policy, contenders)),
+            config_pb2.MetricsSpec(metrics=[metric], per_slice_thresholds=_thresholds(policy, contenders)),
         ],
     )
     eval_config.options.include_default_metrics.value = False
@@ -67,17 +67,19 @@ def overall(split: str) -> dict[str, str]:
     return {SPLIT: split, VARIANT: AS_IS}
 
 
-def _thresholds(policy: EvaluationPolicy, contenders: Collection[str]) -> dict[str, tfma.PerSliceMetricThresholds]:
-    found: dict[str, tfma.PerSliceMetricThresholds] = {}
+def _thresholds(
+    policy: EvaluationPolicy, contenders: Collection[str]
+) -> dict[str, config_pb2.PerSliceMetricThresholds]:
+    found: dict[str, config_pb2.PerSliceMetricThresholds] = {}
     for rule in overall_bounds(policy):
         if rule.rule != "last_blessed" or "last_blessed" in contenders:
-            found.setdefault(rule.name, tfma.PerSliceMetricThresholds()).thresholds.append(_threshold(rule))
+            found.setdefault(rule.name, config_pb2.PerSliceMetricThresholds()).thresholds.append(_threshold(rule))
     return found
 
 
-def _threshold(rule: Bound) -> tfma.PerSliceMetricThreshold:
-    threshold = tfma.MetricThreshold()
+def _threshold(rule: Bound) -> config_pb2.PerSliceMetricThreshold:
+    threshold = config_pb2.MetricThreshold()
     value = threshold.value_threshold
     (value.lower_bound if rule.direction == ">=" else value.upper_bound).value = rule.bound
-    where = tfma.SlicingSpec(feature_values=overall(rule.split))
-    return tfma.PerSliceMetricThreshold(slicing_specs=[where], threshold=threshold)
+    where = config_pb2.SlicingSpec(feature_values=overall(rule.split))
+    return config_pb2.PerSliceMetricThreshold(slicing_specs=[where], threshold=threshold)

@@ -91,4 +91,4 @@ def choose_outcome(cards: Mapping[int, VersionCard | None], digest: str, *, newe
 
 def utc_now() -> str:
     """The time for a card."""
-    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +151,7 @@ def _run(name: str, experiment: str, version: kfp.V2beta1PipelineVersion, values
 
 
 def _run_name(pipeline: str) -> str:
-    return f"{pipeline} {datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S}"
+    return f"{pipeline} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _follow(server: Server, run_id: str, tasks: set[str] | None, options: Options, console: Console) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor_pool import DescriptorPool
-from google.protobuf.message_factory import MessageFactory
+from google.protobuf.message_factory import GetMessageClass
 
 from serving.protocol.generate import PROTOCOL_FILE
 
@@ -22,12 +22,11 @@ def _load_pool() -> DescriptorPool:
 
 
 POOL = _load_pool()
-_FACTORY = MessageFactory(POOL)
 
 
 def message_class(name: str) -> type:
     """The class of a message by its full name, e.g. `tensorflow.serving.PredictRequest`."""
-    return _FACTORY.GetPrototype(POOL.FindMessageTypeByName(name))
+    return GetMessageClass(POOL.FindMessageTypeByName(name))
 
 
 PredictRequest = message_class("tensorflow.serving.PredictRequest")

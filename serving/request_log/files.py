@@ -92,7 +92,7 @@ class LogFiles:
     def _begin(self) -> None:
         make_folder(self._options)
         self._delete_old()
-        now = datetime.datetime.now(datetime.timezone.utc)
+        now = datetime.datetime.now(datetime.UTC)
         name = f"{self._options.prefix}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}{SUFFIX}"
         path = self._options.folder / name
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -188,4 +188,6 @@ def _metadata(servable: Servable) -> dict[str, Any]:
 
 
 def _as_json(message) -> dict[str, Any]:
-    return json_format.MessageToDict(message, including_default_value_fields=True, preserving_proto_field_name=True)
+    return json_format.MessageToDict(
+        message, always_print_fields_with_no_presence=True, preserving_proto_field_name=True
+    )

@@ -141,7 +141,7 @@ def test_a_blessed_model_becomes_a_version_with_a_card(push, tmp_path):
     card = read_card(tmp_path / "serving", version)
     assert (card.run_id, card.fingerprint) == ("run0", "f1")
     assert card.digest.startswith("sha256:")
-    assert datetime.datetime.fromisoformat(card.pushed_at).tzinfo == datetime.timezone.utc
+    assert datetime.datetime.fromisoformat(card.pushed_at).tzinfo == datetime.UTC
 
 
 def test_the_same_model_again_is_unchanged_and_makes_no_version(push, tmp_path):

@@ -34,7 +34,7 @@ for file in descriptor_pb2.FileDescriptorSet.FromString(open(asked.protoset, "rb
     pool.Add(file)
 service, _, name = asked.method.rpartition("/")
 method = pool.FindServiceByName(service).FindMethodByName(name)
-make = message_factory.MessageFactory(pool).GetPrototype
+make = message_factory.GetMessageClass
 request = json_format.Parse(asked.d, make(method.input_type)())
 call = grpc.insecure_channel(asked.address).unary_unary(
     f"/{{asked.method}}", lambda message: message.SerializeToString(), make(method.output_type).FromString)

@@ -32,7 +32,7 @@ def test_a_span_is_counted_back_from_now(span, seconds):
 
 
 def test_a_date_is_utc_unless_it_says_otherwise():
-    noon = datetime.datetime(2026, 1, 2, 12, tzinfo=datetime.timezone.utc).timestamp()
+    noon = datetime.datetime(2026, 1, 2, 12, tzinfo=datetime.UTC).timestamp()
     assert Since().convert("2026-01-02T12:00", None, None) == noon
     assert Since().convert("2026-01-02T13:00+01:00", None, None) == noon
 

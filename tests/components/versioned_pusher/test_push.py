@@ -15,7 +15,7 @@ def test_a_model_becomes_a_version_with_a_card(push, serving):
     assert (outcome, list_versions(serving)) == (PUSHED, [version])
     assert (card.run_id, card.fingerprint, card.withdrawn) == ("run-one", "f1", ())
     assert card.digest.startswith("sha256:")
-    assert datetime.datetime.fromisoformat(card.pushed_at).tzinfo == datetime.timezone.utc
+    assert datetime.datetime.fromisoformat(card.pushed_at).tzinfo == datetime.UTC
 
 
 def test_the_newest_version_s_model_is_not_pushed_again_whatever_its_warm_up_requests(push, model, serving):
