@@ -44,7 +44,7 @@ def follow(
     began = answered = clock()
     while True:
         try:
-            run = server.call(server.runs.get_run, run_id)
+            run = server.call(server.runs.run_service_get_run, run_id)
             answered = clock()
             view.show(run)
             if run.state in FINAL:

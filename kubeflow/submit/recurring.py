@@ -109,22 +109,25 @@ def ensure_recurring(server: Server, wanted: kfp.V2beta1RecurringRun) -> tuple[s
     """
     api = server.recurring
     old = server.find(
-        api.list_recurring_runs, "recurring_runs", wanted.display_name, experiment_id=wanted.experiment_id
+        api.recurring_run_service_list_recurring_runs,
+        "recurring_runs",
+        wanted.display_name,
+        experiment_id=wanted.experiment_id,
     )
     if old is None:
-        return server.call(api.create_recurring_run, wanted).recurring_run_id, "created"
+        return server.call(api.recurring_run_service_create_recurring_run, wanted).recurring_run_id, "created"
     enabled = old.status == kfp.V2beta1RecurringRunStatus.ENABLED
     if enabled and _facts(old) == _facts(wanted):
         return old.recurring_run_id, "unchanged"
-    server.call(api.disable_recurring_run, old.recurring_run_id)
+    server.call(api.recurring_run_service_disable_recurring_run, old.recurring_run_id)
     try:
-        made = server.call(api.create_recurring_run, wanted)
+        made = server.call(api.recurring_run_service_create_recurring_run, wanted)
     except ServerError:
         if enabled:
             with contextlib.suppress(ServerError):  # the refusal is what matters
-                server.call(api.enable_recurring_run, old.recurring_run_id)
+                server.call(api.recurring_run_service_enable_recurring_run, old.recurring_run_id)
         raise
-    server.call(api.delete_recurring_run, old.recurring_run_id)
+    server.call(api.recurring_run_service_delete_recurring_run, old.recurring_run_id)
     return made.recurring_run_id, "updated"
 
 

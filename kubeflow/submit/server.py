@@ -96,7 +96,7 @@ class Server:
           ServerError: nobody answers, or not the API that is needed.
         """
         try:
-            several = bool(self.call(self._health.get_healthz).multi_user)
+            several = bool(self.call(self._health.healthz_service_get_healthz).multi_user)
             # The generated model leaves it out.
             return Health(several, json.loads(self._client.last_response.data).get("tag_name") or "")
         except ServerError as error:

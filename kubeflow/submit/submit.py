@@ -80,7 +80,9 @@ def submit(address: Address, spec_file: Path, options: Options, console: Console
     if cron:
         wanted = recurring_run(options.name or pipeline, experiment, version, values, cron)
         return _schedule(server, wanted, spec, console)
-    run = server.call(server.runs.create_run, _run(options.name or _run_name(pipeline), experiment, version, values))
+    run = server.call(
+        server.runs.run_service_create_run, _run(options.name or _run_name(pipeline), experiment, version, values)
+    )
     _line(console, "run", run.run_id)
     _line(console, "page", f"{server.host}/#/runs/details/{run.run_id}")
     if not options.wait:
@@ -176,7 +178,7 @@ def _follow(server: Server, run_id: str, tasks: set[str] | None, options: Option
 
 def _leave(server: Server, run_id: str, why: str, exit_code: int, options: Options, console: Console) -> int:
     if options.terminate:
-        server.call(server.runs.terminate_run, run_id)
+        server.call(server.runs.run_service_terminate_run, run_id)
         console.print(f"{why}: the run {run_id} is told to end", soft_wrap=True)
     else:
         console.print(f"{why}: the run goes on; {_go_on(server, run_id)}", soft_wrap=True)

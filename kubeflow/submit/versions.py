@@ -64,29 +64,29 @@ def upload(
 
 def _pipeline(server: Server, name: str, description: str, namespace: str | None) -> str:
     where = {"namespace": namespace} if namespace else {}
-    found = server.find(server.pipelines.list_pipelines, "pipelines", name, **where)
+    found = server.find(server.pipelines.pipeline_service_list_pipelines, "pipelines", name, **where)
     if found is None:
         body = kfp.V2beta1Pipeline(display_name=name, description=description, **where)
         try:
-            found = server.call(server.pipelines.create_pipeline, body)
+            found = server.call(server.pipelines.pipeline_service_create_pipeline, body)
         except ServerError as error:
             if error.status != 409:
                 raise
-            found = server.find(server.pipelines.list_pipelines, "pipelines", name, **where)
+            found = server.find(server.pipelines.pipeline_service_list_pipelines, "pipelines", name, **where)
             if found is None:
                 raise
     return found.pipeline_id
 
 
 def _version(server: Server, pipeline: str, name: str) -> kfp.V2beta1PipelineVersion | None:
-    return server.find(server.pipelines.list_pipeline_versions, "pipeline_versions", name, pipeline)
+    return server.find(server.pipelines.pipeline_service_list_pipeline_versions, "pipeline_versions", name, pipeline)
 
 
 def find_experiment(server: Server, name: str, namespace: str | None) -> str:
     """The id of an experiment, which is made where it is not there."""
     where = {"namespace": namespace} if namespace else {}
-    found = server.find(server.experiments.list_experiments, "experiments", name, **where)
+    found = server.find(server.experiments.experiment_service_list_experiments, "experiments", name, **where)
     if found is None:
         body = kfp.V2beta1Experiment(display_name=name, **where)
-        found = server.call(server.experiments.create_experiment, body)
+        found = server.call(server.experiments.experiment_service_create_experiment, body)
     return found.experiment_id

@@ -25,7 +25,7 @@ class Clock:
 class Server:
     """Gives or raises one answer a look, the last for ever."""
 
-    runs = types.SimpleNamespace(get_run=None)
+    runs = types.SimpleNamespace(run_service_get_run=None)
 
     def __init__(self, *answers):
         self._answers = list(answers)
