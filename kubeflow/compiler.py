@@ -132,7 +132,8 @@ def pipeline_name(config: PipelineConfig) -> str:
 def _set_types(spec: Spec, nodes: list[base_node.BaseNode]) -> None:
     """TFX writes a type of ours under its name alone, by which no container finds the class.
 
-    The entrypoint reads the inputs' types from its arguments: the launcher hands artifacts over without.
+    The entrypoint reads what the component declares from its arguments: the launcher hands inputs over without types,
+    and outputs that no component declares.
     """
     for node in nodes:
         component = spec["components"][node.id]
@@ -143,7 +144,10 @@ def _set_types(spec: Spec, nodes: list[base_node.BaseNode]) -> None:
                     del component[side]["artifacts"][key]["artifactType"]["instanceSchema"]
         arguments = spec["deploymentSpec"]["executors"][component["executorLabel"]]["container"]["args"]
         place = 1 + arguments.index("--json_serialized_inputs_spec_args")
-        arguments[place] = json.dumps(component.get("inputDefinitions", {}), sort_keys=True)
+        inputs, outputs = (
+            json.dumps(component.get(side, {}), sort_keys=True) for side in ("inputDefinitions", "outputDefinitions")
+        )
+        arguments[place : place + 1] = [inputs, "--json_serialized_outputs_spec_args", outputs]
 
 
 def _own_type(kind: type[artifact.Artifact]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The command of every container: TFX's executors under the open-source launcher.
 
     python -m kubeflow.entrypoint --executor_class_path CLASS --json_serialized_invocation_args '{{$}}' \
-        --json_serialized_inputs_spec_args JSON [Beam's flags]
+        --json_serialized_inputs_spec_args JSON --json_serialized_outputs_spec_args JSON [Beam's flags]
 
 It exits as `clickbait run` does: 2 the input is wrong, 3 the data was refused, 4 not blessed, 5 not fit to be served.
 """
@@ -64,7 +64,8 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(prog="python -m kubeflow.entrypoint")
     parser.add_argument("--executor_class_path", required=True)
     parser.add_argument("--json_serialized_invocation_args", required=True)
-    parser.add_argument("--json_serialized_inputs_spec_args", default="{}")
+    parser.add_argument("--json_serialized_inputs_spec_args", required=True)
+    parser.add_argument("--json_serialized_outputs_spec_args", required=True)
     return parser.parse_known_args(argv)
 
 
@@ -82,6 +83,7 @@ def _execute(arguments: argparse.Namespace, beam_args: list[str]) -> None:
     told = for_tfx(
         json.loads(arguments.json_serialized_invocation_args),
         json.loads(arguments.json_serialized_inputs_spec_args),
+        json.loads(arguments.json_serialized_outputs_spec_args),
         root,
     )
     with staged_parameters(told["inputs"].get("parameterValues", {})) as values:

@@ -13,27 +13,29 @@ _SYSTEM = "system."
 _OURS = "kubeflow.tasks.artifacts."
 
 
-def for_tfx(invocation: Mapping[str, Any], inputs_spec: Mapping[str, Any], root: str | Path) -> dict[str, Any]:
-    """Says the types that the launcher leaves out, and the paths for the URIs.
+def for_tfx(
+    invocation: Mapping[str, Any], inputs_spec: Mapping[str, Any], outputs_spec: Mapping[str, Any], root: str | Path
+) -> dict[str, Any]:
+    """Keeps the artifacts that the component declares, with their declared types and with paths in place of URIs.
+
+    The launcher leaves the types of inputs out. To the outputs the driver adds `executor-logs`, which no component
+    declares and of which TFX can make no artifact.
 
     Args:
       invocation: ExecutorInput.
       inputs_spec: ComponentInputsSpec.
+      outputs_spec: ComponentOutputsSpec.
       root: where the object stores are mounted.
     """
     told = copy.deepcopy(dict(invocation))
-    for key, artifact in _artifacts(told.get("inputs", {})):
-        kinds = artifact.get("type") or {}
-        if not any(kinds.values()):
-            artifact["type"] = copy.deepcopy(inputs_spec["artifacts"][key]["artifactType"])
+    for _, artifact in _artifacts(told["inputs"]):
         artifact["name"] = artifact.get("name") or artifact["uri"]  # TFX looks models up by it
-    for key, artifact in (*_artifacts(told.get("inputs", {})), *_artifacts(told.get("outputs", {}))):
-        artifact["uri"] = local_path(artifact["uri"], root)
-        title = artifact.get("type", {}).get("schemaTitle", "")
-        if title.startswith(_SYSTEM):
-            artifact["type"] = {"instanceSchema": f"title: {_OURS}{title.removeprefix(_SYSTEM)}\n"}
-        elif not artifact.get("type"):
-            raise ValueError(f"An artifact has a type. Received: {key} without one.")
+    for side, spec in (("inputs", inputs_spec), ("outputs", outputs_spec)):
+        declared, given = spec.get("artifacts", {}), told[side].get("artifacts", {})
+        told[side]["artifacts"] = {key: given[key] for key in given if key in declared}
+        for key, artifact in _artifacts(told[side]):
+            artifact["type"] = _tfx_type(declared[key]["artifactType"])
+            artifact["uri"] = local_path(artifact["uri"], root)
     return told
 
 
@@ -46,6 +48,13 @@ def for_launcher(output: Mapping[str, Any], root: str | Path) -> dict[str, Any]:
             if isinstance(value, str):
                 artifact["metadata"][name] = uri_of(value, root)
     return said
+
+
+def _tfx_type(declared: Mapping[str, Any]) -> dict[str, Any]:
+    title = declared.get("schemaTitle", "")
+    if title.startswith(_SYSTEM):
+        return {"instanceSchema": f"title: {_OURS}{title.removeprefix(_SYSTEM)}\n"}
+    return dict(declared)
 
 
 def _artifacts(side: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -13,6 +13,8 @@ from typing import Any
 from kubeflow.spec import Spec, executors
 
 _STATES = {"SUCCEEDED": "COMPLETE", "FAILED": "FAILED"}
+#: What the driver adds to the outputs of every task.
+_UNDECLARED = {"executor-logs": {"artifactType": {"schemaTitle": "system.Artifact"}}}
 
 
 class DriverError(Exception):
@@ -86,11 +88,11 @@ def provision_outputs(component: Mapping[str, Any], task: str, run_root: str) ->
     """
     task_root = f"{run_root}/{task}/{uuid.uuid4()}"
     definitions = component.get("outputDefinitions", {})
-    outputs: dict[str, Any] = {"outputFile": f"{task_root}/output_metadata.json"}
-    if artifacts := definitions.get("artifacts"):
-        outputs["artifacts"] = {
-            key: {"artifacts": [_provisioned(key, one, task_root)]} for key, one in artifacts.items()
-        }
+    artifacts = {**definitions.get("artifacts", {}), **_UNDECLARED}
+    outputs: dict[str, Any] = {
+        "outputFile": f"{task_root}/output_metadata.json",
+        "artifacts": {key: {"artifacts": [_provisioned(key, one, task_root)]} for key, one in artifacts.items()},
+    }
     if parameters := definitions.get("parameters"):
         outputs["parameters"] = {key: {"outputFile": f"{task_root}/parameters/{key}"} for key in parameters}
     return outputs

@@ -14,6 +14,11 @@ import pytest
 from kubeflow import entrypoint
 from kubeflow.exit_codes import read_exit_code
 
+ANY_CALL = [
+    *("--executor_class_path", "any", "--json_serialized_invocation_args", "{}"),
+    *("--json_serialized_inputs_spec_args", "{}", "--json_serialized_outputs_spec_args", "{}"),
+]
+
 
 @pytest.fixture
 def places(tmp_path, monkeypatch):
@@ -33,7 +38,7 @@ def failing(places, monkeypatch):
             raise error
 
         monkeypatch.setattr(entrypoint, "_execute", execute)
-        code = entrypoint.run_task(["--executor_class_path", "any", "--json_serialized_invocation_args", "{}"])
+        code = entrypoint.run_task(ANY_CALL)
         facts = json.loads((places / "failure.json").read_text(encoding="utf-8"))
         return code, (places / "termination-log").read_text(encoding="utf-8"), facts
 
@@ -79,7 +84,7 @@ def test_a_stop_from_outside_is_a_message_of_its_own(failing):
 def test_without_kubernetes_there_is_nowhere_to_write_and_the_exit_code_is_the_same(failing, monkeypatch, places):
     (places / "termination-log").mkdir()
     monkeypatch.setattr(entrypoint, "_execute", lambda *_: (_ for _ in ()).throw(refused()))
-    assert entrypoint.run_task(["--executor_class_path", "x", "--json_serialized_invocation_args", "{}"]) == 3
+    assert entrypoint.run_task(ANY_CALL) == 3
 
 
 def test_a_wrong_call_is_2(capfd):
@@ -98,7 +103,8 @@ def start(tmp_path):
 
     def start(**parameters: str) -> subprocess.Popen:
         task = "minio://mlpipeline/v2/run/ImportSchemaGen"
-        schema = {"uri": f"{task}/schema", "name": "schema", "type": {"instanceSchema": "title: tfx.Schema\n"}}
+        kind = {"instanceSchema": "title: tfx.Schema\n"}
+        schema = {"uri": f"{task}/schema", "name": "schema", "type": kind}
         outputs = {
             "artifacts": {"schema": {"artifacts": [schema]}},
             "outputFile": str(tmp_path / "kfp_outputs" / "output_metadata.json"),
@@ -109,6 +115,7 @@ def start(tmp_path):
             *("--executor_class_path", "components.import_schema_gen.component.ImportSchemaGen_Executor"),
             *("--json_serialized_invocation_args", json.dumps(invocation)),
             *("--json_serialized_inputs_spec_args", json.dumps({"parameters": kinds})),
+            *("--json_serialized_outputs_spec_args", json.dumps({"artifacts": {"schema": {"artifactType": kind}}})),
         ]
         environ = {
             **os.environ,
