@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -20,6 +21,14 @@ _SPEC = click.option(
 @click.group()
 def kubeflow() -> None:
     """The same pipeline on Kubeflow Pipelines: compile it, rehearse it here, submit it."""
+
+
+def _require_kfp() -> None:
+    if find_spec("kfp") is None:
+        raise click.UsageError(
+            "The extra `kubeflow` must be installed. Received: an installation without kfp. "
+            "Give: pip install 'clickbait-tfx[kubeflow]'."
+        )
 
 
 @kubeflow.command("compile")
@@ -48,6 +57,7 @@ def compile_command(
     overrides: tuple[str, ...],
 ) -> None:
     """Compile the pipeline to YAML that open-source Kubeflow Pipelines takes (schema 2.1.0)."""
+    _require_kfp()
     from kubeflow.quiet import quiet_libraries
     from kubeflow.spec import check_name, write_spec
     from pipeline.config import load_config
@@ -114,6 +124,7 @@ def rehearse(
 
     Exit codes are those of run.
     """
+    _require_kfp()
     from kubeflow.rehearsal.run import Options, rehearse
     from kubeflow.spec import load_spec
     from kubeflow.values import parse_values
@@ -168,6 +179,7 @@ def submit_command(
     Exit codes are those of run; 2 also where there is no cluster, no permission, or a backend that is too old. A run
     that was canceled ends with 143, and one that is still at work at --timeout with 1.
     """
+    _require_kfp()
     from rich.console import Console
 
     from kubeflow.submit.address import read_address

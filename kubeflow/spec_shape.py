@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 import re
 from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -32,7 +28,8 @@ _KINDS = {
 
 def find_misshapen(spec: Any) -> list[str]:
     """What in a spec is of another kind than it must be, a line each; what the proto does not know is left alone."""
-    proto = _proto()
+    from kfp.pipeline_spec import pipeline_spec_pb2 as proto  # with most of kfp
+
     faults = [*_check(spec, proto.PipelineSpec.DESCRIPTOR, "")]
     if not faults:
         faults += _check(spec.get("deploymentSpec", {}), proto.PipelineDeploymentConfig.DESCRIPTOR, "deploymentSpec")
@@ -89,14 +86,3 @@ def _check_kind(value: Any, kind: type, place: str) -> Iterator[str]:
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:60]}..."
-
-
-@functools.cache
-def _proto() -> ModuleType:
-    """kfp's module, without kfp's own imports of 4 s."""
-    (package,) = importlib.util.find_spec("kfp").submodule_search_locations
-    path = Path(package, "pipeline_spec", "pipeline_spec_pb2.py")
-    found = importlib.util.spec_from_file_location("kubeflow._pipeline_spec_pb2", path)
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import ssl
 from pathlib import Path
 from typing import NamedTuple
@@ -55,11 +54,6 @@ def read_address(
     Raises:
       AddressError: they say none, or nonsense.
     """
-    if importlib.util.find_spec("kfp_server_api") is None:
-        raise AddressError(
-            "Submitting needs kfp's client. Received: an installation without. "
-            "Install the extra: pip install 'clickbait-tfx[kubeflow]'."
-        )
     if not host:
         raise AddressError(
             f"There is a cluster to submit to. Received: no --host, and no KUBEFLOW_HOST. {FORWARD}. {NO_CLUSTER}"

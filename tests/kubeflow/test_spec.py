@@ -81,7 +81,7 @@ PLANTED = {
     "an unknown type of a parameter": (
         lambda spec: spec["root"]["inputDefinitions"]["parameters"]["text"].update(parameterType="FLOAT"),
         "root.inputDefinitions.parameters.text.parameterType is one of PARAMETER_TYPE_ENUM_UNSPECIFIED, NUMBER_DOUBLE, "
-        "NUMBER_INTEGER, STRING, BOOLEAN, LIST, STRUCT, TASK_FINAL_STATUS; received 'FLOAT'",
+        "NUMBER_INTEGER, STRING, BOOLEAN, LIST, STRUCT, TASK_FINAL_STATUS, TASK_CONFIG; received 'FLOAT'",
     ),
     "a list for a mapping": (
         lambda spec: task(spec).update(inputs=["thing"]),

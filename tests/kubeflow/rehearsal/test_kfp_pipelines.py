@@ -1,15 +1,8 @@
 """What kfp's own compiler writes is rehearsed: conditions, exit handlers, importers, retries, output parameters."""
 
-import warnings
-
 import pytest
 import yaml
-
-# kfp 2.5 warns of its own end on import.
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    dsl = pytest.importorskip("kfp.dsl", reason="needs the extra kubeflow")
-    from kfp import compiler
+from kfp import compiler, dsl
 
 WRITE = 'mkdir -p "$(dirname "$0")" && '
 

@@ -159,14 +159,18 @@ def _interrupted(*_):
     raise KeyboardInterrupt
 
 
-def test_a_server_for_several_users_is_told_the_namespace(api, submit):
+def test_a_server_for_several_users_is_told_the_namespace(api, submit, monkeypatch, tmp_path):
     api.multi_user = True
+    monkeypatch.setattr("kubeflow.submit.submit._POD_NAMESPACE", tmp_path / "namespace")  # these tests may be in a pod
     refused = submit()
     assert refused.exit_code == 2
     assert "no --namespace" in refused.output
     assert submit("--namespace", "team", "--no-wait").exit_code == 0
     assert api.things["pipelines"][0]["namespace"] == "team"
     assert api.things["experiments"][0]["namespace"] == "team"
+    (tmp_path / "namespace").write_text("team\n", encoding="utf-8")
+    assert submit("--no-wait").exit_code == 0
+    assert len(api.things["pipelines"]) == 1
 
 
 def test_a_server_for_one_user_takes_no_namespace(api, submit):
