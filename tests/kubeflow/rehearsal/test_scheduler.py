@@ -231,6 +231,7 @@ def test_the_metadata_that_a_container_says_is_given_to_the_next_as_ml_metadata_
     rehearse(pipeline_of([make, use]))
     log = logged(tmp_path, "use")
     assert '"type": {"instanceSchema": ""}' in log
+    assert '"executor-logs": {"artifacts": [{' in log  # as the driver adds to the outputs of every task
     for one in (
         '"n": 3.0',
         '"ok": 1.0',
