@@ -15,7 +15,7 @@ from rich.text import Text
 
 from components.errors import DataRefused
 
-# The phrases by which TFX 1.16 tells what it does (tfx/orchestration/local/local_dag_runner.py, portable/launcher.py).
+# The phrases by which TFX tells what it does (tfx/orchestration/local/local_dag_runner.py, portable/launcher.py).
 _STARTED = "Component %s is running."
 _FINISHED = "Component %s is finished."
 _CACHED = "A cached execution %d is used."
