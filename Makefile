@@ -3,8 +3,9 @@
 SHELL := /bin/bash
 
 UV_VERSION := 0.13.9
-# A uv that is there is used; else a pinned one is installed from PyPI into .uv by any Python 3 with venv.
-UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
+# A uv that is there and that pyproject.toml admits is used; else a pinned one is installed from PyPI into .uv.
+UV := $(or $(shell uv cache dir >/dev/null 2>&1 && command -v uv),.uv/bin/uv)
+export UV_PYTHON_DOWNLOADS := never
 ARGS ?=
 
 .PHONY: help setup browser run test lint lock-check bench bench-ingest bench-training bench-serving image image-check clean
@@ -13,7 +14,8 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  ARGS='...' goes on to the command, e.g. make run ARGS='--limit 3200'"
 
-setup: .venv/.synced ## Install the frozen lock into .venv (Python 3.10)
+setup: .venv/.synced ## Install the frozen lock into .venv, with Python 3.12, 3.13 or 3.11
+	@.venv/bin/python -m install fit
 
 browser: ## Install Debian's Chromium, for the tests of the report, where there is none
 	@tests/helpers/install_chromium
@@ -52,12 +54,14 @@ image-check: setup ## Carry out the image's steps in a clean root, without an en
 clean: ## Remove .venv and .uv
 	rm -rf .venv .uv
 
-.venv/.synced: setup.py pyproject.toml uv.lock .python-version | $(UV)
-	@echo "Installing the lock into .venv (Python 3.10, some 3 GB; a minute with a warm cache)"
-	@$(UV) sync --quiet --frozen --extra dev --extra kubeflow --extra s3
+.venv/.synced: setup.py pyproject.toml uv.lock | $(UV)
+	@python=$$(install/find-python) && flags=$$("$$python" -m install uv-flags) \
+	&& echo "Installing the lock into .venv with $$("$$python" --version) (some 3 GB; a minute with a warm cache)" \
+	&& $(UV) sync --quiet --frozen --python "$$python" $$flags --extra dev --extra kubeflow --extra s3
 	@touch $@
 
 .uv/bin/uv:
-	@echo "uv $(UV_VERSION) is installed from PyPI into .uv"
-	python3 -m venv .uv
-	.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@python=$$(install/find-python --with-venv) \
+	&& echo "uv $(UV_VERSION) is installed from PyPI into .uv" \
+	&& "$$python" -m venv --clear .uv
+	@.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from rich.console import Console
 
 from data.fetch import DEFAULT_DESTINATION
+from pipeline.extension_modules import installed_modules, load_error, origin
 from trainer.encoders.cache import cache_dir
 from trainer.encoders.embedded import verify_package
 from trainer.encoders.errors import EncoderError
@@ -24,6 +26,12 @@ _DISTRIBUTION = "clickbait-tfx"
 _NEEDED_DISK_GIB = 5
 _NEEDED_MEMORY_GIB = 6
 _GIB = 2**30
+_ANEW = "`rm -rf .venv && make setup` installs the lock anew."
+_ORIGINS = {
+    "published": "as published",
+    "fitted": "fitted to older systems than it was published for",
+    "unknown": "neither as published nor as fitted",
+}
 
 # In a process of its own, as every command of the project begins: policy first, then TensorFlow.
 _PROBE = """
@@ -57,9 +65,10 @@ def run_doctor() -> int:
 
 
 def check_python() -> Iterator[Finding]:
-    """The interpreter that TFX 1.16 has wheels for."""
-    fit = sys.version_info[:2] == (3, 10)
-    way_out = None if fit else "TFX 1.16 needs Python 3.10: `make setup` makes .venv with it."
+    """The interpreter against what the project asks for."""
+    needed = metadata.metadata(_DISTRIBUTION)["Requires-Python"]
+    fit = SpecifierSet(needed).contains(platform.python_version(), prereleases=True)
+    way_out = None if fit else f"Python must be {needed}: `make setup` makes .venv with one that is there."
     yield Finding("python", f"{platform.python_version()} in {sys.prefix}", way_out)
 
 
@@ -80,6 +89,20 @@ def check_packages() -> Iterator[Finding]:
     yield Finding("packages", found, "`make setup` installs the lock." if wrong else None)
 
 
+def check_modules() -> Iterator[Finding]:
+    """The extension modules that are fitted to older systems: which bytes they are, and whether they load."""
+    for module in installed_modules():
+        whose, error = origin(module), load_error(module.path)
+        loads = f"does not load: {error}" if error else "loads"
+        found = f"{module.distribution}'s extension module is {_ORIGINS[whose]} and {loads}"
+        way_out = None
+        if whose == "unknown" or (error and whose == "fitted"):
+            way_out = _ANEW
+        elif error:
+            way_out = "`make setup` fits it to this system."
+        yield Finding("modules", found, way_out)
+
+
 def check_imports() -> Iterator[Finding]:
     """TensorFlow, Hub, Text and TFX import together, under the Keras policy."""
     probe = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True, check=False)
@@ -87,7 +110,7 @@ def check_imports() -> Iterator[Finding]:
         yield Finding("imports", "tensorflow, tensorflow_hub, tensorflow_text and tfx import with Keras 2")
         return
     last = (probe.stderr.strip().splitlines() or ["no message"])[-1]
-    yield Finding("imports", last, "`rm -rf .venv && make setup` installs the lock anew.")
+    yield Finding("imports", last, _ANEW)
 
 
 def check_encoder() -> Iterator[Finding]:
@@ -129,6 +152,7 @@ def _writable(name: str, folder: Path, way_out: str) -> Finding:
 _CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     check_python,
     check_packages,
+    check_modules,
     check_imports,
     check_encoder,
     check_machine,

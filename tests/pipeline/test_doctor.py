@@ -6,7 +6,7 @@ from importlib import metadata
 
 import pytest
 
-from pipeline import doctor
+from pipeline import doctor, extension_modules
 from pipeline.doctor import Finding
 from trainer.encoders.errors import EncoderError
 
@@ -33,20 +33,34 @@ def named(check, name) -> Finding:
 # ---- Python and packages
 
 
-def test_python_3_10_is_well():
+@pytest.fixture
+def asked(monkeypatch):
+    """What the project's metadata asks of Python."""
+    monkeypatch.setattr(doctor.metadata, "metadata", lambda name: {"Requires-Python": ">=3.11,<3.14"})
+
+
+def test_the_python_that_the_project_was_installed_with_is_well():
     assert only(doctor.check_python).way_out is None
 
 
-@pytest.mark.parametrize("version", [(3, 9, 18), (3, 11, 0), (3, 13, 1)])
-def test_another_python_is_found(monkeypatch, version):
-    monkeypatch.setattr(doctor.sys, "version_info", version)
-    assert "`make setup`" in only(doctor.check_python).way_out
+@pytest.mark.parametrize("version", ["3.11.0", "3.12.1", "3.13.7"])
+def test_a_python_that_the_project_asks_for_is_well(asked, monkeypatch, version):
+    monkeypatch.setattr(doctor.platform, "python_version", lambda: version)
+    assert only(doctor.check_python).way_out is None
+
+
+@pytest.mark.parametrize("version", ["3.10.13", "3.14.0", "3.14.0rc1"])
+def test_another_python_is_found(asked, monkeypatch, version):
+    monkeypatch.setattr(doctor.platform, "python_version", lambda: version)
+    finding = only(doctor.check_python)
+    assert finding.found.startswith(version)
+    assert finding.way_out.startswith("Python must be >=3.11,<3.14: `make setup`")
 
 
 @pytest.fixture
 def installed(monkeypatch):
     """The distributions that the doctor sees; all that the project requires, at first."""
-    versions = {"click": "8.1.7", "tfx": "1.16.0"}
+    versions = {"click": "8.1.7", "tfx": "1.21.0"}
 
     def version(name):
         try:
@@ -55,7 +69,7 @@ def installed(monkeypatch):
             raise metadata.PackageNotFoundError(name) from None
 
     monkeypatch.setattr(doctor.metadata, "version", version)
-    requires = ["click>=8,<9", "tfx==1.16.0", 'extra-only; extra == "dev"', 'mac-only; sys_platform == "nowhere"']
+    requires = ["click>=8,<9", "tfx==1.21.0", 'extra-only; extra == "dev"', 'mac-only; sys_platform == "nowhere"']
     monkeypatch.setattr(doctor.metadata, "requires", lambda name: requires)
     return versions
 
@@ -70,15 +84,80 @@ def test_a_missing_package_is_found(installed):
 
 
 def test_each_package_of_a_wrong_version_is_found(installed):
-    installed.update({"tfx": "1.15.0", "click": "9.0"})
+    installed.update({"tfx": "1.20.0", "click": "9.0"})
     finding = only(doctor.check_packages)
     assert "click is 9.0, needed <9,>=8" in finding.found
-    assert "tfx is 1.15.0, needed ==1.16.0" in finding.found
+    assert "tfx is 1.20.0, needed ==1.21.0" in finding.found
     assert finding.way_out
 
 
 def test_the_real_installation_has_what_it_requires():
     assert only(doctor.check_packages).way_out is None
+
+
+# ---- Extension modules
+
+LOADS, FAILS = None, "ImportError: version `GLIBC_2.38' not found"
+AS_PUBLISHED, FITTED, NEITHER = b"published", b"fitted", b"half of the published"
+
+
+@pytest.fixture
+def module(monkeypatch, tmp_path):
+    """Returns a function that installs one module: its file's bytes, and what loading it says."""
+    published = extension_modules.sha256(AS_PUBLISHED)
+    monkeypatch.setattr(extension_modules, "FITTED", {published: extension_modules.sha256(FITTED)})
+    one = extension_modules.ExtensionModule("ml-metadata", tmp_path / "extension.so", published)
+    monkeypatch.setattr(doctor, "installed_modules", lambda: [one])
+
+    def install(data: bytes | None, error: str | None) -> None:
+        if data is not None:
+            one.path.write_bytes(data)
+        monkeypatch.setattr(doctor, "load_error", lambda path: error)
+
+    return install
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [(AS_PUBLISHED, "as published and loads"), (FITTED, "fitted to older systems than it was published for and loads")],
+)
+def test_a_module_that_loads_is_well_and_told_apart(module, data, says):
+    module(data, LOADS)
+    assert only(doctor.check_modules) == Finding("modules", f"ml-metadata's extension module is {says}")
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "way_out"),
+    [
+        (AS_PUBLISHED, FAILS, "`make setup` fits it to this system."),
+        (FITTED, FAILS, "`rm -rf .venv && make setup` installs the lock anew."),
+        (NEITHER, LOADS, "`rm -rf .venv && make setup` installs the lock anew."),
+        (NEITHER, FAILS, "`rm -rf .venv && make setup` installs the lock anew."),
+        (None, FAILS, "`rm -rf .venv && make setup` installs the lock anew."),
+    ],
+)
+def test_a_module_that_is_unfitted_damaged_or_missing_is_found(module, data, error, way_out):
+    module(data, error)
+    finding = only(doctor.check_modules)
+    assert finding.way_out == way_out
+    assert finding.found.endswith(f"does not load: {error}" if error else "and loads")
+    assert ("neither as published nor as fitted" in finding.found) is (data in (NEITHER, None))
+
+
+def test_a_file_that_is_no_module_does_not_load(tmp_path):
+    path = tmp_path / "metadata_store_extension.so"
+    path.write_bytes(b"half")
+    assert extension_modules.load_error(path).startswith("ImportError: ")
+
+
+def test_a_module_that_ends_the_process_does_not_load(tmp_path, monkeypatch):
+    monkeypatch.setattr(extension_modules, "_LOAD", "import os; os.abort()")
+    assert extension_modules.load_error(tmp_path / "any.so") == "the process ended with -6"
+
+
+def test_the_real_modules_are_well():
+    findings = list(doctor.check_modules())
+    assert [finding.way_out for finding in findings] == [None, None]
 
 
 # ---- Imports

@@ -1,0 +1,72 @@
+"""What a system lacks of an extension module's needs, and the module's bytes once they no longer need it."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+from install.elf import WEAK, Elf
+
+_FLAGS = 4  # bytes from a version need's beginning to its flags
+
+#: New symbols, and older ones that do what the two modules want of them. A name must not be longer than what it
+#: replaces, since it takes its place in the table of strings.
+REPLACEMENTS = {
+    # C23's also read binary numerals, "0b1".
+    "__isoc23_strtol": ("strtol", "libc.so.6", "GLIBC_2.2.5"),
+    "__isoc23_strtoul": ("strtoul", "libc.so.6", "GLIBC_2.2.5"),
+    "__isoc23_strtoll": ("strtoll", "libc.so.6", "GLIBC_2.2.5"),
+    "__isoc23_strtoull": ("strtoull", "libc.so.6", "GLIBC_2.2.5"),
+    # Ends the process where an exception leaves a function that must not throw: std::terminate().
+    "__cxa_call_terminate": ("_ZSt9terminatev", "libstdc++.so.6", "GLIBCXX_3.4"),
+    # Nothing calls it: it asks for a library that sets up std::cout and its like, which the modules do not use.
+    "_ZSt21ios_base_library_initv": ("_ZSt9terminatev", "libstdc++.so.6", "GLIBCXX_3.4"),
+}
+
+
+class Lack(NamedTuple):
+    """A version that a system's library does not define, and the module's symbols that want it."""
+
+    library: str
+    version: str
+    symbols: tuple[str, ...]
+
+
+def lacking(data: bytes, system: Mapping[str, AbstractSet[str]]) -> list[Lack]:
+    """Compares a module's needs with the versions that the system's libraries define, by library.
+
+    Raises:
+      ElfError: the module's bytes are not whole.
+    """
+    elf = Elf(data)
+    return [
+        Lack(need.library, need.version, tuple(one.name for one in elf.symbols if one.version == need.index))
+        for need in elf.needs
+        if not need.flags & WEAK and need.version not in system.get(need.library, ())
+    ]
+
+
+def fit(data: bytes) -> bytes:
+    """Returns the module with `REPLACEMENTS` in place of the new symbols; no byte moves.
+
+    A version that only they wanted stays in the table of needs and becomes weak, which the loader passes over.
+    """
+    elf = Elf(data)
+    indexes = {(need.library, need.version): need.index for need in elf.needs}
+    fitted = bytearray(data)
+    replaced, kept = set(), set()
+    for symbol in elf.symbols:
+        if symbol.name not in REPLACEMENTS:
+            kept.add(symbol.version)
+            continue
+        name, *source = REPLACEMENTS[symbol.name]
+        length = len(symbol.name)
+        fitted[symbol.name_at : symbol.name_at + length] = name.encode().ljust(length, b"\0")
+        struct.pack_into("<H", fitted, symbol.version_at, indexes[tuple(source)])
+        replaced.add(symbol.version)
+    for need in elf.needs:
+        if need.index in replaced - kept:
+            struct.pack_into("<H", fitted, need.at + _FLAGS, need.flags | WEAK)
+    return bytes(fitted)
