@@ -63,5 +63,6 @@ clean: ## Remove .venv and .uv
 .uv/bin/uv:
 	@python=$$(install/find-python --with-venv) \
 	&& echo "uv $(UV_VERSION) is installed from PyPI into .uv" \
-	&& "$$python" -m venv --clear .uv
-	@.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	&& "$$python" -m venv .uv/$$$$ \
+	&& .uv/$$$$/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) \
+	&& mkdir -p .uv/bin && mv .uv/$$$$/bin/uv .uv/bin/uv && rm -r .uv/$$$$
