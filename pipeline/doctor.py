@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from importlib import metadata
@@ -17,7 +16,7 @@ from packaging.specifiers import SpecifierSet
 from rich.console import Console
 
 from data.fetch import DEFAULT_DESTINATION
-from pipeline.extension_modules import installed_modules, load_error, origin
+from pipeline.extension_modules import failure, installed_modules, load_error, origin
 from trainer.encoders.cache import cache_dir
 from trainer.encoders.embedded import verify_package
 from trainer.encoders.errors import EncoderError
@@ -105,12 +104,10 @@ def check_modules() -> Iterator[Finding]:
 
 def check_imports() -> Iterator[Finding]:
     """TensorFlow, Hub, Text and TFX import together, under the Keras policy."""
-    probe = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True, check=False)
-    if probe.returncode == 0:
+    if error := failure(_PROBE):
+        yield Finding("imports", error, _ANEW)
+    else:
         yield Finding("imports", "tensorflow, tensorflow_hub, tensorflow_text and tfx import with Keras 2")
-        return
-    last = (probe.stderr.strip().splitlines() or ["no message"])[-1]
-    yield Finding("imports", last, _ANEW)
 
 
 def check_encoder() -> Iterator[Finding]:

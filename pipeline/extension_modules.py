@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import signal
 import subprocess
 import sys
 from importlib import metadata
@@ -91,8 +92,16 @@ def origin(module: ExtensionModule) -> Literal["published", "fitted", "unknown"]
 
 
 def load_error(path: Path) -> str | None:
-    """Loads the module in a process of its own; returns the last line of what went wrong, or None."""
-    probe = subprocess.run([sys.executable, "-c", _LOAD, path], capture_output=True, text=True, check=False)
+    """What goes wrong where the module is loaded in a process of its own; None where nothing does."""
+    return failure(_LOAD, str(path))
+
+
+def failure(program: str, *arguments: str) -> str | None:
+    """Runs a program with this Python; returns the last line of what went wrong, or None."""
+    command = [sys.executable, "-c", program, *arguments]
+    probe = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if probe.returncode == 0:
         return None
+    if probe.returncode < 0:
+        return f"the process was ended by {signal.Signals(-probe.returncode).name}"
     return (probe.stderr.strip().splitlines() or [f"the process ended with {probe.returncode}"])[-1]
