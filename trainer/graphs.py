@@ -34,15 +34,31 @@ def training_graphs(precision: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> It
       cpuinfo: what the processor can do, as Linux says it.
     """
     in_bfloat16 = precision == "bfloat16" or (precision == "auto" and multiplies_bfloat16(cpuinfo))
-    if in_bfloat16:
-        logger.info("matrix products on the CPU are computed in bfloat16")
+    inside = {_BFLOAT16: in_bfloat16, _ARITHMETIC: False}
     options = tf.config.optimizer.get_experimental_options()
-    before = {_BFLOAT16: options.get(_BFLOAT16, False), _ARITHMETIC: options.get(_ARITHMETIC, True)}
-    tf.config.optimizer.set_experimental_options({_BFLOAT16: in_bfloat16, _ARITHMETIC: False})
+    tf.config.optimizer.set_experimental_options(inside)
     try:
+        if in_bfloat16:
+            _log_whether_in_bfloat16()
         yield
     finally:
-        tf.config.optimizer.set_experimental_options(before)
+        # None for what nobody had set. TensorFlow's default would do the same, but stay behind in what is saved later.
+        tf.config.optimizer.set_experimental_options({name: options.get(name) for name in inside})
+
+
+def _log_whether_in_bfloat16() -> None:
+    """By trying it: TensorFlow takes the option on any processor, and obeys it only where oneDNN is on."""
+    number = tf.constant([[1 + 2.0**-9]])  # 1 in bfloat16
+    product = tf.function(lambda x: tf.nn.relu(tf.matmul(x, x)), autograph=False)(number)
+    if product == 1:
+        logger.info("matrix products on the CPU are computed in bfloat16")
+    else:
+        logger.warning(
+            "training.precision: matrix products stay in float32, because oneDNN, by which TensorFlow computes them in "
+            "bfloat16, is off on this processor. TF_ENABLE_ONEDNN_OPTS=1 turns it on; where bfloat16 is emulated, that "
+            "is slower.",
+            extra={"notice": True},
+        )
 
 
 def multiplies_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:

@@ -1,5 +1,11 @@
 """Products in bfloat16 only where asked, lookups that leave the table alone, and both only inside."""
 
+import logging
+import os
+import platform
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -37,12 +43,37 @@ def test_another_system_has_none(tmp_path):
     assert not multiplies_bfloat16(tmp_path / "missing")
 
 
-def test_bfloat16_rounds_inside_and_not_behind():
+def test_bfloat16_rounds_inside_and_not_behind(caplog):
     exact = A.numpy() @ A.numpy()
-    with training_graphs("bfloat16"):
-        rounded = product()
-    assert 1e-4 < np.max(np.abs(rounded / exact - 1)) < 0.02
+    with caplog.at_level(logging.INFO, "trainer"), training_graphs("bfloat16"):
+        error = np.max(np.abs(product() / exact - 1))
+    if "computed in bfloat16" in caplog.text:
+        assert 1e-4 < error < 0.02
+    else:  # on a processor for which TensorFlow leaves oneDNN off
+        assert error < 1e-5
+        assert "stay in float32" in caplog.text
     np.testing.assert_allclose(product(), exact, rtol=1e-5)
+
+
+def test_an_option_that_tensorflow_does_not_obey_is_not_said_to_be_obeyed(caplog, monkeypatch):
+    monkeypatch.setattr("trainer.graphs._BFLOAT16", "debug_stripper")  # which leaves products as they are
+    with caplog.at_level(logging.INFO, "trainer"), training_graphs("bfloat16"):
+        pass
+    (record,) = caplog.records
+    assert record.notice
+    assert "matrix products stay in float32" in record.getMessage()
+    assert "TF_ENABLE_ONEDNN_OPTS=1" in record.getMessage()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="TensorFlow has oneDNN's bfloat16 for x86 only")
+def test_with_onednn_any_processor_rounds():
+    test = f"{__file__}::{test_bfloat16_rounds_inside_and_not_behind.__name__}"
+    call = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "log_cli=true", "-o", "log_cli_level=INFO"]
+    environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "1"}
+    done = subprocess.run([*call, test], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert "are computed in bfloat16" in done.stdout
 
 
 @pytest.mark.parametrize(("precision", "flags"), [("float32", "avx512_bf16"), ("auto", "avx512f")])
@@ -51,9 +82,24 @@ def test_float32_where_it_is_asked_or_quicker(cpuinfo, precision, flags):
         np.testing.assert_allclose(product(), A.numpy() @ A.numpy(), rtol=1e-5)
 
 
-def test_a_failure_inside_leaves_nothing_behind():
+@pytest.fixture(params=[None, True, False], ids=["left alone", "turned on", "turned off"])
+def options(request):
+    """TensorFlow's options, of which the user may have set one that a training sets too."""
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": request.param})
+    yield tf.config.optimizer.get_experimental_options()
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": None})
+
+
+def test_the_options_behind_are_those_before(options):
+    with training_graphs("bfloat16"):
+        assert tf.config.optimizer.get_experimental_options() != options
+    assert tf.config.optimizer.get_experimental_options() == options
+
+
+def test_a_failure_inside_leaves_nothing_behind(options):
     with pytest.raises(ZeroDivisionError), training_graphs("bfloat16"):
         raise ZeroDivisionError
+    assert tf.config.optimizer.get_experimental_options() == options
     np.testing.assert_allclose(product(), A.numpy() @ A.numpy(), rtol=1e-5)
 
 
