@@ -1,8 +1,10 @@
 """A SavedModel whose bytes depend on what it computes alone.
 
-TensorFlow numbers functions and what they capture by a counter of the process, so the same model, saved twice, has two
-digests. Here they are numbered in the order in which the model reaches them. What is left out of the digest anyway,
-`fingerprint.pb` with its random UUID, says so of the graph that it came with, and goes.
+TensorFlow numbers functions and what they capture by a counter of the process, and writes into each call of a function
+how the process was configured: the options of its graphs, its devices, the addresses of its fellow workers. So the same
+model, saved twice, has two digests. Here functions are numbered in the order in which the model reaches them, and calls
+are configured as TensorFlow does by itself. What is left out of the digest anyway, `fingerprint.pb` with its random
+UUID, says so of the graph that it came with, and goes.
 """
 
 from __future__ import annotations
@@ -12,22 +14,26 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from google.protobuf.message import Message
-from tensorflow.core.framework import attr_value_pb2, function_pb2
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.framework import attr_value_pb2, function_pb2, node_def_pb2
+from tensorflow.core.protobuf import config_pb2, saved_model_pb2
 
 _USER_NAME = "_user_specified_name"  # a captured variable is called by its number
 _SHARED_NAME = "shared_name"  # by which a process tells resources apart; the loader adds its counter
+_CONFIGURATION = "config_proto"  # of a call; TensorFlow gives functions soft placement where nobody says otherwise
+_UNCONFIGURED = config_pb2.ConfigProto(allow_soft_placement=True).SerializeToString()
 _LOADED = re.compile(rb"(.*_load)_\d+", re.DOTALL)
 _NUMBERED = re.compile(r"(.*)_\d+", re.DOTALL)
 
 
-def renumber(saved_model: str | Path) -> None:
-    """Rewrites `saved_model.pb` in place, with its functions numbered and sorted by what they are to the model."""
+def make_canonical(saved_model: str | Path) -> None:
+    """Rewrites `saved_model.pb` in place: functions numbered and sorted by what they are to the model, calls alike."""
     file = Path(saved_model) / "saved_model.pb"
     parsed = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     for meta_graph in parsed.meta_graphs:
         library = meta_graph.graph_def.library
+        _configure_calls(meta_graph.graph_def.node)
         for function in library.function:
+            _configure_calls(function.node_def)
             _rename_captures(function)
         functions = {one.signature.name: one for one in library.function}
         names: dict[str, str] = {}
@@ -41,6 +47,12 @@ def renumber(saved_model: str | Path) -> None:
         _rename_resources(library.function)
     file.write_bytes(parsed.SerializeToString(deterministic=True))
     (file.parent / "fingerprint.pb").unlink(missing_ok=True)
+
+
+def _configure_calls(nodes: Iterable[node_def_pb2.NodeDef]) -> None:
+    for node in nodes:
+        if _CONFIGURATION in node.attr:
+            node.attr[_CONFIGURATION].s = _UNCONFIGURED
 
 
 def _rename_captures(function: function_pb2.FunctionDef) -> None:

@@ -8,7 +8,6 @@ import tensorflow as tf
 import tf_keras
 
 from trainer import canonical, casing, features
-from trainer.translation import untranslated_libraries
 
 
 def export_model(model: tf_keras.Model, directory: str | Path, *, policy: str) -> None:
@@ -27,7 +26,7 @@ def export_model(model: tf_keras.Model, directory: str | Path, *, policy: str) -
     # A compiled model carries its optimizer's two slots a weight: three times the size. The same layers, uncompiled.
     bare = tf_keras.models.Sequential(model.layers, name=model.name)
 
-    # autograph=False: Keras's code needs no translation, which would take longer than the export.
+    # autograph=False: nothing in here needs AutoGraph's translation, which takes time.
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=features.TITLE)], autograph=False)
     def score_titles(title):
         distinct, places = tf.unique(casing.normalise(title, policy))  # SHOUTED is read as shouted
@@ -39,6 +38,5 @@ def export_model(model: tf_keras.Model, directory: str | Path, *, policy: str) -
         return score_titles(parsed[features.TITLE])
 
     signatures = {features.RAW_SIGNATURE: score_titles, features.EXAMPLES_SIGNATURE: score_examples}
-    with untranslated_libraries():
-        tf.saved_model.save(bare, str(directory), signatures=signatures)
-    canonical.renumber(directory)
+    tf.saved_model.save(bare, str(directory), signatures=signatures)
+    canonical.make_canonical(directory)

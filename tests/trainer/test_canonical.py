@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf import config_pb2, saved_model_pb2
 
 from trainer import canonical
 from trainer.encoders import saved_model
@@ -22,6 +22,19 @@ def test_one_model_saved_twice_has_one_digest_and_scores_as_before(tiny_encoder,
         loaded = tf.saved_model.load(str(tmp_path / name))
         scored = loaded.signatures["serving_default"](title=titles)["probability"]
         np.testing.assert_allclose(scored, model(titles), atol=1e-6)
+    assert len(digests) == 1
+
+
+def test_what_is_set_in_the_process_is_not_in_the_bytes(tiny_encoder, tmp_path):
+    """The graphs' options, which a training sets, and what else each process has of its own: devices, addresses."""
+    digests, model = set(), build_model(tiny_encoder, fine_tune=True, seed=1)
+    try:
+        for layout in (None, True, False):
+            tf.config.optimizer.set_experimental_options({"layout_optimizer": layout})
+            export_model(model, tmp_path / str(layout), policy="augment")
+            digests.add(saved_model.digest(tmp_path / str(layout)))
+    finally:
+        tf.config.optimizer.set_experimental_options({"layout_optimizer": None})
     assert len(digests) == 1
 
 
@@ -48,6 +61,9 @@ def graph(first: int, order: int) -> saved_model_pb2.SavedModel:
     for number in range(2):
         node = caller.node_def.add(name=f"made_{number}", op="StatefulPartitionedCall")
         node.attr["f"].func.name = f"__inference_maker_{first + number}"
+        config = config_pb2.ConfigProto(device_count={"GPU": first}, allow_soft_placement=True)
+        config.experimental.collective_group_leader = f"/job:worker/replica:0/task:{first}"
+        node.attr["config_proto"].s = config.SerializeToString()
         node.input.extend([f"captured_{first + 3}", f"^captured_{first + 3}"])
     caller.ret["out"] = f"captured_{first + 3}"
     node = model.meta_graphs[0].object_graph_def.nodes.add()
@@ -61,7 +77,7 @@ def test_numbers_of_the_process_are_gone_wherever_they_stand(tmp_path):
     for first, order in ((26, 1), (11756, -1)):
         (tmp_path / "saved_model.pb").write_bytes(graph(first, order).SerializeToString())
         (tmp_path / "fingerprint.pb").write_bytes(b"of the graph before")
-        canonical.renumber(tmp_path)
+        canonical.make_canonical(tmp_path)
         written.append((tmp_path / "saved_model.pb").read_bytes())
         assert not (tmp_path / "fingerprint.pb").exists()
     assert written[0] == written[1]
@@ -77,6 +93,10 @@ def test_numbers_of_the_process_are_gone_wherever_they_stand(tmp_path):
         b"encoder/table_load_0",
         b"encoder/table_load_1",
     ]
+    for node in caller.node_def:  # as TensorFlow says it of every function
+        assert config_pb2.ConfigProto.FromString(node.attr["config_proto"].s) == config_pb2.ConfigProto(
+            allow_soft_placement=True
+        )
     assert caller.node_def[0].input[:] == ["captured_0", "^captured_0"]
     assert caller.ret["out"] == caller.signature.input_arg[0].name == "captured_0"
     assert [*meta_graph.object_graph_def.concrete_functions] == ["__inference_call_0"]

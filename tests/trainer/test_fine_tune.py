@@ -13,9 +13,11 @@ import tensorflow as tf
 import trainer
 from tests.helpers.encoders import write_nnlm_encoder
 from tests.helpers.trainings import TRAINING, generated
+from trainer import warm_start
 from trainer.encoders.errors import EncoderError
 from trainer.encoders.resolve import resolve_encoder
 from trainer.settings import SettingsError, TrainerSettings
+from trainer.warm_start import note_encoder
 
 TRAIN_ROWS, EVAL_ROWS, EPOCHS = 203, 37, 3
 STEPS = 13 * EPOCHS
@@ -230,6 +232,15 @@ def test_a_warm_start_from_another_encoder_is_refused(run, trained, tmp_path):
     match = rf"were trained from the encoder {trained.settings['encoder_digest']}, not from sha256:.*warm_start=false"
     with pytest.raises(SettingsError, match=match):
         run(warm_start=True, base_model=trained.model, encoder=str(other), encoder_digest="")
+
+
+def test_a_warm_start_from_the_embedded_encoder_of_an_earlier_tensorflow_goes_on(run, trained, tmp_path, monkeypatch):
+    shutil.copytree(trained.model, tmp_path / "model")
+    note_encoder(tmp_path / "model", "sha256:earlier")
+    with pytest.raises(SettingsError, match="were trained from the encoder sha256:earlier"):
+        run(warm_start=True, base_model=tmp_path / "model", epochs=1)
+    monkeypatch.setattr(warm_start, "DIGESTS", {"sha256:earlier", trained.settings["encoder_digest"]})
+    run(warm_start=True, base_model=tmp_path / "model", epochs=1)
 
 
 def test_a_warm_start_from_other_shapes_of_an_unknown_encoder_is_refused(run, trained, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
 
 from filelock import FileLock
@@ -21,8 +21,18 @@ CHECKSUMS = {
     "weights.npz": "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9",
 }
 
+#: The SavedModel's digest by the releases of TensorFlow so far. They save other graphs, but the same weights and
+#: vocabulary, so that a warm start may begin with a model that was trained from an earlier one.
+DIGESTS = {
+    "sha256:adea48687e326f073a5a805b0de3fee7e0df7f03248b01fe51d9829dc29c0b31",  # TensorFlow 2.16.2
+    "sha256:6a7f1d8e1262817cdaf3e379422cbdbf38a72e605c39229be54993c5cc77f6f4",  # 2.21.0
+}
+
 #: Raise it when `universal_sentence_encoder` builds another graph from the same files.
 _FORMAT = 4
+
+#: By which the graph is built; a cache may be shared by several installations.
+_LIBRARIES = ("tensorflow", "tensorflow-text")
 
 
 def ensure_embedded_encoder(cache_dir: Path) -> Path:
@@ -33,7 +43,9 @@ def ensure_embedded_encoder(cache_dir: Path) -> Path:
     Raises:
       EncoderError: the package is missing or its files are not the ones that this project was tested with.
     """
-    folder = cache_dir / "embedded" / f"use-multilingual-3-{CHECKSUMS['weights.npz'][:12]}-{_FORMAT}"
+    built_by = [f"{library}-{metadata.version(library)}" for library in _LIBRARIES]
+    name = "-".join(["use-multilingual-3", CHECKSUMS["weights.npz"][:12], str(_FORMAT), *built_by])
+    folder = cache_dir / "embedded" / name
     seal = folder.with_name(f"{folder.name}.sealed")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):

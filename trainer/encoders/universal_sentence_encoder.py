@@ -212,4 +212,4 @@ def save_encoder(folder: Path) -> None:
     for training in (False, True):  # two traces, which hub.KerasLayer chooses from
         encoder.__call__.get_concrete_function(tf.TensorSpec([None], tf.string), training=training)
     tf.saved_model.save(encoder, str(folder))
-    canonical.renumber(folder)
+    canonical.make_canonical(folder)

@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from importlib import resources
+from importlib import metadata, resources
 from types import SimpleNamespace
 
 import pytest
@@ -56,6 +56,15 @@ def test_is_built_once_and_then_found(build, tmp_path):
     assert build.count == 1
     assert folder.parent == tmp_path / "embedded"
     assert saved_model.fault(folder) is None
+
+
+def test_what_another_tensorflow_built_is_neither_taken_nor_touched(build, tmp_path, monkeypatch):
+    folder = embedded.ensure_embedded_encoder(tmp_path)
+    monkeypatch.setattr(metadata, "version", lambda name: "2.16.2")
+    other = embedded.ensure_embedded_encoder(tmp_path)
+    assert build.count == 2
+    assert other != folder and "tensorflow-2.16.2" in other.name
+    assert saved_model.fault(folder) is saved_model.fault(other) is None
 
 
 def test_two_threads_build_it_once(build, tmp_path):
