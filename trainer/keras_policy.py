@@ -1,7 +1,7 @@
 """Import before TensorFlow: `tf.keras` is Keras 2 (`tf_keras`) in this process and in its children.
 
-`hub.KerasLayer` is a Keras 2 layer, while the `tf.keras` of TensorFlow 2.16 is Keras 3 unless this variable is set
-before TensorFlow looks at it (https://www.tensorflow.org/guide/keras/migrating_to_keras_3).
+`hub.KerasLayer` is a Keras 2 layer, while TensorFlow's `tf.keras` is Keras 3 unless this variable is set before
+TensorFlow looks at it (https://www.tensorflow.org/guide/keras/migrating_to_keras_3).
 """
 
 import os

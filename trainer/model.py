@@ -96,7 +96,3 @@ def compile_model(
         jit_compile=False,
         steps_per_execution=steps_per_execution,
     )
-    # AutoGraph knows tf.keras as code that it need not translate, but not tf_keras: translating it takes longer than
-    # the first hundred steps.
-    for step in ("train_step", "test_step"):
-        setattr(model, step, tf.autograph.experimental.do_not_convert(getattr(model, step)))
