@@ -22,9 +22,8 @@ MAX_FIELD_CHARACTERS = 1 << 20
 MAX_LINE_CHARACTERS = 1 << 24
 csv.field_size_limit(MAX_FIELD_CHARACTERS)
 
-_NUL = "\udc00"  # stands for NUL, which Python 3.10's csv refuses; the decoder itself makes \udc80 to \udcff only
 _REPLACEMENT = "\ufffd"
-_SURROGATES = re.compile("[\ud800-\udfff]")
+_ILLEGIBLE = re.compile("[\0\ud800-\udfff]")  # NUL, and what the decoder makes of a byte that is not UTF-8
 _SNIFFED_BYTES = 1 << 16
 _MAX_ILLEGIBLE_SHARE = 0.2  # a text with some bad rows stays far below it; UTF-16 has half its bytes NUL
 _UNREADABLE = (OSError, EOFError, zlib.error, UnicodeDecodeError)
@@ -145,19 +144,20 @@ def _row_check(header: list[str], rules: Rules) -> Callable[[int, list[str]], Ro
         def fault(rule: str, reason: str) -> Fault:
             return Fault(line, rule, reason, _legible(text), _legible(label))
 
-        ascii_only = all(map(str.isascii, fields))
-        if not ascii_only:
+        whole = "".join(fields)
+        plain = whole.isascii() and "\0" not in whole
+        if not plain:
             for field, column in zip(fields, header, strict=False):
                 if illegible := _illegible(field):
                     rule, what = illegible
                     return fault(rule, f"the {_short(_legible(column))} {what}")
         if count != width:
             return fault("field_count", f"expected {width} fields, found {count}")
-        if not text.strip() or (not ascii_only and not normalize(text)):
+        if not text.strip() or (not plain and not normalize(text)):
             return fault("blank_title", f"the {text_column} is blank")
         if len(text) > limit:
             return fault("long_title", f"the {text_column} has {len(text):,} characters, expected at most {limit:,}")
-        if not ascii_only and _REPLACEMENT in text:
+        if not plain and _REPLACEMENT in text:
             at = text.index(_REPLACEMENT) + 1
             return fault("not_utf8", f"the {text_column} has lost a character: U+FFFD at character {at}")
         known = labels.get(label.strip().lower())
@@ -183,14 +183,13 @@ def _over_lines(row: Row | Fault, lines: int, rules: Rules) -> Row | Fault:
 
 def _illegible(field: str) -> tuple[str, str] | None:
     """The rule that a field's characters break, and how."""
-    try:
-        field.encode()
-    except UnicodeEncodeError as error:
-        at = error.start + 1
-        if field[error.start] == _NUL:
-            return "nul", f"has a NUL byte at character {at}"
-        return "not_utf8", f"is not UTF-8: byte 0x{ord(field[error.start]) & 0xFF:02x} at character {at}"
-    return None
+    found = _ILLEGIBLE.search(field)
+    if found is None:
+        return None
+    at = found.start() + 1
+    if found[0] == "\0":
+        return "nul", f"has a NUL byte at character {at}"
+    return "not_utf8", f"is not UTF-8: byte 0x{ord(found[0]) & 0xFF:02x} at character {at}"
 
 
 def _malformed(path: str, line: int, lines: _Lines, error: csv.Error) -> Fault:
@@ -271,8 +270,6 @@ class _Lines:
                 f"{self._path}:{self._number}: expected a CSV of rows. Received: a line of more than "
                 f"{MAX_LINE_CHARACTERS:,} characters."
             )
-        if "\0" in line:
-            line = line.replace("\0", _NUL)
         self.pending.append(line)
         return line
 
@@ -284,7 +281,7 @@ def _open_text(path: str) -> Iterator[io.TextIOBase]:
     Raises:
       InputError: it is no text.
     """
-    if _SURROGATES.search(path):
+    if _ILLEGIBLE.search(path):
         raise InputError(f"{_legible(path)}: a file's name is UTF-8. Received: other bytes. Rename it.")
     with contextlib.ExitStack() as stack:
         stream = stack.enter_context(io.BufferedReader(_open_binary(path), _SNIFFED_BYTES))
@@ -329,7 +326,7 @@ def _as_csv(fields: list[str]) -> str:
 
 
 def _legible(text: str) -> str:
-    return _SURROGATES.sub(_REPLACEMENT, text[:MAX_FIELD_CHARACTERS])
+    return _ILLEGIBLE.sub(_REPLACEMENT, text[:MAX_FIELD_CHARACTERS])
 
 
 def _short(text: str) -> str:

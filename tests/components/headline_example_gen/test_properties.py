@@ -95,8 +95,7 @@ def _paths(folder: str, contents: list[bytes]) -> list[str]:
 
 def _records(content: bytes) -> list[tuple[int, list[str]]] | None:
     """Line and fields of each record that is no blank line; None where the csv module refuses the file."""
-    # The csv module of Python 3.10 knows no NUL.
-    text = content.decode("utf-8-sig", "surrogateescape").replace("\0", "\udc00")
+    text = content.decode("utf-8-sig", "surrogateescape")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     records, line = [], 1
     try:
