@@ -105,6 +105,15 @@ class CsvSource(_TextSource):
 
     newline = ""
 
+    def _whole_lines(self, stream: io.TextIOBase) -> Iterator[str]:
+        for number, line in enumerate(super()._whole_lines(stream), start=1):
+            if at := line.find("\0") + 1:  # the csv module would take it; in training data such a row is rejected
+                raise FileError(
+                    f"{self.path}:{number}: a CSV must hold text. Received: a NUL byte at character {at} of the line. "
+                    "Save it as UTF-8, or remove the byte."
+                )
+            yield line
+
     def scan(self) -> Contents:
         """As `Source.scan`."""
         with self._lines() as lines:

@@ -82,7 +82,7 @@ def _finite(value: Any) -> Any:
 
 
 def _csv_line(fields: Sequence[str]) -> str:
-    """Python 3.10's csv leaves a carriage return unquoted where lines end in a line feed."""
+    """A line of RFC 4180, ended by a line feed; Python's csv, before 3.13, would leave a carriage return unquoted."""
     quoted = ('"' + field.replace('"', '""') + '"' if _TO_QUOTE.search(field) else field for field in fields)
     return ",".join(quoted) + "\n"
 

@@ -208,7 +208,7 @@ def test_any_csv_comes_out_as_it_went_in(tmp_path, rows, size):
         ("a.csv", b'id,title\n1,"a\nb\n', "a.csv:2: a row is RFC 4180"),
         ("a.csv", b'id,title\n1,"a" b\n', "a.csv:2"),
         ("a.csv", b"id,title\n1,\xff\n", "UTF-8. Received: byte 0xff"),
-        ("a.csv", b"id,title\n1,\0\n", "a.csv:2"),
+        ("a.csv", b"id,title\n1,a\0\n", "a.csv:2: a CSV must hold text. Received: a NUL byte at character 4"),
         ("a.csv", gzip.compress(b"title\n" + b"a\n" * 9999, mtime=0)[:-12], "can be read. Received"),
         ("a.jsonl", b'{"title": "a"}\n{"title": \n', "a.jsonl:2: a line is a JSON object"),
         ("a.jsonl", b'"a"\n', "a.jsonl:1: a line is a JSON object"),

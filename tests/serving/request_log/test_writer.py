@@ -185,7 +185,10 @@ def test_a_process_that_forgets_to_close_it_loses_nothing(tmp_path):
 
 
 def test_a_forked_process_has_a_file_of_its_own(tmp_path):
+    # Python 3.12 and later warn of every fork of a process with threads.
     body = """
+import warnings
+warnings.simplefilter("ignore", DeprecationWarning)
 offer("parent")
 child = os.fork()
 offer("after" if child else "child")
