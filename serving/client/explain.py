@@ -17,7 +17,10 @@ from serving.client.errors import EXIT_CALL, EXIT_UNFORESEEN, Failure, ServingEr
 from serving.client.options import GRPC_TARGET, REST_TARGET, ClientOptions
 
 _SIGNATURE_NOT_FOUND = re.compile(r"[Ss]erving signature (key|name:) ")
+_VERIFY_FAILED = re.compile(r"certificate verify failed: (.+?) \(_ssl")
 _CERTIFICATE_REFUSED = ("CERTIFICATE_VERIFY_FAILED", "certificate verify failed")
+# Since Python 3.13 REST asks for the extensions of RFC 5280; gRPC does not.
+_NOT_STRICT = ("Key Identifier", "key usage", "Key usage", "Basic Constraints", "Path length")
 _OTHER_NAME = ("Hostname Verification Check failed", "is not in peer certificate", "doesn't match", "Hostname mismatch")
 _NO_TLS_THERE = ("WRONG_VERSION_NUMBER", "wrong version number", "record layer failure")
 _UNRESOLVED = ("errors resolving", "DNS resolution failed", "Name or service not known", "Failed to resolve")
@@ -123,7 +126,9 @@ def _unavailable(said: str, options: ClientOptions) -> _Told:
         return _Told(
             EXIT_CALL,
             f"The certificate of {target} must be signed by {signer}, and valid. Received: {_reason(said)}.",
-            "Give the authority that signed it with --tls-ca.",
+            "Make both anew with the extensions of RFC 5280, as docs/serving.md does, or call over gRPC."
+            if _has(said, _NOT_STRICT)
+            else "Give the authority that signed it with --tls-ca.",
         )
     if _has(said, _OTHER_NAME):
         name = options.tls.server_name if options.tls and options.tls.server_name else target.rpartition(":")[0]
@@ -265,6 +270,8 @@ def _reason(said: str) -> str:
         return "one that is not"
     if "has expired" in said:
         return "one that has expired"
+    if match := _VERIFY_FAILED.search(said):
+        return match[1]
     if "refused" in said:
         return "connection refused"
     return said.rpartition("last error: ")[2]

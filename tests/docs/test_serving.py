@@ -16,7 +16,6 @@ from tests.helpers.serving import ServerProcess, write_model
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-SECTION = "## Asking it"
 
 # grpcurl comes from no package registry. This one takes the same flags and knows as much of the protocol as they say.
 GRPCURL = """#!{python}
@@ -42,8 +41,10 @@ print(json_format.MessageToJson(call(request, timeout=20)))
 """
 
 
-def blocks() -> list:
-    section = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8").split(SECTION, 1)[1].split("\n## ")[0]
+def blocks(heading: str) -> list:
+    section = (
+        (ROOT / "docs" / "serving.md").read_text(encoding="utf-8").split(f"## {heading}\n", 1)[1].split("\n## ")[0]
+    )
     found = re.findall(r"```(console|python)\n(.*?)```", section, re.DOTALL)
     commands = [("python", text) for kind, text in found if kind == "python"]
     for text in (text for kind, text in found if kind == "console"):
@@ -68,11 +69,11 @@ def environment(tmp_path_factory):
 
 
 def test_the_section_has_examples_of_all_kinds():
-    text = " ".join(one.values[1] for one in blocks())
+    text = " ".join(one.values[1] for one in blocks("Asking it"))
     assert all(word in text for word in ("clickbait predict", "AsyncClient", "with Client(", "grpcurl", "curl --fail"))
 
 
-@pytest.mark.parametrize(("kind", "text"), blocks())
+@pytest.mark.parametrize(("kind", "text"), blocks("Asking it"))
 def test_an_example_is_answered(kind, text, server, environment):
     if text.startswith("curl") and not shutil.which("curl"):
         pytest.skip("no curl here")
@@ -85,3 +86,10 @@ def test_an_example_is_answered(kind, text, server, environment):
     assert done.returncode == 0, done.stdout + done.stderr
     # The model gives an eighth of the text's length; metadata and status have the version.
     assert any(answer in done.stdout for answer in ("0.625", "2.5", "4.875", '"7"')), done.stdout
+
+
+def test_certificates_are_made_as_strict_pythons_want_them(tmp_path):
+    for _, text in (block.values for block in blocks("Over TLS")):
+        done = subprocess.run(["bash", "-ec", text], capture_output=True, text=True, cwd=tmp_path, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == "server.pem: OK\n"

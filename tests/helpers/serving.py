@@ -1,4 +1,4 @@
-"""A tiny model to serve, a server process to serve it, and certificates. TensorFlow is imported by `write_model`."""
+"""A tiny model to serve and a server process to serve it. TensorFlow is imported by `write_model`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from pathlib import Path
 
 import grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+
+from tests.helpers.certificates import Certificate
 
 #: Another server's command line, e.g. `tensorflow_model_server --port={port} --rest_api_port={rest_port}
 #: --model_name={name} --model_base_path={path}`.
@@ -202,25 +204,9 @@ def wait_for(condition, seconds: float = 20.0, message: str = "it did not happen
         time.sleep(0.05)
 
 
-def write_certificates(folder: Path) -> None:
-    """Writes an authority (`ca`), a server and a client certificate as `*.pem` with `*.key`, by openssl."""
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=test authority")
-    (folder / "san").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-    for name in ("server", "client"):
-        openssl("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        signing = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "san")
-        openssl("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.pem", *signing)
-
-
-def write_ssl_config(path: Path, certificates: Path, *, client_verify: bool) -> Path:
+def write_ssl_config(path: Path, server: Certificate, authority: Certificate, *, client_verify: bool) -> Path:
     """Writes the text proto for --ssl_config_file."""
-    fields = {"server_key": "server.key", "server_cert": "server.pem", "custom_ca": "ca.pem"}
-    lines = [f"{field}: {json.dumps((certificates / file).read_text())}" for field, file in fields.items()]
+    fields = {"server_key": server.key, "server_cert": server.cert, "custom_ca": authority.cert}
+    lines = [f"{field}: {json.dumps(file.read_text())}" for field, file in fields.items()]
     path.write_text("\n".join([*lines, f"client_verify: {str(client_verify).lower()}"]) + "\n")
     return path

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import socket
 import time
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.helpers.certificates import make_authority, make_certificate
 from tests.kubeflow.golden import GOLDEN
 from tests.kubeflow.submit.fake_api import hang, say
 
@@ -69,40 +64,16 @@ def test_http_where_https_is_asked(api, submit):
 
 
 def test_a_certificate_of_ones_own_authority(api, submit, tmp_path):
-    certificate, key = write_certificate(tmp_path)
-    api.encrypt(certificate, key)
+    authority = make_authority(tmp_path, "authority")
+    api.encrypt(*make_certificate(tmp_path, authority, "127.0.0.1"))
     assert "Give its authority by --tls-ca" in message(submit())
-    assert submit("--tls-ca", str(certificate), "--no-wait").exit_code == 0
+    assert submit("--tls-ca", str(authority.cert), "--no-wait").exit_code == 0
 
 
 def test_an_authority_that_is_no_certificate(submit, tmp_path):
     (tmp_path / "ca.pem").write_text("none")
     assert "--tls-ca" in message(submit("--tls-ca", str(tmp_path / "ca.pem")))
     assert "--tls-ca" in message(submit("--tls-ca", str(tmp_path / "nowhere.pem")))
-
-
-def write_certificate(folder):
-    """A certificate for loopback that signs itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(address, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "server.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return folder / "server.pem", folder / "key.pem"
 
 
 def test_401_asks_for_a_token_and_the_right_one_is_taken(api, submit, tmp_path):

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import ssl
+import sys
 import time
 
 import grpc
@@ -14,7 +15,7 @@ import pytest
 from serving.client import AsyncClient, Client, ClientOptions, Retry, ServingError, Tls
 from serving.client.address import failure_where_one_listens
 from serving.client.errors import Failure
-from tests.serving.client.certificates import make_authority, make_certificate
+from tests.helpers.certificates import make_authority, make_certificate
 from tests.serving.client.fakes import FakeModel, grpc_server, rest_server, score
 
 
@@ -95,6 +96,18 @@ def test_a_certificate_of_a_stranger(pem, rest):
     assert error.exit_code == 2
     assert "must be signed by the authority in" in str(error)
     assert "--tls-ca" in str(error)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="Python asks for the extensions of RFC 5280 since 3.13")
+def test_an_authority_without_the_extensions_of_rfc_5280_does_for_grpc_alone(tmp_path):
+    bare = make_authority(tmp_path, "bare", bare=True)
+    pem = {"authority": bare, "localhost": make_certificate(tmp_path, bare, "localhost")}
+    with secure_server(pem, "localhost", rest=False) as at, Client(**at, tls=Tls(ca=bare.cert)) as client:
+        assert client.predict(["a"]) == [score("a")]
+    with secure_server(pem, "localhost", rest=True) as at:
+        error = failure(**at, tls=Tls(ca=bare.cert))
+    assert error.exit_code == 2
+    assert "Received: CA cert does not include key usage extension. Make both anew" in str(error)
 
 
 def test_no_wait_makes_a_certificate_right(pem, rest):

@@ -9,7 +9,8 @@ import pytest
 from serving.server.config import ModelConfig, Policy, model_config_from_flags, server_credentials
 from serving.server.errors import StartError
 from serving.server.flags import Flags
-from tests.helpers.serving import write_certificates, write_ssl_config
+from tests.helpers.certificates import make_authority, make_certificate
+from tests.helpers.serving import write_ssl_config
 
 
 def from_file(tmp_path, *lines: str) -> ModelConfig:
@@ -71,9 +72,11 @@ def test_a_missing_file_and_a_relative_path():
 
 
 def test_certificates(tmp_path):
-    write_certificates(tmp_path)
-    assert server_credentials(str(write_ssl_config(tmp_path / "tls", tmp_path, client_verify=False)))
-    assert server_credentials(str(write_ssl_config(tmp_path / "mtls", tmp_path, client_verify=True)))
+    authority = make_authority(tmp_path, "authority")
+    server = make_certificate(tmp_path, authority, "localhost")
+    for client_verify in (False, True):
+        path = write_ssl_config(tmp_path / "ssl", server, authority, client_verify=client_verify)
+        assert server_credentials(str(path))
 
 
 @pytest.mark.parametrize(

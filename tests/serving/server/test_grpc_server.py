@@ -13,7 +13,8 @@ from serving.server.config import ModelConfig, Policy, server_credentials
 from serving.server.errors import StartError
 from serving.server.grpc_service import GrpcServer
 from serving.server.manager import VersionManager
-from tests.helpers.serving import free_ports, write_certificates, write_ssl_config
+from tests.helpers.certificates import make_authority, make_certificate
+from tests.helpers.serving import free_ports, write_ssl_config
 from tests.serving.server.messages import status
 
 pytestmark = pytest.mark.slow
@@ -25,10 +26,13 @@ class FakeModel:
 
 
 @pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("certificates")
-    write_certificates(folder)
-    return folder
+def pem(tmp_path_factory):
+    """Names to certificates: an authority, and what it signed."""
+    folder = tmp_path_factory.mktemp("pem")
+    authority = make_authority(folder, "authority")
+    return {"authority": authority} | {
+        host: make_certificate(folder, authority, host) for host in ("localhost", "client")
+    }
 
 
 @contextlib.contextmanager
@@ -54,31 +58,27 @@ def ask_status(port, credentials=None):
         return [found.version for found in answer.model_version_status]
 
 
-def client_credentials(certificates, name=None):
-    def read(file):
-        return (certificates / file).read_bytes()
-
-    return grpc.ssl_channel_credentials(
-        read("ca.pem"), *((read(f"{name}.key"), read(f"{name}.pem")) if name else (None, None))
-    )
+def client_credentials(pem, name=None):
+    own = (pem[name].key.read_bytes(), pem[name].cert.read_bytes()) if name else (None, None)
+    return grpc.ssl_channel_credentials(pem["authority"].cert.read_bytes(), *own)
 
 
-def test_tls(tmp_path, certificates):
-    config = write_ssl_config(tmp_path / "ssl", certificates, client_verify=False)
+def test_tls(tmp_path, pem):
+    config = write_ssl_config(tmp_path / "ssl", pem["localhost"], pem["authority"], client_verify=False)
     with serving(tmp_path, config) as (port, *_):
-        assert ask_status(port, client_credentials(certificates)) == [2, 1]
+        assert ask_status(port, client_credentials(pem)) == [2, 1]
         for wrong in (None, grpc.ssl_channel_credentials()):
             with pytest.raises(grpc.RpcError) as caught:
                 ask_status(port, wrong)
             assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-def test_mutual_tls(tmp_path, certificates):
-    config = write_ssl_config(tmp_path / "ssl", certificates, client_verify=True)
+def test_mutual_tls(tmp_path, pem):
+    config = write_ssl_config(tmp_path / "ssl", pem["localhost"], pem["authority"], client_verify=True)
     with serving(tmp_path, config) as (port, *_):
-        assert ask_status(port, client_credentials(certificates, "client")) == [2, 1]
+        assert ask_status(port, client_credentials(pem, "client")) == [2, 1]
         with pytest.raises(grpc.RpcError) as caught:
-            ask_status(port, client_credentials(certificates))
+            ask_status(port, client_credentials(pem))
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
