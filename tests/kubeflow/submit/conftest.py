@@ -29,7 +29,15 @@ def api():
 
 
 @pytest.fixture
-def submit(api, monkeypatch):
+def pod_namespace(tmp_path, monkeypatch) -> Path:
+    """Where a pod finds its namespace; not there, as outside of a cluster, whatever machine the tests run on."""
+    path = tmp_path / "serviceaccount" / "namespace"
+    monkeypatch.setattr("kubeflow.submit.submit._POD_NAMESPACE", path)
+    return path
+
+
+@pytest.fixture
+def submit(api, pod_namespace, monkeypatch):
     """Returns a function that runs the command and gives its result; no traceback ever gets through."""
     for name in ("KUBEFLOW_HOST", "KF_PIPELINES_ENDPOINT", "KUBEFLOW_TOKEN"):
         monkeypatch.delenv(name, raising=False)

@@ -173,6 +173,14 @@ def test_a_server_for_several_users_is_told_the_namespace(api, submit, monkeypat
     assert len(api.things["pipelines"]) == 1
 
 
+def test_in_a_pod_the_namespace_is_its_own(api, submit, pod_namespace):
+    api.multi_user = True
+    pod_namespace.parent.mkdir()
+    pod_namespace.write_text("team\n")
+    assert submit("--no-wait").exit_code == 0
+    assert api.things["pipelines"][0]["namespace"] == "team"
+
+
 def test_a_server_for_one_user_takes_no_namespace(api, submit):
     result = submit("--namespace", "team")
     assert result.exit_code == 2
