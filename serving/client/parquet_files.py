@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -22,6 +23,10 @@ _TYPES = {
     "boolean": pa.bool_(),
     "json": pa.string(),
 }
+
+
+# What pyarrow.PyExtensionType writes: a type that is made by unpickling bytes of the file, which can run any code.
+_PICKLED = "arrow.py_extension_type"
 
 
 class ParquetSource:
@@ -74,10 +79,17 @@ class ParquetSource:
 
     def _open(self) -> pq.ParquetFile:
         try:
-            file = pq.ParquetFile(_no_uri(self.path))
+            with warnings.catch_warnings(action="ignore"):  # pyarrow's advice how to trust such a file
+                file = pq.ParquetFile(_no_uri(self.path))
+                schema = file.schema_arrow
+                types = schema.to_string(show_schema_metadata=False)
         except (pa.ArrowException, OSError) as error:
             raise self._unreadable(error) from error
-        schema = file.schema_arrow
+        if _PICKLED in types:
+            raise FileError(
+                f"{self.path}: a Parquet file must hold data alone. Received: a column of type {_PICKLED}, which is "
+                "pickled Python and may run any code; it was not run. Write that column as its storage type."
+            )
         if schema.names.count(self.text_column) != 1:
             raise no_column(self.path, self.text_column, schema.names)
         type_ = schema.field(self.text_column).type

@@ -11,6 +11,7 @@ import tensorflow as tf
 from components.bulk_example_gen import write
 from serving.client.errors import FileError
 from serving.client.files import file_digest
+from tests.helpers.pickled_parquet import write_pickled_parquet
 
 TEXTS = ["123", "One,\ntwo", 'She said "no"', "Grüße 😀", "<script>"]
 
@@ -51,6 +52,13 @@ def test_a_file_that_has_changed_is_refused(tmp_path):
     write_jsonl(path, TEXTS[1:])
     with pytest.raises(FileError, match="which has changed since the run began"):
         write.write_examples(str(path), "title", digest, tmp_path / "out")
+
+
+def test_a_parquet_file_that_holds_code_runs_nothing(tmp_path):
+    path = write_pickled_parquet(tmp_path / "texts.parquet", tmp_path / "ran", "title")
+    with pytest.raises(FileError, match="must hold data alone"):
+        write.write_examples(str(path), "title", file_digest(path), tmp_path / "out")
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_row_without_a_text_is_named(tmp_path):

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from serving.client.cli import predict_command
+from tests.helpers.pickled_parquet import write_pickled_parquet
 from tests.serving.client import fakes
 from tests.serving.client.commands import ROOT, predict, start
 from tests.serving.client.fakes import Fault, score
@@ -85,6 +86,17 @@ def test_a_mistake_is_one_line(target, arguments, exit_code, part):
     assert part in done.stderr
     assert done.stderr.startswith("clickbait: ")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("column", ["title", "id", "tag"])
+def test_a_parquet_file_that_holds_code_runs_nothing(target, tmp_path, column):
+    path = write_pickled_parquet(tmp_path / "in.parquet", tmp_path / "ran", column)
+    done = predict("--input", path, "--output", tmp_path / "out.parquet", "--target", target)
+    assert done.returncode == 2, done.stderr
+    assert "must hold data alone" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "ran").exists()
+    assert not (tmp_path / "out.parquet").exists()
 
 
 def test_a_server_that_is_gone_is_one_line():
