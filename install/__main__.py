@@ -21,7 +21,7 @@ def main(command: str) -> int:
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return 0
     try:
-        fitted = fit_modules(installed_modules(), Path(sys.prefix))
+        fitted = fit_modules(installed_modules(), Path(sys.prefix, ".lock"))  # uv's own while it installs
     except FittingError as error:
         print(error, file=sys.stderr)
         return 2

@@ -5,9 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 from install.elf import Elf, ElfError
@@ -27,36 +27,44 @@ class FittingError(Exception):
 
 
 def fit_modules(
-    modules: list[ExtensionModule], folder: Path, system: System = defined_versions
+    modules: list[ExtensionModule], lock: Path, system: System = defined_versions
 ) -> dict[ExtensionModule, list[Lack]]:
     """Fits the modules that cannot load on the system as they are, and returns them with what it lacks.
 
     A module is written beside its place, loaded there by a process of its own, and renamed: a killed fitting leaves
     each module as published or fitted, and the next one goes on. The published file, which uv hard-links to its cache,
-    is never written into. One fitting at a time holds `folder`, the environment's.
+    is never written into. One fitting at a time holds the file `lock`; where nothing lacks, no file is touched.
 
     Raises:
       FittingError: a module is damaged or unknown, needs more than the fitting can replace, does not load once fitted,
         or cannot be replaced.
     """
     try:
-        with _held(folder), ExitStack() as leftovers:
-            plans = [(module, *plan) for module in modules if (plan := _plan(module, system))]
-            for module, fitted, _ in plans:
-                beside = _beside(module)
-                beside.unlink(missing_ok=True)  # of a fitting that was killed
-                leftovers.callback(beside.unlink, missing_ok=True)
-                _write(beside, fitted)
-                shutil.copymode(module.path, beside)
-                if error := load_error(beside):
-                    raise FittingError(f"{module.path} must load once it is fitted. Received: {error}. {_WAYS_OUT}")
-            for module, _, _ in plans:
-                _beside(module).replace(module.path)
-            return {module: lacks for module, _, lacks in plans}
+        if not any(_plan(module, system) for module in modules):
+            return {}
+        with lock.open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            return _fit(modules, system)
     except OSError as error:
         raise FittingError(
             f"The extension modules must be readable and their folders writable. Received: {error}. {_ANEW}"
         ) from error
+
+
+def _fit(modules: list[ExtensionModule], system: System) -> dict[ExtensionModule, list[Lack]]:
+    plans = [(module, *plan) for module in modules if (plan := _plan(module, system))]
+    with ExitStack() as leftovers:
+        for module, fitted, _ in plans:
+            beside = _beside(module)
+            beside.unlink(missing_ok=True)  # of a fitting that was killed
+            leftovers.callback(beside.unlink, missing_ok=True)
+            _write(beside, fitted)
+            shutil.copymode(module.path, beside)
+            if error := load_error(beside):
+                raise FittingError(f"{module.path} must load once it is fitted. Received: {error}. {_WAYS_OUT}")
+        for module, _, _ in plans:
+            _beside(module).replace(module.path)
+    return {module: lacks for module, _, lacks in plans}
 
 
 def _plan(module: ExtensionModule, system: System) -> tuple[bytes, list[Lack]] | None:
@@ -100,13 +108,3 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -53,11 +53,11 @@ def states(modules) -> list[tuple]:
 
 
 def files(folder: Path) -> set[str]:
-    return {path.name for path in folder.rglob("*") if path.is_file()}
+    return {path.name for path in folder.rglob("*") if path.is_file()} - {".lock"}
 
 
 def test_published_modules_are_fitted_and_load(modules, tmp_path):
-    fitted = fit_modules(modules, tmp_path, DEBIAN_12)
+    fitted = fit_modules(modules, tmp_path / ".lock", DEBIAN_12)
     assert list(fitted) == modules
     assert origins(modules) == ["fitted", "fitted"]
     assert [load_error(module.path) for module in modules] == [None, None]
@@ -65,15 +65,15 @@ def test_published_modules_are_fitted_and_load(modules, tmp_path):
 
 
 def test_the_files_that_share_their_bytes_with_the_cache_are_not_written_into(modules, published, tmp_path):
-    fit_modules(modules, tmp_path, DEBIAN_12)
+    fit_modules(modules, tmp_path / ".lock", DEBIAN_12)
     for module in published:
         assert (tmp_path / "cache" / module.path.name).read_bytes() == module.path.read_bytes()
 
 
 def test_fitted_modules_are_left_as_they_are(modules, tmp_path):
-    fit_modules(modules, tmp_path, DEBIAN_12)
+    fit_modules(modules, tmp_path / ".lock", DEBIAN_12)
     before = states(modules)
-    assert fit_modules(modules, tmp_path, DEBIAN_12) == {}
+    assert fit_modules(modules, tmp_path / ".lock", DEBIAN_12) == {}
     assert states(modules) == before
 
 
@@ -82,21 +82,22 @@ def test_a_system_that_lacks_nothing_is_not_touched(modules, tmp_path, name):
     if name == "unknown":
         rewrite(modules[1], lambda data: data + b"\0")
     before = states(modules)
-    assert fit_modules(modules, tmp_path, DEBIAN_13) == {}
+    assert fit_modules(modules, tmp_path / ".lock", DEBIAN_13) == {}
     assert states(modules) == before
+    assert not (tmp_path / ".lock").exists()
     assert origin(modules[1]) == name
 
 
 def test_half_of_a_fitting_is_completed(modules, tmp_path):
-    fit_modules(modules[:1], tmp_path, DEBIAN_12)
+    fit_modules(modules[:1], tmp_path / ".lock", DEBIAN_12)
     assert origins(modules) == ["fitted", "published"]
-    assert list(fit_modules(modules, tmp_path, DEBIAN_12)) == modules[1:]
+    assert list(fit_modules(modules, tmp_path / ".lock", DEBIAN_12)) == modules[1:]
     assert origins(modules) == ["fitted", "fitted"]
 
 
 def test_a_read_only_file_is_replaced_and_stays_read_only(modules, tmp_path):
     modules[0].path.chmod(0o444)
-    fit_modules(modules, tmp_path, DEBIAN_12)
+    fit_modules(modules, tmp_path / ".lock", DEBIAN_12)
     assert origins(modules) == ["fitted", "fitted"]
     assert modules[0].path.stat().st_mode & 0o777 == 0o444
 
@@ -111,7 +112,7 @@ def refusal(modules, folder, system=DEBIAN_12) -> str:
     """The message of the refusal, after which all is as before."""
     before = states(modules), files(folder)
     with pytest.raises(FittingError) as caught:
-        fit_modules(modules, folder, system)
+        fit_modules(modules, folder / ".lock", system)
     assert (states(modules), files(folder)) == before
     return str(caught.value)
 
@@ -154,7 +155,7 @@ def test_a_file_that_is_missing_and_a_folder_that_takes_no_file_are_refused(modu
     assert "must be readable and their folders writable. Received: [Errno" in message
     modules[0].path.unlink()
     with pytest.raises(FittingError, match="No such file"):
-        fit_modules(modules, tmp_path, DEBIAN_12)
+        fit_modules(modules, tmp_path / ".lock", DEBIAN_12)
 
 
 # ---- Others at the same time, and the end in the midst
@@ -179,7 +180,7 @@ def count(event, arguments):
 
 modules = [one._replace(path=folder / one.distribution / one.path.name) for one in installed_modules()]
 sys.addaudithook(count)
-print(len(fit_modules(modules, folder, DEBIAN_12)))
+print(len(fit_modules(modules, folder / ".lock", DEBIAN_12)))
 """
 
 
@@ -207,7 +208,7 @@ def test_a_fitting_killed_at_any_step_leaves_whole_files_and_the_next_goes_on(mo
         process = child(tmp_path, last)
         process.communicate()
         seen.add(tuple(origins(modules)))
-        fit_modules(modules, tmp_path, DEBIAN_12)
+        fit_modules(modules, tmp_path / ".lock", DEBIAN_12)
         assert origins(modules) == ["fitted", "fitted"]
         assert files(tmp_path) == {module.path.name for module in modules}
         if process.returncode == 0:
@@ -221,7 +222,9 @@ def test_a_fitting_killed_at_any_step_leaves_whole_files_and_the_next_goes_on(mo
 
 def test_the_command_says_in_one_line_what_it_did_and_then_nothing(modules, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(install.__main__, "installed_modules", lambda: modules)
-    monkeypatch.setattr(install.__main__, "fit_modules", lambda found, folder: fit_modules(found, tmp_path, DEBIAN_12))
+    monkeypatch.setattr(
+        install.__main__, "fit_modules", lambda found, lock: fit_modules(found, tmp_path / ".lock", DEBIAN_12)
+    )
     assert install.__main__.main("fit") == 0
     said = capsys.readouterr().out
     assert said.startswith("Fitted the extension modules of tensorflow-data-validation and ml-metadata to this system")
