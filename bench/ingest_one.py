@@ -16,6 +16,7 @@ from pathlib import Path
 
 import tensorflow as tf
 from tfx import v1 as tfx
+from tfx.components.example_gen.csv_example_gen.component import CsvExampleGen
 from tfx.dsl.components.base.base_component import BaseComponent
 
 from components.headline_example_gen.component import HeadlineExampleGen
@@ -59,7 +60,7 @@ def _ours(folder: str) -> BaseComponent:
 
 def _stock(folder: str) -> BaseComponent:
     splits = [tfx.proto.SplitConfig.Split(name=name, hash_buckets=number) for name, number in _BUCKETS.items()]
-    return tfx.components.CsvExampleGen(
+    return CsvExampleGen(
         input_base=folder,
         input_config=tfx.proto.Input(splits=[tfx.proto.Input.Split(name="all", pattern=_PATTERN)]),
         output_config=tfx.proto.Output(

@@ -39,5 +39,19 @@ def explain(error: BaseException) -> tuple[int, str]:
         if message := explain_beam(seen):
             return EXIT_FAILED, message
         seen = seen.__cause__ or seen.__context__
-    first_line = (str(error).strip().splitlines() or [""])[0]
-    return EXIT_FAILED, f"{type(error).__name__}: {first_line}"
+    if isinstance(error, ImportError):
+        return EXIT_FAILED, _explain_import(error)
+    return EXIT_FAILED, f"{type(error).__name__}: {_first_line(error)}"
+
+
+def _explain_import(error: ImportError) -> str:
+    while isinstance(error.__cause__, ImportError):  # TFX says which class it wanted, its cause why there is none
+        error = error.__cause__
+    return (
+        f"{error.name or 'All that a run needs'} must be importable. Received: {_first_line(error)}. "
+        "`clickbait doctor` checks the installation and says what to do."
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [""])[0]

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import tfx.v1 as tfx
+from tfx.components.example_validator.component import ExampleValidator
 
 from components.baseline_scorer.component import BaselineScorer
 from components.bulk_example_gen.component import BulkExampleGen
@@ -67,7 +68,7 @@ def create_pipeline(
         schema_file=str(inputs.schema.path), content_digest=inputs.schema.digest, text=inputs.schema.text
     )
     statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"], schema=schema_gen.outputs["schema"])
-    example_validator = tfx.components.ExampleValidator(
+    example_validator = ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
     )
     # ExampleValidator only says what it finds; this one stops the run.

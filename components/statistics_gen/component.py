@@ -7,9 +7,8 @@ from typing import Any
 
 import apache_beam as beam
 import tensorflow_data_validation as tfdv
-import tfx.v1 as tfx
 from tfx import types
-from tfx.components.statistics_gen import executor
+from tfx.components.statistics_gen import component, executor
 from tfx.components.util import tfxio_utils
 from tfx.dsl.components.base import executor_spec
 from tfx.types import artifact_utils, standard_component_specs
@@ -53,7 +52,7 @@ class Executor(executor.Executor):
                 )
 
 
-class StatisticsGen(tfx.components.StatisticsGen):
+class StatisticsGen(component.StatisticsGen):
     """Statistics for TFDV's comparators: also of each title's length, words and casing.
 
     Args:

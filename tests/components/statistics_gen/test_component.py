@@ -93,6 +93,7 @@ def test_a_split_may_be_empty(generate):
 
 def test_it_takes_the_place_of_the_stock_component():
     import tfx.v1 as tfx
+    from tfx.components.statistics_gen import component as stock
 
     from components.statistics_gen.component import StatisticsGen
 
@@ -100,6 +101,6 @@ def test_it_takes_the_place_of_the_stock_component():
     component = StatisticsGen(
         examples=tfx.dsl.Channel(type=standard.Examples), schema=tfx.dsl.Channel(type=standard.Schema)
     )
-    assert isinstance(component, tfx.components.StatisticsGen)
+    assert isinstance(component, stock.StatisticsGen)
     assert component.id == "StatisticsGen"
     assert component.outputs["statistics"].type is standard.ExampleStatistics
