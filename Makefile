@@ -7,8 +7,10 @@ UV_VERSION := 0.13.9
 UV := $(or $(shell uv cache dir >/dev/null 2>&1 && command -v uv),.uv/bin/uv)
 export UV_PYTHON_DOWNLOADS := never
 ARGS ?=
+# All that the image has, which is all but the development tools.
+EXPORT = $(UV) export --quiet --frozen --all-extras --no-extra dev --no-emit-project --no-annotate
 
-.PHONY: help setup browser run test lint lock-check bench bench-ingest bench-training bench-serving image image-check clean
+.PHONY: help setup test-tools run test lint lock lock-check bench bench-ingest bench-training bench-serving image image-check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,21 +19,26 @@ help: ## Show this list
 setup: .venv/.synced ## Install the frozen lock into .venv, with Python 3.12, 3.13 or 3.11
 	@.venv/bin/python -m install fit
 
-browser: ## Install Debian's Chromium, for the tests of the report, where there is none
-	@tests/helpers/install_chromium
+test-tools: ## Install what the tests take from Debian, where it is not there: Chromium and debootstrap
+	@tests/helpers/install_debian_packages
 
 run: setup ## Run the pipeline: from a CSV to a pushed model
 	@.venv/bin/clickbait run $(ARGS)
 
-test: setup browser ## Run all tests, two files at a time
+test: setup test-tools ## Run all tests, two files at a time
 	@.venv/bin/python -m pytest --numprocesses=2 --dist=loadfile $(ARGS)
 
 lint: setup ## Check style and format
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 
-lock-check: | $(UV) ## Fail where setup.py and uv.lock disagree
+lock: | $(UV) ## Lock what setup.py names: uv.lock, and requirements.txt for those without uv
+	$(UV) lock
+	$(EXPORT) > requirements.txt
+
+lock-check: | $(UV) ## Fail where setup.py, uv.lock and requirements.txt disagree
 	$(UV) lock --check
+	@$(EXPORT) | diff - requirements.txt || { echo "requirements.txt must be what uv.lock says: \`make lock\`." >&2; exit 1; }
 
 bench: setup ## Measure seeds and casings on the real 32,000 rows (after `clickbait fetch`)
 	.venv/bin/python -m bench $(ARGS)
@@ -48,7 +55,7 @@ bench-serving: setup ## Measure the local server beside the model in process (af
 image: ## Build the container image with BuildKit, Podman or Buildah
 	@kubeflow/image/build $(ARGS)
 
-image-check: setup ## Carry out the image's steps in a clean root, without an engine (needs root)
+image-check: setup test-tools ## Carry out the image's steps in a clean root, without an engine (needs root)
 	@.venv/bin/python -m pytest tests/kubeflow/image $(ARGS)
 
 clean: ## Remove .venv and .uv

@@ -1,7 +1,7 @@
 """Carries out a Dockerfile where no engine runs: each stage is a folder that becomes `/` for the stage's commands.
 
-The base image is this machine's own Debian or Ubuntu, read-only, with this interpreter's Python at /usr/local. Nothing
-else of the machine is there: no home, no environment, no /opt. What apt-get would install is not: see `SYSTEM_STEP`.
+The base is a Debian that debootstrap made. Of this machine there are its kernel's /dev and /proc, its caches where the
+Dockerfile mounts one, and its way to the network.
 """
 
 from __future__ import annotations
@@ -12,19 +12,17 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from docker.utils.build import exclude_paths
 
+from tests.kubeflow.image import debian
 from tests.kubeflow.image.dockerfile import Stage, Step, assignments, expand, ignore_rules
 
-#: A step that changes the system; here the system is this machine's, where `make setup` compiled the same packages.
-SYSTEM_STEP = "apt-get "
+#: Build arguments that an engine takes from where it is called.
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
-_SYSTEM = ("usr", "etc", "dev", "proc")
-_LINKS = ("bin", "sbin", "lib", "lib64")  # into /usr
 _PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LOG_CHARACTERS = 4000
 _ROOMY = 10 * 2**30
@@ -36,15 +34,10 @@ class CleanRoot:
     def __init__(self, folder: Path):
         self.folder = folder
         self.environment = {"PATH": _PATH}
-        self.arguments: dict[str, str] = {}
+        self.arguments = {name: os.environ[name] for name in _PROXIES if name in os.environ}
         self.workdir = "/"
         self.user = "0:0"
         self.entrypoint: list[str] = []
-        for name in (*_SYSTEM, "tmp", "root"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-        for name in filter(lambda name: not (folder / name).is_symlink(), _LINKS):
-            (folder / name).symlink_to(f"usr/{name}")
-        (folder / "tmp").chmod(0o1777)
 
     def path(self, inside: str) -> Path:
         """Where a path of the stage lies on this machine."""
@@ -61,9 +54,7 @@ class CleanRoot:
         Raises:
           AssertionError: the command failed; with its output.
         """
-        mounts = [f"mount --rbind /{name} ./{name}" for name in _SYSTEM]
-        mounts += self._mount_python()
-        mounts += [f"mount -o remount,bind,ro ./{name}" for name in ("usr", "etc")]
+        mounts = ["mount --rbind /dev ./dev", "mount --rbind /proc ./proc"]
         for target, source in (caches or {}).items():
             self.path(target).mkdir(parents=True, exist_ok=True)
             mounts += [f"mount --bind {shlex.quote(str(source))} .{shlex.quote(target)}"]
@@ -86,21 +77,14 @@ class CleanRoot:
         assert done.returncode == 0, f"`{command}` ended with {done.returncode}:\n{done.stdout[-_LOG_CHARACTERS:]}"
         return done.stdout
 
-    def _mount_python(self) -> list[str]:
-        """At /usr/local, and at its own place, too, where its build may look for its library."""
-        prefix = sys.base_prefix
-        places = ["/usr/local"] if Path(prefix).is_relative_to("/usr") else ["/usr/local", prefix]
-        if prefix in places:
-            self.path(prefix).mkdir(parents=True, exist_ok=True)
-        quoted = [(shlex.quote(prefix), f".{shlex.quote(place)}") for place in places]
-        return [f"mount --rbind {source} {place}; mount -o remount,bind,ro {place}" for source, place in quoted]
 
-
-def can_be_made() -> bool:
-    """Whether this process may mount and change its root: it is root, or what looks like root."""
-    if not all(map(shutil.which, ("unshare", "mount", "chroot"))):
-        return False
-    return subprocess.run(["unshare", "--mount", "--net", "true"], capture_output=True, check=False).returncode == 0
+def lacking() -> str | None:
+    """What this process needs to make a root, or None: programs, and to be root, or what looks like root."""
+    missing = [name for name in ("debootstrap", "tar", "unshare", "mount", "chroot") if not shutil.which(name)]
+    if missing:
+        return f"needs {', '.join(missing)} on the PATH; on Debian and Ubuntu `make test-tools` installs debootstrap"
+    tried = subprocess.run(["unshare", "--mount", "--net", "true"], capture_output=True, text=True, check=False)
+    return f"needs root's right to mount. Received: {tried.stderr.strip()}" if tried.returncode else None
 
 
 @contextlib.contextmanager
@@ -121,10 +105,11 @@ def build(stages: list[Stage], context: Path, ignore_file: Path, folder: Path) -
 
     Raises:
       AssertionError: a step failed, or is of a kind that this does not know.
+      NoDebianError: the base cannot be made here.
     """
     built: dict[str, CleanRoot] = {}
     for number, stage in enumerate(stages):
-        root = _begin(built.get(stage.base), folder / f"{number}-{stage.name}")
+        root = _begin(stage.base, built, folder / f"{number}-{stage.name}")
         for step in stage.steps:
             _carry_out(step, root, built, context, ignore_file)
         built[stage.name] = root
@@ -132,12 +117,13 @@ def build(stages: list[Stage], context: Path, ignore_file: Path, folder: Path) -
     return root
 
 
-def _begin(base: CleanRoot | None, folder: Path) -> CleanRoot:
-    if base is None:
+def _begin(base: str, built: dict[str, CleanRoot], folder: Path) -> CleanRoot:
+    if base not in built:
+        debian.unpack(base, folder)
         return CleanRoot(folder)
-    _lay_over(base.folder, folder)
+    _lay_over(built[base].folder, folder)
     root = CleanRoot(folder)
-    root.environment, root.workdir, root.user = dict(base.environment), base.workdir, base.user
+    root.environment, root.workdir, root.user = dict(built[base].environment), built[base].workdir, built[base].user
     return root
 
 
@@ -155,8 +141,6 @@ def _carry_out(step: Step, root: CleanRoot, built: dict[str, CleanRoot], context
             root.user = value
         case "ENTRYPOINT":
             root.entrypoint = [part.strip('"') for part in value.strip("[]").split(", ")]
-        case "RUN" if step.value.startswith(SYSTEM_STEP):
-            pass
         case "RUN":
             root.run(step.value, caches=_caches(step))
         case "COPY" if "from" in step.flags:
@@ -177,7 +161,7 @@ def _caches(step: Step) -> dict[str, Path]:
         return {}
     mount = assignments(step.flags["mount"].replace(",", " "))
     assert mount["type"] == "cache", f"The clean root mounts caches only. Received: {step.flags['mount']}."
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / Path(mount["target"]).name
+    folder = debian.cache_folder() / Path(mount["target"]).name
     folder.mkdir(parents=True, exist_ok=True)
     return {mount["target"]: folder}
 
@@ -193,7 +177,7 @@ def _copy_context(context: Path, ignore_file: Path, sources: list[str], target: 
 
 
 def _lay_over(source: Path, target: Path) -> None:
-    """Copies a tree over another by hard links: no step changes a file in its place."""
+    """Copies a tree over another by hard links: but for logs, no step changes a file in its place."""
     target.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(["cp", "-alf", f"{source}/.", str(target)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -77,11 +77,11 @@ def test_an_engine_that_is_asked_for_is_the_only_one(build):
 
 
 def test_what_is_set_goes_on_to_the_engine(build):
-    settings = {"IMAGE": "hub/ours:1", "PYTHON_IMAGE": "mirror/python:3.10", "PYTHON_DIGEST": DIGEST}
+    settings = {"IMAGE": "hub/ours:1", "PYTHON_IMAGE": "mirror/python:3.13", "PYTHON_DIGEST": DIGEST}
     done, calls = build({"buildah": ""}, "--isolation", "chroot", **settings)
     (call,) = (call for call in calls if " --file " in call)
     assert "--tag hub/ours:1 " in call
-    assert f"--build-arg PYTHON_IMAGE=mirror/python:3.10 --build-arg PYTHON_DIGEST={DIGEST} " in call
+    assert f"--build-arg PYTHON_IMAGE=mirror/python:3.13 --build-arg PYTHON_DIGEST={DIGEST} " in call
     assert call.endswith(" --isolation chroot .")
     assert "PYTHON_DIGEST" not in done.stderr
 

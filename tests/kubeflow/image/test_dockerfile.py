@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from docker.utils.build import exclude_paths
+from packaging.specifiers import SpecifierSet
 
 from tests.kubeflow.image.dockerfile import DOCKERFILE, ROOT, assignments, expand, ignore_rules, read_stages
 
@@ -46,9 +48,9 @@ def test_hadolint_sees_a_fault(found, instead, rule):
 @pytest.mark.parametrize(
     ("arguments", "base"),
     [
-        ({}, "docker.io/library/python:3.10-slim-bookworm"),
-        ({"PYTHON_DIGEST": DIGEST}, f"docker.io/library/python:3.10-slim-bookworm@{DIGEST}"),
-        ({"PYTHON_IMAGE": "mirror/python:3.10", "PYTHON_DIGEST": DIGEST}, f"mirror/python:3.10@{DIGEST}"),
+        ({}, "docker.io/library/python:3.13-slim-trixie"),
+        ({"PYTHON_DIGEST": DIGEST}, f"docker.io/library/python:3.13-slim-trixie@{DIGEST}"),
+        ({"PYTHON_IMAGE": "mirror/python:3.13", "PYTHON_DIGEST": DIGEST}, f"mirror/python:3.13@{DIGEST}"),
     ],
 )
 def test_the_one_base_is_pinned_by_its_digest(arguments, base):
@@ -58,8 +60,9 @@ def test_the_one_base_is_pinned_by_its_digest(arguments, base):
 
 
 def test_python_is_the_projects():
-    version = (ROOT / ".python-version").read_text().strip()
-    assert set(re.findall(r"python:?(\d\.\d+)", TEXT)) == {version}
+    supported = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    (version,) = set(re.findall(r"python:?(\d\.\d+)", TEXT))
+    assert SpecifierSet(supported).contains(version)
 
 
 def test_uv_is_the_makefiles():
