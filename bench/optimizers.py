@@ -28,6 +28,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -100,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if asked.one:
         _measure(asked)
         return
-    machine = {"cores": os.cpu_count(), "platform": platform.platform()}
+    machine = {"cores": os.cpu_count(), "platform": platform.platform(), "tensorflow": metadata.version("tensorflow")}
     with tempfile.TemporaryDirectory() as scratch:
         if asked.accuracy:
             asked.encoder = asked.encoder or _default_encoder()

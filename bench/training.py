@@ -7,7 +7,8 @@
 - a step by each optimizer on embedding tables of some sizes (`bench.optimizers`; 800,010 rows take 14 GB);
 - what importing and calling the command costs.
 
-Writes `training.json` and `training.md`, with the machine. `clickbait fetch` first, or give --data.
+Writes `training.json` and `training.md`, with the machine and TensorFlow's version. `clickbait fetch` first, or give
+--data.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +84,7 @@ def _write(folder: Path, measured: dict[str, Any]) -> None:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Cores, processor, memory and how busy it was, as Linux says it."""
+    """Cores, processor, memory and how busy it was, as Linux says it, and TensorFlow's version."""
     processor, memory = _facts("/proc/cpuinfo"), _facts("/proc/meminfo")
     flags = {"avx2", "avx512f", "avx512_bf16", "amx_bf16"}.intersection(processor.get("flags", "").split())
     return {
@@ -91,6 +93,7 @@ def describe_machine() -> dict[str, Any]:
         "instructions": sorted(flags),
         "memory_gb": round(int(memory.get("MemTotal", "0 kB").split()[0]) / 1e6, 1),
         "load_before": round(os.getloadavg()[0], 1),
+        "tensorflow": metadata.version("tensorflow"),
     }
 
 
@@ -106,7 +109,7 @@ def to_markdown(measured: dict[str, Any]) -> str:
     machine = measured["machine"]
     lines = [
         f"{machine['cores']} cores of {machine['processor']} ({', '.join(machine['instructions'])}), "
-        f"{machine['memory_gb']} GB, load {machine['load_before']} before.",
+        f"{machine['memory_gb']} GB, load {machine['load_before']} before. TensorFlow {machine['tensorflow']}.",
         "",
     ]
     if start := measured.get("start"):

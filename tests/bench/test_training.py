@@ -134,7 +134,9 @@ def test_an_article_that_did_not_get_there_is_a_lower_bound():
     point = {"steps": 10, "cpu": 100.0, "wall": 50.0, "accuracy": 0.5}
     ours = {"points": [{**point, "cpu": 20.0, "wall": 5.0}], "reached": True}
     machine = {"cores": 2, "processor": "one", "instructions": ["avx2"], "memory_gb": 8.0, "load_before": 0.1}
+    machine["tensorflow"] = "9.9.9"
     quality = {training.OURS: ours, training.ARTICLE: {"points": [point], "reached": False}}
     shown = training.to_markdown({"machine": machine, "wanted": 0.9846, "quality": quality})
+    assert shown.startswith("2 cores of one (avx2), 8.0 GB, load 0.1 before. TensorFlow 9.9.9.\n")
     assert "| ours | 10 | 20 | 5 | 0.5000 | more than 5.0, 10.0 |" in shown
     assert "| article, not reached | 10 | 100 | 50 | 0.5000 |  |" in shown
