@@ -118,7 +118,7 @@ def test_the_python_that_venv_has_stays(machine):
 
 def test_a_python_of_venv_that_is_too_old_or_gone_does_not_stay(machine):
     python = add(machine / "bin" / "python3.12", "3.12")
-    old = add(machine / "clone" / ".venv" / "bin" / "python", "3.10")
+    old = add(machine / "clone" / ".venv" / "bin" / "python", "3.9")
     assert found(machine) == python
     old.unlink()
     old.symlink_to("/no/such/python3.11")
@@ -126,8 +126,8 @@ def test_a_python_of_venv_that_is_too_old_or_gone_does_not_stay(machine):
 
 
 def test_where_there_is_none_one_sentence_says_what_to_install(machine):
-    add(machine / "bin" / "python3", "3.10")
-    add(machine / "home" / ".pyenv" / "versions" / "3.10.13" / "bin" / "python3.10", "3.10")
+    add(machine / "bin" / "python3", "3.9")
+    add(machine / "home" / ".pyenv" / "versions" / "3.9.25" / "bin" / "python3.9", "3.9")
     for arguments in ((), ("--with-venv",)):
         result = find(machine, *arguments)
         assert (result.returncode, result.stdout) == (2, "")
@@ -142,7 +142,7 @@ def test_uv_is_installed_with_another_python_where_the_chosen_one_has_no_venv(ma
     other = add(machine / "bin" / "python3", "3.9")
     assert found(machine, "--with-venv") == other
     other.unlink()
-    other = add(machine / "home" / ".pyenv" / "versions" / "3.10.13" / "bin" / "python3", "3.10")
+    other = add(machine / "home" / ".pyenv" / "versions" / "3.9.25" / "bin" / "python3", "3.9")
     assert found(machine, "--with-venv") == other
     other.unlink()
     result = find(machine, "--with-venv")

@@ -176,7 +176,7 @@ def test_dataflow_without_its_client_is_said(monkeypatch):
         (["beam.options={paralelism: 8}"], r"Received: paralelism=8 \(HeadlineExampleGen\)\. Correct its name"),
         (["beam.components={DataGate: {x: 1}}"], r"Received: x=1 \(DataGate\)\."),
         (["beam.options={parallelism: many}"], "Received: argument --parallelism: invalid int value: 'many'."),
-        (["beam.options={flink_version: 1.16}"], r"invalid choice: '1.16' \(choose from"),
+        (["beam.options={flink_version: 1.2}"], r"invalid choice: '1.2' \(choose from"),
     ],
 )
 def test_what_beam_does_not_know_is_refused(overrides, expected):

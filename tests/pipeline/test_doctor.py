@@ -49,7 +49,7 @@ def test_a_python_that_the_project_asks_for_is_well(asked, monkeypatch, version)
     assert only(doctor.check_python).way_out is None
 
 
-@pytest.mark.parametrize("version", ["3.10.13", "3.14.0", "3.14.0rc1"])
+@pytest.mark.parametrize("version", ["3.9.25", "3.14.0", "3.14.0rc1"])
 def test_another_python_is_found(asked, monkeypatch, version):
     monkeypatch.setattr(doctor.platform, "python_version", lambda: version)
     finding = only(doctor.check_python)
