@@ -1,8 +1,7 @@
 """clickbait-tfx: what pip, the container image and Beam workers (`--setup_file`) install.
 
 Versions are pinned to the one set that is known to work together; `uv.lock` holds the whole closure.
-tfx 1.16 asks for tensorflow-hub < 0.16, which does not import beside TensorFlow 2.16: pyproject.toml overrides it
-for uv.
+tfx caps tensorflow-hub at < 0.16, which does not import beside this TensorFlow: pyproject.toml overrides it for uv.
 """
 
 from setuptools import find_namespace_packages, setup
