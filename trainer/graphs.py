@@ -49,7 +49,8 @@ def training_graphs(precision: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> It
 def _log_whether_in_bfloat16() -> None:
     """By trying it: TensorFlow takes the option on any processor, and obeys it only where oneDNN is on."""
     number = tf.constant([[1 + 2.0**-9]])  # 1 in bfloat16
-    product = tf.function(lambda x: tf.nn.relu(tf.matmul(x, x)), autograph=False)(number)
+    with tf.device("CPU:0"):
+        product = tf.function(lambda x: tf.nn.relu(tf.matmul(x, x)), autograph=False)(number)
     if product == 1:
         logger.info("matrix products on the CPU are computed in bfloat16")
     else:
