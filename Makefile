@@ -6,6 +6,8 @@ UV_VERSION := 0.13.9
 # A uv that is there and that pyproject.toml admits is used; else a pinned one is installed from PyPI into .uv.
 UV := $(or $(shell uv cache dir >/dev/null 2>&1 && command -v uv),.uv/bin/uv)
 export UV_PYTHON_DOWNLOADS := never
+# Once here, by all cores, instead of at the first imports; where no bytecode may be written, at each.
+export UV_COMPILE_BYTECODE := 1
 ARGS ?=
 # All that the image has, which is all but the development tools.
 EXPORT = $(UV) export --quiet --frozen --all-extras --no-extra dev --no-emit-project --no-annotate
