@@ -65,7 +65,7 @@ clean: ## Remove .venv and .uv
 
 .venv/.synced: setup.py pyproject.toml uv.lock | $(UV)
 	@python=$$(install/find-python) && flags=$$("$$python" -m install uv-flags) \
-	&& echo "Installing the lock into .venv with $$("$$python" --version) (some 3 GB; a minute with a warm cache)" \
+	&& echo "Installing the lock into .venv with $$("$$python" --version) (some 4 GB; a minute with a warm cache)" \
 	&& $(UV) sync --quiet --frozen --python "$$python" $$flags --extra dev --extra kubeflow --extra s3
 	@touch $@
 
