@@ -1,10 +1,12 @@
-"""Imports of large libraries without the garbage collector, then and later."""
+"""Imports of large libraries: without the garbage collector, then and later, and without their chatter."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
 
 
@@ -29,3 +31,26 @@ def uncollected_imports(library: str) -> Iterator[None]:
         gc.collect()
         gc.freeze()
         gc.enable()
+
+
+@contextlib.contextmanager
+def quiet_imports() -> Iterator[None]:
+    """Keeps off stderr what is written there inside; an import that fails shows it.
+
+    The file descriptor itself is redirected: TensorFlow's C++ writes to it before it reads any of its settings.
+    """
+    sys.stderr.flush()
+    original = os.dup(2)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            kept.seek(0)
+            with open(original, "wb", closefd=False) as stderr:
+                stderr.write(kept.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(original, 2)
+            os.close(original)

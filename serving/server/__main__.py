@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import click
 
-from serving.imports import uncollected_imports
+from serving.imports import quiet_imports, uncollected_imports
 from serving.server.errors import StartError
 from serving.server.flags import IGNORED_NOTES, parse_flags
 from serving.server.preflight import make_plan
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stopping = _stop_on_signals()
     try:
         plan = make_plan(flags)
-        with uncollected_imports("tensorflow"):
+        with uncollected_imports("tensorflow"), quiet_imports():
             from serving.server.app import run_server
 
         run_server(plan, stopping)

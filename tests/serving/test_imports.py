@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 import pytest
 
-from serving.imports import uncollected_imports
+from serving.imports import quiet_imports, uncollected_imports
 
 
 @pytest.fixture(autouse=True)
@@ -46,3 +47,17 @@ def test_a_failed_import_leaves_the_collector_on():
     with pytest.raises(ModuleNotFoundError), uncollected_imports("no_such_library"):
         import no_such_library  # noqa: F401
     assert gc.isenabled()
+
+
+def test_what_libraries_write_while_they_are_imported_is_not_seen(capfd):
+    with quiet_imports():
+        os.write(2, b"no cuda drivers\n")
+    os.write(2, b"seen\n")
+    assert capfd.readouterr().err == "seen\n"
+
+
+def test_a_failed_import_shows_what_was_written(capfd):
+    with pytest.raises(ImportError), quiet_imports():
+        os.write(2, b"built for another processor\n")
+        raise ImportError
+    assert capfd.readouterr().err == "built for another processor\n"

@@ -33,13 +33,15 @@ def put(base, version, source):
 def test_the_life_of_a_server(tmp_path, tiny_model, heavier_model):
     base = tmp_path / "m"
     base.mkdir()
-    flags = ("--load_retry_interval_micros=60000000", "--enable_batching")
+    # The grace is for machines that have other work to do.
+    flags = ("--load_retry_interval_micros=60000000", "--enable_batching", "--shutdown_grace_seconds=60")
     with ServerProcess(base, tmp_path / "log.txt", "m", *flags) as server:
         wait_for(lambda: "waiting for one" in server.log, 90, "it does not say that it waits")
         with pytest.raises(OSError):
             server.rest("GET", "/v1/models/m")
         assert "production uses tensorflow/serving:2.16.1" in server.log
         assert "--enable_batching has no effect" in server.log
+        assert "absl" not in server.log and "cuda" not in server.log  # what TensorFlow says when it is imported
 
         put(base, 1, tiny_model)
         server.wait_until_ready()
