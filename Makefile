@@ -40,7 +40,8 @@ lock: | $(UV) ## Lock what setup.py names: uv.lock, and requirements.txt for tho
 
 lock-check: | $(UV) ## Fail where setup.py, uv.lock and requirements.txt disagree
 	$(UV) lock --check
-	@$(EXPORT) | diff - requirements.txt || { echo "requirements.txt must be what uv.lock says: \`make lock\`." >&2; exit 1; }
+	@$(EXPORT) | diff - requirements.txt >&2 \
+	|| { echo "requirements.txt must say what uv.lock says. Received: the differences above. Type \`make lock\`." >&2; exit 1; }
 
 bench: setup ## Measure seeds and casings on the real 32,000 rows (after `clickbait fetch`)
 	.venv/bin/python -m bench $(ARGS)
@@ -57,7 +58,7 @@ bench-serving: setup ## Measure the local server beside the model in process (af
 image: ## Build the container image with BuildKit, Podman or Buildah
 	@kubeflow/image/build $(ARGS)
 
-image-check: setup test-tools ## Carry out the image's steps in a clean root, without an engine (needs root)
+image-check: setup test-tools ## Carry out the image's steps on a Debian of its own, without an engine (needs root)
 	@.venv/bin/python -m pytest tests/kubeflow/image $(ARGS)
 
 clean: ## Remove .venv and .uv

@@ -34,7 +34,7 @@ def chromium() -> Iterator[Browser]:
     """A browser; without one there is no test, and that is a failure."""
     path = shutil.which("chromium")
     if path is None:
-        raise FileNotFoundError("The report is tested in Chromium. Received: none on the PATH. Type `make browser`.")
+        raise FileNotFoundError("The report is tested in Chromium. Received: none on the PATH. Type `make test-tools`.")
     flags = [*_FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]  # Chromium's sandbox refuses root
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=flags)
