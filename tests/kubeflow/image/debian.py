@@ -34,7 +34,7 @@ def cache_folder() -> Path:
 
 
 def unpack(image: str, folder: Path) -> None:
-    """Makes a folder a root as that of an official image of Python.
+    """Fills a folder with a root like that of an official image of Python.
 
     Args:
       image: its name, such as docker.io/library/python:3.13-slim-trixie.
@@ -83,8 +83,11 @@ def _keep(folder: Path, kept: Path) -> None:
     kept.parent.mkdir(parents=True, exist_ok=True)
     written = kept.with_suffix(f".{os.getpid()}")
     excluded = [f"--exclude=./{pattern}" for pattern in left_out]
-    subprocess.run(["tar", "--create", "--file", written, *excluded, "."], cwd=folder, check=True)
-    written.replace(kept)
+    try:
+        subprocess.run(["tar", "--create", "--file", written, *excluded, "."], cwd=folder, check=True)
+        written.replace(kept)
+    finally:
+        written.unlink(missing_ok=True)
 
 
 def _apt(*command: str) -> str:
