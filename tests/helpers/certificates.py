@@ -48,13 +48,12 @@ def make_authority(folder: Path, name: str, *, bare: bool = False) -> Certificat
     return made
 
 
-def make_certificate(folder: Path, authority: Certificate, *hosts: str) -> Certificate:
-    """A certificate for host names and IP addresses, signed by the authority; the files have the first one's name."""
-    name = hosts[0]
-    made = Certificate(folder / f"{name}.pem", folder / f"{name}.key")
-    request, extensions = folder / f"{name}.csr", folder / f"{name}.ext"
-    extensions.write_text(f"{_HOST}subjectAltName = {', '.join(map(_alternative_name, hosts))}\n")
-    _openssl("req", *_new_key(made.key), "-out", request, "-subj", f"/CN={name}")
+def make_certificate(folder: Path, authority: Certificate, host: str) -> Certificate:
+    """A certificate for a host's name or IP address, signed by the authority."""
+    made = Certificate(folder / f"{host}.pem", folder / f"{host}.key")
+    request, extensions = folder / f"{host}.csr", folder / f"{host}.ext"
+    extensions.write_text(f"{_HOST}subjectAltName = {_alternative_name(host)}\n")
+    _openssl("req", *_new_key(made.key), "-out", request, "-subj", f"/CN={host}")
     _openssl(
         *("x509", "-req", "-in", request, "-CA", authority.cert, "-CAkey", authority.key, "-CAcreateserial"),
         *("-extfile", extensions, "-out", made.cert, "-days", 2),
