@@ -34,7 +34,7 @@ _ORIGINS = {
 
 # In a process of its own, as every command of the project begins: policy first, then TensorFlow.
 _PROBE = """
-import trainer.keras_policy, tensorflow as tf, tensorflow_hub, tensorflow_text, tfx.v1
+import trainer.keras_policy, tensorflow as tf, tensorflow_hub, tensorflow_text, pipeline.pipeline
 assert tf.keras.layers.Dense.__module__.startswith("tf_keras."), "tf.keras is Keras 3"
 """
 
@@ -103,11 +103,11 @@ def check_modules() -> Iterator[Finding]:
 
 
 def check_imports() -> Iterator[Finding]:
-    """TensorFlow, Hub, Text and TFX import together, under the Keras policy."""
+    """TensorFlow, Hub, Text, TFX and all components import together, under the Keras policy."""
     if error := failure(_PROBE):
         yield Finding("imports", error, _ANEW)
     else:
-        yield Finding("imports", "tensorflow, tensorflow_hub, tensorflow_text and tfx import with Keras 2")
+        yield Finding("imports", "tensorflow, tensorflow_hub, tensorflow_text, tfx and all components import with Keras 2")
 
 
 def check_encoder() -> Iterator[Finding]:
