@@ -107,7 +107,9 @@ def check_imports() -> Iterator[Finding]:
     if error := failure(_PROBE):
         yield Finding("imports", error, _ANEW)
     else:
-        yield Finding("imports", "tensorflow, tensorflow_hub, tensorflow_text, tfx and all components import with Keras 2")
+        yield Finding(
+            "imports", "tensorflow, tensorflow_hub, tensorflow_text, tfx and all components import with Keras 2"
+        )
 
 
 def check_encoder() -> Iterator[Finding]:
