@@ -1,7 +1,7 @@
 """Carries out a Dockerfile where no engine runs: each stage is a folder that becomes `/` for the stage's commands.
 
-The base is a Debian that debootstrap made. Of this machine there are its kernel's /dev and /proc, its caches where the
-Dockerfile mounts one, and its way to the network.
+The base is a Debian that debootstrap made. Of this machine there are its kernel's /dev and /proc, and its way to the
+network.
 """
 
 from __future__ import annotations
@@ -156,12 +156,15 @@ def _carry_out(step: Step, root: CleanRoot, built: dict[str, CleanRoot], context
 
 
 def _caches(step: Step) -> dict[str, Path]:
-    """A cache mount of /root/.cache/X is this user's own cache of X."""
+    """Kept from build to build, as an engine does, and apart from this user's own caches.
+
+    uv keeps what it compiled of source packages, too, and this machine would be given what needs the newer Debian.
+    """
     if "mount" not in step.flags:
         return {}
     mount = assignments(step.flags["mount"].replace(",", " "))
     assert mount["type"] == "cache", f"The clean root mounts caches only. Received: {step.flags['mount']}."
-    folder = debian.cache_folder() / Path(mount["target"]).name
+    folder = debian.cache_folder() / "clickbait-tfx" / "image" / Path(mount["target"]).name
     folder.mkdir(parents=True, exist_ok=True)
     return {mount["target"]: folder}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.kubeflow.image import clean_root, debian
+from tests.kubeflow.image.dockerfile import Step
 
 IMAGE = "docker.io/library/python:3.13-slim-trixie"
 MAKES_A_ROOT = """
@@ -95,3 +96,9 @@ def test_what_a_machine_lacks_is_named(machine):
     assert clean_root.lacking() == "needs root's right to mount. Received: unshare: Operation not permitted"
     machine(unshare="")
     assert clean_root.lacking() is None
+
+
+def test_what_is_compiled_for_the_newer_debian_stays_out_of_this_users_caches(machine, tmp_path):
+    machine()
+    step = Step("RUN", "uv sync", {"mount": "type=cache,target=/root/.cache/uv"})
+    assert clean_root._caches(step) == {"/root/.cache/uv": tmp_path / "cache" / "clickbait-tfx" / "image" / "uv"}
