@@ -105,7 +105,8 @@ def check_modules() -> Iterator[Finding]:
 def check_imports() -> Iterator[Finding]:
     """TensorFlow, Hub, Text, TFX and all components import together, under the Keras policy."""
     if error := failure(_PROBE):
-        yield Finding("imports", error, _ANEW)
+        # uv keeps what it compiled, also for a system that is no longer this one.
+        yield Finding("imports", error, f"{_ANEW} Where it ends the same, `uv cache clean` goes before it.")
     else:
         yield Finding(
             "imports", "tensorflow, tensorflow_hub, tensorflow_text, tfx and all components import with Keras 2"
