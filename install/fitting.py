@@ -13,10 +13,9 @@ from pathlib import Path
 from install.elf import Elf, ElfError
 from install.plan import Lack, fit, lacking
 from install.system import defined_versions
-from pipeline.extension_modules import FITTED, ExtensionModule, load_error, sha256
+from pipeline.extension_modules import ANEW, FITTED, ExtensionModule, load_error, sha256
 
 _WAYS_OUT = "Debian 13, Ubuntu 24.04 and the container image (`make image`) need no fitting."
-_ANEW = "`rm -rf .venv && make setup` installs the lock anew."
 
 #: Gives the versions that a system's libraries define, by library.
 System = Callable[[Iterable[str]], Mapping[str, AbstractSet[str]]]
@@ -47,7 +46,7 @@ def fit_modules(
             return _fit(modules, system)
     except OSError as error:
         raise FittingError(
-            f"The extension modules must be readable and their folders writable. Received: {error}. {_ANEW}"
+            f"The extension modules must be readable and their folders writable. Received: {error}. {ANEW}"
         ) from error
 
 
@@ -75,13 +74,13 @@ def _plan(module: ExtensionModule, system: System) -> tuple[bytes, list[Lack]] |
         defined = system({need.library for need in Elf(data).needs})
         lacks = lacking(data, defined)
     except ElfError as error:
-        raise FittingError(f"{module.path} must be a whole extension module. {error} {_ANEW}") from error
+        raise FittingError(f"{module.path} must be a whole extension module. {error} {ANEW}") from error
     if not lacks:
         return None
     if found not in FITTED and found not in FITTED.values():
         raise FittingError(
             f"{module.path} must be of a wheel named in uv.lock, for this system lacks {_versions(lacks)}. "
-            f"Received: another file, sha256 {found}. {_ANEW} {_WAYS_OUT}"
+            f"Received: another file, sha256 {found}. {ANEW} {_WAYS_OUT}"
         )
     fitted = fit(data)
     if beyond := lacking(fitted, defined):

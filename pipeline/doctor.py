@@ -16,7 +16,7 @@ from packaging.specifiers import SpecifierSet
 from rich.console import Console
 
 from data.fetch import DEFAULT_DESTINATION
-from pipeline.extension_modules import failure, installed_modules, load_error, origin
+from pipeline.extension_modules import ANEW, failure, installed_modules, load_error, origin
 from trainer.encoders.cache import cache_dir
 from trainer.encoders.embedded import verify_package
 from trainer.encoders.errors import EncoderError
@@ -25,7 +25,6 @@ _DISTRIBUTION = "clickbait-tfx"
 _NEEDED_DISK_GIB = 5
 _NEEDED_MEMORY_GIB = 6
 _GIB = 2**30
-_ANEW = "`rm -rf .venv && make setup` installs the lock anew."
 _ORIGINS = {
     "published": "as published",
     "fitted": "fitted to older systems than it was published for",
@@ -96,7 +95,7 @@ def check_modules() -> Iterator[Finding]:
         found = f"{module.distribution}'s extension module is {_ORIGINS[whose]} and {loads}"
         way_out = None
         if whose == "unknown" or (error and whose == "fitted"):
-            way_out = _ANEW
+            way_out = ANEW
         elif error:
             way_out = "`make setup` fits it to this system."
         yield Finding("modules", found, way_out)
@@ -106,7 +105,7 @@ def check_imports() -> Iterator[Finding]:
     """TensorFlow, Hub, Text, TFX and all components import together, under the Keras policy."""
     if error := failure(_PROBE):
         # uv keeps what it compiled, also for a system that is no longer this one.
-        yield Finding("imports", error, f"{_ANEW} Where it ends the same, `uv cache clean` goes before it.")
+        yield Finding("imports", error, f"{ANEW} Where it ends the same, `uv cache clean` goes before it.")
     else:
         yield Finding(
             "imports", "tensorflow, tensorflow_hub, tensorflow_text, tfx and all components import with Keras 2"

@@ -15,6 +15,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+#: The way out where what is installed is damaged.
+ANEW = "`rm -rf .venv && make setup` installs the lock anew."
+
 _FILES = {
     "tensorflow-data-validation": "tensorflow_data_validation_extension.so",
     "ml-metadata": "metadata_store_extension.so",

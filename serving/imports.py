@@ -46,6 +46,7 @@ def quiet_imports() -> Iterator[None]:
         try:
             yield
         except BaseException:
+            sys.stderr.flush()
             kept.seek(0)
             with open(original, "wb", closefd=False) as stderr:
                 stderr.write(kept.read())

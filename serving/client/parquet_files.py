@@ -82,10 +82,10 @@ class ParquetSource:
             with warnings.catch_warnings(action="ignore"):  # pyarrow's advice how to trust such a file
                 file = pq.ParquetFile(_no_uri(self.path))
                 schema = file.schema_arrow
-                types = [str(type_) for type_ in schema.types]
+                pickled = any(_PICKLED in str(type_) for type_ in schema.types)
         except (pa.ArrowException, OSError) as error:
             raise self._unreadable(error) from error
-        if any(_PICKLED in type_ for type_ in types):
+        if pickled:
             raise FileError(
                 f"{self.path}: a Parquet file must hold data alone. Received: a column of type {_PICKLED}, which is "
                 "pickled Python and may run any code; it was not run. Write that column as its storage type."
