@@ -1,0 +1,103 @@
+"""A pipeline is the same with what Beam remembers, and is built with less."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+import sys
+
+import pytest
+
+import components  # noqa: F401  isort: skip
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.transforms import core
+
+from components.lean_beam import remembered_arguments, remembered_options
+
+FORGETFUL_ARGUMENTS = core.get_function_args_defaults.__wrapped__
+FORGETFUL_INIT = PipelineOptions.__init__.__wrapped__
+FLAGS = ["--runner=PortableRunner", "--direct_num_workers=2", "--experiments=one", "--environment_option=a=b"]
+
+
+class Doubling(beam.DoFn):
+    def process(self, element, timestamp=beam.DoFn.TimestampParam, *, factor=2):
+        yield element * factor
+
+    @staticmethod
+    def plain(a, b=[]):  # noqa: B006
+        return a, b
+
+
+CALLED = {
+    "method": Doubling().process,
+    "function of a method": Doubling.process,
+    "static method": Doubling.plain,
+    "method of Beam": Doubling().start_bundle,
+    "lambda": lambda x, y=1: x,
+    "partial": functools.partial(Doubling.plain, 1),
+    "built-in": str.upper,
+    "class": Doubling,
+}
+
+
+@pytest.mark.parametrize("called", CALLED.values(), ids=CALLED)
+def test_arguments_are_those_that_beam_finds_at_the_first_look_and_after_it(called):
+    arguments_of = remembered_arguments(FORGETFUL_ARGUMENTS)
+    for _ in range(2):
+        names, defaults = arguments_of(called)
+        assert (names, defaults) == FORGETFUL_ARGUMENTS(called)
+        names.append("nobody else's")
+        defaults.append("nobody else's")
+
+
+def test_a_function_is_inspected_once_whether_it_is_bound_or_not():
+    inspected = []
+    arguments_of = remembered_arguments(lambda called: inspected.append(called) or ([], []))
+    for _ in range(3):
+        arguments_of(Doubling().process)
+        arguments_of(Doubling.process)
+    assert len(inspected) == 2
+
+
+def test_what_is_remembered_keeps_no_function_alive():
+    arguments_of = remembered_arguments(FORGETFUL_ARGUMENTS)
+    (known,) = [cell.cell_contents for cell in arguments_of.__closure__ if hasattr(cell.cell_contents, "keyrefs")]
+    arguments_of(lambda x: x)
+    assert len(known) == 0
+
+
+@pytest.mark.parametrize("flags", [[], FLAGS], ids=["none", "some"])
+def test_options_of_all_classes_are_those_that_beam_parses(flags, monkeypatch):
+    classes = [PipelineOptions, *PipelineOptions.__subclasses__()]
+
+    def read() -> list[dict]:
+        options = PipelineOptions(flags)
+        return [options.view_as(one).get_all_options() for one in classes for _ in range(2)]
+
+    monkeypatch.setattr(PipelineOptions, "__init__", FORGETFUL_INIT)
+    expected = read()
+    monkeypatch.setattr(PipelineOptions, "__init__", remembered_options(FORGETFUL_INIT))
+    assert read() == expected
+
+
+def test_no_two_options_share_what_one_changes():
+    class Many(PipelineOptions):
+        @classmethod
+        def _add_argparse_args(cls, parser):
+            parser.add_argument("--many", action="append", default=["first"])
+
+    for _ in range(3):
+        many = PipelineOptions([]).view_as(Many)
+        assert many.many == ["first"]
+        many.many.append("second")
+    options = PipelineOptions([])
+    options.view_as(Many).many.append("third")
+    assert options.view_as(Many).many == ["first", "third"]  # all views of one are one
+
+
+@pytest.mark.parametrize("first", ["components", "apache_beam"])
+def test_beam_is_lean_whichever_is_imported_first(first):
+    code = f"import {first}, apache_beam, components\nprint(apache_beam.pipeline.PipelineOptions.__init__.__wrapped__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "PipelineOptions.__init__" in done.stdout
