@@ -9,10 +9,12 @@ export UV_PYTHON_DOWNLOADS := never
 # Once here, by all cores, instead of at the first imports; where no bytecode may be written, at each.
 export UV_COMPILE_BYTECODE := 1
 ARGS ?=
+# A file is one worker's; their order is that of tests/conftest.py.
+PYTEST = .venv/bin/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 # All that the image has, which is all but the development tools.
 EXPORT = $(UV) export --quiet --frozen --all-extras --no-extra dev --no-emit-project --no-annotate
 
-.PHONY: help setup test-tools run test lint lock lock-check bench bench-ingest bench-training bench-serving image image-check clean
+.PHONY: help setup test-tools run test test-quick lint lock lock-check bench bench-ingest bench-training bench-serving image image-check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,8 +29,11 @@ test-tools: ## Install what the tests take from Debian, where it is not there: C
 run: setup ## Run the pipeline: from a CSV to a pushed model
 	@.venv/bin/clickbait run $(ARGS)
 
-test: setup test-tools ## Run all tests, two files at a time
-	@.venv/bin/python -m pytest --numprocesses=2 --dist=loadfile $(ARGS)
+test: setup test-tools ## Run all tests, two files at a time; ends with what each folder cost
+	@$(PYTEST) --cpu-by-folder $(ARGS)
+
+test-quick: setup ## Run the tests that need no TensorFlow
+	@$(PYTEST) --without-tensorflow -m 'not slow' $(ARGS)
 
 lint: setup ## Check style and format
 	.venv/bin/ruff check .

@@ -11,8 +11,22 @@ import pytest
 
 from tests.helpers.encoders import write_reusable_encoder
 
+pytest_plugins = ("tests.helpers.cpu_by_folder", "tests.helpers.without_tensorflow")
+
+SLOW_TIMEOUT = 900
+"""Seconds within which a slow test must end, on a machine that is busy with other things too."""
+
 # A shell ignores it on behalf of what it starts in the background, and so would everything that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that at the end no worker waits for the other."""
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    for item in slow:
+        item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT))
+    first = {item.path for item in slow}
+    items.sort(key=lambda item: item.path not in first)
 
 
 @pytest.fixture(scope="session")

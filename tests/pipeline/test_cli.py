@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from click.testing import CliRunner
@@ -32,6 +33,27 @@ def clickbait(*arguments, cwd: Path = ROOT, **environment: str) -> subprocess.Co
         text=True,
         check=False,
     )
+
+
+class Answer(NamedTuple):
+    """What a command leaves in a terminal."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def answer(tmp_path, monkeypatch, capfd):
+    """Calls the command in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def answer(*arguments: str) -> Answer:
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        return Answer(ended.value.code, *capfd.readouterr())
+
+    return answer
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
@@ -105,10 +127,10 @@ def test_importing_the_pipeline_imports_no_tensorflow():
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_mistake_is_one_message_and_exit_2(arguments, message, tmp_path):
+def test_a_mistake_is_one_message_and_exit_2(arguments, message, answer, tmp_path):
     (tmp_path / "titles.csv").write_text("title,label\nStorm hits coast,0\n", encoding="utf-8")
     (tmp_path / "empty.csv").touch()
-    done = clickbait(*arguments, cwd=tmp_path)
+    done = answer(*arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stdout + done.stderr
@@ -128,8 +150,8 @@ def test_the_article_preset_without_its_module_says_how_to_provide_it(tmp_path):
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_a_run_says_on_its_first_line_that_it_takes_the_sample(tmp_path):
-    done = clickbait("run", "--encoder", "no/such/encoder", cwd=tmp_path)
+def test_a_run_says_on_its_first_line_that_it_takes_the_sample(answer):
+    done = answer("run", "--encoder", "no/such/encoder")
     assert "the bundled sample" in done.stdout.splitlines()[0]
 
 
@@ -140,10 +162,10 @@ def test_config_shows_each_setting_with_its_value_and_bounds():
     assert "whole number, at least 1 and at most 1000" in shown
 
 
-def test_two_runs_never_write_into_one_output_at_once(tmp_path):
+def test_two_runs_never_write_into_one_output_at_once(answer, tmp_path):
     (tmp_path / "output").mkdir()
     with FileLock(tmp_path / "output" / ".lock"):
-        done = clickbait("run", cwd=tmp_path)
+        done = answer("run")
     assert done.returncode == 2
     assert "where another run is at work" in done.stderr
     assert not (tmp_path / "output" / "runs").exists()
@@ -157,26 +179,26 @@ def test_a_terminal_that_goes_away_takes_no_verdict_along(tmp_path):
     assert statuses == ["failed", "failed"]
 
 
-def test_verdict_and_runs_look_where_the_environment_says(tmp_path):
+def test_verdict_and_runs_look_where_the_environment_says(answer, tmp_path, monkeypatch):
     write_run(tmp_path / "elsewhere", a_verdict(run_id="20260101-000000-aaaa"))
-    environment = {"CLICKBAIT__OUTPUT": str(tmp_path / "elsewhere")}
-    assert "20260101-000000-aaaa" in clickbait("verdict", cwd=tmp_path, **environment).stdout
-    assert "20260101-000000-aaaa" in clickbait("runs", cwd=tmp_path, **environment).stdout
+    monkeypatch.setenv("CLICKBAIT__OUTPUT", str(tmp_path / "elsewhere"))
+    assert "20260101-000000-aaaa" in answer("verdict").stdout
+    assert "20260101-000000-aaaa" in answer("runs").stdout
 
 
-def test_runs_lists_what_was_run(tmp_path):
+def test_runs_lists_what_was_run(answer, tmp_path):
     write_run(tmp_path / "output", a_verdict(run_id="20260101-000000-aaaa"))
     write_run(tmp_path / "output", a_verdict(run_id="20260102-000000-bbbb", status="not blessed", pushed=None))
-    shown = clickbait("runs", cwd=tmp_path).stdout
+    shown = answer("runs").stdout
     assert shown.index("20260101-000000-aaaa") < shown.index("20260102-000000-bbbb")
     assert "not blessed" in shown
 
 
-def test_verdict_shows_the_run_that_is_asked_for(tmp_path):
+def test_verdict_shows_the_run_that_is_asked_for(answer, tmp_path):
     write_run(tmp_path / "output", a_verdict(run_id="20260101-000000-aaaa"))
     write_run(tmp_path / "output", a_verdict(run_id="20260102-000000-bbbb", status="not blessed", pushed=None))
-    assert "pushed: " in clickbait("verdict", "20260101", cwd=tmp_path).stdout
-    assert "not blessed: " in clickbait("verdict", cwd=tmp_path).stdout
+    assert "pushed: " in answer("verdict", "20260101").stdout
+    assert "not blessed: " in answer("verdict").stdout
 
 
 @pytest.mark.slow

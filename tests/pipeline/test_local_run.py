@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +11,7 @@ from pathlib import Path
 import pytest
 
 from components.variant_example_gen.perturbations import VARIANTS
-from components.versioned_pusher.rollback import restore_version
-from components.versions import read_card
 from pipeline.config import PipelineConfig, load_config
-from pipeline.lineage import read_outputs
 from pipeline.local_runner import run_pipeline
 from pipeline.paths import SAMPLE_FILE
 from pipeline.report.facts import FACTS_FILE
@@ -206,138 +202,6 @@ def test_a_file_is_scored_in_bulk_as_the_server_scores_it(first_verdict, data_fi
         served = [(row["title"], float(row["probability"])) for row in csv.DictReader(stream)]
     assert [title for title, _ in in_bulk] == [title for title, _ in served]
     assert [score for _, score in in_bulk] == pytest.approx([score for _, score in served], abs=1e-6)
-
-
-def test_a_model_that_is_not_fit_to_be_served_is_not_pushed_and_ends_with_5(first_verdict, make_config, output, capfd):
-    tight = make_config("infra.max_memory_gb=0.1")
-    for _ in range(2):  # the second is no answer from the cache: a refusal may be the machine's fault
-        assert run_pipeline(tight) == 5
-        verdict = _newest(output)
-        ran = {name for name, timing in verdict["components"].items() if timing["status"] != "cached"}
-        assert ran == {"LocalInfraValidator", "VersionedPusher"}
-    assert verdict["status"] == "infra not blessed"
-    assert [one["rule"] for one in verdict["infra"]["findings"] if one["outcome"] == "fail"] == ["memory"]
-    assert "not fit to be served: memory, server: expected peak at most 0.1 GB" in capfd.readouterr().out
-    assert Path(verdict["infra"]["log"]).is_file()
-    assert len(list((output / "serving" / "clickbait").iterdir())) == 1
-
-
-def test_a_model_below_a_threshold_is_not_pushed_and_ends_with_4(
-    first_verdict, make_config, output, capfd, monkeypatch
-):
-    # TFX's Beam components read absl's flags from the command line, where -v would be a number.
-    monkeypatch.setattr(sys, "argv", ["clickbait", "run", "-v", "--preset"])
-    untrained = make_config("evaluation.min_eval_accuracy=1.0", "training.learning_rate=1e-9")
-    code = run_pipeline(untrained)
-    verdict = _newest(output)
-    broken = [one for one in verdict["thresholds"] if one["gates"] and not one["passed"]]
-    assert code == 4
-    assert verdict["status"] == "not blessed"
-    assert [(one["split"], one["metric"], one["bound"]) for one in broken] == [("eval", "binary_accuracy", 1.0)]
-    assert "not kept: eval accuracy 0." in capfd.readouterr().out
-    assert len(list((output / "serving" / "clickbait").iterdir())) == 1
-
-
-def test_an_override_pushes_stays_visible_and_is_not_inherited(first_verdict, make_config, output, capfd):
-    broken = ("evaluation.min_eval_accuracy=1.0", "training.learning_rate=1e-9")
-    assert run_pipeline(make_config(*broken, "evaluation.bless_anyway=new rules are to come")) == 0
-    verdict = _newest(output)
-    ran = {name for name, timing in verdict["components"].items() if timing["status"] != "cached"}
-    assert ran == {"Evaluator", "VersionedPusher"}  # judged anew, scored no more
-    assert verdict["status"] == "pushed"
-    assert verdict["evaluation"]["override"] == {"reason": "new rules are to come"}
-    assert [one["rule"] for one in verdict["thresholds"] if one["gates"] and not one["passed"]] == ["accuracy"]
-    shown = capfd.readouterr().out
-    assert "override broken rules are overridden: new rules are to come" in shown
-    assert "pushed: overridden, not kept: eval accuracy 0." in shown
-    card = read_card(output / "serving" / "clickbait", verdict["pushed"]["version"])
-    assert card.override == "new rules are to come"
-    properties = read_outputs(output / "metadata.db", "clickbait")["VersionedPusher"]["pushed_model"].custom_properties
-    assert properties["override"].string_value == "new rules are to come"
-
-    written = Path(verdict["folder"], "config.yaml")
-    assert load_config(file=written, environ={}).evaluation.bless_anyway is None
-    assert run_pipeline(make_config(*broken)) == 4
-    assert _newest(output)["baseline_version"] == verdict["baseline_version"]  # what broke rules is no measure
-    restore_version(output / "serving" / "clickbait", first_verdict["pushed"]["version"])
-
-
-def test_the_second_model_is_compared_with_the_first(first_verdict, output):
-    (change,) = [one for one in _newest(output)["thresholds"] if one["against"] == "last blessed model"]
-    assert change["bound"] == -1.0
-    assert -1 <= change["observed"] <= 1
-
-
-def test_a_run_to_the_trainer_pushes_nothing_and_one_from_the_evaluator_goes_on_from_there(
-    first_verdict, make_config, output
-):
-    config = make_config("training.seed=3")
-    assert run_pipeline(config, to_node="Trainer") == 0
-    trained = _newest(output)
-    assert list(trained["components"])[-1] == "Trainer"
-    assert trained["status"] == "done"
-    assert run_pipeline(config, from_node="VariantExampleGen", to_node="Evaluator") == 0
-    evaluated = _newest(output)
-    assert list(evaluated["components"]) == ["VariantExampleGen", "BaselineScorer", "ModelScorer", "Evaluator"]
-    assert evaluated["training"] == trained["training"]
-    assert {one["split"] for one in evaluated["thresholds"]} == {"eval", "train"}
-
-
-def test_from_the_trainer_takes_the_data_of_the_last_run_and_refuses_other_data(
-    first_verdict, make_config, output, capfd
-):
-    assert run_pipeline(make_config("data.limit_rows=200"), from_node="Trainer") == 2
-    assert "with another data.limit_rows" in capfd.readouterr().err
-    assert run_pipeline(make_config("training.seed=4"), from_node="Trainer") == 0
-    verdict = _newest(output)
-    assert "HeadlineExampleGen" not in verdict["components"]
-    assert verdict["components"]["VersionedPusher"]["status"] == "done"
-    assert verdict["rows"] == first_verdict["rows"]
-    assert verdict["training"]["settings"]["seed"] == 4
-
-
-def test_ctrl_c_in_training_ends_cleanly_and_the_components_before_it_are_not_run_again(first_verdict, call, output):
-    run = subprocess.Popen(
-        [*call, "--epochs", "900"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell that runs the tests in the background has SIGINT ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    shown = ""
-    for line in run.stdout:
-        shown += line
-        # Once: the line that the signal breaks off may be printed again.
-        if "epoch 1/900" in line and shown.count("epoch 1/900") == 1:
-            run.send_signal(signal.SIGINT)
-    run.wait(timeout=60)
-    verdict = _newest(output)
-    assert run.returncode == 130
-    assert run.stderr.read() == ""
-    assert "interrupted: " in shown
-    assert "Traceback" not in shown
-    statuses = {name: timing["status"] for name, timing in verdict["components"].items()}
-    assert statuses["Trainer"] == "interrupted"
-    assert {statuses["HeadlineExampleGen"], statuses["StatisticsGen"]} == {"cached"}
-
-
-def test_bad_rows_end_with_3_and_nothing_is_trained(tmp_path, capfd):
-    bad = tmp_path / "bad.csv"
-    bad.write_text(
-        "headline,clickbait\n" + "Storm hits coast,0\n" * 20 + "What happened next,maybe\n", encoding="utf-8"
-    )
-    flags = {
-        "data.path": bad,
-        "data.text_column": "headline",
-        "data.label_column": "clickbait",
-        "output": tmp_path / "output",
-    }
-    assert run_pipeline(load_config("smoke", flags=flags, environ={})) == 3
-    shown = capfd.readouterr()
-    assert f"{bad}:22: the clickbait is 'maybe', expected 0 or 1" in shown.err
-    assert "Traceback" not in shown.err + shown.out
-    assert not (tmp_path / "output" / "serving").exists()
 
 
 def _read_scores(folder: str) -> list[tuple[str, float]]:
