@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import signal
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,14 +24,12 @@ from tests.helpers.killed_runs import PATIENCE, Moment, find_examples, run_child
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_server")]
 
 AGAIN_AND_AGAIN = "again and again"
-ONCE = "once"
 BY_COMMAND = "the command"
 RUN_NODES = [node for node in NODES if node not in (*BULK_NODES, TUNER_NODE)]
-CHAINS = 3
+CHAINS = 2
 """A run that died in one node goes on until it dies in another, as far away as there are chains."""
 CASES = [
     *((tuple(RUN_NODES[first::CHAINS]), AGAIN_AND_AGAIN) for first in range(CHAINS)),
-    (("HeadlineExampleGen",), ONCE),
     (("Trainer",), BY_COMMAND),
 ]
 # ML Metadata makes its tables in an empty output.
@@ -97,48 +94,48 @@ def undisturbed(flags) -> Outcome:
 
 
 @pytest.fixture(scope="module")
-def endings(request, flags, undisturbed):
+def endings(request, flags, undisturbed, clickbait):
     """The futures of all cases that are asked for: two at a time, for most of a run takes one core."""
     asked = [item.callspec.params["case"] for item in request.session.items if "endings" in item.fixturenames]
     with ThreadPoolExecutor(2) as pool:
-        yield {case: pool.submit(die_and_go_on, case, flags(name(case)), undisturbed) for case in asked}
+        yield {case: pool.submit(die_and_go_on, case, flags(name(case)), undisturbed, clickbait) for case in asked}
 
 
-def die_and_go_on(case: tuple[tuple[str, ...], str], flags: dict[str, Any], undisturbed: Outcome) -> Outcome:
+def die_and_go_on(
+    case: tuple[tuple[str, ...], str], flags: dict[str, Any], undisturbed: Outcome, program: Path
+) -> Outcome:
     nodes, how = case
     if how == BY_COMMAND:
-        killed = [kill_command(flags, *nodes)]
-        assert command(flags).wait(PATIENCE) == 0
+        killed = [kill_command(program, flags, *nodes)]
+        assert command(program, flags).wait(PATIENCE) == 0
     else:
         ran = undisturbed.verdict["components"]  # in their order
         killed = [
             run_child(flags, moment)
             for node in ran
             if node in nodes
-            for moment in moments(node, how, max(ran[node]["seconds"] / 2, 0.01))
+            for moment in moments(node, max(ran[node]["seconds"] / 2, 0.01))
         ]
         assert run_child(flags) == 0
     return look(flags, killed)
 
 
-def moments(node: str, how: str, half: float) -> list[Moment]:
-    if how == ONCE:
-        return [Moment(node, seconds=half)]
+def moments(node: str, half: float) -> list[Moment]:
     copies = [Moment(node, event=event, path=path) for event, path in COPIES.get(node, ())]
     # The copies first: at half of its time on a slower run a node may have made them, and makes none again.
     within = [Moment(node), *copies, Moment(node, seconds=half), Moment(node, executed=True)]
     return [*BEFORE.get(node, ()), *within, *AFTER.get(node, ())]
 
 
-def command(flags: dict[str, Any]) -> subprocess.Popen:
-    call = [sys.executable, "-m", "pipeline", "run", "--preset", "smoke", "--output", flags["output"]]
+def command(program: Path, flags: dict[str, Any]) -> subprocess.Popen:
+    call = [program, "run", "--preset", "smoke", "--output", flags["output"]]
     call += [f"--set={key}={value}" for key, value in flags.items() if key != "output"]
     with Path(f"{flags['output']}.txt").open("ab") as shown:
         return subprocess.Popen(call, stdout=shown, stderr=shown)
 
 
-def kill_command(flags: dict[str, Any], node: str) -> int:
-    run = command(flags)
+def kill_command(program: Path, flags: dict[str, Any], node: str) -> int:
+    run = command(program, flags)
     said = f"Component {node} is running.".encode()
     while run.poll() is None and not any(said in log.read_bytes() for log in flags["output"].glob("runs/*/log.txt")):
         time.sleep(0.2)
