@@ -5,6 +5,7 @@ from __future__ import annotations
 import trainer.keras_policy  # noqa: F401  isort: skip
 
 import csv
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -55,9 +56,25 @@ def weights(rows):
     return fit_weights(*rows["train"])
 
 
+class Evaluated(NamedTuple):
+    """What an evaluation left."""
+
+    verdict: dict[str, Any]
+    scorer: Any
+    output: str
+
+    def judge(self, **policy) -> dict[str, Any]:
+        """The verdict by another policy on what was measured."""
+        from components.evaluator.evaluate import read_slices
+        from components.evaluator.verdict import compose_verdict
+
+        contenders = [*self.verdict["evaluation"]["contenders"]]
+        return compose_verdict(read_slices(self.output), contenders, a_policy(**policy))
+
+
 @pytest.fixture(scope="module")
 def evaluated(variants, tmp_path_factory):
-    """Scores by a SavedModel, evaluates, and returns the verdict and TFMA's own validation."""
+    """Scores by a SavedModel, evaluates, and holds the verdict against TFMA's own validation."""
     import apache_beam as beam
     import tensorflow_model_analysis as tfma
 
@@ -66,7 +83,7 @@ def evaluated(variants, tmp_path_factory):
     from components.model_scorer.score import score_splits
     from tests.components.evaluator.planted import write_model
 
-    def evaluated(weights, last_blessed=None, *, model=None, **policy):
+    def evaluated(weights, last_blessed=None, *, model=None, **policy) -> Evaluated:
         place = tmp_path_factory.mktemp("evaluated")
         scorer = TextScorer(write_model(place / "model", weights, **(model or {})), 64)
         before = None
@@ -80,7 +97,7 @@ def evaluated(variants, tmp_path_factory):
         overall = {"accuracy", "auc", "precision", "recall", "ece", "brier", "last_blessed"}
         ours = {one["rule"] for one in broken(verdict)} & overall
         assert tfma.load_validation_result(output).validation_ok == (not ours)
-        return verdict, scorer
+        return Evaluated(verdict, scorer, output)
 
     return evaluated
 
@@ -103,7 +120,7 @@ def good(evaluated, weights):
 
 
 def test_a_good_model_is_blessed_with_every_variant_judged(good):
-    verdict, _ = good
+    verdict = good.verdict
     assert verdict["blessed"], reasons(verdict)
     assert [one["slice"].get("variant") for one in verdict["thresholds"] if one["rule"] == "variant_drop"] == [
         *VARIANTS[1:]
@@ -116,7 +133,7 @@ def test_a_good_model_is_blessed_with_every_variant_judged(good):
 def test_all_figures_are_scikit_learns_on_the_exported_models_scores(good, rows):
     from sklearn import metrics
 
-    verdict, scorer = good
+    verdict, scorer, _ = good
     slices = {(one["split"], *one["slice"].items()): one for one in verdict["evaluation"]["slices"]}
     for split, variant in [("train", ""), ("eval", ""), *(("eval", name) for name in VARIANTS[1:])]:
         titles, labels = rows[split]
@@ -134,10 +151,10 @@ def test_all_figures_are_scikit_learns_on_the_exported_models_scores(good, rows)
 
 
 def test_the_natural_slices_and_the_contenders_are_those_rows(good):
-    slices = [one for one in good[0]["evaluation"]["slices"] if one["split"] == "eval"]
+    slices = [one for one in good.verdict["evaluation"]["slices"] if one["split"] == "eval"]
     for feature in ("says_you", "starts_with_digit", "length"):
         assert sum(one["rows"] for one in slices if feature in one["slice"]) == ROWS["eval"]
-    assert {*good[0]["evaluation"]["contenders"]} == {"tfidf_cased", "tfidf_lower", "last_blessed"}
+    assert {*good.verdict["evaluation"]["contenders"]} == {"tfidf_cased", "tfidf_lower", "last_blessed"}
     for one in slices:
         own = one["metrics"]["binary_accuracy"]["value"]
         assert one["contenders"]["last_blessed"]["binary_accuracy"] == own
@@ -146,12 +163,12 @@ def test_the_natural_slices_and_the_contenders_are_those_rows(good):
 
 
 def test_a_constant_model(evaluated, weights):
-    verdict, _ = evaluated(weights * 0, **EASY)
+    verdict = evaluated(weights * 0, **EASY).verdict
     assert "every score is 0.5000: the model does not look at the text" in reasons(verdict)["accuracy"]
 
 
 def test_an_inverted_model(evaluated, weights):
-    verdict, _ = evaluated(-weights, **EASY)
+    verdict = evaluated(-weights, **EASY).verdict
     assert "far below one half: the labels look inverted" in reasons(verdict)["auc"]
 
 
@@ -161,21 +178,21 @@ def test_a_model_that_was_trained_on_shuffled_labels(evaluated, rows):
     titles, labels = rows["train"]
     shuffled = np.random.default_rng(3).permutation(labels)
     few = 60  # enough words to fit, too few to learn all rows by heart
-    verdict, _ = evaluated(fit_weights(titles[:few], shuffled[:few]), **EASY)
+    verdict = evaluated(fit_weights(titles[:few], shuffled[:few]), **EASY).verdict
     assert "shuffled labels, or nothing was learnt" in reasons(verdict)["accuracy"]
 
 
 def test_a_model_with_nan_weights(evaluated, weights):
     lost = weights.copy()
     lost[-1] = np.nan
-    verdict, _ = evaluated(lost, **EASY)
+    verdict = evaluated(lost, **EASY).verdict
     assert "240 of 240 scores are no numbers: the weights have diverged" in reasons(verdict)["accuracy"]
     assert {"finite", "auc"} <= {*reasons(verdict)}
 
 
 def test_a_model_that_is_worse_than_a_linear_one_on_lower_cased_text(evaluated, weights):
     weak = weights + np.random.default_rng(0).normal(0, np.abs(weights).max() / 2, len(weights))
-    verdict, _ = evaluated(weak, **ONLY_BASELINE)
+    verdict = evaluated(weak, **ONLY_BASELINE).verdict
     assert "a linear model on lower-cased words and characters is better" in reasons(verdict)["baseline"]
 
 
@@ -185,28 +202,29 @@ ONLY_BASELINE |= {"gate_baseline": True, "gated_variants": []}
 
 def test_a_model_that_is_worse_than_the_last_blessed_one(evaluated, weights):
     weak = weights + np.random.default_rng(0).normal(0, np.abs(weights).max() / 4, len(weights))
-    verdict, _ = evaluated(weak, last_blessed=weights, **{**EASY, "max_variant_drop": {"default": 1.0}})
+    verdict = evaluated(weak, last_blessed=weights, **{**EASY, "max_variant_drop": {"default": 1.0}}).verdict
     assert "against the last blessed model" in reasons(verdict)["last_blessed"]
 
 
 def test_a_model_that_is_good_on_all_rows_and_bad_on_one_gated_slice(evaluated, weights):
-    bad = {"wrong_where": "[^a-z0-9]*[0-9].*"}
-    verdict, _ = evaluated(weights, model=bad, **EASY)
-    assert verdict["blessed"], reasons(verdict)
-    verdict, _ = evaluated(
-        weights, model=bad, **EASY, min_slice_rows=10, min_slice_accuracy={"starts_with_digit=yes": 0.9}
-    )
+    found = evaluated(weights, model={"wrong_where": "[^a-z0-9]*[0-9].*"}, **EASY)
+    assert found.verdict["blessed"], reasons(found.verdict)
+    verdict = found.judge(**EASY, min_slice_rows=10, min_slice_accuracy={"starts_with_digit=yes": 0.9})
     assert [*reasons(verdict)] == ["slice_accuracy"]
 
 
-def test_a_model_that_goes_by_capitals(evaluated, weights):
-    verdict, _ = evaluated(weights, model={"casing": True}, **EASY)
+@pytest.fixture(scope="module")
+def by_capitals(evaluated, weights) -> Evaluated:
+    return evaluated(weights, model={"casing": True}, **EASY)
+
+
+def test_a_model_that_goes_by_capitals(by_capitals):
+    verdict = by_capitals.verdict
     assert [one["slice"] for one in broken(verdict)] == [{"variant": "lower"}]
     assert "points below as is (at most 10.0)" in reasons(verdict)["variant_drop"]
 
 
-def test_no_model_is_refused_for_want_of_rows(evaluated, weights):
-    asked = {"min_slice_rows": 241, "min_slice_accuracy": {"length=15+ words": 1.0}}
-    verdict, _ = evaluated(weights, model={"casing": True}, **EASY, **asked)
+def test_no_model_is_refused_for_want_of_rows(by_capitals):
+    verdict = by_capitals.judge(**EASY, min_slice_rows=241, min_slice_accuracy={"length=15+ words": 1.0})
     assert verdict["blessed"]
     assert {one["outcome"] for one in verdict["thresholds"] if one["slice"]} == {"not judged"}
