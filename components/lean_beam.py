@@ -11,12 +11,13 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from types import FunctionType, MethodType
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.transforms import core
+from apache_beam.transforms import core, userstate
 
 Arguments = tuple[list[str], list[Any]]
+Specs = tuple[set[userstate.StateSpec], set[userstate.TimerSpec]]
 
 
 def remembered_arguments(inspect: Callable[[Any], Arguments]) -> Callable[[Any], Arguments]:
@@ -41,6 +42,26 @@ def remembered_arguments(inspect: Callable[[Any], Arguments]) -> Callable[[Any],
     return arguments_of
 
 
+def remembered_specs(look: Callable[[Any], Specs]) -> Callable[[Any], Specs]:
+    """`look`, which is `userstate.get_dofn_specs`, once at a method that asks for no state and no timer."""
+    plain: WeakSet[FunctionType] = WeakSet()
+
+    @functools.wraps(look)
+    def specs_of(dofn: Any) -> Specs:
+        methods = {name: found for name in dir(dofn) if isinstance(found := getattr(dofn, name, None), MethodType)}
+        # A method with `_inspect_NAME` beside it has the arguments that this tells.
+        told = [name for name in methods if hasattr(dofn, f"_inspect_{name}")]
+        functions = [method.__func__ for name, method in methods.items() if name not in told]
+        if not told and all(isinstance(one, FunctionType) and one in plain for one in functions):
+            return set(), set()
+        states, timers = look(dofn)
+        if not states and not timers:
+            plain.update(one for one in functions if isinstance(one, FunctionType))
+        return states, timers
+
+    return specs_of
+
+
 def remembered_options(build: Callable[..., None]) -> Callable[..., None]:
     """`build`, which is `PipelineOptions.__init__`, with each class's flags parsed once; no two share a list."""
     known: dict[tuple[type[PipelineOptions], tuple[str, ...]], Namespace] = {}
@@ -62,5 +83,6 @@ def remembered_options(build: Callable[..., None]) -> Callable[..., None]:
     return init
 
 
+userstate.get_dofn_specs = remembered_specs(userstate.get_dofn_specs)
 core.get_function_args_defaults = remembered_arguments(core.get_function_args_defaults)
 PipelineOptions.__init__ = remembered_options(PipelineOptions.__init__)

@@ -11,11 +11,12 @@ import pytest
 import components  # noqa: F401  isort: skip
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.transforms import core
+from apache_beam.transforms import core, userstate
 
-from components.lean_beam import remembered_arguments, remembered_options
+from components.lean_beam import remembered_arguments, remembered_options, remembered_specs
 
 FORGETFUL_ARGUMENTS = core.get_function_args_defaults.__wrapped__
+FORGETFUL_SPECS = userstate.get_dofn_specs.__wrapped__
 FORGETFUL_INIT = PipelineOptions.__init__.__wrapped__
 FLAGS = ["--runner=PortableRunner", "--direct_num_workers=2", "--experiments=one", "--environment_option=a=b"]
 
@@ -65,6 +66,45 @@ def test_what_is_remembered_keeps_no_function_alive():
     (known,) = [cell.cell_contents for cell in arguments_of.__closure__ if hasattr(cell.cell_contents, "keyrefs")]
     arguments_of(lambda x: x)
     assert len(known) == 0
+
+
+COUNT = userstate.CombiningValueStateSpec("count", sum)
+END = userstate.TimerSpec("end", userstate.TimeDomain.WATERMARK)
+COUNTED, ENDED = beam.DoFn.StateParam(COUNT), beam.DoFn.TimerParam(END)
+
+
+class Counting(Doubling):
+    def process(self, element, count=COUNTED, end=ENDED):
+        yield element
+
+    @userstate.on_timer(END)
+    def finish(self, count=COUNTED):
+        yield 0
+
+
+class Twice(Doubling):
+    def process(self, element, one=beam.DoFn.TimestampParam, other=beam.DoFn.TimestampParam):
+        yield element
+
+
+class Told(Doubling):
+    def _inspect_process(self):
+        return ["element", "count", "end"], [COUNTED, ENDED]
+
+
+def test_states_and_timers_are_those_that_beam_finds_at_the_first_look_and_after_it():
+    looked = []
+    specs_of = remembered_specs(lambda dofn: looked.append(dofn) or FORGETFUL_SPECS(dofn))
+    wrapped = [core.CallableWrapperDoFn(one) for one in (str.upper, lambda x: x, Doubling().process)]
+    for _ in range(3):
+        for dofn in (Doubling(), *wrapped):
+            assert specs_of(dofn) == FORGETFUL_SPECS(dofn) == (set(), set())
+        for dofn in (Counting(), Told()):
+            assert specs_of(dofn) == FORGETFUL_SPECS(dofn) == ({COUNT}, {END})
+        with pytest.raises(ValueError, match="has duplicate process method parameters"):
+            specs_of(Twice())
+    kinds = [type(one) for one in looked]
+    assert (kinds.count(Doubling), kinds.count(Counting)) == (1, 3)
 
 
 @pytest.mark.parametrize("flags", [[], FLAGS], ids=["none", "some"])
