@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import random
+from collections.abc import Iterator
 
 import pytest
 import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from components.monitor import judge
 from components.monitor.judge import Training, judge_served
 from components.monitor.policy import MonitorPolicy, too_few
 from components.monitor.statistics import text_statistics
@@ -24,6 +27,22 @@ def a_policy(**changes) -> MonitorPolicy:
 
 def score(label: int, chance: random.Random) -> float:
     return min(max(chance.gauss(0.95 if label else 0.05, 0.05), 0.0), 1.0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def each_traffic_once() -> Iterator[None]:
+    """The statistics of equal texts are computed once, for Beam takes a second each time."""
+    known: dict[tuple, bytes] = {}
+
+    def once(rows, schema):
+        key = (schema.SerializeToString(deterministic=True), *(row.text for row in rows))
+        if key not in known:
+            known[key] = text_statistics(rows, schema).SerializeToString()
+        return statistics_pb2.DatasetFeatureStatisticsList.FromString(known[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judge, "text_statistics", once)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -18,29 +18,36 @@ SCHEMA = Path(__file__).parents[3] / "data" / "schema.pbtxt"
 ROWS = [(f"Headline “{number}” About {'a Storm' if number % 2 else 'Nothing'}", number % 2) for number in range(50)]
 
 
-@pytest.fixture
-def generate(examples, tmp_path):
+@pytest.fixture(scope="module")
+def generate(examples, tmp_path_factory):
     """Runs the executor over splits of rows and returns the artifact that it wrote."""
     import tfx.v1 as tfx
 
     from components.statistics_gen.component import Executor
 
     def generate(**splits):
+        place = tmp_path_factory.mktemp("generated")
         source = tfx.types.standard_artifacts.Examples()
-        source.uri, source.split_names, source.span = str(tmp_path / "examples"), json.dumps(list(splits)), 7
+        source.uri, source.split_names, source.span = str(place / "examples"), json.dumps(list(splits)), 7
         for split, rows in splits.items():
-            shutil.copytree(Path(examples(rows)).parent, tmp_path / "examples" / f"Split-{split}")
+            shutil.copytree(Path(examples(rows)).parent, place / "examples" / f"Split-{split}")
         schema = tfx.types.standard_artifacts.Schema()
-        schema.uri = str(tmp_path / "schema")
+        schema.uri = str(place / "schema")
         Path(schema.uri).mkdir()
         shutil.copy(SCHEMA, schema.uri)
         statistics = tfx.types.standard_artifacts.ExampleStatistics()
-        statistics.uri = str(tmp_path / "statistics")
-        context = Executor.Context(beam_pipeline_args=[], tmp_dir=str(tmp_path / "tmp"), unique_id="1")
+        statistics.uri = str(place / "statistics")
+        context = Executor.Context(beam_pipeline_args=[], tmp_dir=str(place / "tmp"), unique_id="1")
         Executor(context).Do({"examples": [source], "schema": [schema]}, {"statistics": [statistics]}, {})
         return statistics
 
     return generate
+
+
+@pytest.fixture(scope="module")
+def statistics(generate):
+    """Of two splits."""
+    return generate(train=ROWS, eval=ROWS[:10])
 
 
 def read(statistics, split: str):
@@ -50,9 +57,7 @@ def read(statistics, split: str):
     return dataset
 
 
-def test_each_split_has_the_derived_features(generate):
-    statistics = generate(train=ROWS, eval=ROWS[:10])
-
+def test_each_split_has_the_derived_features(statistics):
     assert json.loads(statistics.split_names) == ["train", "eval"]
     assert statistics.span == 7
     for split, count in (("train", 50), ("eval", 10)):
@@ -69,15 +74,14 @@ def test_each_split_has_the_derived_features(generate):
         assert {"headline", "about", "storm", "7"} <= words
 
 
-def test_they_are_the_statistics_that_are_computed_in_memory(generate):
+def test_they_are_the_statistics_that_are_computed_in_memory(statistics):
     import tensorflow_data_validation as tfdv
 
     from pipeline.schema_text import parse_schema
     from tests.helpers.statistics import compute_statistics
 
     schema = parse_schema(SCHEMA.read_text(encoding="utf-8"))
-    written = generate(train=ROWS, eval=ROWS[:10])
-    stored = tfdv.load_stats_binary(str(Path(written.uri, "Split-train", "FeatureStats.pb")))
+    stored = tfdv.load_stats_binary(str(Path(statistics.uri, "Split-train", "FeatureStats.pb")))
     compared = tfdv.validate_statistics(compute_statistics(ROWS, schema), schema, previous_statistics=stored)
 
     measured = {info.path.step[0]: info.drift_measurements[0].value for info in compared.drift_skew_info}

@@ -1,5 +1,8 @@
 """The pages in a real browser: nothing leaves them, nothing in them runs, and everybody can read them."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
@@ -28,22 +31,31 @@ def browser():
         yield browser
 
 
-@pytest.fixture(scope="module", params=PAGES)
-def file(request, tmp_path_factory):
-    path = tmp_path_factory.mktemp("pages") / f"{request.param}.html"
-    path.write_text(PAGES[request.param](), encoding="utf-8")
-    return path
+@pytest.fixture(scope="module")
+def page(tmp_path_factory) -> Callable[[str], Path]:
+    """The file of a page, by its name; each is rendered once."""
+    folder = tmp_path_factory.mktemp("pages")
+
+    def page(name: str) -> Path:
+        path = folder / f"{name}.html"
+        if not path.exists():
+            path.write_text(PAGES[name](), encoding="utf-8")
+        return path
+
+    return page
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_a_page_is_read_by_all_alone_and_without_a_fault(browser, file, width, scheme):
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_read_by_all_alone_and_without_a_fault(browser, page, name, width, scheme):
+    file = page(name)
     assert file.stat().st_size < MOST_BYTES
     with opened(browser, file, width=width, scheme=scheme) as found:
-        page = found.page
-        page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
-        assert page.evaluate("document.documentElement.scrollWidth") == width
-        assert page.evaluate("document.title") not in ("hacked", "1")
-        assert page.locator("script, img, iframe, link[href^=http]").count() == 0
+        shown = found.page
+        shown.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
+        assert shown.evaluate("document.documentElement.scrollWidth") == width
+        assert shown.evaluate("document.title") not in ("hacked", "1")
+        assert shown.locator("script, img, iframe, link[href^=http]").count() == 0
         assert found.requests == [file.as_uri()]
         assert found.complaints == []
     # The page's own policy would keep axe out.
@@ -58,34 +70,30 @@ def test_a_page_is_read_by_all_alone_and_without_a_fault(browser, file, width, s
         assert shown == []
 
 
-def test_a_hostile_headline_is_seen_as_text(browser, tmp_path):
-    path = tmp_path / "page.html"
-    path.write_text(PAGES["refused"](), encoding="utf-8")
+def test_a_hostile_headline_is_seen_as_text(browser, page):
+    path = page("refused")
     with opened(browser, path) as found:
         assert HOSTILE in found.page.locator("#labels ~ .scroll").inner_text()
 
 
-def test_sections_and_wide_tables_are_reached_by_keyboard(browser, tmp_path):
-    path = tmp_path / "page.html"
-    path.write_text(PAGES["refused"](), encoding="utf-8")
-    with opened(browser, path, width=390, bypass_csp=True) as found:
-        page = found.page
-        page.keyboard.press("Tab")
-        assert page.evaluate("document.activeElement.textContent") == "To the report"
-        page.keyboard.press("Enter")
+def test_sections_and_wide_tables_are_reached_by_keyboard(browser, page):
+    with opened(browser, page("refused"), width=390, bypass_csp=True) as found:
+        shown = found.page
+        shown.keyboard.press("Tab")
+        assert shown.evaluate("document.activeElement.textContent") == "To the report"
+        shown.keyboard.press("Enter")
         reached = []
         for _ in range(60):
-            page.keyboard.press("Tab")
-            reached.append(page.evaluate("document.activeElement.getAttribute('aria-labelledby')"))
+            shown.keyboard.press("Tab")
+            reached.append(shown.evaluate("document.activeElement.getAttribute('aria-labelledby')"))
         assert {"t-rules", "t-errors", "t-gate"} <= set(reached)
-        page.locator("[aria-labelledby=t-rules]").focus()
-        page.keyboard.press("ArrowRight")
-        page.wait_for_function("document.querySelector('[aria-labelledby=t-rules]').scrollLeft > 0")
+        shown.locator("[aria-labelledby=t-rules]").focus()
+        shown.keyboard.press("ArrowRight")
+        shown.wait_for_function("document.querySelector('[aria-labelledby=t-rules]').scrollLeft > 0")
 
 
-def test_colours_follow_the_scheme_in_charts_too(browser, tmp_path):
-    path = tmp_path / "page.html"
-    path.write_text(PAGES["blessed"](), encoding="utf-8")
+def test_colours_follow_the_scheme_in_charts_too(browser, page):
+    path = page("blessed")
     found = {}
     for scheme in ("light", "dark"):
         with opened(browser, path, scheme=scheme) as window:
@@ -99,15 +107,14 @@ def test_colours_follow_the_scheme_in_charts_too(browser, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["refused", "comparison"])
-def test_on_paper_it_is_light_and_no_table_is_cut(browser, tmp_path, name):
-    path = tmp_path / "page.html"
-    path.write_text(PAGES[name](), encoding="utf-8")
+def test_on_paper_it_is_light_and_no_table_is_cut(browser, page, name):
+    path = page(name)
     with opened(browser, path, width=A4, scheme="dark") as window:
-        page = window.page
-        page.emulate_media(media="print")
-        page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
-        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        shown = window.page
+        shown.emulate_media(media="print")
+        shown.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
+        assert shown.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         ends = "all => all.map(one => [one.closest('[aria-labelledby]')?.getAttribute('aria-labelledby'), "
         ends += "one.getBoundingClientRect().right])"
-        tables = page.locator("table, svg").evaluate_all(ends)
+        tables = shown.locator("table, svg").evaluate_all(ends)
         assert [(name, right) for name, right in tables if right > A4] == []
