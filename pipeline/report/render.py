@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -57,10 +58,8 @@ def render_model_card(verdict: Mapping[str, Any], facts: Mapping[str, Any]) -> s
         **_view(verdict, facts, drawn=False),
         "front_matter": yaml.safe_dump(_front_matter(verdict, found), sort_keys=False, allow_unicode=True),
     }
-    environment = _environment(autoescape=False)
-    environment.finalize = lambda value: value if isinstance(value, _Plain) else _markdown(value)
     context["front_matter"] = _Plain(context["front_matter"])
-    return environment.get_template("model_card.md.j2").render(**context)
+    return _environment(autoescape=False).get_template("model_card.md.j2").render(**context)
 
 
 class _Plain(str):
@@ -73,7 +72,9 @@ def _markdown(value: Any) -> Any:
     return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", value).replace("\n", " ")
 
 
+@functools.cache
 def _environment(autoescape: bool = True) -> Environment:
+    """With its templates compiled once: of HTML, or else of Markdown."""
     environment = Environment(
         loader=PackageLoader("pipeline.report"),
         autoescape=select_autoescape(["html.j2"]) if autoescape else False,
@@ -81,6 +82,8 @@ def _environment(autoescape: bool = True) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    if not autoescape:
+        environment.finalize = lambda value: value if isinstance(value, _Plain) else _markdown(value)
     environment.filters |= {
         "percent": words.percent,
         "digest": words.short_digest,
