@@ -23,9 +23,7 @@ from tests.helpers.certificates import Certificate
 #: --model_name={name} --model_base_path={path}`.
 SERVER_COMMAND = os.environ.get("SERVER_CMD")
 
-_OURS = (
-    "{python} -m serving.server --port={port} --rest_api_port={rest_port} --model_name={name} --model_base_path={path}"
-)
+_OURS = "{ours} --port={port} --rest_api_port={rest_port} --model_name={name} --model_base_path={path}"
 
 #: Inputs and outputs of the signature `echo`.
 DTYPES = ("bool", "float16", "bfloat16", "float64", "int8", "uint8", "int16", "int32", "uint32", "uint64")
@@ -112,16 +110,24 @@ def free_ports(count: int) -> list[int]:
 class ServerProcess:
     """A running server, `python -m serving.server` or what `SERVER_CMD` names.
 
+    Args:
+      base_path: of the model.
+      log: the file for what it says.
+      name: of the model.
+      *flags: more of the command line.
+      program: takes the place of `python -m serving.server`.
+
     Attributes:
       predictions: stub of the PredictionService.
       models: stub of the ModelService.
       process: the process.
     """
 
-    def __init__(self, base_path: Path, log: Path, name: str = "m", *flags: str):
+    def __init__(self, base_path: Path, log: Path, name: str = "m", *flags: str, program: Path | None = None):
         self.name, self._log = name, log
         self.port, self.rest_port = free_ports(2)
         command = (SERVER_COMMAND or _OURS).format(
+            ours=shlex.quote(str(program)) if program else f"{shlex.quote(sys.executable)} -m serving.server",
             python=shlex.quote(sys.executable),
             port=self.port,
             rest_port=self.rest_port,

@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from kubeflow import entrypoint
 from kubeflow.exit_codes import read_exit_code
+from tests.helpers.forked_program import write_forked_program
 
 ANY_CALL = [
     *("--executor_class_path", "any", "--json_serialized_invocation_args", "{}"),
@@ -99,9 +99,9 @@ SCHEMA = "feature { name: 'title' }"
 
 @pytest.fixture
 def start(tmp_path):
-    """Starts the entrypoint on ImportSchemaGen as the launcher would, and returns the process."""
+    """Starts the entrypoint, or a program that does as it does, on ImportSchemaGen as the launcher would."""
 
-    def start(**parameters: str) -> subprocess.Popen:
+    def start(*program: str, **parameters: str) -> subprocess.Popen:
         task = "minio://mlpipeline/v2/run/ImportSchemaGen"
         kind = {"instanceSchema": "title: tfx.Schema\n"}
         schema = {"uri": f"{task}/schema", "name": "schema", "type": kind}
@@ -122,8 +122,8 @@ def start(tmp_path):
             "CLICKBAIT_MOUNT_ROOT": str(tmp_path),
             "CLICKBAIT_TERMINATION_LOG": str(tmp_path / "termination-log"),
         }
-        command = [sys.executable, "-m", "kubeflow.entrypoint", *call]
-        return subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
+        command = program or (sys.executable, "-m", "kubeflow.entrypoint")
+        return subprocess.Popen([*command, *call], env=environ, stderr=subprocess.PIPE, text=True)
 
     return start
 
@@ -144,12 +144,12 @@ def test_an_executor_finds_its_types_and_paths_and_the_process_ends_well(start, 
 
 @pytest.mark.slow
 def test_sigterm_ends_it_with_a_message(start, tmp_path):
+    program = write_forked_program(tmp_path / "entrypoint", "kubeflow.entrypoint")
     # A schema that is a pipe: the executor waits for its text.
     pipe = tmp_path / "schema.pbtxt"
     os.mkfifo(pipe)
-    process = start(schema_file=str(pipe), content_digest="sha256:0")
+    process = start(str(program), schema_file=str(pipe), content_digest="sha256:0")
     with pipe.open("w"):  # opens when the executor opens it
-        time.sleep(0.2)
         process.send_signal(signal.SIGTERM)
         _, shown = process.communicate(timeout=60)
     assert process.returncode == 143, shown

@@ -69,16 +69,16 @@ def test_a_model_that_is_served_as_it_was_exported_is_blessed(validate, model):
     assert "version 1 available" in Path(blessing.uri, "server.log").read_text()
 
 
-def test_a_model_that_gives_nan_is_not_blessed(validate, tmp_path):
-    blessing = validate(write_model(tmp_path / "exported", weight=float("nan")))
+def test_a_model_that_gives_nan_is_not_blessed(validate, tmp_path, quick_server):
+    blessing = validate(write_model(tmp_path / "exported", weight=float("nan")), server="path")
     assert broken(blessing) == {"range": "e.g. nan"}
     assert blessing.get_int_custom_property("blessed") == blessing.get_int_custom_property("has_model") == 0
     assert Path(blessing.uri, "INFRA_NOT_BLESSED").is_file()
 
 
-def test_a_model_that_does_not_load_is_not_blessed(validate, tmp_path, model):
+def test_a_model_that_does_not_load_is_not_blessed(validate, tmp_path, model, quick_server):
     damaged = shutil.copytree(model, tmp_path / "damaged")
     (damaged / "variables" / "variables.index").write_bytes(b"x" * 100)
-    found = broken(validate(damaged))
+    found = broken(validate(damaged, server="path"))
     assert set(found) == {"starts", "loads"}
     assert "ended with exit code 1" in found["starts"]

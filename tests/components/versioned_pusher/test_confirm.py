@@ -1,13 +1,18 @@
 """A server is waited for until it serves the version, and its scores are looked at."""
 
-import threading
 import time
 
 import pytest
 
+from components.versioned_pusher import confirm
 from components.versioned_pusher.confirm import confirm_version
 from components.versions import PushError
 from tests.serving.client import fakes
+
+
+@pytest.fixture(autouse=True)
+def looking_often(monkeypatch):
+    monkeypatch.setattr(confirm, "_POLL_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -27,9 +32,14 @@ def test_a_version_that_is_served_is_confirmed_by_a_score(model, target):
     assert model.specs[0].version.value == 3
 
 
-def test_a_version_that_is_still_loaded_is_waited_for(model, target):
-    threading.Timer(0.3, lambda: model.versions.update({4: "LOADING"})).start()
-    threading.Timer(0.8, lambda: model.versions.update({4: "AVAILABLE"})).start()
+def test_a_version_that_is_still_loaded_is_waited_for(model, target, monkeypatch):
+    changes, answer = iter([{}, {4: "LOADING"}, {4: "LOADING"}, {4: "AVAILABLE"}]), model.answer
+
+    def at_each_look(method, request):
+        model.versions.update(next(changes, {}))
+        return answer(method, request)
+
+    monkeypatch.setattr(model, "answer", at_each_look)
     confirm_version(target, "clickbait", 4, 10)
     assert model.specs[0].version.value == 4
 

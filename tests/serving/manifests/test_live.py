@@ -26,7 +26,7 @@ SCORES = {1: 1.0, 2: 2.0, 3: 3.0}
 class Cluster:
     """The Deployment's server on this machine, and the `models.config` that it follows."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, program):
         self._config = folder / "models.config"
         self._models = folder / "models"
         self._template = (KUBERNETES / "models.config").read_text(encoding="utf-8")
@@ -40,7 +40,8 @@ class Cluster:
         given = dict(flag[2:].split("=", 1) if "=" in flag else (flag[2:], "true") for flag in server()["args"])
         del given["port"], given["rest_api_port"]
         flags = [f"--{name}={value}" for name, value in {**given, **ours}.items()]
-        self.server = ServerProcess(self._models / "clickbait", folder / "log.txt", "clickbait", *flags)
+        models = self._models / "clickbait"
+        self.server = ServerProcess(models, folder / "log.txt", "clickbait", *flags, program=program)
 
     def edit(self, step: str) -> None:
         """Replaces policy and labels, as the README's steps say, and puts the file there as a ConfigMap's is put."""
@@ -66,8 +67,8 @@ def steps() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    found = Cluster(tmp_path_factory.mktemp("cluster"))
+def cluster(tmp_path_factory, _server_program):
+    found = Cluster(tmp_path_factory.mktemp("cluster"), _server_program)
     with found.server:
         found.server.wait_until_ready()
         yield found
