@@ -15,6 +15,7 @@ from kubeflow.submit.address import FORWARD, NO_CLUSTER, TOKEN, Address
 #: Whose driver resolves `{{$.pipeline_job_uuid}}` in a parameter; an earlier one hands it on as it is.
 LEAST_RELEASE = "2.5.0"
 _SHOWN = 300
+_PAUSE_SECONDS = 0.5  # the first new try comes at once, the second after twice that, and so on
 
 
 class ServerError(Exception):
@@ -200,7 +201,7 @@ def _configuration(address: Address) -> kfp.Configuration:
         connect=1,
         read=1,
         other=0,
-        backoff_factor=0.5,
+        backoff_factor=_PAUSE_SECONDS,
         status_forcelist=(429, 500, 502, 503, 504),
         allowed_methods=("GET",),  # what is created twice is there twice
         raise_on_status=False,

@@ -41,6 +41,7 @@ def submit(api, pod_namespace, monkeypatch):
     """Returns a function that runs the command and gives its result; no traceback ever gets through."""
     for name in ("KUBEFLOW_HOST", "KF_PIPELINES_ENDPOINT", "KUBEFLOW_TOKEN"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("kubeflow.submit.server._PAUSE_SECONDS", 0.01)
 
     def submit(*arguments: str, said=SAID, host=None):
         command = ["kubeflow", "submit", "--spec", str(SMALL), "--host", host or api.url, "--poll", "0"]
