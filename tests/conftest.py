@@ -52,17 +52,17 @@ def clickbait(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _server_program(tmp_path_factory) -> Path:
+def server_program(tmp_path_factory) -> Path:
     from tests.helpers.forked_program import write_forked_program
 
     return write_forked_program(tmp_path_factory.mktemp("bin") / "tensorflow_model_server", "serving.server")
 
 
 @pytest.fixture(scope="module")
-def quick_server(_server_program) -> Iterator[None]:
+def quick_server(server_program) -> Iterator[None]:
     """LocalInfraValidator starts our server without the seconds of its imports, as a tensorflow_model_server."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TF_MODEL_SERVER", str(_server_program))
+        patch.setenv("TF_MODEL_SERVER", str(server_program))
         yield
 
 

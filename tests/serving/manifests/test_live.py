@@ -67,8 +67,8 @@ def steps() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory, _server_program):
-    found = Cluster(tmp_path_factory.mktemp("cluster"), _server_program)
+def cluster(tmp_path_factory, server_program):
+    found = Cluster(tmp_path_factory.mktemp("cluster"), server_program)
     with found.server:
         found.server.wait_until_ready()
         yield found
