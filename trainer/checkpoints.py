@@ -160,7 +160,6 @@ class Checkpoints(tf_keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         # Keras has just reset the metrics, also of an epoch that goes on in its middle.
         if self.progress.metrics and epoch == self.progress.epoch:
-            _make_metrics(self._model)
             for variable, value in zip(_running(self._model), self.progress.metrics, strict=True):
                 variable.assign(value)
         self._epoch = epoch
@@ -218,15 +217,6 @@ class _StartAt:
 
     def maybe_load_initial_counters_from_ckpt(self, steps_per_epoch, initial_epoch, mode):
         return self._place
-
-
-def _make_metrics(model: tf_keras.Model) -> None:
-    """Keras makes them at the first step, by the shapes that it sees there."""
-    score = tf.zeros([1, 1])
-    if not model.compiled_loss.built:
-        model.compiled_loss.build(score)
-    if not model.compiled_metrics.built:
-        model.compiled_metrics.build(score, score)
 
 
 def _running(model: tf_keras.Model) -> Sequence[tf.Variable]:

@@ -96,3 +96,12 @@ def compile_model(
         jit_compile=False,
         steps_per_execution=steps_per_execution,
     )
+    # Keras would trace its first step twice if that made variables.
+    made.build(model.trainable_variables)
+    _make_metrics(model)
+
+
+def _make_metrics(model: tf_keras.Model) -> None:
+    score = tf.zeros([1, 1])
+    model.compiled_loss.build(score)
+    model.compiled_metrics.build(score, score)
