@@ -33,8 +33,11 @@ def epoch(dataset):
     ]
 
 
-def nth_epoch(file, number, **changes):
-    return epoch(training(file, first_epoch=number, epochs=number + 1, **changes))
+def epochs(file, number, **changes):
+    """The first so many passes of one training, which has each as if it had begun there."""
+    batches, size = epoch(training(file, epochs=number, **changes)), -(-ROWS // BATCH)
+    assert len(batches) == number * size
+    return [batches[start : start + size] for start in range(0, len(batches), size)]
 
 
 def flat(batches):
@@ -66,37 +69,32 @@ def test_patterns_become_sorted_files(tmp_path):
 @pytest.mark.parametrize("buckets", [1, 4, 100])
 @pytest.mark.parametrize("policy", ["as_is", "augment"])
 def test_every_row_comes_once_an_epoch_with_its_label(file, rows, buffer, buckets, policy):
-    for number in range(2):
-        batches = nth_epoch(file, number, shuffle_buffer_rows=buffer, length_buckets=buckets, policy=policy)
+    for batches in epochs(file, 2, shuffle_buffer_rows=buffer, length_buckets=buckets, policy=policy):
         assert sorted((title.lower(), label) for title, label in flat(batches)) == rows
         assert sorted(map(len, batches)) == [ROWS % BATCH] + [BATCH] * (ROWS // BATCH)
 
 
 @pytest.mark.parametrize("buckets", [1, 4])
 def test_each_epoch_has_its_own_order(file, buckets):
-    first, second = (flat(nth_epoch(file, number, length_buckets=buckets)) for number in range(2))
+    first, second = map(flat, epochs(file, 2, length_buckets=buckets))
     assert first != second
     assert first != sorted(first)
 
 
 @pytest.mark.parametrize("buckets", [1, 4])
 def test_a_training_goes_on_in_the_middle_of_an_epoch(file, buckets):
-    settings = {"length_buckets": buckets, "policy": "augment", "epochs": 3}
-    whole, batches = epoch(training(file, **settings)), -(-ROWS // BATCH)
-    assert len(whole) == 3 * batches
-    assert epoch(training(file, first_epoch=1, first_batch=5, **settings)) == whole[batches + 5 :]
-    assert whole[:batches] == nth_epoch(file, 0, length_buckets=buckets, policy="augment")
+    settings = {"length_buckets": buckets, "policy": "augment"}
+    first, second, third = epochs(file, 3, **settings)
+    assert epoch(training(file, first_epoch=1, first_batch=5, epochs=3, **settings)) == second[5:] + third
+    assert epoch(training(file, **settings)) == first
 
 
 @pytest.mark.parametrize("buckets", [1, 4])
 def test_equal_seeds_give_equal_epochs_and_other_seeds_others(file, buckets):
-    epochs = [
-        [nth_epoch(file, number, length_buckets=buckets, policy="augment", seed=seed) for number in range(2)]
-        for seed in (7, 7, 8)
-    ]
-    assert epochs[0] == epochs[1]
-    assert epochs[0][0] != epochs[2][0]
-    assert epochs[0][1] != epochs[2][1]
+    one, again, other = (epochs(file, 2, length_buckets=buckets, policy="augment", seed=seed) for seed in (7, 7, 8))
+    assert one == again
+    assert one[0] != other[0]
+    assert one[1] != other[1]
 
 
 def test_bucketing_makes_batches_of_similar_length(file):
@@ -113,8 +111,8 @@ def test_bucketed_batches_do_not_come_sorted_by_length(file):
 def test_augment_draws_anew_in_each_epoch(file):
     # A buffer of one row keeps the order: what differs is drawn, not moved.
     first, second = (
-        {title.lower(): title for title, _ in flat(nth_epoch(file, number, policy="augment", shuffle_buffer_rows=1))}
-        for number in range(2)
+        {title.lower(): title for title, _ in flat(batches)}
+        for batches in epochs(file, 2, policy="augment", shuffle_buffer_rows=1)
     )
     changed = sum(first[key] != second[key] for key in first)
     assert ROWS * 0.2 < changed < ROWS * 0.9
