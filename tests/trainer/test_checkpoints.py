@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import resource
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 import trainer
-from tests.helpers.trainings import TRAINING, generated
+from tests.helpers.trainings import NO_INPUTS, TRAINING, generated
 from trainer import checkpoints
 from trainer.checkpoints import CheckpointError, checkpoint_folder
 
@@ -36,42 +38,62 @@ class Breaker(logging.Handler):
             raise BrokenOff
 
 
-@pytest.fixture
-def train(tmp_path, examples, tiny_encoder, monkeypatch):
-    """A function that trains, each time as another attempt, and returns its `training.json` and what it logged.
+@pytest.fixture(scope="module")
+def train_in(examples, tiny_encoder):
+    """A function that trains in a folder, as an attempt's number, and returns `training.json` and what it logged.
 
     The first thing that is logged is the model's summary.
     """
-    monkeypatch.setattr("trainer.progress._SECONDS_BETWEEN_RECORDS", 0.0)
-    monkeypatch.setattr(checkpoints, "WRITING_SHARE", float("inf"))
     files = {"train_files": [examples(generated(203, 0))], "eval_files": [examples(generated(37, 1))]}
-    attempts = iter(range(100))
 
-    def train(*, stop_at: int = -1, **changes):
-        folder = tmp_path / "Trainer"
-        attempt = str(next(attempts))
+    def train(folder: Path, attempt: int, *, stop_at: int = -1, share: float = float("inf"), **changes):
         settings = {**TRAINING, "encoder": str(tiny_encoder), "checkpoint_seconds": 1e-6, **changes}
         breaker, logger = Breaker(stop_at), logging.getLogger("trainer")
         logger.setLevel(logging.INFO)
         logger.addHandler(breaker)
         try:
-            trainer.run_fn(
-                SimpleNamespace(
-                    **files,
-                    custom_config=settings,
-                    hyperparameters=None,
-                    base_model=None,
-                    serving_model_dir=str(folder / "model" / attempt),
-                    model_run_dir=str(folder / "model_run" / attempt),
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("trainer.progress._SECONDS_BETWEEN_RECORDS", 0.0)
+                patch.setattr(checkpoints, "WRITING_SHARE", share)
+                trainer.run_fn(
+                    SimpleNamespace(
+                        **files,
+                        **NO_INPUTS,
+                        custom_config=settings,
+                        serving_model_dir=str(folder / "model" / str(attempt)),
+                        model_run_dir=str(folder / "model_run" / str(attempt)),
+                    )
                 )
-            )
         except BrokenOff:
             return None, breaker.said
         finally:
             logger.removeHandler(breaker)
-        return json.loads((folder / "model_run" / attempt / "training.json").read_text()), breaker.said
+        facts = folder / "model_run" / str(attempt) / "training.json"
+        return json.loads(facts.read_text()), breaker.said
 
     return train
+
+
+@pytest.fixture
+def train(train_in, tmp_path):
+    """`train_in` in this test's folder, each time as another attempt."""
+    attempts = itertools.count()
+    return lambda **changes: train_in(tmp_path / "Trainer", next(attempts), **changes)
+
+
+@pytest.fixture(scope="module")
+def once_broken_off(train_in, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("broken")
+    assert train_in(folder, 0, stop_at=20)[0] is None
+    return folder / "checkpoints"
+
+
+@pytest.fixture
+def broken_off(once_broken_off, tmp_path) -> Path:
+    """The one checkpoint of a training that was broken off at step 20, in this test's folder."""
+    shutil.copytree(once_broken_off, tmp_path / "Trainer" / "checkpoints")
+    (only,) = kept(tmp_path)
+    return only
 
 
 def kept(tmp_path: Path) -> list[Path]:
@@ -79,11 +101,9 @@ def kept(tmp_path: Path) -> list[Path]:
     return sorted((tmp_path / "Trainer").glob("checkpoints/*/*"))
 
 
-def test_a_training_that_was_broken_off_goes_on_where_it_was(train, tmp_path):
-    undisturbed, _ = train(checkpoint_seconds=None)
-    assert train(stop_at=20)[0] is None
-    (only,) = kept(tmp_path)
-    assert only.name == f"{19:012d}"  # the handler hears of a step before its checkpoint is written
+def test_a_training_that_was_broken_off_goes_on_where_it_was(train, train_in, broken_off, tmp_path):
+    undisturbed, _ = train_in(tmp_path / "undisturbed", 0, checkpoint_seconds=None)
+    assert broken_off.name == f"{19:012d}"  # the handler hears of a step before its checkpoint is written
     done, said = train()
     assert said[1] == "going on from the checkpoint at epoch 2, batch 6"
     assert said[2].startswith("epoch 2/3  step 8/13")
@@ -93,30 +113,26 @@ def test_a_training_that_was_broken_off_goes_on_where_it_was(train, tmp_path):
     assert kept(tmp_path) == []
 
 
-def test_another_training_does_not_go_on_from_it(train, tmp_path):
-    assert train(stop_at=20)[0] is None
+def test_another_training_does_not_go_on_from_it(train, broken_off, tmp_path):
     done, said = train(seed=8, epochs=1)
     assert said[1].startswith("epoch 1/1  step 2/13")
     assert len(done["epochs"]["loss"]) == 1
-    assert len(kept(tmp_path)) == 1
+    assert kept(tmp_path) == [broken_off]
 
 
 def test_without_checkpoints_nothing_is_written(train, tmp_path):
-    assert train(stop_at=20, checkpoint_seconds=None)[0] is None
+    assert train(stop_at=20, checkpoint_seconds=None, casing="lower")[0] is None
     assert kept(tmp_path) == []
 
 
-def test_writing_takes_no_more_than_its_share(train, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "WRITING_SHARE", 1e-9)
-    assert train(stop_at=30)[0] is None
+def test_writing_takes_no_more_than_its_share(train, tmp_path):
+    assert train(stop_at=30, share=1e-9, casing="lower")[0] is None
     (only,) = kept(tmp_path)
     assert only.name == f"{2:012d}"
 
 
-def test_a_full_disk_is_said_once_and_leaves_the_last_good_one(train, tmp_path):
-    assert train(stop_at=20)[0] is None
-    (good,) = kept(tmp_path)
-    before = {file.name: file.read_bytes() for file in good.iterdir()}
+def test_a_full_disk_is_said_once_and_leaves_the_last_good_one(train, broken_off, tmp_path):
+    before = {file.name: file.read_bytes() for file in broken_off.iterdir()}
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
@@ -126,22 +142,20 @@ def test_a_full_disk_is_said_once_and_leaves_the_last_good_one(train, tmp_path):
     (warning,) = [line for line in said if "could not be written" in line]
     assert "the training goes on without. Received: " in warning
     assert said[-1].startswith("epoch 3/3  step 4/13")
-    assert kept(tmp_path) == [good]
-    assert {file.name: file.read_bytes() for file in good.iterdir()} == before
+    assert kept(tmp_path) == [broken_off]
+    assert {file.name: file.read_bytes() for file in broken_off.iterdir()} == before
 
 
-def test_a_damaged_one_is_named_with_the_way_out(train, tmp_path):
-    assert train(stop_at=20)[0] is None
-    (only,) = kept(tmp_path)
-    (only / "arrays.index").write_bytes(b"")
-    with pytest.raises(CheckpointError, match=rf"Remove {only.parent} to begin anew\.$") as caught:
+def test_a_damaged_one_is_named_with_the_way_out(train, broken_off):
+    (broken_off / "arrays.index").write_bytes(b"")
+    with pytest.raises(CheckpointError, match=rf"Remove {broken_off.parent} to begin anew\.$") as caught:
         train()
     assert caught.value.exit_code == 2
 
 
 def test_what_diverges_leaves_no_checkpoint_to_diverge_from_again(train, tmp_path):
     with pytest.raises(FloatingPointError, match=r"learning rate .*Nothing was exported"):
-        train(learning_rate=1e30, learning_rate_decay="constant")
+        train(learning_rate=1e30, learning_rate_decay="constant", casing="lower")
     assert kept(tmp_path) == []
 
 
