@@ -1,4 +1,4 @@
-"""Runs of the pipeline, and of the training alone, that die by SIGKILL at a moment of one's choice.
+"""Runs of the pipeline, and of the training alone, that may die by SIGKILL at a moment of one's choice.
 
 Each is a child of the process that all tests fork from.
 """
@@ -61,14 +61,20 @@ def run_child(flags: dict[str, Any], moment: Moment | None = None) -> int:
         return child.exitcode
 
 
-def train_child(told: dict[str, Any], kill_after: float | None = None) -> int:
+def train_child(
+    told: dict[str, Any], kill_after: float | None = None, *, environ: dict[str, str] | None = None, devices: int = 1
+) -> int:
     """Runs `trainer.run_fn` with a checkpoint at every second step, and returns the exit code.
+
+    What it shows goes to `<serving_model_dir>.txt`.
 
     Args:
       told: what `fn_args` has.
       kill_after: seconds from the moment when it trains, if it then still does.
+      environ: more of the environment.
+      devices: as which the processor shows itself; several stand for so many GPUs.
     """
-    child, receiver = _start("_train", told)
+    child, receiver = _start("_train", told, environ or {}, devices)
     with receiver, contextlib.suppress(EOFError):
         receiver.recv()
         if kill_after is not None and not multiprocessing.connection.wait([child.sentinel], kill_after):
@@ -119,7 +125,7 @@ def _run(flags: dict[str, Any], environ: dict[str, str], moment: tuple | None, s
     sys.exit(run_pipeline(load_config("smoke", flags=flags, environ={})))
 
 
-def _train(told: dict[str, Any], sender) -> None:
+def _train(told: dict[str, Any], environ: dict[str, str], devices: int, sender) -> None:
     from types import SimpleNamespace
 
     import trainer
@@ -128,10 +134,30 @@ def _train(told: dict[str, Any], sender) -> None:
     with Path(f"{told['serving_model_dir']}.txt").open("ab") as shown:
         os.dup2(shown.fileno(), 1)
         os.dup2(shown.fileno(), 2)
+    os.environ.update(environ)
+    if devices > 1:
+        _spread_over(devices)
     checkpoints.WRITING_SHARE = float("inf")
     logging.getLogger("trainer").setLevel(logging.INFO)
     logging.getLogger("trainer").addHandler(_Announcer(sender))
     trainer.run_fn(SimpleNamespace(**told))
+
+
+def _spread_over(devices: int) -> None:
+    import tensorflow as tf
+
+    import trainer.fine_tune
+    from trainer.strategy import Spread
+
+    parts = [tf.config.LogicalDeviceConfiguration()] * devices
+    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], parts)
+
+    def choose_spread() -> Spread:
+        spread = Spread(tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(devices)]))
+        print("devices:", spread.strategy.num_replicas_in_sync, flush=True)
+        return spread
+
+    trainer.fine_tune.choose_spread = choose_spread
 
 
 class _Announcer(logging.Handler):

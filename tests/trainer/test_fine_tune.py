@@ -82,14 +82,24 @@ def test_logs_the_models_summary(trained):
     assert f"Trainable params: {64 * 16 + 16 + 1} " in said
 
 
+#: What a training has that is over soon, where it does not matter what it learns.
+QUICK = {"epochs": 1, "casing": "lower", "length_buckets": 1}
+
+
 @pytest.fixture(scope="module")
 def frozen(run):
-    return run(fine_tune=False, epochs=1, optimizer="adam", length_buckets=1)
+    return run(**QUICK, fine_tune=False, optimizer="adam")
 
 
-def test_epochs_are_validated_on_as_many_rows_as_asked(run):
-    untrained = {"epochs": 1, "learning_rate": 1e-9, "seed": 1}
-    some, all_rows = (facts(run(**untrained, validation_rows=wanted))["epochs"] for wanted in (4, None))
+@pytest.fixture(scope="module")
+def again(run, tmp_path_factory):
+    """As `trained`; that it was to begin with a model that there is not yet changes nothing."""
+    return run(warm_start=True, base_model=tmp_path_factory.mktemp("empty") / "Format-Serving")
+
+
+def test_epochs_are_validated_on_as_many_rows_as_asked(run, frozen):
+    some = facts(run(**QUICK, fine_tune=False, optimizer="adam", validation_rows=4))["epochs"]
+    all_rows = facts(frozen)["epochs"]
     assert (some["val_accuracy"][0] * 4).is_integer()
     assert some["val_loss"] != all_rows["val_loss"]
     assert all_rows["val_accuracy"][0] * EVAL_ROWS == pytest.approx(round(all_rows["val_accuracy"][0] * EVAL_ROWS))
@@ -166,14 +176,15 @@ def test_a_frozen_encoder_stays_as_it_was(frozen, tiny_encoder):
 
 
 def test_training_ends_where_the_validation_loss_falls_no_more(run):
-    done = run(early_stopping_patience=1, learning_rate=1e-12, warmup_share=0.5, frozen_epochs=2, clip_norm=1.0)
+    done = run(
+        casing="lower", early_stopping_patience=1, learning_rate=1e-12, warmup_share=0.5, frozen_epochs=2, clip_norm=1.0
+    )
     written = facts(done)
     assert (len(written["epochs"]["val_loss"]), written["steps"]) == (2, STEPS * 2 // 3)
     assert written["trainable_parameters"] == 16 + 1  # the encoder was to follow in the third epoch
 
 
-def test_equal_seeds_give_equal_models(run, trained):
-    again = run()
+def test_equal_seeds_give_equal_models(again, trained):
     np.testing.assert_allclose(scores(again), scores(trained), atol=1e-5)
     np.testing.assert_allclose(facts(again)["epochs"]["loss"], facts(trained)["epochs"]["loss"], atol=1e-5)
 
@@ -187,7 +198,7 @@ def test_an_encoder_that_changed_since_the_run_began_is_refused(run, tiny_encode
 
 def test_a_loss_that_is_not_finite_stops_the_training(run):
     with pytest.raises(FloatingPointError, match=r"must stay finite\. Received: (nan|inf) at step \d+ of epoch 1"):
-        run(learning_rate=1e38, learning_rate_decay="constant")
+        run(**QUICK, learning_rate=1e38, learning_rate_decay="constant")
 
 
 @pytest.mark.parametrize("name", ["seed", "encoder_digest"])
@@ -206,25 +217,20 @@ def test_importing_the_trainer_or_its_settings_imports_no_tensorflow():
 
 
 def test_a_warm_start_begins_where_the_last_blessed_model_ended(run, trained):
-    told = json.loads((trained.logs / "training.json").read_text())
-    warm = run(warm_start=True, base_model=trained.model)
-    facts = json.loads((warm.logs / "training.json").read_text())
+    told = facts(trained)
+    warm = run(warm_start=True, base_model=trained.model, epochs=1)
     for name in ("val_loss", "val_accuracy"):
-        assert facts["warm_start"][name] == pytest.approx(told["epochs"][name][-1], abs=1e-6)
-    assert facts["epochs"]["loss"][0] < told["epochs"]["loss"][0] / 2
+        assert facts(warm)["warm_start"][name] == pytest.approx(told["epochs"][name][-1], abs=1e-6)
+    assert facts(warm)["epochs"]["loss"][0] < told["epochs"]["loss"][0] / 2
     (notice,) = [one.getMessage() for one in warm.records if getattr(one, "notice", False)]
     assert f"val_loss {told['epochs']['val_loss'][-1]:.4f}" in notice
     assert told["warm_start"] is None
 
 
-def test_a_warm_start_before_the_first_push_begins_with_the_encoder(run, trained, tmp_path):
-    cold = run(warm_start=True, base_model=tmp_path / "Format-Serving")
-    facts = json.loads((cold.logs / "training.json").read_text())
-    assert facts["warm_start"] is None
-    assert facts["epochs"]["loss"] == pytest.approx(
-        json.loads((trained.logs / "training.json").read_text())["epochs"]["loss"], rel=1e-4
-    )
-    assert any("no model was blessed before" in one.getMessage() for one in cold.records)
+def test_a_warm_start_before_the_first_push_begins_with_the_encoder(again, trained):
+    assert facts(again)["warm_start"] is None
+    assert facts(again)["epochs"]["loss"] == pytest.approx(facts(trained)["epochs"]["loss"], rel=1e-4)
+    assert any("no model was blessed before" in one.getMessage() for one in again.records)
 
 
 def test_a_warm_start_from_another_encoder_is_refused(run, trained, tmp_path):
@@ -238,9 +244,9 @@ def test_a_warm_start_from_the_embedded_encoder_of_an_earlier_tensorflow_goes_on
     shutil.copytree(trained.model, tmp_path / "model")
     note_encoder(tmp_path / "model", "sha256:earlier")
     with pytest.raises(SettingsError, match="were trained from the encoder sha256:earlier"):
-        run(warm_start=True, base_model=tmp_path / "model", epochs=1)
+        run(warm_start=True, base_model=tmp_path / "model", **QUICK)
     monkeypatch.setattr(warm_start, "DIGESTS", {"sha256:earlier", trained.settings["encoder_digest"]})
-    run(warm_start=True, base_model=tmp_path / "model", epochs=1)
+    run(warm_start=True, base_model=tmp_path / "model", **QUICK)
 
 
 def test_a_warm_start_from_other_shapes_of_an_unknown_encoder_is_refused(run, trained, tmp_path):

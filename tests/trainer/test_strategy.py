@@ -3,39 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.helpers.killed_runs import train_child
 from tests.helpers.trainings import NO_INPUTS, TRAINING, generated
 from trainer.settings import SettingsError
 from trainer.strategy import choose_spread
-
-TRAIN = """
-import json, sys
-from types import SimpleNamespace
-import trainer
-trainer.run_fn(SimpleNamespace(**json.loads(sys.argv[1])))
-"""
-
-#: A processor shows itself as two devices, which stand for two GPUs.
-ON_TWO_DEVICES = """
-import tensorflow as tf
-import trainer.fine_tune
-from trainer.strategy import Spread
-halves = [tf.config.LogicalDeviceConfiguration()] * 2
-tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], halves)
-def choose_spread():
-    spread = Spread(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
-    print("devices:", spread.strategy.num_replicas_in_sync)
-    return spread
-trainer.fine_tune.choose_spread = choose_spread
-"""
 
 
 def free_ports(number: int) -> list[int]:
@@ -46,29 +24,15 @@ def free_ports(number: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
-class Training:
-    """A process that trains 203 generated rows; its files lie in a folder of its own."""
-
-    def __init__(self, folder: Path, told: dict, code: str = TRAIN, **environment: str):
-        self.folder = folder
-        folder.mkdir()
-        told = {"model_run_dir": f"{folder}/model_run/1", "serving_model_dir": f"{folder}/model/1", **told}
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment}
-        with (folder / "shown.txt").open("wb") as shown:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", code, json.dumps(told)], env=environment, stdout=shown, stderr=shown
-            )
-
-    def wait(self) -> None:
-        try:
-            code = self.process.wait(240)
-        finally:
-            self.process.kill()
-        assert code == 0, (self.folder / "shown.txt").read_text()[-3000:]
-
-    def epochs(self) -> dict[str, list[float]]:
-        self.wait()
-        return json.loads((self.folder / "model_run" / "1" / "training.json").read_text())["epochs"]
+def train(folder: Path, told: dict, **how) -> dict[str, list[float]]:
+    """The epochs of a process of its own that trains 203 generated rows; its files lie in that folder."""
+    folder.mkdir()
+    code = train_child(
+        {"model_run_dir": f"{folder}/model_run/1", "serving_model_dir": f"{folder}/shown", **told}, **how
+    )
+    assert code == 0, (folder / "shown.txt").read_text()[-3000:]
+    facts = folder / "model_run" / "1" / "training.json"
+    return json.loads(facts.read_text())["epochs"] if facts.exists() else {}
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +41,7 @@ def told(examples, tiny_encoder) -> dict:
     return {
         "train_files": [examples(generated(203, 0))],
         "eval_files": [examples(generated(37, 1))],
-        "custom_config": {**TRAINING, "encoder": str(tiny_encoder), "checkpoint_seconds": 1e-6},
+        "custom_config": {**TRAINING, "encoder": str(tiny_encoder), "casing": "lower", "checkpoint_seconds": 1e-6},
         **NO_INPUTS,
     }
 
@@ -85,29 +49,28 @@ def told(examples, tiny_encoder) -> dict:
 @pytest.fixture(scope="module")
 def alone(told, tmp_path_factory) -> dict[str, list[float]]:
     """The epochs of one process on one device."""
-    return Training(tmp_path_factory.mktemp("alone") / "alone", told).epochs()
+    return train(tmp_path_factory.mktemp("alone") / "alone", told)
 
 
 @pytest.mark.slow
 def test_two_workers_train_as_one_process_and_only_the_chief_writes(tmp_path, told, alone):
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
     tasks = [{"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}} for index in range(2)]
-    chief, other = (
-        Training(tmp_path / f"worker-{index}", told, TF_CONFIG=json.dumps(task)) for index, task in enumerate(tasks)
-    )
-    try:
-        other.wait()
-        assert_alike(chief.epochs(), alone)
-    finally:
-        chief.process.kill()
-    assert [path.name for path in other.folder.iterdir()] == ["shown.txt"]
+    folders = [tmp_path / f"worker-{index}" for index in range(2)]
+    with ThreadPoolExecutor() as pool:
+        parts = [
+            pool.submit(train, folder, told, environ={"TF_CONFIG": json.dumps(task)})
+            for folder, task in zip(folders, tasks, strict=True)
+        ]
+    assert_alike(parts[0].result(), alone)
+    assert parts[1].result() == {}
+    assert [path.name for path in folders[1].iterdir()] == ["shown.txt"]
 
 
 @pytest.mark.slow
 def test_two_devices_train_as_one(tmp_path, told, alone):
-    training = Training(tmp_path / "devices", told, ON_TWO_DEVICES + TRAIN)
-    assert_alike(training.epochs(), alone)
-    assert "devices: 2" in (training.folder / "shown.txt").read_text()
+    assert_alike(train(tmp_path / "devices", told, devices=2), alone)
+    assert "devices: 2" in (tmp_path / "devices" / "shown.txt").read_text()
 
 
 def assert_alike(together: dict[str, list[float]], alone: dict[str, list[float]]) -> None:
