@@ -38,6 +38,7 @@ from trainer import threads
 DENSE, EXACT, SPARSE = "adam", "exact_adam", "lazy_adam"
 _UNTIMED_TURNS = 2
 _EQUAL_STEPS = 20
+_PROGRAM = (sys.executable, "-m", "bench.optimizers")
 
 
 class Contender(NamedTuple):
@@ -166,7 +167,7 @@ def _steps(asked: argparse.Namespace, contender: Contender) -> int:
 def _started(asked: argparse.Namespace, contender: Contender) -> Iterator[subprocess.Popen]:
     """The process that measures one optimizer, until the end of the block."""
     call = [
-        *(sys.executable, "-m", "bench.optimizers", "--one", contender.name, "--encoder", asked.encoder),
+        *(*_PROGRAM, "--one", contender.name, "--encoder", asked.encoder),
         *("--data", asked.data, "--batch-size", str(asked.batch_size), "--steps", str(_steps(asked, contender))),
     ]
     # Keras's Adam is not to be held back by what suits the others.

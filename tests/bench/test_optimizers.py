@@ -9,12 +9,14 @@ import sys
 import pytest
 
 from bench import optimizers
-from tests.helpers.encoders import write_reusable_encoder
+from tests.helpers.forked_program import write_forked_program
 from trainer.encoders.stand_in import save_stand_in
 
 
 @pytest.mark.slow
-def test_the_costs_of_two_optimizers_in_processes_of_their_own(tmp_path, capsys):
+def test_the_costs_of_two_optimizers_in_processes_of_their_own(tmp_path, capsys, monkeypatch):
+    program = write_forked_program(tmp_path / "bin" / "optimizers", "bench.optimizers")
+    monkeypatch.setattr(optimizers, "_PROGRAM", (str(program),))
     result = tmp_path / "figures.json"
     encoder = save_stand_in(tmp_path, table_rows=100)
     names = ["--optimizers", "adam", "lazy_adam", "lazy_adam:bfloat16", f"--encoder={encoder}"]
@@ -36,6 +38,11 @@ def test_a_process_that_fails_ends_the_benchmark():
         optimizers._turn(process)
 
 
+def test_it_is_a_program():
+    called = subprocess.run([*optimizers._PROGRAM, "--help"], capture_output=True, text=True)
+    assert called.returncode == 0 and "What a step costs by each optimizer" in called.stdout, called.stderr
+
+
 @pytest.mark.parametrize("name", ["adamant", "lazy_adam:float64"])
 def test_an_optimizer_or_a_precision_that_there_is_not(capsys, name):
     with pytest.raises(SystemExit, match="2"):
@@ -43,10 +50,9 @@ def test_an_optimizer_or_a_precision_that_there_is_not(capsys, name):
     assert f"Received: {name}." in capsys.readouterr().err
 
 
-def test_accuracies_beside_each_other_and_the_equality_of_exact_adam(tmp_path, capsys):
+def test_accuracies_beside_each_other_and_the_equality_of_exact_adam(tmp_path, tiny_encoder, capsys):
     result = tmp_path / "figures.json"
-    encoder = write_reusable_encoder(tmp_path / "encoder")
-    optimizers.main(["--accuracy", "--epochs=1", "--seeds", "3", f"--encoder={encoder}", f"--json={result}"])
+    optimizers.main(["--accuracy", "--epochs=1", "--seeds", "3", f"--encoder={tiny_encoder}", f"--json={result}"])
     found = json.loads(result.read_text())
     assert [(one["seed"], one["optimizer"]) for one in found["accuracy"]] == [(3, "lazy_adam"), (3, "exact_adam")]
     assert all(0.4 < one["accuracy"] <= 1 for one in found["accuracy"])

@@ -59,7 +59,7 @@ def test_the_benchmark_measures_all_that_it_is_asked_for(serving_folder, tmp_pat
 @pytest.mark.slow
 def test_a_short_soak(serving_folder, tmp_path):
     result = tmp_path / "result.json"
-    numbers = ["--minutes=0.3", "--changes=12", "--clients=4", "--settle_seconds=4", f"--json={result}"]
+    numbers = ["--minutes=0.15", "--changes=12", "--clients=4", "--settle_seconds=2", f"--json={result}"]
     code = serving_soak.main([f"--model_base_path={serving_folder}", *numbers])
     found = json.loads(result.read_text())
     assert code == 0, found
