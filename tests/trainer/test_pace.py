@@ -48,10 +48,14 @@ def test_quick_steps_run_many_in_a_call_and_the_first_few_soon():
 
 
 def test_slow_steps_run_few_in_a_call():
-    calls = Calls(seconds_a_step=0.1)
-    trained(40, callbacks=[calls, Pace()])  # callbacks before it count in its time
+    calls = Calls(seconds_a_step=0.02)
+    trained(40, callbacks=[calls, Pace(0.1)])  # callbacks before it count in its time
     assert max(calls.steps) <= 5
     assert sum(calls.steps) == 40
+
+
+def test_a_call_takes_half_a_second_where_nothing_asks_for_less():
+    assert Pace()._seconds == Pace(60)._seconds == 0.5
 
 
 @pytest.mark.parametrize(("steps_per_execution", "seconds", "most"), [(1, None, 1), (MOST_STEPS, 1e-6, 2)])

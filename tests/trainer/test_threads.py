@@ -3,8 +3,11 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
+
+from tests.helpers.forkserver import forkserver
 
 
 def told(code, **environment):
@@ -31,9 +34,12 @@ def test_what_was_set_stays():
 @pytest.mark.slow
 def test_tensorflow_obeys_it():
     """It starts so many threads when it first runs something."""
-    run = (
-        "import os, trainer.keras_policy, trainer.threads, tensorflow as tf;"
-        "tf.random.normal([2]); print(len(os.listdir('/proc/self/task')))"
-    )
-    few, many = int(told(run, TF_NUM_INTRAOP_THREADS="1")), int(told(run, TF_NUM_INTRAOP_THREADS="9"))
+
+    def threads(share):
+        with ProcessPoolExecutor(1, mp_context=forkserver()) as pool:
+            pool.submit(os.putenv, "TF_NUM_INTRAOP_THREADS", share).result()
+            assert pool.submit(eval, "int(__import__('tensorflow').ones([2])[0])").result() == 1
+            return len(pool.submit(os.listdir, "/proc/self/task").result())
+
+    few, many = threads("1"), threads("9")
     assert 7 <= many - few <= 9
