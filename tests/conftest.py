@@ -11,7 +11,11 @@ import pytest
 
 from tests.helpers.encoders import write_reusable_encoder
 
-pytest_plugins = ("tests.helpers.cpu_by_folder", "tests.helpers.without_tensorflow")
+pytest_plugins = (
+    "tests.helpers.cpu_by_folder",
+    "tests.helpers.forked_workers",
+    "tests.helpers.without_tensorflow",
+)
 
 SLOW_TIMEOUT = 900
 """Seconds within which a slow test must end, on a machine that is busy with other things too."""

@@ -88,6 +88,8 @@ class _Account:
         return (yield)
 
     def pytest_sessionfinish(self) -> None:
+        if self._config.getoption("dist", "no") != "no" and not hasattr(self._config, "workeroutput"):
+            return  # this process has only told the workers what to do
         self._meter.charge(self._folder)
         if hasattr(self._config, "workeroutput"):
             self._config.workeroutput["cpu_by_folder"] = (dict(self._meter.seconds), dict(self._tests))

@@ -1,13 +1,15 @@
-"""A program that does as `python -m module` does, in a fork of a process that has imported TensorFlow and TFX.
+"""A program that does as Python does, in a fork of a process that has imported TensorFlow and TFX, which takes 10 s.
 
 The program hands its call and its standard streams to a host, which forks a child for it, and ends as the child ends. A
-signal reaches the child; where the program is killed, so is the child.
+signal reaches the child; where the program is killed, so is the child. TensorFlow allows that as long as the process
+that forks has run none of its ops.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
+import importlib
 import json
 import os
 import runpy
@@ -16,12 +18,21 @@ import shlex
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
 import traceback
 from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
+HOST_VARIABLE = "CLICKBAIT_TESTS_HOST"
+"""Names the address of the host, for the processes that start later."""
+
+# What a rehearsal's tasks have imported, and this.
+IMPORTED = ("pipeline.cli", "pipeline.local_runner", "pipeline.lineage", "pipeline.report.write", "serving.server.app")
+
 _IN_HOST = "__host__"
+_SWITCHES = ("-u", "-B")  # of Python, which tell a fork nothing
 _FORWARDED = (signal.SIGINT, signal.SIGTERM)
 _PR_SET_PDEATHSIG = 1
 _LENGTH, _CODE = struct.Struct("!I"), struct.Struct("!i")
@@ -29,7 +40,16 @@ _LENGTH, _CODE = struct.Struct("!I"), struct.Struct("!i")
 
 def write_forked_program(path: Path, module: str) -> Path:
     """Writes the program, to be started like any other, and returns its path."""
-    call = shlex.join([sys.executable, "-IS", __file__, _host_address(), module])
+    return _write(path, "-m", module)
+
+
+def write_forked_python(path: Path) -> Path:
+    """Writes a program that takes `-c CODE`, and `-m MODULE`, as Python does, and returns its path."""
+    return _write(path)
+
+
+def _write(path: Path, *arguments: str) -> Path:
+    call = shlex.join([sys.executable, "-IS", __file__, _host_address(), *arguments])
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f'#!/bin/sh\nexec {call} "$@"\n', encoding="utf-8")
     path.chmod(0o755)
@@ -38,27 +58,28 @@ def write_forked_program(path: Path, module: str) -> Path:
 
 @functools.cache
 def _host_address() -> str:
-    """Starts the host, which ends with this process."""
-    from tests.helpers.forkserver import forkserver
-
+    """That of the host in the environment, or of one that it starts and that ends with this process."""
+    if address := os.environ.get(HOST_VARIABLE):
+        return address
     address = str(Path(tempfile.mkdtemp(prefix="fork")) / "host")  # short: a socket's path has 107 characters at most
-    receiver, sender = forkserver().Pipe(duplex=False)
-    # By the file's path: what a child imports as `tests` may be another package's.
-    call = {"CALL": (address, sender)}
-    forkserver().Process(target=runpy.run_path, args=(__file__, call, _IN_HOST), daemon=True).start()
-    sender.close()
-    with receiver:
-        receiver.recv()
+    # -P: this file's folder has modules by the names of others.
+    call = [sys.executable, "-P", __file__, _IN_HOST, address]
+    with tempfile.TemporaryFile("w+") as said:
+        host = subprocess.Popen(call, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said)
+        if host.stdout.read(1) != b"1":
+            said.seek(0)
+            raise RuntimeError(f"the process that has imported everything did not start:\n{said.read()}")
+    os.environ[HOST_VARIABLE] = address
     return address
 
 
 # ---- The program
 
 
-def _hand_over(address: str, module: str, *arguments: str) -> None:
+def _hand_over(address: str, *arguments: str) -> None:
     with socket.socket(socket.AF_UNIX) as host:
         host.connect(address)
-        call = json.dumps([module, arguments, str(Path.cwd()), dict(os.environ)]).encode()
+        call = json.dumps([arguments, str(Path.cwd()), dict(os.environ)]).encode()
         socket.send_fds(host, [_LENGTH.pack(len(call))], [0, 1, 2])
         host.sendall(call)
         for number in _FORWARDED:
@@ -84,13 +105,20 @@ def _receive(connection: socket.socket, size: int) -> bytes:
 # ---- The host
 
 
-def _host(address: str, sender) -> None:
+def _host(address: str) -> None:
     _die_with_parent()
+    before = dict(os.environ)
+    sys.path.insert(0, str(ROOT))
+    from kubeflow.rehearsal.processes import _IMPORTED
+
+    for name in (*_IMPORTED, *IMPORTED):
+        importlib.import_module(name)
+    set_by_imports = {name: value for name, value in os.environ.items() if name not in before}
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen(64)
-        sender.send(address)
-        sender.close()
+        os.write(1, b"1")
+        os.dup2(2, 1)
         minders: list[int] = []
         while True:
             connection, _ = listener.accept()
@@ -98,19 +126,19 @@ def _host(address: str, sender) -> None:
             minder = os.fork()
             if minder == 0:
                 listener.close()
-                _mind(connection)
+                _mind(connection, set_by_imports)
             minders.append(minder)
             connection.close()
 
 
-def _mind(connection: socket.socket) -> None:
+def _mind(connection: socket.socket, set_by_imports: dict[str, str]) -> None:
     _die_with_parent()
     length, streams, _, _ = socket.recv_fds(connection, _LENGTH.size, 3)
     call = json.loads(_receive(connection, _LENGTH.unpack(length)[0]))
     child = os.fork()
     if child == 0:
         connection.close()
-        _run(streams, *call)
+        _run(streams, set_by_imports, *call)
     for stream in streams:
         os.close(stream)
     ended = os.pidfd_open(child)
@@ -123,8 +151,10 @@ def _mind(connection: socket.socket) -> None:
     os._exit(0)
 
 
-def _run(streams: list[int], module: str, arguments: list[str], folder: str, environ: dict[str, str]) -> None:
-    """Ends as `python -m` would, and without the exit of the process that it was forked from."""
+def _run(
+    streams: list[int], set_by_imports: dict[str, str], arguments: list[str], folder: str, environ: dict[str, str]
+) -> None:
+    """Ends as `python` would, and without the exit of the process that it was forked from."""
     _die_with_parent()
     code = 1
     try:
@@ -135,10 +165,15 @@ def _run(streams: list[int], module: str, arguments: list[str], folder: str, env
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.chdir(folder)
         os.environ.clear()
-        os.environ.update(environ)
-        sys.argv = [module, *arguments]
-        sys.path.insert(0, folder)
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        os.environ.update({**set_by_imports, **environ})
+        sys.path[0] = folder
+        kind, what, *sys.argv[1:] = [one for one in arguments if one not in _SWITCHES]
+        if kind == "-m":
+            sys.argv[0] = what
+            runpy.run_module(what, run_name="__main__", alter_sys=True)
+        else:
+            sys.argv[0] = kind
+            exec(what, sys.modules["__main__"].__dict__)
         code = 0
     except SystemExit as error:
         code = error.code or 0
@@ -153,7 +188,8 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-if __name__ == _IN_HOST:
-    _host(*CALL)  # noqa: F821  from `_host_address`
 if __name__ == "__main__":
-    _hand_over(*sys.argv[1:])
+    if sys.argv[1] == _IN_HOST:
+        _host(sys.argv[2])
+    else:
+        _hand_over(*sys.argv[1:])

@@ -10,21 +10,13 @@ import multiprocessing
 import multiprocessing.forkserver
 
 from kubeflow.rehearsal import processes
-
-_IMPORTED = [
-    *processes._IMPORTED,
-    "pipeline.cli",
-    "pipeline.local_runner",
-    "pipeline.lineage",
-    "pipeline.report.write",
-    "serving.server.app",
-]
+from tests.helpers.forked_program import IMPORTED
 
 
 @functools.cache
 def forkserver() -> multiprocessing.context.BaseContext:
     """Its context. A rehearsal forks from the same process, if this is called before."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_IMPORTED)
+    context.set_forkserver_preload([*processes._IMPORTED, *IMPORTED])
     multiprocessing.forkserver.ensure_running()
     return context

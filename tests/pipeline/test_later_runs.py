@@ -72,7 +72,8 @@ def outcomes(output, tiny_encoder, clickbait, quick_server) -> dict[str, Outcome
 
     def run(name: str, *overrides: str, **part: str) -> Outcome:
         flags = {"data.path": SAMPLE_FILE, "encoder.source": tiny_encoder, "output": output, "training.epochs": 2}
-        config = load_config("smoke", overrides=overrides, flags=flags, environ={})
+        quick = "training.casing=as_is"  # to build
+        config = load_config("smoke", overrides=[quick, *overrides], flags=flags, environ={})
         with terminal() as screen:
             code = run_pipeline(config, **part)
             return look(name, code, screen.out, screen.err)

@@ -17,13 +17,12 @@ from trainer.settings import TUNED
 
 
 @pytest.mark.slow
-def test_the_best_recipe_trains_and_is_found_once(tmp_path, tiny_encoder, capfd):
+def test_the_best_recipe_trains_and_is_found_once(tmp_path, tiny_encoder, quick_server, capfd):
     flags = {
         "data.path": SAMPLE_FILE,
         "encoder.source": tiny_encoder,
         "output": tmp_path,
         "tuner.trials": 3,
-        "infra.server": "local",
     }
     config = load_config("smoke", flags=flags, environ={})
     assert run_pipeline(config) == 0

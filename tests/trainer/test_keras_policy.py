@@ -25,18 +25,17 @@ def test_tf_keras_is_keras_2_after_the_policy():
     assert re.fullmatch(r"version 2\.\S+ True", done.stdout.strip()), done.stderr
 
 
-@pytest.mark.slow
+# Real TensorFlow takes seconds to import, and the policy looks at the name alone.
+IMPORTED_BEFORE = "import sys; sys.modules['tensorflow'] = object(); import trainer.keras_policy"
+
+
 def test_tensorflow_imported_before_the_policy_is_refused():
-    done = run("import tensorflow, trainer.keras_policy")
+    done = run(IMPORTED_BEFORE)
     assert done.returncode == 1
     assert (
         "RuntimeError: TensorFlow was imported before the Keras policy was set. Received: TF_USE_LEGACY_KERAS=None. "
         "Import trainer.keras_policy first, or set TF_USE_LEGACY_KERAS=1." in done.stderr
     )
-
-
-# Real TensorFlow takes seconds to import, and the policy looks at the name alone.
-IMPORTED_BEFORE = "import sys; sys.modules['tensorflow'] = object(); import trainer.keras_policy"
 
 
 @pytest.mark.parametrize("value", ["1", "true", "True"])

@@ -1,0 +1,24 @@
+"""`--forked-workers` makes xdist's workers forks of one process that has imported TensorFlow and TFX."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.forked_program import write_forked_python
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--forked-workers", action="store_true", help="import TensorFlow once for all workers")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # A worker has the option, too, and none of its own to start.
+    if config.getoption("--forked-workers") and config.getoption("tx", None):
+        folder = tempfile.TemporaryDirectory(prefix="python")
+        config.add_cleanup(folder.cleanup)
+        python = shlex.quote(str(write_forked_python(Path(folder.name) / "python")))
+        config.option.tx = [f"popen//python={python}"] * len(config.option.tx)
