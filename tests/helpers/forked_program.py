@@ -8,7 +8,6 @@ that forks has run none of its ops.
 from __future__ import annotations
 
 import ctypes
-import functools
 import importlib
 import json
 import os
@@ -23,11 +22,9 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).parents[2]
-HOST_VARIABLE = "CLICKBAIT_TESTS_HOST"
-"""Names the address of the host, for the processes that start later."""
-
 # What a rehearsal's tasks have imported, and this.
 IMPORTED = ("pipeline.cli", "pipeline.local_runner", "pipeline.lineage", "pipeline.report.write", "serving.server.app")
 
@@ -56,21 +53,48 @@ def _write(path: Path, *arguments: str) -> Path:
     return path
 
 
-@functools.cache
+def fork_host() -> None:
+    """Makes the host of this process by a fork of it, which has imported everything and has not yet run any op."""
+    receiver, sender = os.pipe()
+    address = _new_address()
+    if os.fork() == 0:
+        os.close(receiver)
+        _serve(address, sender, {})
+    os.close(sender)
+    _wait_for(receiver)
+    _host_address.address = address
+
+
 def _host_address() -> str:
-    """That of the host in the environment, or of one that it starts and that ends with this process."""
-    if address := os.environ.get(HOST_VARIABLE):
-        return address
-    address = str(Path(tempfile.mkdtemp(prefix="fork")) / "host")  # short: a socket's path has 107 characters at most
-    # -P: this file's folder has modules by the names of others.
-    call = [sys.executable, "-P", __file__, _IN_HOST, address]
-    with tempfile.TemporaryFile("w+") as said:
-        host = subprocess.Popen(call, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said)
-        if host.stdout.read(1) != b"1":
-            said.seek(0)
-            raise RuntimeError(f"the process that has imported everything did not start:\n{said.read()}")
-    os.environ[HOST_VARIABLE] = address
-    return address
+    """That of this process's host, which is started if there is none, and ends with this process."""
+    if _host_address.address is None:
+        address = _new_address()
+        receiver, sender = os.pipe()
+        # -P: this file's folder has modules by the names of others.
+        call = [sys.executable, "-P", __file__, _IN_HOST, address, str(sender)]
+        with tempfile.TemporaryFile("w+") as said:
+            subprocess.Popen(call, cwd=ROOT, pass_fds=[sender], stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+            os.close(sender)
+            try:
+                _wait_for(receiver)
+            except EOFError as error:
+                said.seek(0)
+                raise RuntimeError(f"what has to import everything has ended:\n{said.read()}") from error
+        _host_address.address = address
+    return _host_address.address
+
+
+_host_address.address = None
+
+
+def _new_address() -> str:
+    return str(Path(tempfile.mkdtemp(prefix="fork")) / "host")  # short: a socket's path has 107 characters at most
+
+
+def _wait_for(receiver: int) -> None:
+    with os.fdopen(receiver, "rb") as stream:
+        if not stream.read(1):
+            raise EOFError("the host has ended")
 
 
 # ---- The program
@@ -105,7 +129,7 @@ def _receive(connection: socket.socket, size: int) -> bytes:
 # ---- The host
 
 
-def _host(address: str) -> None:
+def _host(address: str, sender: str) -> None:
     _die_with_parent()
     before = dict(os.environ)
     sys.path.insert(0, str(ROOT))
@@ -113,12 +137,16 @@ def _host(address: str) -> None:
 
     for name in (*_IMPORTED, *IMPORTED):
         importlib.import_module(name)
-    set_by_imports = {name: value for name, value in os.environ.items() if name not in before}
+    _serve(address, int(sender), {name: value for name, value in os.environ.items() if name not in before})
+
+
+def _serve(address: str, sender: int, set_by_imports: dict[str, str]) -> NoReturn:
+    _die_with_parent()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen(64)
-        os.write(1, b"1")
-        os.dup2(2, 1)
+        os.write(sender, b"1")
+        os.close(sender)
         minders: list[int] = []
         while True:
             connection, _ = listener.accept()
@@ -190,6 +218,6 @@ def _die_with_parent() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == _IN_HOST:
-        _host(sys.argv[2])
+        _host(*sys.argv[2:])
     else:
         _hand_over(*sys.argv[1:])

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.forked_program import write_forked_python
+from tests.helpers.forked_program import fork_host, write_forked_python
+from tests.helpers.forkserver import fork_forkserver
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -16,8 +17,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A worker has the option, too, and none of its own to start.
-    if config.getoption("--forked-workers") and config.getoption("tx", None):
+    if not config.getoption("--forked-workers"):
+        return
+    if hasattr(config, "workerinput"):
+        # What its tests start forks from these, which have run nothing of TensorFlow and never will.
+        fork_forkserver()
+        fork_host()
+    elif config.getoption("tx", None):
         folder = tempfile.TemporaryDirectory(prefix="python")
         config.add_cleanup(folder.cleanup)
         python = shlex.quote(str(write_forked_python(Path(folder.name) / "python")))
