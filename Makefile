@@ -9,8 +9,8 @@ export UV_PYTHON_DOWNLOADS := never
 # Once here, by all cores, instead of at the first imports; where no bytecode may be written, at each.
 export UV_COMPILE_BYTECODE := 1
 ARGS ?=
-# A file is one worker's; their order is that of tests/conftest.py.
-PYTEST = .venv/bin/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+# A file is one worker's; three, because some wait; their order is that of tests/conftest.py.
+PYTEST = .venv/bin/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 # All that the image has, which is all but the development tools.
 EXPORT = $(UV) export --quiet --frozen --all-extras --no-extra dev --no-emit-project --no-annotate
 
@@ -29,8 +29,8 @@ test-tools: ## Install what the tests take from Debian, where it is not there: C
 run: setup ## Run the pipeline: from a CSV to a pushed model
 	@.venv/bin/clickbait run $(ARGS)
 
-test: setup test-tools ## Run all tests, two files at a time; ends with what each folder cost
-	@$(PYTEST) --cpu-by-folder $(ARGS)
+test: setup test-tools ## Run all tests, three files at a time; ends with what each folder cost
+	@$(PYTEST) --forked-workers --cpu-by-folder $(ARGS)
 
 test-quick: setup ## Run the tests that need no TensorFlow
 	@$(PYTEST) --without-tensorflow -m 'not slow' $(ARGS)
