@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.helpers.forked_program import write_forked_program
+from tests.helpers.forked_program import write_forked_program, write_forked_python
 
 pytestmark = pytest.mark.slow
 
@@ -46,6 +46,16 @@ def test_call_folder_environment_streams_and_exit_code(program):
     assert run.returncode == 7, said
     assert json.loads(shown) == ["__main__", ["7", "two words"], str(program.parents[1]), "ü", "hello", True]
     assert said == "to stderr\n"
+
+
+def test_code_is_run_as_python_runs_it(tmp_path):
+    python = write_forked_python(tmp_path / "python")
+    code = (
+        "import os, sys; print(__name__, sys.argv, sys.stdin.readline(), 'tfx.v1' in sys.modules, 'TOLD' in os.environ)"
+    )
+    call = [python, "-u", "-B", "-c", code, "more"]
+    done = subprocess.run(call, input="a line", env={"TOLD": ""}, capture_output=True, text=True, check=True)
+    assert done.stdout == "__main__ ['-c', 'more'] a line True True\n"
 
 
 def test_an_error_is_a_traceback_and_1(program):

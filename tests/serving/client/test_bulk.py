@@ -207,8 +207,10 @@ def test_a_killed_command_goes_on_where_it_was(target, source, output, model):
 
 def test_a_full_disk_is_said_and_the_next_run_goes_on(target, source, output, model):
     arguments = ("--target", target, "--input", source, "--output", output, "--rows-per-call", 2)
-    limit = (6_000, 6_000)  # bytes of a file: the scores fit in, the output does not
-    full = start(*arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
+    full = start(*arguments)
+    # In bytes of a file: the scores fit in, the output does not. From here, for a function between fork and exec would
+    # have gRPC's handlers of forks speak on stderr.
+    resource.prlimit(full.pid, resource.RLIMIT_FSIZE, (6_000, 6_000))
     out, err = full.communicate(timeout=60)
     assert (full.returncode, out) == (1, "")
     assert "File too large. Make room" in err
