@@ -142,8 +142,9 @@ def test_an_override_without_a_reason_is_refused():
     assert "--bless-anyway takes a reason. Received: none." in done.output
 
 
-def test_the_article_preset_without_its_module_says_how_to_provide_it(tmp_path):
-    done = clickbait("run", "--preset", "article", "--offline", cwd=tmp_path, CLICKBAIT_CACHE=str(tmp_path / "cache"))
+def test_the_article_preset_without_its_module_says_how_to_provide_it(answer, tmp_path, monkeypatch):
+    monkeypatch.setenv("CLICKBAIT_CACHE", str(tmp_path / "cache"))
+    done = answer("run", "--preset", "article", "--offline")
     assert done.returncode == 2
     for words in ("https://tfhub.dev/google/universal-sentence-encoder/4", "offline", "--encoder"):
         assert words in done.stderr
