@@ -4,8 +4,9 @@ import trainer.keras_policy  # noqa: F401  isort: skip
 
 import itertools
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -53,6 +54,29 @@ def clickbait(tmp_path_factory) -> Path:
     from tests.helpers.forked_program import write_forked_program
 
     return write_forked_program(tmp_path_factory.mktemp("bin") / "clickbait", "pipeline")
+
+
+class Answer(NamedTuple):
+    """What a command leaves in a terminal."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def answer(tmp_path, monkeypatch, capfd) -> Callable[..., Answer]:
+    """Calls the command `clickbait` in this process, in an empty folder."""
+    from pipeline.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def answer(*arguments: object) -> Answer:
+        with pytest.raises(SystemExit) as ended:
+            main([*map(str, arguments)])
+        return Answer(ended.value.code, *capfd.readouterr())
+
+    return answer
 
 
 @pytest.fixture(scope="session")

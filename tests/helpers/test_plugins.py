@@ -50,7 +50,13 @@ def run(tmp_path):
     return run
 
 
-@pytest.mark.parametrize("workers", [[], ["--numprocesses=2", "--dist=loadfile"]], ids=["alone", "with workers"])
+@pytest.mark.parametrize(
+    "workers",
+    [
+        pytest.param([], id="alone"),
+        pytest.param(["--numprocesses=2", "--dist=loadfile"], id="with workers", marks=pytest.mark.slow),
+    ],
+)
 def test_a_folder_costs_what_its_processes_use(run, tmp_path, workers):
     said = run("cpu_by_folder", "--cpu-by-folder", f"--ignore={tmp_path / 'tests' / 'heavy'}", *workers)
     assert "3 passed" in said

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from click.testing import CliRunner
@@ -33,27 +32,6 @@ def clickbait(*arguments, cwd: Path = ROOT, **environment: str) -> subprocess.Co
         text=True,
         check=False,
     )
-
-
-class Answer(NamedTuple):
-    """What a command leaves in a terminal."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def answer(tmp_path, monkeypatch, capfd):
-    """Calls the command in this process, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def answer(*arguments: str) -> Answer:
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        return Answer(ended.value.code, *capfd.readouterr())
-
-    return answer
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
@@ -172,6 +150,7 @@ def test_two_runs_never_write_into_one_output_at_once(answer, tmp_path):
     assert not (tmp_path / "output" / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_terminal_that_goes_away_takes_no_verdict_along(tmp_path):
     command = f"{sys.executable} -m pipeline run --encoder no/such/encoder | head -0"
     subprocess.run(command, shell=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)

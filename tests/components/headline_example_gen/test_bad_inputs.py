@@ -9,9 +9,9 @@ import json
 import os
 import re
 import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -209,11 +209,10 @@ def test_a_file_that_may_not_be_read_is_refused_by_its_name(tmp_path):
 # ---- The command line
 
 
-def _check_run(tmp_path: Path, bad: BadFile, program: Sequence[object], *arguments: object) -> None:
+def _check_run(tmp_path: Path, bad: BadFile, call: Callable[..., Any], *arguments: object) -> None:
     path, output = tmp_path / bad.name, tmp_path / "output"
     path.write_bytes(bad.content)
-    call = [*program, "run", "--preset", "smoke", "--data", path, "--output", output, *arguments]
-    ran = subprocess.run([*map(str, call)], cwd=ROOT, capture_output=True, text=True, check=False)
+    ran = call("run", "--preset", "smoke", "--data", path, "--output", output, *arguments)
     said = ran.stdout + ran.stderr
     assert ran.returncode == 2, said
     assert "Traceback" not in said
@@ -235,15 +234,18 @@ def _check_run(tmp_path: Path, bad: BadFile, program: Sequence[object], *argumen
         "Cyrillic of Windows",
     ),
 )
-def test_a_file_without_the_columns_ends_the_command_before_anything_is_written(tmp_path, bad):
-    _check_run(tmp_path, bad, [sys.executable, "-m", "pipeline"])
+def test_a_file_without_the_columns_ends_the_command_before_anything_is_written(tmp_path, answer, bad):
+    _check_run(tmp_path, bad, answer)
     assert not (tmp_path / "output").exists()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("bad", _sample("open quote in the last row", "gzip with a wrong checksum"))
 def test_a_file_that_breaks_off_ends_the_run_with_a_verdict_and_no_model(tmp_path, tiny_encoder, clickbait, bad):
-    _check_run(tmp_path, bad, [clickbait], "--encoder", tiny_encoder)
+    def call(*arguments: object) -> subprocess.CompletedProcess:
+        return subprocess.run([clickbait, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+    _check_run(tmp_path, bad, call, "--encoder", tiny_encoder)
     (verdict,) = (tmp_path / "output").rglob("verdict.json")
     verdict = json.loads(verdict.read_text(encoding="utf-8"))
     assert (verdict["status"], verdict["exit_code"]) == ("failed", 2)
