@@ -41,7 +41,7 @@ def told(examples, tiny_encoder) -> dict:
     return {
         "train_files": [examples(generated(203, 0))],
         "eval_files": [examples(generated(37, 1))],
-        "custom_config": {**TRAINING, "encoder": str(tiny_encoder), "casing": "lower", "checkpoint_seconds": 1e-6},
+        "custom_config": {**TRAINING, "encoder": str(tiny_encoder), "checkpoint_seconds": 1e-6},
         **NO_INPUTS,
     }
 
