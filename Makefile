@@ -8,6 +8,8 @@ UV := $(or $(shell uv cache dir >/dev/null 2>&1 && command -v uv),.uv/bin/uv)
 export UV_PYTHON_DOWNLOADS := never
 # Once here, by all cores, instead of at the first imports; where no bytecode may be written, at each.
 export UV_COMPILE_BYTECODE := 1
+# Our own modules are compiled once, too, and not by each process that tests or commands start.
+export PYTHONDONTWRITEBYTECODE :=
 ARGS ?=
 # A file is one worker's; three, because some wait; their order is that of tests/conftest.py.
 PYTEST = .venv/bin/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder

@@ -8,6 +8,7 @@ that forks has run none of its ops.
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -137,6 +138,8 @@ def _host(address: str, sender: str) -> None:
 
     for name in (*_IMPORTED, *IMPORTED):
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # or each fork goes through all that was imported, again and again, which is a tenth of its time
     _serve(address, int(sender), {name: value for name, value in os.environ.items() if name not in before})
 
 
