@@ -11,6 +11,7 @@ import multiprocessing
 import multiprocessing.forkserver
 import os
 from multiprocessing import util
+from pathlib import Path
 from unittest import mock
 
 from kubeflow.rehearsal import processes
@@ -38,7 +39,7 @@ def fork_forkserver() -> None:
         if process == 0:
             try:
                 # It ends when nobody else has the other end of a pipe, so it must not have that itself.
-                for number in {*range(3, os.sysconf("SC_OPEN_MAX"))} - {*inherited}:
+                for number in {int(file.name) for file in Path("/dev/fd").iterdir()} - {0, 1, 2, *inherited}:
                     with contextlib.suppress(OSError):
                         os.close(number)
                 exec(code, {})
