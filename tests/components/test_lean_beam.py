@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import subprocess
 import sys
 
@@ -13,9 +12,8 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms import core, userstate
 
-from components.lean_beam import remembered_arguments, remembered_options, remembered_specs
+from components.lean_beam import remembered_options, remembered_specs
 
-FORGETFUL_ARGUMENTS = core.get_function_args_defaults.__wrapped__
 FORGETFUL_SPECS = userstate.get_dofn_specs.__wrapped__
 FORGETFUL_INIT = PipelineOptions.__init__.__wrapped__
 FLAGS = ["--runner=PortableRunner", "--direct_num_workers=2", "--experiments=one", "--environment_option=a=b"]
@@ -28,44 +26,6 @@ class Doubling(beam.DoFn):
     @staticmethod
     def plain(a, b=[]):  # noqa: B006
         return a, b
-
-
-CALLED = {
-    "method": Doubling().process,
-    "function of a method": Doubling.process,
-    "static method": Doubling.plain,
-    "method of Beam": Doubling().start_bundle,
-    "lambda": lambda x, y=1: x,
-    "partial": functools.partial(Doubling.plain, 1),
-    "built-in": str.upper,
-    "class": Doubling,
-}
-
-
-@pytest.mark.parametrize("called", CALLED.values(), ids=CALLED)
-def test_arguments_are_those_that_beam_finds_at_the_first_look_and_after_it(called):
-    arguments_of = remembered_arguments(FORGETFUL_ARGUMENTS)
-    for _ in range(2):
-        names, defaults = arguments_of(called)
-        assert (names, defaults) == FORGETFUL_ARGUMENTS(called)
-        names.append("nobody else's")
-        defaults.append("nobody else's")
-
-
-def test_a_function_is_inspected_once_whether_it_is_bound_or_not():
-    inspected = []
-    arguments_of = remembered_arguments(lambda called: inspected.append(called) or ([], []))
-    for _ in range(3):
-        arguments_of(Doubling().process)
-        arguments_of(Doubling.process)
-    assert len(inspected) == 2
-
-
-def test_what_is_remembered_keeps_no_function_alive():
-    arguments_of = remembered_arguments(FORGETFUL_ARGUMENTS)
-    (known,) = [cell.cell_contents for cell in arguments_of.__closure__ if hasattr(cell.cell_contents, "keyrefs")]
-    arguments_of(lambda x: x)
-    assert len(known) == 0
 
 
 COUNT = userstate.CombiningValueStateSpec("count", sum)

@@ -59,8 +59,12 @@ def fork_host() -> None:
     receiver, sender = os.pipe()
     address = _new_address()
     if os.fork() == 0:
-        os.close(receiver)
-        _serve(address, sender, {})
+        try:
+            os.close(receiver)
+            _die_with_parent()
+            _serve(address, sender, {})
+        finally:
+            os._exit(1)  # and go on with nothing that this process had begun
     os.close(sender)
     _wait_for(receiver)
     _host_address.address = address
@@ -144,7 +148,6 @@ def _host(address: str, sender: str) -> None:
 
 
 def _serve(address: str, sender: int, set_by_imports: dict[str, str]) -> NoReturn:
-    _die_with_parent()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen(64)

@@ -18,7 +18,7 @@ from trainer.encoders import saved_model
 
 pytestmark = pytest.mark.slow
 
-KILLS, CHAINS = 12, 2
+KILLS, CHAINS = 20, 2
 
 
 class Ending(NamedTuple):
