@@ -56,6 +56,14 @@ def clickbait(tmp_path_factory) -> Path:
     return write_forked_program(tmp_path_factory.mktemp("bin") / "clickbait", "pipeline")
 
 
+@pytest.fixture(scope="session")
+def forked_python(tmp_path_factory) -> Path:
+    """A program that takes `-c CODE`, as Python does, and has imported TensorFlow, TFX and this project."""
+    from tests.helpers.forked_program import write_forked_python
+
+    return write_forked_python(tmp_path_factory.mktemp("bin") / "python")
+
+
 class Answer(NamedTuple):
     """What a command leaves in a terminal."""
 

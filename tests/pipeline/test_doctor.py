@@ -288,5 +288,12 @@ def test_every_check_of_the_module_is_made():
 
 
 @pytest.mark.slow
-def test_the_libraries_import_together_from_any_folder():
+def test_the_libraries_import_together_from_any_folder_without_the_clients_of_clouds(monkeypatch):
+    """The compiler for Kubeflow Pipelines is there when it is asked for, see `components.lean_tfx`."""
+    clients = ("google.cloud.aiplatform", "google.cloud.bigquery.client", "kubernetes", "kfp", "nltk")
+    more = (
+        f"import sys, tfx.v1\nassert not [name for name in {clients} if name in sys.modules]\n"
+        "assert tfx.v1.orchestration.experimental.KubeflowV2DagRunner.__name__ == 'KubeflowV2DagRunner'\n"
+    )
+    monkeypatch.setattr(doctor, "_PROBE", doctor._PROBE + more)
     assert only(doctor.check_imports).way_out is None

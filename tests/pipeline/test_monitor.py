@@ -19,7 +19,6 @@ from pipeline.monitor import judge_logs, open_logs
 from pipeline.paths import SAMPLE_FILE, OutputPaths
 from pipeline.served_version import MonitorError
 from tests.helpers.request_logs import an_entry, write_log
-from tests.pipeline.test_cli import clickbait as run_clickbait
 
 pytestmark = pytest.mark.slow
 
@@ -189,7 +188,7 @@ def test_a_version_that_is_served_and_not_yet_asked_is_not_judged(config, paths,
 def test_the_command_from_logs_to_report_and_exit_code(config, paths, rows, serve, tmp_path, clickbait):
     path = serve(tmp_path / "1.tfrecord", [title.lower() for title, _ in rows[:600]])
     call = ["monitor", path, "--output", config.output, "--set", "monitor.min_compared_rows=300"]
-    done = run_clickbait(*call)
+    done = subprocess.run([clickbait, *call], capture_output=True, text=True, check=False)
     assert done.returncode == 3, done.stdout + done.stderr
     for part in ("title_casing", "not kept", "lower: ", "-> 100.0%", "clickbait run --data NEW.csv", "600 texts"):
         assert part in done.stdout
