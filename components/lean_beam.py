@@ -1,18 +1,21 @@
-"""What Beam works out anew at each look is remembered, which takes two fifths of the fixed cost of a pipeline.
+"""What Beam works out anew at each look is remembered, which takes half of the fixed cost of a pipeline.
 
-TFDV's statistics look 2,000 times at all methods of the same DoFns, and parse the same flags 1,700 times.
+TFDV's statistics look 2,000 times at all methods of the same DoFns, parse the same flags 1,700 times, and look 900 times
+through the names of all modules.
 """
 
 from __future__ import annotations
 
 import copy
 import functools
+import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
-from types import FunctionType, MethodType
+from collections.abc import Callable, Iterable, Sequence
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 from weakref import WeakSet
 
+from apache_beam.internal.cloudpickle import cloudpickle
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms import userstate
 
@@ -60,5 +63,28 @@ def remembered_options(build: Callable[..., None]) -> Callable[..., None]:
     return init
 
 
+def imported_submodules(code: CodeType, dependencies: Iterable[Any]) -> list[ModuleType]:
+    """`cloudpickle._find_imported_submodules`, which goes through all modules for each function that is pickled.
+
+    Args:
+      code: of the function.
+      dependencies: what its globals are.
+
+    Returns:
+      The modules below a package among them whose names the code has.
+    """
+    packages = [one.__name__ for one in dependencies if isinstance(one, ModuleType) and one.__package__]
+    below = (found for package in packages for found in _modules_below(package, len(sys.modules)))
+    return [sys.modules[name] for name, parts in below if parts.issubset(code.co_names) and name in sys.modules]
+
+
+@functools.lru_cache(maxsize=1024)
+def _modules_below(package: str, modules: int) -> list[tuple[str, frozenset[str]]]:
+    """Their names, and the parts of these after the package's; `modules` is how many there were at the look."""
+    prefix = f"{package}."
+    return [(name, frozenset(name[len(prefix) :].split("."))) for name in [*sys.modules] if name.startswith(prefix)]
+
+
+cloudpickle._find_imported_submodules = imported_submodules
 userstate.get_dofn_specs = remembered_specs(userstate.get_dofn_specs)
 PipelineOptions.__init__ = remembered_options(PipelineOptions.__init__)

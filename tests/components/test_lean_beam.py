@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import importlib.util
+import os
 import subprocess
 import sys
+import xml
 
 import pytest
 
@@ -12,7 +16,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms import core, userstate
 
-from components.lean_beam import remembered_options, remembered_specs
+from components.lean_beam import imported_submodules, remembered_options, remembered_specs
 
 FORGETFUL_SPECS = userstate.get_dofn_specs.__wrapped__
 FORGETFUL_INIT = PipelineOptions.__init__.__wrapped__
@@ -94,6 +98,21 @@ def test_no_two_options_share_what_one_changes():
     options = PipelineOptions([])
     options.view_as(Many).many.append("third")
     assert options.view_as(Many).many == ["first", "third"]  # all views of one are one
+
+
+def uses_submodules():
+    return concurrent.futures.ThreadPoolExecutor, os.path.join, xml
+
+
+@pytest.mark.parametrize("dependencies", [[concurrent], [os, concurrent, xml, 7], [], [beam]])
+@pytest.mark.parametrize("function", [uses_submodules, beam.io.ReadFromText.expand, beam.Map])
+def test_the_submodules_of_a_function_are_those_that_cloudpickle_finds(function, dependencies):
+    spec = importlib.util.find_spec("apache_beam.internal.cloudpickle.cloudpickle")
+    as_it_came = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(as_it_came)
+    found = imported_submodules(function.__code__, dependencies)
+    assert found == as_it_came._find_imported_submodules(function.__code__, dependencies)
+    assert (concurrent.futures in found) == (function is uses_submodules and concurrent in dependencies)
 
 
 @pytest.mark.parametrize("first", ["components", "apache_beam"])

@@ -65,9 +65,11 @@ def test_patterns_become_sorted_files(tmp_path):
     assert found == [f"{tmp_path}/{name}" for name in sorted(names)]
 
 
-@pytest.mark.parametrize("buffer", [5, 1000])
-@pytest.mark.parametrize("buckets", [1, 4, 100])
-@pytest.mark.parametrize("policy", ["as_is", "augment"])
+# Drawing casings makes a graph of a second, and shuffles nothing.
+@pytest.mark.parametrize(
+    ("policy", "buckets", "buffer"),
+    [*(("as_is", buckets, buffer) for buckets in (1, 4, 100) for buffer in (5, 1000)), ("augment", 4, 5)],
+)
 def test_every_row_comes_once_an_epoch_with_its_label(file, rows, buffer, buckets, policy):
     for batches in epochs(file, 2, shuffle_buffer_rows=buffer, length_buckets=buckets, policy=policy):
         assert sorted((title.lower(), label) for title, label in flat(batches)) == rows
@@ -81,17 +83,17 @@ def test_each_epoch_has_its_own_order(file, buckets):
     assert first != sorted(first)
 
 
-@pytest.mark.parametrize("buckets", [1, 4])
-def test_a_training_goes_on_in_the_middle_of_an_epoch(file, buckets):
-    settings = {"length_buckets": buckets, "policy": "augment"}
+@pytest.mark.parametrize(("policy", "buckets"), [("as_is", 1), ("augment", 4)])
+def test_a_training_goes_on_in_the_middle_of_an_epoch(file, policy, buckets):
+    settings = {"length_buckets": buckets, "policy": policy}
     first, second, third = epochs(file, 3, **settings)
     assert epoch(training(file, first_epoch=1, first_batch=5, epochs=3, **settings)) == second[5:] + third
     assert epoch(training(file, **settings)) == first
 
 
-@pytest.mark.parametrize("buckets", [1, 4])
-def test_equal_seeds_give_equal_epochs_and_other_seeds_others(file, buckets):
-    one, again, other = (epochs(file, 2, length_buckets=buckets, policy="augment", seed=seed) for seed in (7, 7, 8))
+@pytest.mark.parametrize(("policy", "buckets"), [("as_is", 1), ("augment", 4)])
+def test_equal_seeds_give_equal_epochs_and_other_seeds_others(file, policy, buckets):
+    one, again, other = (epochs(file, 2, length_buckets=buckets, policy=policy, seed=seed) for seed in (7, 7, 8))
     assert one == again
     assert one[0] != other[0]
     assert one[1] != other[1]
