@@ -1,6 +1,6 @@
 """What Beam works out anew at each look is remembered, which takes half of the fixed cost of a pipeline.
 
-TFDV's statistics look 2,000 times at all methods of the same DoFns, parse the same flags 1,700 times, and look 900 times
+TFDV's statistics look 2,000 times at all methods of the same DoFns, parse the same flags 1,700 times, and go 900 times
 through the names of all modules.
 """
 
