@@ -27,15 +27,12 @@ def read_outputs(metadata: Path, pipeline_name: str) -> Outputs:
     config.sqlite.filename_uri = str(metadata)
     config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
     store = MetadataStore(config)
-    runs = [
-        run.id
-        for run in store.get_contexts_by_type("pipeline_run")
-        if any(parent.name == pipeline_name for parent in store.get_parent_contexts_by_context(run.id))
-    ]
-    if not runs:
+    runs = sorted((run.id for run in store.get_contexts_by_type("pipeline_run")), reverse=True)
+    newest = next((run for run in runs if _is_of(store, run, pipeline_name)), None)
+    if newest is None:
         return {}
     found: Outputs = {}
-    for execution in sorted(store.get_executions_by_context(max(runs)), key=lambda one: one.id):
+    for execution in sorted(store.get_executions_by_context(newest), key=lambda one: one.id):
         if execution.last_known_state not in (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED):
             continue
         nodes = [one.name for one in store.get_contexts_by_execution(execution.id) if one.type == "node"]
@@ -45,6 +42,10 @@ def read_outputs(metadata: Path, pipeline_name: str) -> Outputs:
                 (artifact,) = store.get_artifacts_by_id([event.artifact_id])
                 found.setdefault(node, {})[event.path.steps[0].key] = artifact
     return found
+
+
+def _is_of(store: MetadataStore, run: int, pipeline_name: str) -> bool:
+    return any(parent.name == pipeline_name for parent in store.get_parent_contexts_by_context(run))
 
 
 def ingest_report(ingest: mlmd.Artifact) -> dict[str, Any]:
