@@ -27,7 +27,7 @@ def cluster_inputs(config: PipelineConfig) -> RunInputs:
         run_id=RUN_ID,
         data=DataSource(CsvInput("", "", ()), "given", ""),
         schema=dataclasses.replace(schema, path=schema.path.relative_to(schema.path.parent), text=text),
-        encoder=ResolvedEncoder(source=config.encoder.source, path=None, digest=""),
+        encoder=ResolvedEncoder(source=config.encoder.source, path=None, digest=config.encoder.digest or ""),
         data_fingerprint=_digest(config.data.model_dump_json(exclude={"path", "schema_file"})),
         accepted_data=None,
         accepted_baseline=_LATEST,

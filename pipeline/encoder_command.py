@@ -10,7 +10,20 @@ import click
 
 @click.group()
 def encoder() -> None:
-    """Make text encoders."""
+    """Look at text encoders, or make one."""
+
+
+@encoder.command()
+@click.argument("source")
+@click.option("--offline", is_flag=True, help="Never download.")
+def digest(source: str, offline: bool) -> None:
+    """Print the digest of the encoder SOURCE, which is fetched and not loaded.
+
+    An encoder is a program. `--set encoder.digest=DIGEST` lets a run load no other.
+    """
+    from trainer.encoders.resolve import resolve_encoder
+
+    click.echo(resolve_encoder(source, offline=offline).digest)
 
 
 @encoder.command("stand-in")

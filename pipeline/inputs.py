@@ -108,11 +108,16 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
     """
     data = data or choose_data(config)
     schema = choose_schema(config)
-    encoder = resolve_encoder(config.encoder.source, offline=config.encoder.offline)
+    encoder = resolve_encoder(config.encoder.source, offline=config.encoder.offline, digest=config.encoder.digest)
     paths = OutputPaths.of(config)
     fingerprint = _digest(
         config.model_dump_json(
-            exclude={"data": {"path"}, "evaluation": {"bless_anyway"}, **dict.fromkeys(NOT_THE_MODEL, True)}
+            exclude={
+                "data": {"path"},
+                "encoder": {"digest"},
+                "evaluation": {"bless_anyway"},
+                **dict.fromkeys(NOT_THE_MODEL, True),
+            }
         ),
         data.digest,
         schema.digest,
@@ -179,7 +184,7 @@ def choose_schema(config: PipelineConfig) -> SchemaSource:
 
     try:
         text_format.Parse(path.read_text(encoding="utf-8"), schema_pb2.Schema())
-    except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
+    except (OSError, UnicodeDecodeError, RecursionError, text_format.ParseError) as error:
         raise InputError(
             f"{path}: expected a tensorflow_metadata.proto.v0.Schema as text. Received: {error}. See data/schema.pbtxt."
         ) from error

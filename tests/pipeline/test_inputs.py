@@ -37,7 +37,7 @@ def work(tmp_path, monkeypatch):
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(inputs, "resolve_encoder", lambda source, *, offline: ENCODER)
+    monkeypatch.setattr(inputs, "resolve_encoder", lambda source, *, offline, digest: ENCODER)
     return folder
 
 
@@ -143,7 +143,7 @@ def test_data_of_too_few_rows_is_nothing_to_be_compared_with(tmp_path, accept):
 
 
 def test_a_schema_that_is_none_is_refused_at_once(work):
-    for content in (b"feature {", b"# Sch\xf6n"):
+    for content in (b"feature {", b"# Sch\xf6n", b"feature { struct_domain { " * 9_999):
         (work / "mine.pbtxt").write_bytes(content)
         with pytest.raises(InputError, match=r"mine\.pbtxt: expected a .*Schema"):
             choose_schema(configure("data.schema_file=mine.pbtxt"))
@@ -246,6 +246,7 @@ def test_a_run_id_is_utc_to_the_second_and_of_one_length(monkeypatch, microsecon
         ("cache=false", True),
         ("data.path=copy.csv", True),
         ("encoder.offline=true", True),
+        (f"encoder.digest=sha256:{'0' * 64}", True),
         ("infra.golden_rows=9", True),
         ("push.keep_versions=9", True),
         ("training.epochs=9", False),
@@ -276,7 +277,7 @@ def test_the_fingerprint_changes_with_the_encoder_s_content_and_not_with_its_nam
     before = prepare_inputs(configure()).fingerprint
     for change, same in (({"source": "/a/copy"}, True), ({"digest": "sha256:2"}, False)):
         other = dataclasses.replace(ENCODER, **change)
-        monkeypatch.setattr(inputs, "resolve_encoder", lambda source, *, offline, other=other: other)
+        monkeypatch.setattr(inputs, "resolve_encoder", lambda source, *, offline, digest, other=other: other)
         assert (prepare_inputs(configure()).fingerprint == before) is same
 
 
@@ -289,12 +290,13 @@ def test_inputs_hold_the_baseline_of_the_configured_output(push):
 
 
 def test_the_encoder_is_asked_for_as_configured(monkeypatch):
-    def refuse(source, *, offline):
-        raise EncoderError(f"{source} {offline}")
+    def refuse(source, *, offline, digest):
+        raise EncoderError(f"{source} {offline} {digest}")
 
     monkeypatch.setattr(inputs, "resolve_encoder", refuse)
-    with pytest.raises(EncoderError, match="/my/encoder True"):
-        prepare_inputs(configure("encoder.source=/my/encoder", "encoder.offline=true"))
+    digest = f"sha256:{'0' * 64}"
+    with pytest.raises(EncoderError, match=f"/my/encoder True {digest}"):
+        prepare_inputs(configure("encoder.source=/my/encoder", "encoder.offline=true", f"encoder.digest={digest}"))
 
 
 def test_output_paths_are_absolute_and_below_the_output(work, monkeypatch):

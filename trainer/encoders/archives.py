@@ -1,77 +1,167 @@
-"""Unpacks a tar archive of a SavedModel: nothing outside the target, nothing half done."""
+"""Unpacks a tar archive of a SavedModel: nothing outside the target, nothing half done, and no more than asked for."""
 
 from __future__ import annotations
 
-import lzma
+import contextlib
+import gzip
 import shutil
 import tarfile
 import uuid
 import zlib
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from trainer.encoders.errors import EncoderError
 
-# What the decompressors raise on an archive that is cut off or damaged.
-_DAMAGED = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
+MOST_BYTES = 16 << 30
+"""Of an archive, packed or unpacked; the largest text encoders of TF Hub and Kaggle have 2 GB."""
+MOST_MEMBERS = 10_000
+_SPARE_BYTES = 1 << 30  # left free on the disk
+_MOST_HEADER_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 20
+_GZIP = b"\x1f\x8b"
+_DAMAGED = (tarfile.TarError, EOFError, zlib.error)
+_CLASHES = (FileExistsError, IsADirectoryError, NotADirectoryError)  # a name for a file and for a folder
+_DISTRUST = "Do not use an archive that you do not trust; pack the SavedModel folder anew."
 
 
 def is_archive(path: Path) -> bool:
-    """Says whether the file starts as a tar, plain or compressed with gzip, bzip2 or xz, does."""
+    """Says whether the file starts as a tar, plain or compressed with gzip, does."""
     try:
-        with tarfile.open(path):
+        with _opened(path, str(path)):
             return True
     except (*_DAMAGED, OSError):
         with path.open("rb") as stream:
             # A gzip file that is cut off in its first block is a damaged archive, not a foreign file.
-            return stream.read(2) == b"\x1f\x8b"
+            return stream.read(2) == _GZIP
 
 
-def unpack(archive: Path, target: Path) -> None:
+def unpack(archive: Path, target: Path, name: str | None = None) -> None:
     """Unpacks `archive` into the new folder `target`, which appears whole or not at all.
 
     Only files and folders are taken, as in any SavedModel. The caller holds a lock on `target`: temporary folders
     that a killed process left beside it are removed.
 
-    Raises: `EncoderError` for a damaged archive and for a member that is a link, a device or leads out of `target`.
+    Args:
+        archive: a tar, plain or compressed with gzip.
+        target: does not exist.
+        name: what the user calls the archive; its path if not given.
+
+    Raises: `EncoderError` for a damaged archive, for a member that is a link, a device or leads out of `target`, and
+    for one that holds more than an encoder or the disk does.
     """
+    name = name or str(archive)
     target.parent.mkdir(parents=True, exist_ok=True)
     for left_over in target.parent.glob(f"{target.name}.*.tmp"):
         shutil.rmtree(left_over, ignore_errors=True)
     temporary = target.with_name(f"{target.name}.{uuid.uuid4().hex}.tmp")
     temporary.mkdir()
     try:
-        with tarfile.open(archive) as members:
-            for member in members:
-                _extract(archive, members, member, temporary)
+        with _opened(archive, name) as (members, source):
+            for number, member in enumerate(members, start=1):
+                path = _place(member, temporary, name)
+                require_room(source.used + member.size, temporary, name)
+                if number > MOST_MEMBERS:
+                    raise EncoderError(
+                        f"An encoder archive must have at most {MOST_MEMBERS:,} files and folders. Received: more in "
+                        f"{name}. {_DISTRUST}"
+                    )
+                source.allow(member.size)
+                _extract(members, member, path)
             # The checksum of a gzip file stands behind the end of the tar, where tarfile does not read.
-            while members.fileobj.read(1 << 20):
+            while source.read(_BLOCK_BYTES // 2):
                 pass
         temporary.rename(target)
     except (*_DAMAGED, OSError) as error:
-        if isinstance(error, OSError) and error.errno:
+        if isinstance(error, OSError) and error.errno and not isinstance(error, _CLASHES):
             raise EncoderError(
-                f"The encoder archive {archive} cannot be unpacked into {target.parent}: {error.strerror}. "
+                f"The encoder archive {name} cannot be unpacked into {target.parent}: {error.strerror}. "
                 "Make room there, or set CLICKBAIT_CACHE to another folder."
             ) from error
         raise EncoderError(
-            f"The encoder archive {archive} ({archive.stat().st_size:,} bytes) is damaged or cut off: {error}. "
+            f"The encoder archive {name} ({archive.stat().st_size:,} bytes) is damaged or cut off: {error}. "
             "Download it again, and compare its size and checksum with those of the source."
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _extract(archive: Path, members: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
-    name = PurePosixPath(member.name)
-    if name.is_absolute() or ".." in name.parts or not (member.isfile() or member.isdir()):
+def require_room(size: int, folder: Path, name: str) -> None:
+    """Holds an archive, packed or unpacked, to what an encoder may have and to what the disk has.
+
+    Args:
+        size: its bytes so far, those that come next included.
+        folder: where they go.
+        name: what the user calls the archive.
+
+    Raises: `EncoderError` that says how many bytes there may be.
+    """
+    if size > MOST_BYTES:
+        raise EncoderError(
+            f"An encoder archive must hold at most {MOST_BYTES:,} bytes. Received: more in {name}. {_DISTRUST}"
+        )
+    if (free := shutil.disk_usage(folder).free) < _SPARE_BYTES:
+        raise EncoderError(
+            f"The disk of {folder.parent} must keep {_SPARE_BYTES:,} bytes free. Received: {free:,} bytes while the "
+            f"encoder archive {name} came in. Make room there, or set CLICKBAIT_CACHE to another folder."
+        )
+
+
+class _Metered:
+    """A tar's bytes for tarfile, which reads a header to its end, however long that says it is.
+
+    Attributes:
+        used: bytes that were read.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str):
+        self.used = 0
+        self._stream = stream
+        self._name = name
+        self._allowed = _MOST_HEADER_BYTES
+
+    def allow(self, size: int) -> None:
+        """Lets so many bytes of a member come, and the next header."""
+        self._allowed = self.used + size + _MOST_HEADER_BYTES
+
+    def read(self, size: int) -> bytes:
+        """As of any stream."""
+        if self.used > self._allowed:
+            raise EncoderError(
+                f"An encoder archive must have {_MOST_HEADER_BYTES:,} bytes at most between its files. Received: more "
+                f"in {self._name}. {_DISTRUST}"
+            )
+        block = self._stream.read(size)
+        self.used += len(block)
+        return block
+
+
+@contextlib.contextmanager
+def _opened(archive: Path, name: str) -> Iterator[tuple[tarfile.TarFile, _Metered]]:
+    with contextlib.ExitStack() as stack:
+        stream = stack.enter_context(archive.open("rb"))
+        if stream.peek(len(_GZIP)).startswith(_GZIP):
+            stream = stack.enter_context(gzip.GzipFile(fileobj=stream))
+        source = _Metered(stream, name)
+        yield stack.enter_context(tarfile.open(fileobj=source, mode="r|", bufsize=_BLOCK_BYTES // 4)), source
+
+
+def _place(member: tarfile.TarInfo, target: Path, name: str) -> Path:
+    place = PurePosixPath(member.name)
+    is_plain = (member.isfile() and not member.issparse()) or member.isdir()
+    if place.is_absolute() or ".." in place.parts or not is_plain:
         raise EncoderError(
             f"An encoder archive holds files and folders below its own root only. Received: {member.name!r} "
-            f"in {archive}. Do not use an archive that you do not trust; pack the SavedModel folder anew."
+            f"in {name}. {_DISTRUST}"
         )
-    path = target.joinpath(*name.parts)
+    return target.joinpath(*place.parts)
+
+
+def _extract(members: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
     if member.isdir():
         path.mkdir(parents=True, exist_ok=True)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with members.extractfile(member) as source, path.open("wb") as out:
-        shutil.copyfileobj(source, out, 1 << 20)
+        shutil.copyfileobj(source, out, _BLOCK_BYTES)

@@ -1,9 +1,9 @@
-"""Fetches a module from the network through tensorflow_hub, within bounds of time, and says plainly why it cannot."""
+"""Fetches a module from the network, within bounds of time and size, and says plainly why it cannot."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
+import functools
 import http.client
 import logging
 import os
@@ -15,17 +15,19 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import tenacity
 
+from trainer.encoders import archives
 from trainer.encoders.errors import EncoderError
 
 # Seconds. One attempt of the first contact; all of it together, name resolution included; a silence while downloading.
 ATTEMPT_LIMIT = 5.0
 CONTACT_LIMIT = 10.0
 SILENCE_LIMIT = 30.0
+_BLOCK_BYTES = 1 << 20
 
 KAGGLE_DOWNLOAD = "https://www.kaggle.com/api/v1/models/{}/{}/tensorFlow2/{}/{}/download"
 _WORD = r"([\w.-]+)"
@@ -40,10 +42,10 @@ _log = logging.getLogger(__name__)
 
 
 def download_url(source: str) -> str | None:
-    """Returns the URL to give to `hub.resolve` for a remote source, or `None` if `source` names nothing remote.
+    """Returns the address of a remote source, or `None` if `source` names nothing remote.
 
-    tensorflow_hub 0.16.1 knows no Kaggle handles: `owner/model/tensorFlow2/variation/version` and the page of a model
-    version become the address that kagglehub downloads from (https://github.com/Kaggle/kagglehub).
+    A Kaggle handle `owner/model/tensorFlow2/variation/version` and the page of a model version become the address
+    that kagglehub downloads from (https://github.com/Kaggle/kagglehub).
     """
     match = _KAGGLE_HANDLE.fullmatch(source) or _KAGGLE_PAGE.fullmatch(source)
     if match:
@@ -62,8 +64,8 @@ def way_out(url: str) -> str:
 def probe(url: str) -> None:
     """Makes sure within `CONTACT_LIMIT` seconds that `url` answers with an archive, at the price of one small request.
 
-    tensorflow_hub opens its connections without a time limit and takes seconds to import: without this a machine
-    that is off the network would hang. The request goes the way of the download (urllib, with its proxies).
+    Without this a machine that is off the network would hang: name resolution knows no time limit. The request goes
+    the way of the download (urllib, with its proxies).
 
     Raises: `EncoderError` that names the URL and what failed.
     """
@@ -88,56 +90,52 @@ def probe(url: str) -> None:
         raise _unreachable(url, failure) from failure
 
 
-def fetch(url: str, folder: Path) -> Path:
-    """Downloads and unpacks `url` with `hub.resolve` below `folder`; returns the folder of the module.
+def fetch(url: str, entry: Path) -> None:
+    """Downloads `url` and unpacks it into the new folder `entry`.
 
-    The caller holds a lock on the module and has called `probe`.
+    The caller holds a lock on `entry` and has called `probe`.
 
     Raises: `EncoderError` that names the URL and what failed.
     """
-    import trainer.keras_policy  # noqa: F401
-
-    # isort: split
-    import tensorflow as tf
-    import tensorflow_hub as hub
-
-    _log.info("downloading the encoder %s into %s", url, folder)
+    _log.info("downloading the encoder %s into %s", url, entry)
+    part = entry.with_name(f"{entry.name}.part")
     try:
-        with _hub_settings(folder):
-            return Path(_retrying(hub.resolve, url, stop=tenacity.stop_after_attempt(3)))
-    except tf.errors.NotFoundError as error:
-        raise EncoderError(
-            f"The encoder {url} is an archive that lists files without their folders, which tensorflow_hub cannot "
-            f"unpack. {way_out(url)}"
-        ) from error
-    except tf.errors.OpError as error:
-        raise EncoderError(
-            f"The encoder {url} cannot be stored in {folder}: {error.message}. Make room there, or set CLICKBAIT_CACHE "
-            "to another folder."
-        ) from error
-    except Exception as error:
+        _retrying(functools.partial(_download, part), url, stop=tenacity.stop_after_attempt(3))
+        archives.unpack(part, entry, url)
+    except (OSError, http.client.HTTPException) as error:
         if _is_connection_error(error) or isinstance(error, urllib.error.HTTPError):
             raise _unreachable(url, error) from error
-        if isinstance(error, OSError) and error.errno:
-            raise
-        raise EncoderError(
-            f"The encoder {url} did not arrive as a whole tar archive: {error}. Try again. {way_out(url)}"
-        ) from error
+        raise
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _download(part: Path, url: str) -> None:
+    with _opened(url, SILENCE_LIMIT) as response, part.open("wb") as out:
+        while block := response.read(_BLOCK_BYTES):
+            archives.require_room(out.tell() + len(block), part.parent, url)
+            out.write(block)
+        if response.length:  # known beforehand, and not all of it came
+            raise http.client.IncompleteRead(b"", response.length)
 
 
 def _contact(url: str) -> None:
-    context = ssl.create_default_context()
-    if os.getenv("TFHUB_DISABLE_CERT_VALIDATION") == "true":
-        # tensorflow_hub's own setting, obeyed here so that both requests fare alike.
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with urllib.request.urlopen(_compressed(url), timeout=ATTEMPT_LIMIT, context=context) as response:
+    with _opened(url, ATTEMPT_LIMIT) as response:
         head = response.read(263)
         kind = response.headers.get("Content-Type", "no Content-Type")
-    if not (head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ")) or head[257:262] == b"ustar"):
+    if not (head.startswith(b"\x1f\x8b") or head[257:262] == b"ustar"):
         raise EncoderError(
             f"An encoder's URL must answer with a tar archive of a SavedModel. Received from {url}: "
             f"{len(head) and kind or 'nothing'}. Check the address, or whether the site wants a login. {way_out(url)}"
         )
+
+
+def _opened(url: str, limit: float) -> http.client.HTTPResponse:
+    """The answer to a request whose connection is silent for `limit` seconds at most."""
+    context = ssl.create_default_context()
+    if os.getenv("TFHUB_DISABLE_CERT_VALIDATION") == "true":  # tensorflow_hub's own setting
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return urllib.request.urlopen(_compressed(url), timeout=limit, context=context)
 
 
 def _compressed(url: str) -> str:
@@ -194,22 +192,3 @@ def _unreachable(url: str, error: Exception) -> EncoderError:
     else:
         what = f"the connection to {host} failed ({cause or type(cause).__name__})"
     return EncoderError(f"The encoder {url} cannot be downloaded: {what}{via}. {way_out(url)}")
-
-
-@contextlib.contextmanager
-def _hub_settings(folder: Path) -> Iterator[None]:
-    """Sets tensorflow_hub's cache and a limit on silent sockets, for the time of the call."""
-    wanted = {"TFHUB_CACHE_DIR": str(folder), "TFHUB_MODEL_LOAD_FORMAT": "COMPRESSED"}
-    before = {name: os.environ.get(name) for name in wanted}
-    timeout = socket.getdefaulttimeout()
-    os.environ.update(wanted)
-    socket.setdefaulttimeout(SILENCE_LIMIT)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(timeout)
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

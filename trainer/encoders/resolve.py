@@ -42,7 +42,9 @@ class ResolvedEncoder:
     digest: str
 
 
-def resolve_encoder(source: str, *, offline: bool = False, cache: Path | None = None) -> ResolvedEncoder:
+def resolve_encoder(
+    source: str, *, offline: bool = False, digest: str | None = None, cache: Path | None = None
+) -> ResolvedEncoder:
     """Returns the encoder that `source` names, fetching, unpacking or building it if it is not there yet.
 
     What is in the cache is used without the network. A damaged entry of the cache is removed and made again.
@@ -51,6 +53,7 @@ def resolve_encoder(source: str, *, offline: bool = False, cache: Path | None = 
         source: `embedded`; a URL of tfhub.dev, kaggle.com or of any .tar.gz; a Kaggle handle
             `owner/model/tensorFlow2/variation/version`; a SavedModel folder; an archive of one.
         offline: never touch the network.
+        digest: of the only content that is accepted, see `saved_model.digest`; any if not given.
         cache: where encoders are kept; `cache_dir()` if not given.
 
     Raises: `EncoderError`, with what was found and the way out. Without a network it takes about ten seconds at most.
@@ -61,14 +64,13 @@ def resolve_encoder(source: str, *, offline: bool = False, cache: Path | None = 
     try:
         if source == EMBEDDED:
             path = ensure_embedded_encoder(cache)
-            digest = saved_model.digest(path)
+            received = saved_model.digest(path)
         elif Path(source).expanduser().exists():
-            path, digest = _local(Path(source).expanduser().absolute(), cache)
+            path, received = _local(Path(source).expanduser().absolute(), cache)
         elif url := remote.download_url(source):
-            path, digest = _remote(url.rstrip("/"), cache, offline)
+            path, received = _remote(url.rstrip("/"), cache, offline)
         else:
             raise EncoderError(_unknown(source))
-        return ResolvedEncoder(source=source, path=path, digest=digest)
     except filelock.Timeout as error:
         raise EncoderError(
             f"Another process has held {error.lock_file} for {LOCK_LIMIT // 60} minutes. Wait for it or end it."
@@ -78,6 +80,12 @@ def resolve_encoder(source: str, *, offline: bool = False, cache: Path | None = 
             f"The encoder {source} needs files that cannot be read or written: {error}. Check the permissions and the "
             f"space of that folder; the cache is {cache} (CLICKBAIT_CACHE sets another)."
         ) from error
+    if digest not in (None, received):
+        raise EncoderError(
+            f"The encoder {source} must have the digest {digest}. Received: {received} in {path}. An encoder is a "
+            "program: do not load it before you know why it is another."
+        )
+    return ResolvedEncoder(source=source, path=path, digest=received)
 
 
 def _local(path: Path, cache: Path) -> Found:
@@ -122,8 +130,8 @@ def _remote(url: str, cache: Path, offline: bool) -> Found:
         if found := _intact(entry):
             return found
         _discard(entry)
-        fetched = remote.fetch(url, folder)
-        return _accept(fetched, f"the module at {url}", remote.way_out(url))
+        remote.fetch(url, entry)
+        return _accept(entry, f"the module at {url}", remote.way_out(url))
 
 
 def _intact(entry: Path) -> Found | None:
@@ -162,10 +170,7 @@ def _accept(entry: Path, what: str, advice: str) -> Found:
 
 
 def _discard(entry: Path) -> None:
-    """Removes a damaged entry and what a killed download left; the lock held says that nobody is at work on it.
-
-    tensorflow_hub would wait ten minutes for its own lock file to move.
-    """
+    """Removes a damaged entry and what a killed download left; the lock held says that nobody is at work on it."""
     if entry.is_dir():
         _log.warning("making the cached encoder %s again: %s", entry, _opened(entry))
     for path in entry.parent.glob(f"{entry.name}*"):
