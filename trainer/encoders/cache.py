@@ -3,7 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
+
+_KINDS = ("embedded", "archives", "hub")
+_SEAL = ".sealed"
+
+
+class StoredEncoder(NamedTuple):
+    """One in the cache."""
+
+    folder: Path
+    digest: str
+    """Of its content, as it was stored."""
+
+
+def stored_encoders(cache: Path) -> Iterator[StoredEncoder]:
+    """The encoders in a cache that were stored whole."""
+    for seal in (seal for kind in _KINDS for seal in sorted((cache / kind).glob(f"*{_SEAL}"))):
+        yield StoredEncoder(seal.with_name(seal.name.removesuffix(_SEAL)), seal.read_text(encoding="utf-8"))
 
 
 def cache_dir() -> Path:

@@ -43,9 +43,7 @@ def ensure_embedded_encoder(cache_dir: Path) -> Path:
     Raises:
       EncoderError: the package is missing or its files are not the ones that this project was tested with.
     """
-    built_by = [f"{library}-{metadata.version(library)}" for library in _LIBRARIES]
-    name = "-".join(["use-multilingual-3", CHECKSUMS["weights.npz"][:12], str(_FORMAT), *built_by])
-    folder = cache_dir / "embedded" / name
+    folder = embedded_folder(cache_dir)
     seal = folder.with_name(f"{folder.name}.sealed")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
@@ -55,6 +53,13 @@ def ensure_embedded_encoder(cache_dir: Path) -> Path:
             _build(folder)
             seal.write_text(saved_model.digest(folder), encoding="utf-8")
     return folder
+
+
+def embedded_folder(cache_dir: Path) -> Path:
+    """Where the embedded encoder's SavedModel is, or will be."""
+    built_by = [f"{library}-{metadata.version(library)}" for library in _LIBRARIES]
+    name = "-".join(["use-multilingual-3", CHECKSUMS["weights.npz"][:12], str(_FORMAT), *built_by])
+    return cache_dir / "embedded" / name
 
 
 def verify_package() -> None:
