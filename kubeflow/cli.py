@@ -180,14 +180,13 @@ def submit_command(
     that was canceled ends with 143, and one that is still at work at --timeout with 1.
     """
     _require_kfp()
-    from rich.console import Console
-
     from kubeflow.submit.address import read_address
     from kubeflow.submit.follow import Pace
     from kubeflow.submit.submit import Options, follow_run, submit
+    from pipeline.terminal import open_console
 
     address = read_address(host, token, token_file, tls_ca, call_s)
     pace = Pace(poll_s, timeout_s)
     options = Options(namespace, experiment, name, parameters, cron, wait, terminate, pace)
-    console = Console(highlight=False)
+    console = open_console()
     ctx.exit(follow_run(address, run_id, options, console) if run_id else submit(address, spec, options, console))

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from kubeflow.spec_shape import find_misshapen
+from serving.untrusted import compose_yaml
 
 SCHEMA_VERSION = "2.1.0"
 
@@ -41,8 +42,9 @@ def load_platforms(path: str | Path) -> list[dict[str, Any]]:
 
 def _read_documents(path: str | Path) -> list[Any]:
     try:
-        documents = list(yaml.safe_load_all(Path(path).read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        nodes = compose_yaml(Path(path).read_text(encoding="utf-8"), yaml.SafeLoader)
+        documents = [yaml.SafeLoader("").construct_document(node) for node in nodes]
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SpecError(
             f"A pipeline spec is a YAML file. Received: {path}: {str(error).splitlines()[0]}. "
             "`clickbait kubeflow compile` writes one."

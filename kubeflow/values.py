@@ -71,7 +71,10 @@ def _number(text: str) -> float:
 
 def _json(kind: type) -> Callable[[str], Any]:
     def read(text: str) -> Any:
-        value = json.loads(text)
+        try:
+            value = json.loads(text)
+        except RecursionError as error:
+            raise ValueError("nested too deep") from error
         if not isinstance(value, kind):
             raise ValueError("of another type")
         return value

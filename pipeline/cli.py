@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from kubeflow.cli import kubeflow
+from pipeline.clean_command import clean
 from pipeline.encoder_command import encoder
 from pipeline.explain_command import explain
 from pipeline.monitor_command import monitor
@@ -16,6 +17,7 @@ from pipeline.report_command import report
 from pipeline.versions_command import rollback, versions
 from serving.client.cli import predict_command
 from serving.serve import serve_command
+from serving.untrusted import visible
 
 EXIT_INTERRUPTED = 130
 
@@ -34,7 +36,7 @@ class _Group(click.Group):
         except Exception as error:
             if not hasattr(error, "exit_code"):
                 raise
-            click.echo(f"clickbait: {error}", err=True)
+            click.echo(visible(f"clickbait: {error}"), err=True)
             ctx.exit(error.exit_code)
 
 
@@ -153,16 +155,15 @@ def config(preset: str, config_file: Path | None, overrides: tuple[str, ...]) ->
 @OUTPUT_TO_READ
 def runs(output: str) -> None:
     """List what was run."""
-    from rich.console import Console
-
     from pipeline.runs import read_runs
     from pipeline.summary import run_table
+    from pipeline.terminal import open_console
 
     known = read_runs(output)
     if not known:
         click.echo(f"No runs in {output}. Type `clickbait run`.")
         return
-    Console(highlight=False).print(run_table(known))
+    open_console().print(run_table(known))
 
 
 @main.command()
@@ -177,13 +178,12 @@ def verdict(run: str | None, output: str, as_json: bool) -> None:
     if as_json:
         import json
 
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        click.echo(visible(json.dumps(found, indent=2, ensure_ascii=False)))
         return
-    from rich.console import Console
-
     from pipeline.summary import print_head, print_summary
+    from pipeline.terminal import open_console
 
-    console, folder = Console(highlight=False), Path(found["folder"])
+    console, folder = open_console(), Path(found["folder"])
     if "data" in found:
         print_head(console, found, folder)
     print_summary(console, found, folder)
@@ -309,13 +309,13 @@ def _show_comparison(found) -> None:
     if not found.findings:
         click.echo("the data fits the schema")
     for finding in found.findings:
-        click.echo(f"  {finding}")
+        click.echo(visible(f"  {finding}"))
     for line in found.diff.splitlines():
-        click.secho(line, fg={"+": "green", "-": "red"}.get(line[0]))
+        click.secho(visible(line), fg={"+": "green", "-": "red"}.get(line[0]))
     if found.remaining:
         click.echo("no update takes what the model cannot read; mend the data, or edit the schema by hand:")
     for finding in found.remaining:
-        click.echo(f"  {finding}")
+        click.echo(visible(f"  {finding}"))
 
 
 main.add_command(encoder)
@@ -326,6 +326,7 @@ main.add_command(report)
 main.add_command(versions)
 main.add_command(rollback)
 main.add_command(monitor)
+main.add_command(clean)
 main.add_command(kubeflow)
 
 

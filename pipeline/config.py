@@ -5,10 +5,12 @@ Layers: preset < file < environment (`CLICKBAIT__TRAINING__EPOCHS=3`) < `--set t
 
 import difflib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
@@ -19,6 +21,8 @@ from pipeline.beam_options import beam_problems
 from pipeline.config_layers import Given, Layer, LayerReader, allowed, shown
 
 PRESETS_DIR = Path(__file__).parent / "presets"
+
+_SECRET = re.compile(r"[^=&;]*(?:token|secret|passw|sig|credential|key|auth)[^=&;]*=", re.IGNORECASE)
 
 
 class ConfigError(Exception):
@@ -132,6 +136,22 @@ class EncoderConfig(_Section):
         description="`embedded` (USE multilingual 3), a hub URL, a Kaggle handle, a SavedModel folder or a .tar.gz.",
     )
     offline: bool = Field(False, description="Never download: use the encoder cache or fail.")
+    digest: str | None = Field(
+        None,
+        pattern="^sha256:[0-9a-f]{64}$",
+        description="Load no encoder but the one of that digest, which `clickbait encoder digest` tells; null: any.",
+    )
+
+    @model_validator(mode="after")
+    def _no_secret(self) -> "EncoderConfig":
+        # It goes into verdicts, reports, model cards and ML Metadata.
+        parts = urlsplit(self.source)
+        if parts.scheme in ("http", "https") and ("@" in parts.netloc or _SECRET.search(parts.query)):
+            raise ValueError(
+                "source must hold no password and no token, for it is recorded. Received: a URL with one. Download "
+                "the module, and give the file."
+            )
+        return self
 
 
 class TrainingConfig(_Section):

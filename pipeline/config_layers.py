@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from serving.untrusted import compose_yaml
+
 ENV_PREFIX = "CLICKBAIT__"
 
 _Schema = Mapping[str, Any]  # JSON schema of one value
@@ -45,7 +47,7 @@ class LayerReader:
     def file(self, path: Path, source: str) -> Layer:
         """A YAML mapping with its sections nested; a `preset` key is kept for the caller."""
         try:
-            root = yaml.compose(path.read_text(encoding="utf-8"), _Loader)
+            root = _composed(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             self.problems.append(f"{source}: {_unreadable(error)}")
             return {}
@@ -199,6 +201,13 @@ for _tag, (_pattern, _) in _SCALARS.items():
     _Loader.add_implicit_resolver(_tag, re.compile(_pattern), None)
 
 
+def _composed(text: str) -> yaml.Node | None:
+    documents = compose_yaml(text, _Loader)
+    if len(documents) > 1:
+        raise yaml.MarkedYAMLError(problem="a second document begins", problem_mark=documents[1].start_mark)
+    return documents[0] if documents else None
+
+
 def _from_node(node: yaml.Node | None, schema: _Schema) -> Any:
     """The value of a YAML node for a key. Where the key takes text, `2020` stays the text it was written as."""
     if node is None:
@@ -226,7 +235,7 @@ def _from_text(text: str, schema: _Schema) -> Any:
         # Not parsed: a glob, a Windows path or a column named `yes` means itself.
         return None if _takes(schema, "null") and text.strip().lower() in ("", "~", "null") else text
     try:
-        return _from_node(yaml.compose(text, _Loader), schema)
+        return _from_node(_composed(text), schema)
     except yaml.YAMLError:
         return text  # the type check refuses it and shows it as it came
 

@@ -13,10 +13,15 @@ from typing import NamedTuple
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from rich.console import Console
 
 from data.fetch import DEFAULT_DESTINATION
+from pipeline.clean import choose_removable
+from pipeline.config import load_config
 from pipeline.extension_modules import ANEW, failure, installed_modules, load_error, origin
+from pipeline.options import KEPT_RUNS
+from pipeline.paths import OutputPaths
+from pipeline.runs import OutputError
+from pipeline.terminal import open_console
 from trainer.encoders.cache import cache_dir
 from trainer.encoders.embedded import verify_package
 from trainer.encoders.errors import EncoderError
@@ -24,6 +29,7 @@ from trainer.encoders.errors import EncoderError
 _DISTRIBUTION = "clickbait-tfx"
 _NEEDED_DISK_GIB = 5
 _NEEDED_MEMORY_GIB = 6
+_WORTH_CLEANING_GIB = 1
 _GIB = 2**30
 _ORIGINS = {
     "published": "as published",
@@ -48,7 +54,7 @@ class Finding(NamedTuple):
 
 def run_doctor() -> int:
     """Prints a line a check and returns the exit code: 0 when all is well, else 1."""
-    console = Console(highlight=False)
+    console = open_console()
     sick = 0
     for check in _CHECKS:
         for finding in check():
@@ -127,11 +133,21 @@ def check_machine() -> Iterator[Finding]:
     yield _writable("output", Path("output"), "Give a folder that you may write with --output.")
     free = shutil.disk_usage(Path.cwd()).free / _GIB
     way_out = f"A run writes up to {_NEEDED_DISK_GIB} GiB: give a larger place with --output."
-    yield Finding("disk", f"{free:.0f} GiB free", way_out if free < _NEEDED_DISK_GIB else None)
+    yield Finding("disk", f"{free:.0f} GiB free{_cleanable()}", way_out if free < _NEEDED_DISK_GIB else None)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIB
     way_out = f"Training takes up to {_NEEDED_MEMORY_GIB} GiB; --limit and a smaller batch take less."
     found = f"{memory:.0f} GiB, {os.cpu_count()} cores"
     yield Finding("memory", found, way_out if memory < _NEEDED_MEMORY_GIB else None)
+
+
+def _cleanable() -> str:
+    """What `clickbait clean` is worth, where it is worth the trouble."""
+    paths = OutputPaths.of(load_config(environ={}))
+    try:
+        freed = choose_removable(paths, KEPT_RUNS).size / _GIB
+    except OutputError:
+        return ""
+    return f"; `clickbait clean` frees {freed:.1f} GiB of {paths.runs.parent}" if freed > _WORTH_CLEANING_GIB else ""
 
 
 def check_data() -> Iterator[Finding]:

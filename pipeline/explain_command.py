@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from serving.untrusted import visible
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -60,19 +62,16 @@ def explain(
     The effect of a word is the probability of clickbait less that of the headline without the word. The newest pushed
     model is asked, loaded from the serving folder; with --target a server is, and no TensorFlow is needed.
     """
-    from rich.console import Console
-
+    from pipeline.terminal import open_console
     from serving.explain import explain_texts
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _PIPE_WIDTH
+    console = open_console(pipe_width=_PIPE_WIDTH)
     chunks = _chunks(texts)
     with _scorer(output, model, version, target, timeout_s) as (score, asked):
         for chunk in chunks:
             for explanation in explain_texts(chunk, score):
                 if as_json:
-                    click.echo(json.dumps(asked | as_dict(explanation), ensure_ascii=False))
+                    click.echo(visible(json.dumps(asked | as_dict(explanation), ensure_ascii=False)))
                 else:
                     print_explanation(console, explanation)
 
@@ -104,7 +103,7 @@ def coloured(explanation: Explanation) -> Text:
     """The headline: yellow is what speaks for clickbait, green for news, bold where it does so strongly."""
     from rich.text import Text
 
-    shown = Text(" ").join(Text(word.text, style=_style(word.effect)) for word in explanation.words)
+    shown = Text(" ").join(Text(visible(word.text), style=_style(word.effect)) for word in explanation.words)
     if explanation.words_left:
         shown.append(" ...")
     return shown
@@ -122,7 +121,7 @@ def effect_table(words: Sequence[Word]) -> Table:
     known = sorted((word for word in words if math.isfinite(word.effect)), key=lambda word: -abs(word.effect))
     for word in known[:_SHOWN_WORDS]:
         style, cells = _style(word.effect), round(_BAR_CELLS * abs(word.effect) / full_bar)
-        table.add_row(Text(f"  {word.effect:+.4f}", style), Text("\u2588" * cells, style), Text(word.text))
+        table.add_row(Text(f"  {word.effect:+.4f}", style), Text("\u2588" * cells, style), Text(visible(word.text)))
     return table
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from serving.untrusted import visible
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -73,18 +75,14 @@ def monitor(
     Exit codes: 0 it is like the training data, or there is too little to judge; 3 it has drifted: train anew; 2 the
     call is wrong, or there is no log of this model that can be read.
     """
-    from rich.console import Console
-
     from pipeline.config import load_config
     from pipeline.inputs import new_run_id
     from pipeline.monitor import judge_logs, open_logs, report_folder, write_report
     from pipeline.paths import OutputPaths
-    from pipeline.terminal import captured_output
+    from pipeline.terminal import captured_output, open_console
 
     config = load_config(preset, config_file, overrides, {"output": output, "model_name": model})
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _PIPE_WIDTH
+    console = open_console(pipe_width=_PIPE_WIDTH)
     with report_folder(OutputPaths.of(config).monitor / new_run_id()) as folder:
         opened = open_logs(config, logs, version=version, since=since or 0.0)
         if not as_json:
@@ -93,7 +91,7 @@ def monitor(
             report = judge_logs(config, opened)
         file = write_report(folder, report)
     if as_json:
-        click.echo(file.read_text(encoding="utf-8"), nl=False)
+        click.echo(visible(file.read_text(encoding="utf-8")), nl=False)
     else:
         print_findings(console, report, file)
     ctx.exit(report["exit_code"])

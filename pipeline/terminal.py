@@ -9,11 +9,33 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.console import Console
+from rich.text import Text
+
+from serving.untrusted import visible
 
 _PLAIN_WIDTH = 120
+
+
+class _Console(Console):
+    """Shows controls in what it is given, titles and names of files among it, instead of obeying them."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(visible(text), **options)
+
+
+def open_console(*, pipe_width: int | None = None) -> Console:
+    """A console on stdout, for what may hold text of strangers.
+
+    Args:
+      pipe_width: in characters, where it is no terminal.
+    """
+    console = _Console(highlight=False)
+    if pipe_width and not console.is_terminal:
+        console.width = pipe_width
+    return console
 
 
 class Terminal(NamedTuple):
@@ -81,7 +103,7 @@ class _Screen(io.TextIOWrapper):
 
 def _console(descriptor: int) -> Console:
     stream = _Screen(os.fdopen(os.dup(descriptor), "wb"), encoding="utf-8", errors="replace")
-    return Console(file=stream, width=None if stream.isatty() else _PLAIN_WIDTH, highlight=False)
+    return _Console(file=stream, width=None if stream.isatty() else _PLAIN_WIDTH, highlight=False)
 
 
 def _duplicate(descriptor: int) -> int:

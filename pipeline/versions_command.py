@@ -34,15 +34,13 @@ def _with_output(command):
 @click.option("--target", metavar="HOST:PORT", help="A server that is asked which of them it serves.")
 def versions(output: str | None, model: str | None, target: str | None) -> None:
     """List the versions in the serving folder, the newest last; TF Serving serves the newest."""
-    from rich.console import Console
+    from pipeline.terminal import open_console
 
     paths = _find_paths(output, model)
     states = _served(target, paths.serving_model.name) if target else None
     rows = describe_versions(paths, states)
     if rows:
-        console = Console(highlight=False)
-        if not console.is_terminal:
-            console.width = _PIPE_WIDTH
+        console = open_console(pipe_width=_PIPE_WIDTH)
         console.print(version_table(rows))
     else:
         click.echo(f"No versions in {paths.serving_model}. Type `clickbait run`.")

@@ -23,6 +23,7 @@ from components.headline_example_gen.report import REPORT_FILE, SHOWN_FAULTS, ma
 from components.headline_example_gen.rows import Rules
 from components.headline_example_gen.streams import open_csv
 from components.headline_example_gen.transforms import FirstLeftOut, ReadFile, WriteShard
+from serving.untrusted import plain_cell
 from trainer import features
 
 INGEST_KEY = "ingest"
@@ -125,7 +126,7 @@ def _report(paths: Sequence[str], rules: Rules, parts: str, target: str) -> None
         next(rows)
         names = ("title", "label", "file", "line", "rule", "reason")
         first = itertools.islice(rows, SHOWN_FAULTS)
-        faults = [dict(zip(names, (one[:_SHOWN_CHARACTERS] for one in row), strict=True)) for row in first]
+        faults = [dict(zip(names, (plain_cell(one)[:_SHOWN_CHARACTERS] for one in row), strict=True)) for row in first]
     total = sum_tallies(map(_read, _list(parts, "tally-*.json")))
     with fileio.open(f"{target}/{REPORT_FILE}", "w") as stream:
         stream.write(json.dumps(make_report(total, paths, _SPLITS, faults), indent=2))

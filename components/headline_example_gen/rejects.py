@@ -10,17 +10,17 @@ from typing import BinaryIO
 
 from tfx.dsl.io import fileio
 
-from components.headline_example_gen.rows import Fault, Rules
+from components.headline_example_gen.rows import REJECT_NOTES, Fault, Rules
 from components.headline_example_gen.streams import open_csv
+from serving.untrusted import inert_cell
 
 REJECTS_FILE = "rejects.csv"
-_NOTES = ("file", "line", "rule", "reason")
 
 
 def header(rules: Rules) -> list[str]:
     """The data's own two columns, and what is said of each row; the reader skips columns that it does not know."""
     names = [rules.text_column, rules.label_column]
-    for note in _NOTES:
+    for note in REJECT_NOTES:
         while note in names:
             note = f"rejected_{note}"
         names.append(note)
@@ -70,7 +70,8 @@ def merge_parts(
         sink = _writer(stream)
         sink.writerow(header(rules))
         for file, fault in heapq.merge(by_file, *map(_read_part, shard_parts), key=lambda one: (one[0], one[1].line)):
-            sink.writerow((fault.title, fault.label, paths[file], fault.line, fault.rule, fault.reason))
+            title, label, path, reason = map(inert_cell, (fault.title, fault.label, paths[file], fault.reason))
+            sink.writerow((title, label, path, fault.line, fault.rule, reason))
 
 
 def _read_part(path: str) -> Iterator[tuple[int, Fault]]:

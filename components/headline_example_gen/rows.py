@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
-import gzip
 import io
 import re
 import zlib
@@ -16,6 +15,7 @@ from typing import NamedTuple
 from components.errors import InputError
 from components.headline_example_gen.streams import TfxFile
 from components.headline_example_gen.titles import normalize
+from serving.untrusted import Gunzip, plain_cell
 
 # A row of one column may be long; a quote that is never closed must not read a file of any size into one field.
 MAX_FIELD_CHARACTERS = 1 << 20
@@ -39,6 +39,9 @@ _FORMATS = {
 }
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _GZIP = b"\x1f\x8b"
+
+REJECT_NOTES = ("file", "line", "rule", "reason")
+"""Columns by which a mended `rejects.csv` is known: there, what a spreadsheet would run stands behind an apostrophe."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,10 +139,13 @@ def _row_check(header: list[str], rules: Rules) -> Callable[[int, list[str]], Ro
     text_at, label_at = header.index(text_column), header.index(label_column)
     labels, limit = rules.labels, rules.max_title_characters
     expected = " or ".join(labels)
+    is_rejects = {*REJECT_NOTES} <= {*header}
 
     def check(line: int, fields: list[str]) -> Row | Fault:
         count = len(fields)
         text, label = (fields[text_at], fields[label_at]) if count == width else (_as_csv(fields), "")
+        if is_rejects:
+            text, label = plain_cell(text), plain_cell(label)
 
         def fault(rule: str, reason: str) -> Fault:
             return Fault(line, rule, reason, _legible(text), _legible(label))
@@ -286,7 +292,7 @@ def _open_text(path: str) -> Iterator[io.TextIOBase]:
     with contextlib.ExitStack() as stack:
         stream = stack.enter_context(io.BufferedReader(_open_binary(path), _SNIFFED_BYTES))
         if stream.peek(2)[:2] == _GZIP:
-            stream = stack.enter_context(io.BufferedReader(gzip.GzipFile(fileobj=stream), _SNIFFED_BYTES))
+            stream = stack.enter_context(io.BufferedReader(Gunzip(stream), _SNIFFED_BYTES))
         elif path.endswith(".gz") and stream.peek(1):
             raise InputError(f"{path}: a file named .gz is compressed with gzip. Received: something else. Rename it.")
         head = stream.peek(_SNIFFED_BYTES)[:_SNIFFED_BYTES]

@@ -33,7 +33,7 @@ def ImportSchemaGen(  # noqa: N802  components are named as classes
     try:
         text = text or Path(schema_file).read_text(encoding="utf-8")
         text_format.Parse(text, schema_pb2.Schema())
-    except (UnicodeDecodeError, text_format.ParseError) as error:
+    except (UnicodeDecodeError, RecursionError, text_format.ParseError) as error:
         raise InputError(
             f"{schema_file}: expected a tensorflow_metadata.proto.v0.Schema as text. Received: {error}."
         ) from error

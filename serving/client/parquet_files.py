@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from serving.client.errors import FileError
@@ -24,6 +25,11 @@ _TYPES = {
     "json": pa.string(),
 }
 
+
+_BINARY = (pa.string(), pa.large_string(), pa.binary(), pa.large_binary())
+# A text that stands in the file once may be that of all rows: a few kilobytes would become terabytes.
+_MOST_TEXT_BYTES = 1 << 20
+_MOST_BATCH_BYTES = 1 << 28
 
 # What pyarrow.PyExtensionType writes: a type that is made by unpickling bytes of the file, which can run any code.
 _PICKLED = "arrow.py_extension_type"
@@ -44,10 +50,10 @@ class ParquetSource:
     def scan(self) -> Contents:
         """As `Source.scan`."""
         with self._open() as file:
-            schema, rows = file.schema_arrow, file.metadata.num_rows
+            rows = file.metadata.num_rows
         for _ in self._batches(1 << 12, [self.text_column]):
             pass
-        return Contents(rows, dict.fromkeys(schema.names, "json"), schema)
+        return Contents(rows, dict.fromkeys(self._schema.names, "json"), self._schema)
 
     def chunks(self, size: int) -> Iterator[Chunk]:
         """As `Source.chunks`."""
@@ -58,11 +64,32 @@ class ParquetSource:
         row = 0
         try:
             with self._open() as file:
-                for batch in file.iter_batches(size, columns=columns):
+                for packed in file.iter_batches(size, columns=columns):
+                    batch = self._unpacked(packed, row)
                     yield self._texts(batch, row), batch
                     row += batch.num_rows
         except (pa.ArrowException, OSError) as error:
             raise self._unreadable(error) from error
+
+    def _unpacked(self, packed: pa.RecordBatch, before: int) -> pa.RecordBatch:
+        """A batch with the file's own types; what is bytes comes packed, each different value once."""
+        is_whole = len(packed.schema) == len(self._schema)
+        fields = list(self._schema) if is_whole else [self._schema.field(self.text_column)]
+        columns, size = [], 0
+        for field, column in zip(fields, packed.columns, strict=True):
+            for lengths in _lengths(column):
+                longest = pc.max(lengths).as_py() or 0
+                size += pc.sum(lengths).as_py() or 0
+                if field.name == self.text_column and longest > _MOST_TEXT_BYTES:
+                    row = before + pc.index(lengths, longest).as_py() + 1
+                    raise no_text(self.path, row, "row", f"{longest:,} bytes, more than {_MOST_TEXT_BYTES:,},")
+            if size > _MOST_BATCH_BYTES:
+                raise FileError(
+                    f"{self.path}: rows must be of ordinary length. Received: {packed.num_rows:,} rows from row "
+                    f"{before + 1:,} on that unpack to more than {_MOST_BATCH_BYTES:,} bytes. Leave out {field.name!r}."
+                )
+            columns.append(column.cast(field.type))
+        return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
 
     def _texts(self, batch: pa.RecordBatch, before: int) -> list[str]:
         texts = batch.column(batch.schema.get_field_index(self.text_column)).to_pylist()
@@ -80,8 +107,9 @@ class ParquetSource:
     def _open(self) -> pq.ParquetFile:
         try:
             with warnings.catch_warnings(action="ignore"):  # pyarrow's advice how to trust such a file
-                file = pq.ParquetFile(_no_uri(self.path))
-                schema = file.schema_arrow
+                with pq.ParquetFile(_no_uri(self.path)) as file:
+                    self._schema = schema = file.schema_arrow
+                    leaves = [file.metadata.schema.column(place) for place in range(file.metadata.num_columns)]
                 pickled = any(_PICKLED in str(type_) for type_ in schema.types)
         except (pa.ArrowException, OSError) as error:
             raise self._unreadable(error) from error
@@ -95,12 +123,13 @@ class ParquetSource:
         type_ = schema.field(self.text_column).type
         if pa.types.is_dictionary(type_):
             type_ = type_.value_type
-        if type_ not in (pa.string(), pa.large_string(), pa.binary(), pa.large_binary()):
+        if type_ not in _BINARY:
             raise FileError(
                 f"{self.path}: the column of texts is of strings. Received: {self.text_column!r} of {type_}. Name "
                 "another with --text-column."
             )
-        return file
+        packed = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+        return pq.ParquetFile(_no_uri(self.path), read_dictionary=packed)
 
     def _unreadable(self, error: Exception) -> FileError:
         found = " ".join(str(error).split())
@@ -138,6 +167,20 @@ class ParquetSink:
             )
             for kind, column in zip(self._columns.values(), values, strict=True)
         ]
+
+
+def _lengths(packed: pa.Array) -> Iterator[pa.Array]:
+    """The bytes of each text in a column, of each leaf of one that is nested."""
+    if pa.types.is_dictionary(packed.type) and packed.type.value_type in _BINARY:
+        yield pc.take(pc.binary_length(packed.dictionary), packed.indices)
+    elif pa.types.is_struct(packed.type):
+        for part in packed.flatten():
+            yield from _lengths(part)
+    elif pa.types.is_map(packed.type):
+        yield from _lengths(packed.keys)
+        yield from _lengths(packed.items)
+    elif isinstance(packed, pa.ListArray | pa.LargeListArray | pa.FixedSizeListArray):
+        yield from _lengths(packed.flatten())
 
 
 def _no_uri(path: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import gzip
 import io
 import json
 import re
@@ -15,6 +14,7 @@ from typing import Any, BinaryIO
 
 from serving.client.errors import FileError
 from serving.client.files import Chunk, Contents, no_column, no_text
+from serving.untrusted import Gunzip
 
 MAX_LINE_CHARACTERS = 1 << 24
 MAX_FIELD_CHARACTERS = 1 << 20
@@ -44,7 +44,7 @@ class _TextSource:
             with contextlib.ExitStack() as stack:
                 stream = stack.enter_context(self._open())
                 if stream.peek(2)[:2] == _GZIP:
-                    stream = stack.enter_context(gzip.GzipFile(fileobj=stream))
+                    stream = stack.enter_context(Gunzip(stream))
                 text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline=self.newline)
                 yield self._whole_lines(stack.enter_context(text))
         except UnicodeDecodeError as error:
@@ -196,7 +196,7 @@ class JsonlSource(_TextSource):
                 continue
             try:
                 found = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise FileError(
                     f"{self.path}:{number}: a line is a JSON object. Received: {error}. Mend it."
                 ) from error

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from serving.client.files import Chunk, Contents
+from serving.untrusted import inert_cell
 from trainer.features import PROBABILITY
 
 _TO_QUOTE = re.compile('[",\r\n]')
@@ -28,7 +29,7 @@ class _TextSink:
 
 
 class CsvSink(_TextSink):
-    """RFC 4180 with a header; what is no text stands as JSON."""
+    """RFC 4180 with a header; what is no text stands as JSON, and what a spreadsheet would run behind an apostrophe."""
 
     def __init__(self, path: str, contents: Contents, *, compressed: bool):
         super().__init__(path, contents, compressed=compressed)
@@ -83,6 +84,7 @@ def _finite(value: Any) -> Any:
 
 def _csv_line(fields: Sequence[str]) -> str:
     """A line of RFC 4180, ended by a line feed; Python's csv, before 3.13, would leave a carriage return unquoted."""
+    fields = map(inert_cell, fields)
     quoted = ('"' + field.replace('"', '""') + '"' if _TO_QUOTE.search(field) else field for field in fields)
     return ",".join(quoted) + "\n"
 

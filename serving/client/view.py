@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from serving.client.bulk import Reporter
+from serving.untrusted import visible
 
 THRESHOLD = 0.5
 NAMES = ("news", "clickbait")
@@ -22,7 +23,7 @@ def score_lines(texts: Sequence[str], scores: Sequence[float]) -> Iterator[str]:
         name, colour = NAMES[is_clickbait], "yellow" if is_clickbait else "green"
         if not math.isfinite(score):
             name, colour = "?", "red"
-        yield f"{score:.3f}  {click.style(f'{name:9}', fg=colour)}  {' '.join(text.split())}"
+        yield f"{score:.3f}  {click.style(f'{name:9}', fg=colour)}  {visible(' '.join(text.split()))}"
 
 
 class PlainReporter(Reporter):
@@ -30,7 +31,7 @@ class PlainReporter(Reporter):
 
     def say(self, message: str) -> None:
         """As `Reporter.say`."""
-        click.echo(message, err=True)
+        click.echo(visible(message), err=True)
 
 
 class BarReporter(Reporter):
@@ -46,7 +47,7 @@ class BarReporter(Reporter):
 
     def say(self, message: str) -> None:
         """As `Reporter.say`."""
-        self.bar.console.print(message, markup=False, highlight=False, soft_wrap=True)
+        self.bar.console.print(visible(message), markup=False, highlight=False, soft_wrap=True)
 
     def progress(self, done: int, total: int) -> None:
         """As `Reporter.progress`."""

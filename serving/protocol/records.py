@@ -12,6 +12,8 @@ _LENGTH = struct.Struct("<Q")
 _CHECKSUM = struct.Struct("<I")
 _HEAD_BYTES = _LENGTH.size + _CHECKSUM.size
 _MASK_DELTA = 0xA282EAD8
+MOST_RECORD_BYTES = 1 << 28
+"""Far more than a server takes in one call."""
 
 
 class RecordError(ValueError):
@@ -43,6 +45,8 @@ def read_records(stream: BinaryIO) -> Iterator[bytes]:
         if len(head) == _HEAD_BYTES and head[_LENGTH.size :] != _checksum(length):
             raise RecordError("the checksum of a record's length is wrong", torn=False)
         size = _LENGTH.unpack(length)[0] if len(head) == _HEAD_BYTES else 0
+        if size > MOST_RECORD_BYTES:
+            raise RecordError(f"a record says that it has {size:,} bytes, more than any request", torn=False)
         content = stream.read(size)
         end = stream.read(_CHECKSUM.size)
         if len(head) < _HEAD_BYTES or len(content) < size or len(end) < _CHECKSUM.size:

@@ -28,7 +28,7 @@ _TYPES = {
     "DT_BOOL": ("bool_val", "?"),
     "DT_STRING": ("string_val", ""),
 }
-_MAX_REPEATED = 1 << 26  # a few bytes must not become gigabytes
+_MAX_REPEATED = 1 << 20  # a few bytes must not become gigabytes
 _NAMES = {value.number: name for name, value in DataType.items()}
 
 

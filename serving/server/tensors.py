@@ -11,7 +11,7 @@ from tensorflow.core.framework import tensor_pb2, types_pb2
 from serving.server.errors import invalid_argument
 
 #: A shape may be filled by repeating the last value. A message of a few bytes must not ask for all memory that way.
-_MAX_REPEATED_ELEMENTS = 2**24
+_MAX_REPEATED_ELEMENTS = 2**16
 
 _VALUE_FIELDS = {
     types_pb2.DT_FLOAT: "float_val",

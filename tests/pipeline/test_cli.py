@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 LARGE = {"apache_beam", "google", "grpc", "jinja2", "kfp", "matplotlib", "numpy", "pandas", "pyarrow", "pydantic"}
 LARGE |= {"requests", "tensorflow", "tensorflow_hub", "tfx"}
 COMMANDS = ["fetch", "run", "config", "runs", "verdict", "embed", "encoder", "explain", "monitor", "report", "doctor"]
+COMMANDS += ["clean", "versions", "rollback", "schema", "predict"]
 
 
 def clickbait(*arguments, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess:

@@ -274,7 +274,7 @@ EPOCHS = "allowed: whole number, at least 1 and at most 1000."
         ),
         (
             {"overrides": ["encoder.zzz=3"]},
-            "encoder.zzz (--set): is not a key, received 3. Its keys: encoder.source, encoder.offline.",
+            "encoder.zzz (--set): is not a key, received 3. Its keys: encoder.source, encoder.offline, encoder.digest.",
         ),
         (
             {"overrides": ["zzz=3"]},
@@ -283,7 +283,7 @@ EPOCHS = "allowed: whole number, at least 1 and at most 1000."
         ),
         (
             {"overrides": ["encoder=use"]},
-            'encoder (--set): is a section, received "use". Its keys: encoder.source, encoder.offline.',
+            'encoder (--set): is a section, received "use". Its keys: encoder.source, encoder.offline, encoder.digest.',
         ),
         (
             {"overrides": ["preset=article"]},
@@ -316,7 +316,8 @@ def test_refused(kwargs, expected):
         ("data: {limit: 3}", "data.limit (file {file}): is not a key, received 3. Did you mean data.limit_rows?"),
         (
             "encoder: use",
-            'encoder (file {file}): is a section, received "use". Its keys: encoder.source, encoder.offline.',
+            'encoder (file {file}): is a section, received "use". Its keys: encoder.source, encoder.offline, '
+            "encoder.digest.",
         ),
         ("output:\n", "output (file {file}): received null, allowed: text, not empty."),
         ("output: [a]\n", 'output (file {file}): received ["a"], allowed: text, not empty.'),
@@ -327,6 +328,18 @@ def test_refused(kwargs, expected):
         ("- a\n", 'file {file}: must be a mapping such as `training: {epochs: 3}`, received ["a"].'),
         ("a: [1\n", "file {file}: is not YAML at line 2, column 1 (expected ',' or ']', but got '<stream end>')."),
         ("a: \x00\n", "file {file}: is not YAML (unreadable character)."),
+        ("a: 1\n---\nb: 2\n", "file {file}: is not YAML at line 3, column 1 (a second document begins)."),
+        ("a: " + "[" * 9999, "file {file}: is not YAML (it is nested too deep)."),
+        ("&a [*a]", "file {file}: is not YAML (its aliases make more than 100,000 values of it)."),
+        (
+            "!!python/object/apply:os.system [ls]",
+            'file {file}: must be a mapping such as `training: {epochs: 3}`, received ["ls"].',
+        ),
+        (
+            f"encoder: {{digest: sha256:{'0' * 63}}}",
+            f'encoder.digest (file {{file}}): received "sha256:{"0" * 63}", '
+            "allowed: text that matches ^sha256:[0-9a-f]{64}$ or null.",
+        ),
     ],
 )
 def test_refused_in_a_file(write, text, expected):
@@ -345,6 +358,16 @@ def test_file_that_cannot_be_read(tmp_path):
     binary = tmp_path / "x.yaml"
     binary.write_bytes(b"\xff\xfe\xfd")
     assert problems(file=binary) == [f"file {binary}: is not UTF-8 text. Give the path of a YAML file."]
+
+
+@pytest.mark.parametrize(
+    "url", ["https://me:mine@a.b/c.tar.gz", "http://a.b/c?x=1&access_TOKEN=mine", "https://a?Key=mine"]
+)
+def test_no_secret_becomes_part_of_a_configuration(url):
+    (line,) = problems(flags={"encoder.source": url})
+    assert line.startswith("encoder: source must hold no password and no token")
+    assert "mine" not in line
+    assert load_config(flags={"encoder.source": "https://a.b/c?tf-hub-format=compressed"}, environ={})
 
 
 def test_two_presets_that_disagree(write):

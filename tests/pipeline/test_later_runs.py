@@ -1,4 +1,4 @@
-"""What comes after a first run, in one output: models that are refused, overridden rules, parts of runs, Ctrl-C."""
+"""What comes after a first run, in one output: refused models, overridden rules, parts of runs, Ctrl-C, cleaning."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from click.testing import CliRunner
 
 from components.versioned_pusher.rollback import restore_version
 from components.versions import VersionCard, list_versions, read_card
+from pipeline.cli import main
 from pipeline.config import load_config
 from pipeline.lineage import read_outputs
 from pipeline.local_runner import run_pipeline
-from pipeline.paths import SAMPLE_FILE
-from pipeline.runs import read_run
+from pipeline.paths import SAMPLE_FILE, OutputPaths
+from pipeline.runs import read_run, read_runs
+from pipeline.served_version import find_trained_from
 from tests.helpers.terminal import terminal
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_server")]
@@ -117,6 +120,9 @@ def outcomes(output, tiny_encoder, clickbait, quick_server) -> dict[str, Outcome
     run("from the trainer, other data", "data.limit_rows=200", from_node="Trainer")
     run("from the trainer", "training.seed=4", from_node="Trainer")
     interrupt()
+    cleaned = CliRunner().invoke(main, ["clean", "--output", str(output), "--keep", "2", "--yes"])
+    assert cleaned.exit_code == 0, cleaned.output
+    run("after cleaning", "training.seed=4")
     return told
 
 
@@ -205,6 +211,23 @@ def test_ctrl_c_in_training_ends_cleanly_and_the_components_before_it_are_not_ru
     statuses = {name: timing["status"] for name, timing in interrupted.verdict["components"].items()}
     assert statuses["Trainer"] == "interrupted"
     assert {statuses["HeadlineExampleGen"], statuses["StatisticsGen"]} == {"cached"}
+
+
+def test_after_cleaning_a_rerun_finds_all_in_the_cache_and_each_version_what_it_was_made_from(outcomes, output):
+    again, trained = outcomes["after cleaning"], outcomes["from the trainer"]
+    assert (again.code, again.verdict["status"], again.ran) == (0, "unchanged", {"VersionedPusher"})
+    assert again.versions == trained.versions
+    kept = {one["run_id"] for one in read_runs(output)}
+    made = {read_card(output / "serving" / "clickbait", version).run_id for version in again.versions}
+    newest = {outcomes[name].verdict["run_id"] for name in ("from the trainer", "interrupted", "after cleaning")}
+    assert kept == made | newest
+    paths = OutputPaths.of(load_config(flags={"output": output}, environ={}))
+    for version in again.versions:
+        assert find_trained_from(paths, version).statistics.is_file()
+    reported = CliRunner().invoke(main, ["report", "--output", str(output)])
+    assert reported.exit_code == 0, reported.output
+    restored = restore_version(paths.serving_model, again.versions[0])
+    assert restored.restored_from == again.versions[0]
 
 
 def test_bad_rows_end_with_3_and_nothing_is_trained(tmp_path, capfd):

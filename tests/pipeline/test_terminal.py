@@ -1,12 +1,14 @@
 """What libraries write goes to the log, from C and from children too; the terminal belongs to the person."""
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
+from rich.table import Table
 
-from pipeline.terminal import captured_output
+from pipeline.terminal import captured_output, open_console
 
 NOISE = """
 import os, subprocess, sys, warnings
@@ -26,6 +28,19 @@ WRITTEN = (
     "printed without an end of line",
     "UserWarning: a warning",
 )
+
+
+def test_a_console_shows_controls_and_obeys_its_own_styles(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    table = Table("head")
+    table.add_row("\x1b[2Jcell")
+    console = open_console()
+    for one in ("[red]red[/] \x1b]0;title\x07", table, {"a": "\x9b2J"}):
+        console.print(one)
+    shown = capsys.readouterr().out
+    assert "\x1b[31mred" in shown
+    assert re.findall(r"\\u001b\S+", shown) == ["\\u001b]0;title\\u0007", "\\u001b[2Jcell"]
+    assert not re.search("\x1b(?!\\[[0-9;]*m)|[\x07\x9b]", shown)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 
 from components.headline_example_gen.rejects import PartWriter, header, merge_parts
 from components.headline_example_gen.rows import MAX_FIELD_CHARACTERS, Fault, read_rows
+from serving.untrusted import plain_cell
 from tests.components.headline_example_gen.ingests import RULES
 
 pytestmark = pytest.mark.slow  # TFX writes the files
@@ -73,6 +74,10 @@ def test_faults_come_by_file_and_line_whichever_step_found_them(merge):
         "\ufffd",
         "007",
         "=1+1",
+        "'=1+1",
+        "@a",
+        "-0.5",
+        "-",
         "\x1a\x1b",
         "\u2028\x85",
         "x" * MAX_FIELD_CHARACTERS,
@@ -82,8 +87,16 @@ def test_faults_come_by_file_and_line_whichever_step_found_them(merge):
 )
 def test_any_text_is_kept_to_the_letter(merge, title):
     fault = a_fault(2, title, label=title[:99], reason=title[:99])
-    (_, row) = read(merge([[(1, fault)]]))
-    assert row == [title, title[:99], PATHS[1], "2", "unknown_label", title[:99]]
+    path = merge([[(1, fault)]])
+    (_, row) = read(path)
+    assert [*map(plain_cell, row)] == [title, title[:99], PATHS[1], "2", "unknown_label", title[:99]]
+    assert not [cell for cell in row if cell.startswith(("=", "@"))]
+
+
+@pytest.mark.parametrize("title", ["=HYPERLINK(1)", "'=1+1", "@a", "-0.5", "- a", "+", "'tis"])
+def test_what_a_spreadsheet_would_run_is_read_back_to_the_letter(merge, title):
+    (again,) = read_rows(merge([[(1, a_fault(2, title))]]), RULES)
+    assert again.title == title
 
 
 def test_what_was_set_aside_is_set_aside_again_until_it_is_mended(merge):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from components.errors import InputError
 from components.headline_example_gen.rows import MAX_FIELD_CHARACTERS, Fault, Row, read_header, read_rows
 from components.headline_example_gen.titles import normalize
+from serving import untrusted
 from tests.components.headline_example_gen.ingests import RULES
 
 
@@ -26,6 +27,13 @@ def write(tmp_path):
 
 def read(path: str, **rules) -> list[Row | Fault]:
     return list(read_rows(path, dataclasses.replace(RULES, **rules)))
+
+
+def test_gzip_that_is_a_bomb_is_refused(write, monkeypatch):
+    monkeypatch.setattr(untrusted, "_FREE_BYTES", 1 << 16)
+    path = write(gzip.compress(b"title,label\n" + b"One,1\n" * 1_000_000))
+    with pytest.raises(InputError, match="a.csv: expected a CSV.*Received: it unpacks to more than 200 times its size"):
+        list(read_rows(path, RULES))
 
 
 # ---- What is read

@@ -33,6 +33,14 @@ def test_texts_are_printed_with_their_scores(target):
     assert done.stdout == "".join(map(line, TEXTS))
 
 
+def test_what_would_steer_the_terminal_is_printed_and_not_obeyed(target):
+    text = "\x1b]0;owned\x07Cats\x9b2J"
+    done = predict(text, "--target", target)
+    assert done.stdout == line(text).replace(text, "\\u001b]0;owned\\u0007Cats\\u009b2J")
+    gone = predict("a", "--input", "\x1b[2J.csv", "--target", target)
+    assert "\x1b" not in gone.stdout + gone.stderr
+
+
 def test_rest_prints_the_same(rest_target):
     assert predict(*TEXTS, "--target", rest_target, "--rest").stdout == "".join(map(line, TEXTS))
 

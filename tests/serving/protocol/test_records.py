@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from serving.protocol import records
 from serving.protocol.records import RecordError, frame, read_records
 
 RECORDS = [b"", b"\0", b"abc" * 1000, bytes(range(256))]
@@ -28,17 +30,27 @@ def test_tensorflow_reads_what_is_written_and_the_other_way_round(tmp_path):
 
 
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=4), st.data())
-def test_a_file_that_was_cut_is_read_up_to_the_last_whole_record(records, data):
-    ends = [sum(map(len, map(frame, records[:count]))) for count in range(len(records) + 1)]
+def test_a_file_that_was_cut_is_read_up_to_the_last_whole_record(whole, data):
+    ends = [sum(map(len, map(frame, whole[:count]))) for count in range(len(whole) + 1)]
     size = data.draw(st.integers(0, ends[-1]))
     read, torn = [], False
     try:
-        for record in read_records(io.BytesIO(b"".join(map(frame, records))[:size])):
+        for record in read_records(io.BytesIO(b"".join(map(frame, whole))[:size])):
             read.append(record)
     except RecordError as error:
         torn = error.torn
-    assert read == records[: sum(end <= size for end in ends) - 1]
+    assert read == whole[: sum(end <= size for end in ends) - 1]
     assert torn == (size not in ends)
+
+
+def test_a_record_that_claims_a_terabyte_is_refused_before_it_is_read():
+    with pytest.raises(RecordError, match="1,099,511,627,776 bytes, more than any request"):
+        list(read_records(io.BytesIO(_head(1 << 40) + b"text")))
+
+
+def _head(size: int) -> bytes:
+    length = struct.pack("<Q", size)
+    return length + records._checksum(length)
 
 
 @given(st.binary(min_size=1, max_size=40), st.data())

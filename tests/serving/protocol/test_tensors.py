@@ -74,6 +74,7 @@ def test_the_last_value_stands_for_the_rest():
         tensor("DT_FLOAT", [3]),
         tensor("DT_FLOAT", [1], float_val=[1.0, 2.0]),
         tensor("DT_FLOAT", [1 << 31, 1 << 31], float_val=[1.0]),
+        tensor("DT_STRING", [(1 << 20) + 1], string_val=[b"a"]),
         tensor("DT_FLOAT", [2], tensor_content=b"12345"),
         tensor("DT_FLOAT", [-1], float_val=[1.0]),
         tensor("DT_STRING", [1], tensor_content=b"1"),

@@ -65,9 +65,12 @@ def test_no_readable_type(dtype):
         to_numpy("a", tensor_pb2.TensorProto(dtype=dtype))
 
 
-def test_a_few_bytes_cannot_ask_for_all_memory():
-    tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[1.0])
-    tensor.tensor_shape.dim.add(size=2**33)
+@pytest.mark.parametrize(
+    ("dtype", "size"), [(types_pb2.DT_FLOAT, 2**33), (types_pb2.DT_FLOAT, 2**16 + 1), (types_pb2.DT_STRING, 2**20)]
+)
+def test_a_few_bytes_cannot_ask_for_all_memory(dtype, size):
+    tensor = tensor_pb2.TensorProto(dtype=dtype, float_val=[1.0], string_val=[b"a"])
+    tensor.tensor_shape.dim.add(size=size)
     with pytest.raises(ServingError, match="tensor parsing error: a"):
         to_numpy("a", tensor)
 
