@@ -11,12 +11,13 @@ export UV_COMPILE_BYTECODE := 1
 # Our own modules are compiled once, too, and not by each process that tests or commands start.
 export PYTHONDONTWRITEBYTECODE :=
 ARGS ?=
+SBOM ?= sbom.json
 # A file is one worker's; three, because some wait; their order is that of tests/conftest.py.
 PYTEST = .venv/bin/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 # All that the image has, which is all but the development tools.
 EXPORT = $(UV) export --quiet --frozen --all-extras --no-extra dev --no-emit-project --no-annotate
 
-.PHONY: help setup test-tools run test test-quick lint lock lock-check bench bench-ingest bench-training bench-serving image image-check clean
+.PHONY: help setup test-tools run test test-quick lint lock lock-check audit sbom bench bench-ingest bench-training bench-serving image image-check clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +50,15 @@ lock-check: | $(UV) ## Fail where setup.py, uv.lock and requirements.txt disagre
 	$(UV) lock --check
 	@$(EXPORT) | diff - requirements.txt >&2 \
 	|| { echo "requirements.txt must say what uv.lock says. Received: the differences above. Type \`make lock\`." >&2; exit 1; }
+
+audit: | $(UV) ## Compare the lock with the advisories of osv.dev; 2 where one applies, or they cannot be had
+	@$(UV) audit --frozen --preview-features audit $(ARGS); code=$$?; [ $$code -ne 2 ] || printf '%s %s\n' \
+	'The advisories must be reachable. Received: the error above; nothing was audited. Type `make audit` where' \
+	'https://api.osv.dev can be reached, or give a mirror: ARGS=--service-url=URL.' >&2; exit $$code
+
+sbom: | $(UV) ## Write sbom.json, what the lock installs, as CycloneDX
+	@$(UV) export --quiet --frozen --all-extras --no-extra dev --format cyclonedx1.5 --preview-features sbom-export \
+	--output-file $(SBOM) && echo "wrote $(SBOM)"
 
 bench: setup ## Measure seeds and casings on the real 32,000 rows (after `clickbait fetch`)
 	.venv/bin/python -m bench $(ARGS)
