@@ -67,11 +67,13 @@ def choose_removable(paths: OutputPaths, keep: int) -> Plan:
         for card in versions.read_cards(folder).values()
         if card is not None
     }
-    runs = _folders(paths.runs)
-    folders = [folder for folder in runs[:-keep] if folder.name not in served]
+    verdicts = read_runs(output)
+    # By the newest refusal the cache tells whether a model was validated since, see `pipeline.inputs.choose_attempt`.
+    refused = [one["run_id"] for one in verdicts if one.get("infra", {}).get("blessed") is False][-1:]
+    folders = [folder for folder in _folders(paths.runs)[:-keep] if folder.name not in {*served, *refused}]
     count = len(folders)
     folders += _folders(paths.monitor)[:-keep]
-    if not any(one["status"] in _BROKEN_OFF for one in read_runs(output)[-keep:]):
+    if not any(one["status"] in _BROKEN_OFF for one in verdicts[-keep:]):
         folders += [*_folders(paths.checkpoints), *_folders(paths.tuner)]
     executions, contexts, artifacts, kept_uris, kept_executions = _read_metadata(paths.metadata, keep, served)
     if paths.metadata.is_file():

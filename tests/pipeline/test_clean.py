@@ -183,6 +183,13 @@ def test_what_a_killed_run_left_goes_and_links_are_not_followed(output, tmp_path
     assert (elsewhere / "file").is_file()
 
 
+def test_the_newest_refusal_of_a_server_stays(output):
+    for run in ("0a", "0b"):
+        write_run(output.folder, a_verdict(run_id=run, status="infra not blessed", infra={"blessed": False}))
+    remove(output.paths, choose_removable(output.paths, keep=1))
+    assert output.left()["runs"] == ["0b", "1", "5"]
+
+
 @pytest.mark.parametrize(("status", "stays"), [("interrupted", True), ("failed", True), ("pushed", False)])
 def test_a_training_that_was_broken_off_stays_as_long_as_its_run(output, status, stays):
     (output.paths.checkpoints / "abc").mkdir(parents=True)

@@ -42,6 +42,8 @@ class Outcome(NamedTuple):
     """Of the version that it pushed."""
     properties: dict[str, Any]
     """Of the pushed model, in ML Metadata."""
+    server_log: str
+    """What the server said that LocalInfraValidator started; empty where there is none."""
 
     @property
     def ran(self) -> set[str]:
@@ -70,7 +72,9 @@ def outcomes(output, tiny_encoder, clickbait, quick_server) -> dict[str, Outcome
             card = read_card(serving, verdict["pushed"]["version"])
             (pushed,) = read_outputs(output / "metadata.db", "clickbait")["VersionedPusher"].values()
             properties = {key: value.string_value for key, value in pushed.custom_properties.items()}
-        told[name] = Outcome(code, out, err, verdict, list_versions(serving), card, properties)
+        log = Path(verdict.get("infra", {}).get("log") or "none")
+        server_log = log.read_text(encoding="utf-8") if log.is_file() else ""
+        told[name] = Outcome(code, out, err, verdict, list_versions(serving), card, properties, server_log)
         return told[name]
 
     def run(name: str, *overrides: str, **part: str) -> Outcome:
@@ -139,7 +143,7 @@ def test_a_model_that_is_not_fit_to_be_served_is_not_pushed_and_ends_with_5(outc
     assert unfit.ran == {"LocalInfraValidator", "VersionedPusher"}
     assert [one["rule"] for one in unfit.verdict["infra"]["findings"] if one["outcome"] == "fail"] == ["memory"]
     assert "not fit to be served: memory, server: expected peak at most 0.001 GB" in unfit.out
-    assert Path(unfit.verdict["infra"]["log"]).is_file()
+    assert unfit.server_log
     assert unfit.versions == outcomes["first"].versions
 
 
@@ -219,8 +223,8 @@ def test_after_cleaning_a_rerun_finds_all_in_the_cache_and_each_version_what_it_
     assert again.versions == trained.versions
     kept = {one["run_id"] for one in read_runs(output)}
     made = {read_card(output / "serving" / "clickbait", version).run_id for version in again.versions}
-    newest = {outcomes[name].verdict["run_id"] for name in ("from the trainer", "interrupted", "after cleaning")}
-    assert kept == made | newest
+    names = ("from the trainer", "interrupted", "after cleaning", "unfit again")  # the last: the newest refusal
+    assert kept == made | {outcomes[name].verdict["run_id"] for name in names}
     paths = OutputPaths.of(load_config(flags={"output": output}, environ={}))
     for version in again.versions:
         assert find_trained_from(paths, version).statistics.is_file()
