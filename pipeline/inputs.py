@@ -218,7 +218,8 @@ def choose_attempt(output: Path, server: str) -> str:
 
     A rerun of a refused model validates again, and a rerun of that does not.
     """
-    refused = (one["run_id"] for one in reversed(read_runs(output)) if one.get("infra", {}).get("blessed") is False)
+    perhaps = reversed(read_runs(output, holding='"blessed": false'))
+    refused = (one["run_id"] for one in perhaps if one.get("infra", {}).get("blessed") is False)
     return f"{server}, after {next(refused, 'none')}"
 
 

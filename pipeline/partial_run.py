@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.config import PipelineConfig
@@ -78,7 +79,7 @@ def check_nodes(config: PipelineConfig, from_node: str | None, to_node: str | No
 
 
 def reuse_last(
-    config: PipelineConfig, from_node: str, verdict: dict[str, Any], earlier: list[dict[str, Any]]
+    config: PipelineConfig, from_node: str, verdict: dict[str, Any], earlier: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
     """What the verdict takes over from the last run, whose components before `from_node` are not run again.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +99,38 @@ def write_verdict(folder: Path, verdict: dict[str, Any]) -> None:
     partial.replace(folder / VERDICT_FILE)
 
 
-def read_runs(output: str | Path) -> list[dict[str, Any]]:
-    """The verdicts below an output folder, oldest first; a run that left none appears as `interrupted`."""
+class Runs(Sequence):
+    """Verdicts, each read when it is looked at: there may be hundreds, and most who ask want the newest.
+
+    Args:
+      folders: of the runs, oldest first.
+    """
+
+    def __init__(self, folders: Sequence[Path]):
+        self._folders = folders
+        self._read = functools.cache(_read_verdict)
+
+    def __len__(self) -> int:
+        return len(self._folders)
+
+    def __getitem__(self, place: int | slice) -> Any:
+        if isinstance(place, slice):
+            return [self._read(folder) for folder in self._folders[place]]
+        return self._read(self._folders[place])
+
+
+def read_runs(output: str | Path, holding: str = "") -> Runs:
+    """The verdicts below an output folder, oldest first; a run that left none appears as `interrupted`.
+
+    Args:
+      output: the folder.
+      holding: only those whose file has this text, which is far quicker to look for than to read.
+    """
     folders = sorted(folder for folder in (Path(output).expanduser() / "runs").glob("*") if folder.is_dir())
-    return [_read_verdict(folder) for folder in folders]
+    if holding:
+        files = {folder: folder / VERDICT_FILE for folder in folders}
+        folders = [one for one, file in files.items() if file.is_file() and holding.encode() in file.read_bytes()]
+    return Runs(folders)
 
 
 def read_run(output: str | Path, run: str | None = None) -> dict[str, Any]:

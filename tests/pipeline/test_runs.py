@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from pipeline import runs
 from pipeline.runs import RunNotFound, read_run, read_runs, write_verdict
 
 
@@ -53,6 +54,21 @@ def test_a_run_without_a_verdict_was_interrupted(output):
     assert verdict["reason"] == "the run left no verdict"
 
 
+def test_a_verdict_is_read_when_it_is_looked_at(output, monkeypatch):
+    read, one_verdict = [], runs._read_verdict
+    monkeypatch.setattr(runs, "_read_verdict", lambda folder: read.append(folder.name) or one_verdict(folder))
+    known = read_runs(output)
+    newest = known[-1]["run_id"]
+    assert (len(known), known[-1]["run_id"], newest[:8]) == (3, newest, "20240103")
+    assert read == [newest]
+    assert [one["run_id"] for one in known[1:]] == ["20240102-000000-ab", newest]
+
+
+def test_runs_are_found_by_what_their_verdicts_hold(output):
+    write_verdict(output / "runs" / "20240102-000000-ab", {"status": "pushed", "infra": {"blessed": False}})
+    assert [one["run_id"] for one in read_runs(output, holding='"blessed": false')] == ["20240102-000000-ab"]
+
+
 def test_files_beside_the_run_folders_are_no_runs(output):
     (output / "runs" / "notes.txt").write_text("x")
     assert len(read_runs(output)) == 3
@@ -85,7 +101,7 @@ def test_a_name_that_is_not_one_run_is_refused_with_the_newest_ids(output, name,
 
 
 def test_an_output_without_runs_says_what_to_type(tmp_path):
-    assert read_runs(tmp_path / "missing") == []
+    assert [*read_runs(tmp_path / "missing")] == []
     with pytest.raises(RunNotFound, match=r"Received: .*missing, where none was run\. Type `clickbait run`\."):
         read_run(tmp_path / "missing")
 
