@@ -12,7 +12,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from components import versions
 from pipeline.paths import OutputPaths
@@ -216,13 +216,14 @@ def _forget(database: sqlite3.Connection, plan: Plan) -> None:
 
 def _unknown_artifacts(paths: OutputPaths, kept_uris: set[str], kept_executions: set[int]) -> list[Path]:
     """The folders of executions that ML Metadata does not know, or will not: `<node>/<output>/<execution>`."""
+    kept = {PurePosixPath(uri).parts[-3:] for uri in kept_uris}  # whole paths would differ where the output was moved
     found = []
     for output in (output for node in _folders(paths.pipeline_root) for output in _folders(node)):
         if output.name == _SYSTEM:
             places = [place for kind in _folders(output) for place in _folders(kind)]
             found += [one for one in places if one.name.isdigit() and int(one.name) not in kept_executions]
         elif output != paths.checkpoints:
-            found += [one for one in _folders(output) if one.name.isdigit() and str(one) not in kept_uris]
+            found += [one for one in _folders(output) if one.name.isdigit() and one.parts[-3:] not in kept]
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import click
 
 from pipeline.options import KEPT_RUNS, OUTPUT_TO_READ
@@ -30,8 +32,11 @@ def clean(output: str, keep: int, encoders: bool, yes: bool) -> None:
     with claim_output(paths.runs.parent, paths.metadata):
         plan = cleaning.choose_removable(paths, keep)
         stored = cleaning.unused_encoders(paths, keep) if encoders else []
+        by_place = defaultdict(list)
         for folder in (*plan.folders, *stored):
-            click.echo(visible(f"{cleaning.size_of([folder]):>15,}  {folder}"))
+            by_place[folder.parent].append(folder)
+        for place, folders in sorted(by_place.items()):
+            click.echo(visible(f"{cleaning.size_of(folders):>15,} bytes in {len(folders):>4,} folders of {place}"))
         size = plan.size + cleaning.size_of(stored)
         done = f"{plan.runs:,} runs, {len(plan.folders) + len(stored):,} folders, {size:,} bytes"
         if not yes:

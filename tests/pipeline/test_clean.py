@@ -163,6 +163,15 @@ def test_without_yes_nothing_goes_and_the_bytes_are_said(output):
     assert clean(output, "--keep", "2").output == "nothing is to be removed\n"
 
 
+def test_an_output_that_was_moved_keeps_the_same(output):
+    plan = choose_removable(output.paths, 2)
+    moved = output.folder.rename(output.folder.with_name("moved"))
+    paths = OutputPaths.of(load_config(flags={"output": str(moved)}, environ={}))
+    assert [one.relative_to(moved) for one in choose_removable(paths, 2).folders] == [
+        one.relative_to(output.folder) for one in plan.folders
+    ]
+
+
 def test_a_file_that_is_served_too_frees_nothing(output):
     (output.paths.serving_model / "7" / CARD).unlink()  # nobody's version: its run may go, its bytes stay
     served = choose_removable(output.paths, 4)
@@ -226,7 +235,8 @@ def test_cached_encoders_that_no_kept_run_used(output, tmp_path, monkeypatch):
     for kind, name, digest in (("hub", "a", "used"), ("archives", "b", "old"), ("embedded", "c", "old")):
         (tmp_path / "cache" / kind / name).mkdir(parents=True)
         (tmp_path / "cache" / kind / f"{name}.sealed").write_text(f"sha256:{digest}")
-    assert "archives/b" not in clean(output).output
+    assert "archives" not in clean(output).output
+    assert f"1 folders of {tmp_path / 'cache' / 'archives'}" in clean(output, "--encoders").output
     assert clean(output, "--encoders", "--yes").exit_code == 0
     assert [path.name for path in sorted((tmp_path / "cache").rglob("*")) if path.parent.name != "cache"] == [
         "a",
