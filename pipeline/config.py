@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 from urllib.parse import urlsplit
 
 import yaml
@@ -35,6 +35,18 @@ class _Section(BaseModel):
     # Strict: "3" or True never passes for a number; what is text at its source is parsed before it gets here.
     # protected_namespaces: `model_name` is TF Serving's word, and no clash with pydantic's methods.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
+
+    @model_validator(mode="after")
+    def _no_secret(self) -> Self:
+        # Settings go into verdicts, reports, model cards and ML Metadata.
+        for name, value in self:
+            parts = urlsplit(value) if isinstance(value, str) and "://" in value else None
+            if parts and ("@" in parts.netloc or _SECRET.search(parts.query)):
+                raise ValueError(
+                    f"{name} must hold no password and no token, for it is recorded. Received: a URL with one. Fetch "
+                    "what it leads to, and give the path; stores take credentials from their own environment variables."
+                )
+        return self
 
 
 class DataConfig(_Section):
@@ -141,17 +153,6 @@ class EncoderConfig(_Section):
         pattern="^sha256:[0-9a-f]{64}$",
         description="Load no encoder but the one of that digest, which `clickbait encoder digest` tells; null: any.",
     )
-
-    @model_validator(mode="after")
-    def _no_secret(self) -> "EncoderConfig":
-        # It goes into verdicts, reports, model cards and ML Metadata.
-        parts = urlsplit(self.source)
-        if parts.scheme in ("http", "https") and ("@" in parts.netloc or _SECRET.search(parts.query)):
-            raise ValueError(
-                "source must hold no password and no token, for it is recorded. Received: a URL with one. Download "
-                "the module, and give the file."
-            )
-        return self
 
 
 class TrainingConfig(_Section):

@@ -15,6 +15,7 @@ import yaml
 from serving.untrusted import compose_yaml
 
 ENV_PREFIX = "CLICKBAIT__"
+_MOST_FILE_BYTES = 1 << 20
 
 _Schema = Mapping[str, Any]  # JSON schema of one value
 
@@ -47,6 +48,8 @@ class LayerReader:
     def file(self, path: Path, source: str) -> Layer:
         """A YAML mapping with its sections nested; a `preset` key is kept for the caller."""
         try:
+            if path.stat().st_size > _MOST_FILE_BYTES:
+                raise yaml.MarkedYAMLError(problem=f"it has more than {_MOST_FILE_BYTES:,} bytes")
             root = _composed(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             self.problems.append(f"{source}: {_unreadable(error)}")

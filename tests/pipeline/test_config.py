@@ -355,6 +355,9 @@ def test_file_that_cannot_be_read(tmp_path):
     assert problems(file=tmp_path) == [
         f"file {tmp_path}: cannot be read (Is a directory). Give the path of a YAML file."
     ]
+    large = tmp_path / "large.yaml"
+    large.write_text("# long\n" * 150_000 + "cache: false\n")
+    assert problems(file=large) == [f"file {large}: is not YAML (it has more than 1,048,576 bytes)."]
     binary = tmp_path / "x.yaml"
     binary.write_bytes(b"\xff\xfe\xfd")
     assert problems(file=binary) == [f"file {binary}: is not UTF-8 text. Give the path of a YAML file."]
@@ -363,9 +366,11 @@ def test_file_that_cannot_be_read(tmp_path):
 @pytest.mark.parametrize(
     "url", ["https://me:mine@a.b/c.tar.gz", "http://a.b/c?x=1&access_TOKEN=mine", "https://a?Key=mine"]
 )
-def test_no_secret_becomes_part_of_a_configuration(url):
-    (line,) = problems(flags={"encoder.source": url})
-    assert line.startswith("encoder: source must hold no password and no token")
+@pytest.mark.parametrize("key", ["encoder.source", "data.path", "kubeflow.push_destination"])
+def test_no_secret_becomes_part_of_a_configuration(key, url):
+    (line,) = problems(flags={key: url})
+    section, _, name = key.partition(".")
+    assert line.startswith(f"{section}: {name} must hold no password and no token")
     assert "mine" not in line
     assert load_config(flags={"encoder.source": "https://a.b/c?tf-hub-format=compressed"}, environ={})
 
