@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 
 import click
 
-from kubeflow.cli import kubeflow
-from pipeline.clean_command import clean
-from pipeline.encoder_command import encoder
-from pipeline.explain_command import explain
-from pipeline.monitor_command import monitor
 from pipeline.options import CONFIG_FILE, OUTPUT, OUTPUT_TO_READ, OVERRIDES, PRESET
-from pipeline.report_command import report
-from pipeline.versions_command import rollback, versions
-from serving.client.cli import predict_command
-from serving.serve import serve_command
 from serving.untrusted import visible
 
 EXIT_INTERRUPTED = 130
+_COMMANDS = {
+    "clean": "pipeline.clean_command:clean",
+    "encoder": "pipeline.encoder_command:encoder",
+    "explain": "pipeline.explain_command:explain",
+    "kubeflow": "kubeflow.cli:kubeflow",
+    "monitor": "pipeline.monitor_command:monitor",
+    "predict": "serving.client.cli:predict_command",
+    "report": "pipeline.report_command:report",
+    "rollback": "pipeline.versions_command:rollback",
+    "serve": "serving.serve:serve_command",
+    "versions": "pipeline.versions_command:versions",
+}
+"""Those that have modules of their own, which are imported when they are asked for."""
 
 
 class _Group(click.Group):
     """Shows a user's mistake as a message, with the exit code that the exception names."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_COMMANDS])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        return getattr(importlib.import_module(module), name)
 
     def invoke(self, ctx: click.Context):
         try:
@@ -316,18 +330,6 @@ def _show_comparison(found) -> None:
         click.echo("no update takes what the model cannot read; mend the data, or edit the schema by hand:")
     for finding in found.remaining:
         click.echo(visible(f"  {finding}"))
-
-
-main.add_command(encoder)
-main.add_command(serve_command)
-main.add_command(predict_command)
-main.add_command(explain)
-main.add_command(report)
-main.add_command(versions)
-main.add_command(rollback)
-main.add_command(monitor)
-main.add_command(clean)
-main.add_command(kubeflow)
 
 
 @main.command()

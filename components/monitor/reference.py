@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import glob
 import itertools
 import json
-import math
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from serving.server.servable import Servable
+from components.model_scorer.saved_model import TextScorer
+from components.record_batches import read_values
 from trainer import features
 
 _SCHEMA_VERSION = 1
@@ -43,19 +42,8 @@ def reference_scores(cache: Path, model: Path, digest: str, examples: str, most_
 
 
 def _score(model: Path, examples: str, most_rows: int) -> list[float]:
-    files = sorted(glob.glob(f"{glob.escape(examples)}/*"))
-    rows = itertools.islice(tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator(), most_rows)
-    servable = Servable(model.parent.name, int(model.name), model)
-    try:
-        signature = servable.signatures[features.EXAMPLES_SIGNATURE]
-        ((alias, _),) = signature.inputs.items()
-        scores: list[float] = []
-        while batch := list(itertools.islice(rows, _BATCH_ROWS)):
-            feeds = {alias: np.array(batch, dtype=object)}
-            (found,) = servable.run(feeds, signature.inputs, [signature.outputs[features.PROBABILITY].name])
-            scores += found.ravel().tolist()
-    finally:
-        servable.close()
-    if not all(map(math.isfinite, scores)):
+    titles = (text for batch in read_values(examples, {features.TITLE: tf.string}) for text in batch[features.TITLE])
+    scores = TextScorer(model, _BATCH_ROWS)([title.decode() for title in itertools.islice(titles, most_rows)])
+    if not np.isfinite(scores).all():
         raise ValueError(f"A model's scores are numbers. Received: others, from {model} on {examples}.")
-    return scores
+    return scores.tolist()

@@ -17,8 +17,9 @@ from typing import Any, BinaryIO, NamedTuple
 from serving.client.answers import count_no_numbers
 from serving.client.client import Client
 from serving.client.errors import FileError
-from serving.client.files import Contents, Source, check_output, file_digest, open_sink, open_source, writing
+from serving.client.files import check_output, file_digest, open_sink, open_source, writing
 from serving.client.options import ClientOptions
+from serving.client.rows import Contents, Source
 from serving.client.score_log import ScoreLog
 from serving.client.text_files import LinesSource
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from serving.client.errors import FileError
-from serving.client.files import Chunk, Contents, no_column, no_text
+from serving.client.rows import Chunk, Contents, no_column, no_text
 from serving.client.text_sinks import rows_of
 from trainer.features import PROBABILITY
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from serving.client.errors import FileError
-from serving.client.files import Chunk, Contents, no_column, no_text
+from serving.client.rows import Chunk, Contents, no_column, no_text
 from serving.untrusted import Gunzip
 
 MAX_LINE_CHARACTERS = 1 << 24

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from serving.client.files import Chunk, Contents
+from serving.client.rows import Chunk, Contents
 from serving.untrusted import inert_cell
 from trainer.features import PROBABILITY
 
