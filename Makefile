@@ -38,9 +38,10 @@ test: setup test-tools ## Run all tests, three files at a time; ends with what e
 test-quick: setup ## Run the tests that need no TensorFlow
 	@$(PYTEST) --without-tensorflow -m 'not slow' $(ARGS)
 
-lint: setup ## Check style and format, and what imports what
+lint: setup ## Check style and format, types, and what imports what
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 
 lock: | $(UV) ## Lock what setup.py names: uv.lock, and requirements.txt for those without uv

@@ -16,9 +16,10 @@ setup(
     python_requires=">=3.11,<3.14",
     packages=find_namespace_packages(include=[f"{name}{dots}" for name in PACKAGES for dots in ("", ".*")]),
     package_data={
-        "pipeline": ["presets/*.yaml", "report/templates/*"],
-        "data": ["schema.pbtxt", "sample/*"],
-        "serving": ["protocol/*.pb"],
+        **{name: ["py.typed"] for name in PACKAGES},
+        "pipeline": ["py.typed", "presets/*.yaml", "report/templates/*"],
+        "data": ["py.typed", "schema.pbtxt", "sample/*"],
+        "serving": ["py.typed", "protocol/*.pb"],
     },
     install_requires=[
         # The stack
