@@ -86,10 +86,22 @@ def spec(compiled) -> Path:
 
 
 @pytest.fixture(scope="module")
-def first(configure, spec) -> dict[str, Any]:
-    """The verdict of the first rehearsal in `output`."""
+def first_rehearsal(configure, spec, place) -> tuple[dict[str, Any], dict[str, dict]]:
+    """The verdict of the first rehearsal in `output`, and its artifacts, by task."""
     assert rehearse(configure("output"), spec) == 0
-    return read_run(configure("output").output)
+    return read_run(place / "output"), executions(place / "output")
+
+
+@pytest.fixture(scope="module")
+def first(first_rehearsal) -> dict[str, Any]:
+    """The verdict of the first rehearsal in `output`."""
+    return first_rehearsal[0]
+
+
+@pytest.fixture(scope="module")
+def artifacts(first_rehearsal) -> dict[str, dict]:
+    """What the first rehearsal in `output` made, by task."""
+    return first_rehearsal[1]
 
 
 @pytest.fixture(scope="module")
@@ -143,9 +155,10 @@ def test_every_task_ran_once_each_with_a_log_of_its_own(first):
     assert "pure virtual method" not in "".join(logs.values())
 
 
-def test_the_page_of_the_run_has_metrics_the_confusion_matrix_and_the_report(first, place):
-    artifacts = executions(place / "output")["RunReport"]
-    (metrics,), (matrix,), (report,) = (artifacts[key] for key in ("metrics", "confusion_matrix", "report"))
+def test_the_page_of_the_run_has_metrics_the_confusion_matrix_and_the_report(first, artifacts, place):
+    (metrics,), (matrix,), (report,) = (
+        artifacts["RunReport"][key] for key in ("metrics", "confusion_matrix", "report")
+    )
     overall = [one for one in first["thresholds"] if one["against"] == "bound" and not one["slice"]]
     observed = {f"{one['split']} {one['metric']}": one["observed"] for one in overall}
     for name, value in observed.items():
@@ -164,8 +177,8 @@ def test_the_page_of_the_run_has_metrics_the_confusion_matrix_and_the_report(fir
     assert "/pods/" not in text
 
 
-def test_artifacts_have_the_uris_of_the_store_wherever_containers_saw_them(first, place):
-    text = json.dumps(executions(place / "output"))
+def test_artifacts_have_the_uris_of_the_store_wherever_containers_saw_them(artifacts):
+    text = json.dumps(artifacts)
     assert "minio://mlpipeline/v2/artifacts/clickbait/" in text
     assert "/pods/" not in text
 

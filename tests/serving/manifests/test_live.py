@@ -77,7 +77,7 @@ def cluster(tmp_path_factory, server_program):
 def test_the_probes_tell_what_serves_from_what_does_not(cluster):
     path = server()["readinessProbe"]["httpGet"]["path"]
     assert cluster.server.rest("GET", path)[0] == 200
-    assert cluster.server.rest("GET", path.replace("stable", "canary"))[0] in (400, 404)
+    assert cluster.server.rest("GET", path.replace("stable", "retired"))[0] in (400, 404)
 
 
 @pytest.mark.parametrize(("model", "listens"), [("clickbait", True), ("other", True), ("clickbait", False)])
