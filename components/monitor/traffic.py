@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from serving.protocol.messages import Example, PredictionLog
+from serving.protocol.messages import Example, PredictionLog, TensorProto
 from serving.protocol.records import RecordError
 from serving.protocol.tensors import decode_tensor
 from serving.request_log.reader import read_log
@@ -111,15 +111,15 @@ def read_rows(entry: PredictionLog) -> Iterator[Row]:
     if features.PROBABILITY not in response.outputs:
         raise ValueError(f"an answer has the output {features.PROBABILITY}")
     if features.TITLE in request.inputs:
-        texts = decode_tensor(request.inputs[features.TITLE]).values
+        texts = _strings(request.inputs[features.TITLE])
     elif _EXAMPLES in request.inputs:
-        texts = [_title(example) for example in decode_tensor(request.inputs[_EXAMPLES]).values]
+        texts = [_title(example) for example in _strings(request.inputs[_EXAMPLES])]
     else:
         raise ValueError(f"a request has the input {features.TITLE} or {_EXAMPLES}")
     scores = decode_tensor(response.outputs[features.PROBABILITY]).values
-    if len(texts) != len(scores) or not all(isinstance(text, bytes) for text in texts):
+    if len(texts) != len(scores):
         raise ValueError("each text has a score")
-    return map(Row, texts, scores)
+    return map(Row, texts, map(float, scores))
 
 
 def _add(entry: PredictionLog, logs: Logs, model: str, since: float, written: float, most_rows: int) -> None:
@@ -142,6 +142,14 @@ def _add(entry: PredictionLog, logs: Logs, model: str, since: float, written: fl
         traffic.first, traffic.last = min(traffic.first, served_at), max(traffic.last, served_at)
     for row in rows:
         (traffic.recent if is_recent else traffic.earlier).add(row)
+
+
+def _strings(tensor: TensorProto) -> list[bytes]:
+    values = decode_tensor(tensor).values
+    strings = [value for value in values if isinstance(value, bytes)]
+    if len(strings) != len(values):
+        raise ValueError("texts and examples are strings")
+    return strings
 
 
 def _title(content: bytes) -> bytes:

@@ -54,6 +54,7 @@ def _listening_address(host: str, port: int) -> str | None:
     except OSError:
         return None
     for family, _, _, _, place in known:
-        with contextlib.suppress(OSError), socket.create_connection(place[:2], PROBE_TIMEOUT_S):
-            return f"ipv6:[{place[0]}]:{port}" if family == socket.AF_INET6 else f"ipv4:{place[0]}:{port}"
+        address = str(place[0])
+        with contextlib.suppress(OSError), socket.create_connection((address, port), PROBE_TIMEOUT_S):
+            return f"ipv6:[{address}]:{port}" if family == socket.AF_INET6 else f"ipv4:{address}:{port}"
     return None

@@ -133,7 +133,8 @@ class AsyncClient:
             raise await self._explained(failure) from None
 
     async def _explained(self, failure: Failure) -> ServingError:
-        failure = await asyncio.to_thread(failure_where_one_listens, failure, self.options) or failure
+        elsewhere = await asyncio.to_thread(failure_where_one_listens, failure, self.options)
+        failure = elsewhere or failure
         lookup, found = lookup_for(failure), None
         if lookup:
             with contextlib.suppress(Failure):

@@ -105,7 +105,7 @@ def read_scores(response, rows: int, options: ClientOptions) -> list[float]:
             f"{TensorInfo(tensor.dtype, tensor.shape)}. Is {options.model!r} at {options.target} the model that you "
             "mean?"
         )
-    return tensor.values
+    return [float(value) for value in tensor.values]
 
 
 def count_no_numbers(scores: Sequence[float]) -> int:

@@ -87,6 +87,8 @@ def score_file(
             raise FileError(f"--output is another file than --input. Received: {output_path} for both.")
     with _work_folder(output) as folder:
         if input_path == STDIN:
+            if stdin is None:
+                raise FileError(f"--input {STDIN} must have lines on stdin. Received: a closed stdin. Give a file.")
             input_path = folder / "input.txt"
             with writing(input_path), input_path.open("wb") as copy:
                 shutil.copyfileobj(stdin, copy, 1 << 20)

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from google.protobuf.message import Message
+
 from serving.client.answers import Metadata, VersionStatus, read_metadata, read_status
 from serving.client.explain import Lookup
 from serving.client.options import ClientOptions
@@ -22,7 +24,7 @@ class Asked(NamedTuple):
     """A request and where it goes."""
 
     method: Method
-    request: object
+    request: Message
 
 
 def predict_request(texts: Iterable[bytes], options: ClientOptions) -> messages.PredictRequest:

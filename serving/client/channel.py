@@ -61,8 +61,8 @@ def failure_of(error: grpc.RpcError) -> Failure:
     return Failure(code.name if code else "UNKNOWN", error.details() or "no reason given")
 
 
-def _service_config(options: ClientOptions) -> dict:
-    config: dict = {}
+def _service_config(options: ClientOptions) -> dict[str, object]:
+    config: dict[str, object] = {}
     if options.retry.attempts > 1:
         config["methodConfig"] = [
             {

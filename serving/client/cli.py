@@ -6,9 +6,13 @@ import contextlib
 import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from serving.client.rows import Source
 
 STDIN = "-"
 
@@ -56,7 +60,7 @@ def predict_command(
 
     A file that was being scored when the command was killed goes on where it was when the same command is given again.
     """
-    input_path = _choose_input(texts, input_path, output_path)
+    chosen_path = _choose_input(texts, input_path, output_path)
     # Else gRPC's own log lines stand beside the message.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from serving.client.options import ClientOptions, Tls, check_wait
@@ -68,12 +72,13 @@ def predict_command(
         **options,
     )
     if output_path:
-        _score_file(client_options, input_path, output_path, text_column, wait_s)
+        _score_file(client_options, chosen_path, output_path, text_column, wait_s)
         return
-    _print_scores(client_options, texts, input_path, text_column, wait_s)
+    _print_scores(client_options, texts, chosen_path, text_column, wait_s)
 
 
-def _choose_input(texts: tuple[str, ...], input_path: str | None, output_path: str | None) -> str | None:
+def _choose_input(texts: tuple[str, ...], input_path: str | None, output_path: str | None) -> str:
+    """The file or `-`; empty where the texts are given."""
     if texts and input_path:
         raise click.UsageError("The texts are given or read from --input. Received: both. Leave one out.")
     if texts and output_path:
@@ -84,7 +89,7 @@ def _choose_input(texts: tuple[str, ...], input_path: str | None, output_path: s
                 "There is something to score. Received: nothing. Give TEXT, --input or lines on stdin."
             )
         return STDIN
-    return input_path
+    return input_path or ""
 
 
 def _score_file(options, input_path: str, output_path: str, text_column: str, wait_s: float) -> None:
@@ -110,15 +115,17 @@ def _score_file(options, input_path: str, output_path: str, text_column: str, wa
         )
 
 
-def _print_scores(options, texts: tuple[str, ...], input_path: str | None, text_column: str, wait_s: float) -> None:
+def _print_scores(options, texts: tuple[str, ...], input_path: str, text_column: str, wait_s: float) -> None:
     from serving.client.answers import count_no_numbers
     from serving.client.client import Client
     from serving.client.view import score_lines
 
+    chunks: Iterator[list[str]]
     if input_path:
         from serving.client.files import open_source
         from serving.client.text_files import LinesSource
 
+        source: Source
         if input_path == STDIN:
             source = LinesSource("stdin", text_column, sys.stdin.buffer)
         else:
@@ -161,13 +168,15 @@ def _printing() -> Iterator[None]:
         ) from error
 
 
-def _beside(chunks, score):
+def _beside(
+    chunks: Iterator[list[str]], score: Callable[[Iterator[list[str]]], Iterator[list[float]]]
+) -> Iterator[tuple[list[str], list[float]]]:
     """Each chunk with its scores, though scoring reads ahead."""
     from collections import deque
 
     ahead: deque[list[str]] = deque()
 
-    def remembered():
+    def remembered() -> Iterator[list[str]]:
         for chunk in chunks:
             ahead.append(chunk)
             yield chunk

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 from serving.client.address import failure_where_one_listens
 from serving.client.answers import Metadata, VersionStatus, read_metadata, read_scores, read_status
@@ -76,7 +76,7 @@ class Client:
             self._fill(scores, batch, self._call(Asked(PREDICT, batch.request)))
         return scores.values
 
-    def predict_chunks(self, chunks: Iterable[Sequence[str]]) -> Iterator[list[float]]:
+    def predict_chunks(self, chunks: Iterable[Sequence[str]]) -> Generator[list[float], None, None]:
         """The same for chunks of texts, a list a chunk; reads on while calls are in flight.
 
         Raises:

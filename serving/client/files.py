@@ -36,8 +36,9 @@ def open_source(path: str | Path, text_column: str, *, option: str = "--input") 
         from serving.client.parquet_files import ParquetSource
 
         return ParquetSource(str(path), text_column)
-    kind = {".csv": CsvSource, ".jsonl": JsonlSource, ".txt": LinesSource}[suffix]
-    return kind(str(path), text_column)
+    kinds: dict[str, type[CsvSource | JsonlSource | LinesSource]]
+    kinds = {".csv": CsvSource, ".jsonl": JsonlSource, ".txt": LinesSource}
+    return kinds[suffix](str(path), text_column)
 
 
 def check_output(path: str | Path) -> None:
@@ -65,8 +66,8 @@ def open_sink(path: str | Path, output: str | Path, contents: Contents) -> Sink:
         from serving.client.parquet_files import ParquetSink
 
         return ParquetSink(str(path), contents)
-    kind = {".csv": CsvSink, ".jsonl": JsonlSink}[suffix]
-    return kind(str(path), contents, compressed=str(output).endswith(".gz"))
+    kinds: dict[str, type[CsvSink | JsonlSink]] = {".csv": CsvSink, ".jsonl": JsonlSink}
+    return kinds[suffix](str(path), contents, compressed=str(output).endswith(".gz"))
 
 
 def file_digest(path: str | Path) -> str:

@@ -148,8 +148,8 @@ class ParquetSink:
     def write(self, chunk: Chunk, scores: Sequence[float]) -> None:
         """As `Sink.write`."""
         columns = chunk.batch.columns if chunk.batch is not None else self._arrays(chunk)
-        scores = [score if math.isfinite(score) else None for score in scores]
-        arrays = [*columns, pa.array(scores, pa.float32())]
+        finite = [score if math.isfinite(score) else None for score in scores]
+        arrays = [*columns, pa.array(finite, pa.float32())]
         self._writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import time
 from concurrent import futures
 
 import requests
+from google.protobuf.message import Message
 from requests.adapters import HTTPAdapter
 
 from serving.client import rest_json
@@ -101,7 +102,7 @@ class RestTransport:
 
 
 class _RestCall:
-    def __init__(self, future: futures.Future, deadline: float):
+    def __init__(self, future: futures.Future[Message], deadline: float):
         self._future = future
         self._deadline = deadline
 
@@ -124,8 +125,8 @@ class _Adapter(HTTPAdapter):
         self._tls = {"assert_hostname": name, "server_hostname": name} if name else {}
         super().__init__(pool_maxsize=options.calls_in_flight)
 
-    def init_poolmanager(self, *args, **kwargs) -> None:
-        super().init_poolmanager(*args, **self._tls, **kwargs)
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_options: object) -> None:
+        super().init_poolmanager(connections, maxsize, block, **self._tls, **pool_options)
 
 
 def _reason(answer: requests.Response) -> str:

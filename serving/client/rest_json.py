@@ -8,8 +8,16 @@ import json
 from typing import Any
 from urllib.parse import quote
 
+from google.protobuf.message import Message
+
 from serving.client.options import ClientOptions
-from serving.protocol.messages import GetModelMetadataResponse, GetModelStatusResponse, PredictResponse, SignatureDefMap
+from serving.protocol.messages import (
+    GetModelMetadataResponse,
+    GetModelStatusResponse,
+    ModelSpec,
+    PredictResponse,
+    SignatureDefMap,
+)
 from serving.protocol.methods import GET_MODEL_METADATA, GET_MODEL_STATUS, Method
 from serving.protocol.tensors import float_tensor
 from trainer.features import EXAMPLES_SIGNATURE
@@ -32,7 +40,7 @@ def http_request(method: Method, request) -> tuple[str, str, bytes | None]:
     return "POST", f"{path}:predict", json.dumps(body, ensure_ascii=False).encode()
 
 
-def read_response(method: Method, answer: dict[str, Any], options: ClientOptions):
+def read_response(method: Method, answer: dict[str, Any], options: ClientOptions) -> Message:
     """The response that a JSON answer tells.
 
     Raises:
@@ -48,11 +56,11 @@ def read_response(method: Method, answer: dict[str, Any], options: ClientOptions
             SignatureDefMap(),
             ignore_unknown_fields=True,
         )
-        response = GetModelMetadataResponse()
-        response.model_spec.name = answer["model_spec"]["name"]
-        response.model_spec.version.value = int(answer["model_spec"]["version"])
-        response.metadata["signature_def"].value = signatures.SerializeToString()
-        return response
+        metadata = GetModelMetadataResponse()
+        metadata.model_spec.name = answer["model_spec"]["name"]
+        metadata.model_spec.version.value = int(answer["model_spec"]["version"])
+        metadata.metadata["signature_def"].value = signatures.SerializeToString()
+        return metadata
     outputs = answer["outputs"]
     if not isinstance(outputs, dict):  # the only output stands without its name
         outputs = {options.output_name: outputs}
@@ -67,7 +75,7 @@ def read_response(method: Method, answer: dict[str, Any], options: ClientOptions
     return response
 
 
-def _model_path(spec) -> str:
+def _model_path(spec: ModelSpec) -> str:
     path = quote(spec.name, safe="")
     if spec.HasField("version"):
         return f"{path}/versions/{spec.version.value}"
@@ -80,7 +88,7 @@ def _json_value(value: bytes, binary: bool) -> str | dict[str, str]:
     return {"b64": base64.b64encode(value).decode()} if binary else value.decode()
 
 
-def _flatten(values: list) -> list[float]:
+def _flatten(values: list[Any]) -> list[float]:
     while values and isinstance(values[0], list):
         values = [one for inner in values for one in inner]
     return values

@@ -15,7 +15,7 @@ class Chunk(NamedTuple):
     """Rows that follow each other, in the form that their file gives them; a sink takes any."""
 
     texts: list[str]
-    rows: list[Sequence[Any]] | None = None
+    rows: Sequence[Sequence[Any]] | None = None
     """A value for each of the source's columns."""
     objects: list[dict[str, Any]] | None = None
     batch: pa.RecordBatch | None = None

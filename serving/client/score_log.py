@@ -65,7 +65,7 @@ class ScoreLog:
         """Closes the file."""
         self._stream.close()
 
-    def _read(self, stream: BinaryIO) -> Iterator[array.array]:
+    def _read(self, stream: BinaryIO) -> Iterator[array.array[float]]:
         """The whole records; leaves the stream after the last."""
         end = 0
         while len(head := stream.read(_HEAD.size)) == _HEAD.size:

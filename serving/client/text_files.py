@@ -10,7 +10,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from serving.client.errors import FileError
 from serving.client.rows import Chunk, Contents, no_column, no_text
@@ -22,6 +22,8 @@ _GZIP = b"\x1f\x8b"
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _KINDS = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _INT64 = range(-(1 << 63), 1 << 63)
+
+_Item = TypeVar("_Item")
 
 
 class _TextSource:
@@ -42,9 +44,8 @@ class _TextSource:
     def _lines(self) -> Iterator[Iterator[str]]:
         try:
             with contextlib.ExitStack() as stack:
-                stream = stack.enter_context(self._open())
-                if stream.peek(2)[:2] == _GZIP:
-                    stream = stack.enter_context(Gunzip(stream))
+                packed = stack.enter_context(self._open())
+                stream = stack.enter_context(Gunzip(packed)) if packed.peek(2)[:2] == _GZIP else packed
                 text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline=self.newline)
                 yield self._whole_lines(stack.enter_context(text))
         except UnicodeDecodeError as error:
@@ -56,7 +57,7 @@ class _TextSource:
             found = getattr(error, "strerror", None) or str(error) or "it ends in the middle"
             raise FileError(f"{self.path}: the input can be read. Received: {found}.") from error
 
-    def _open(self) -> BinaryIO:
+    def _open(self) -> io.BufferedReader:
         return Path(self.path).open("rb")
 
     def _whole_lines(self, stream: io.TextIOBase) -> Iterator[str]:
@@ -84,10 +85,12 @@ class LinesSource(_TextSource):
         super().__init__(path, text_column)
         self._stream = stream
 
-    def _open(self) -> BinaryIO:
+    def _open(self) -> io.BufferedReader:
         if self._stream is None:
             return super()._open()
-        return self._stream if hasattr(self._stream, "peek") else io.BufferedReader(self._stream)
+        if isinstance(self._stream, io.BufferedReader):
+            return self._stream
+        return io.BufferedReader(self._stream)  # type: ignore[arg-type]  # typeshed's BinaryIO lacks readinto
 
     def scan(self) -> Contents:
         """As `Source.scan`."""
@@ -177,9 +180,9 @@ class JsonlSource(_TextSource):
         """As `Source.scan`."""
         kinds: dict[str, set[str]] = {}
         rows = 0
-        for chunk in self.chunks(1 << 12):
-            rows += len(chunk.texts)
-            for one in chunk.objects:
+        with self._lines() as lines:
+            for one in self._objects(lines):
+                rows += 1
                 for name, value in one.items():
                     kinds.setdefault(name, set()).add(_kind(value))
         return Contents(rows, {name: _common(found) for name, found in (kinds or {self.text_column: set()}).items()})
@@ -227,8 +230,8 @@ def _common(found: set[str]) -> str:
     return kinds.pop() if len(kinds) == 1 else ("json" if kinds else "string")
 
 
-def _groups(items: Iterator, size: int) -> Iterator[list]:
-    group = []
+def _groups(items: Iterator[_Item], size: int) -> Iterator[list[_Item]]:
+    group: list[_Item] = []
     for item in items:
         group.append(item)
         if len(group) == size:

@@ -52,13 +52,13 @@ class JsonlSink(_TextSink):
             self._stream.write(f"{_json({**one, PROBABILITY: float(text) if text else None})}\n")
 
 
-def rows_of(chunk: Chunk, columns: Sequence[str]) -> list[Sequence[Any]]:
+def rows_of(chunk: Chunk, columns: Sequence[str]) -> Sequence[Sequence[Any]]:
     """A chunk's values, one for each column, None where a row has none."""
-    if chunk.rows is not None:
-        return chunk.rows
+    if chunk.batch is not None:
+        return list(zip(*(column.to_pylist() for column in chunk.batch.columns), strict=True))
     if chunk.objects is not None:
         return [[one.get(name) for name in columns] for one in chunk.objects]
-    return list(zip(*(column.to_pylist() for column in chunk.batch.columns), strict=True))
+    return chunk.rows or []
 
 
 def format_score(score: float) -> str:
@@ -84,8 +84,8 @@ def _finite(value: Any) -> Any:
 
 def _csv_line(fields: Sequence[str]) -> str:
     """A line of RFC 4180, ended by a line feed; Python's csv, before 3.13, would leave a carriage return unquoted."""
-    fields = map(inert_cell, fields)
-    quoted = ('"' + field.replace('"', '""') + '"' if _TO_QUOTE.search(field) else field for field in fields)
+    cells = map(inert_cell, fields)
+    quoted = ('"' + cell.replace('"', '""') + '"' if _TO_QUOTE.search(cell) else cell for cell in cells)
     return ",".join(quoted) + "\n"
 
 

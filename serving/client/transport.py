@@ -74,7 +74,7 @@ class GrpcTransport:
             self._callables[method.path] = callable_
         return callable_
 
-    def _terms(self, timeout_s: float) -> dict:
+    def _terms(self, timeout_s: float) -> dict[str, float | None]:
         return {"timeout": timeout_s, "wait_for_ready": self._options.wait_for_ready or None}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from google.protobuf.message import Message
+
 from serving.protocol import messages
 
 
@@ -12,8 +14,8 @@ class Method(NamedTuple):
 
     path: str
     """As gRPC writes it: `/package.Service/Method`."""
-    request: type
-    response: type
+    request: type[Message]
+    response: type[Message]
 
     @property
     def name(self) -> str:

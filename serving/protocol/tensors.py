@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import array
+import itertools
 import math
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from serving.protocol.messages import DataType, TensorProto
@@ -38,11 +39,11 @@ class Tensor(NamedTuple):
     dtype: str
     """E.g. `DT_FLOAT`."""
     shape: tuple[int, ...]
-    values: list
+    values: Sequence[bytes | float]
     """All of them, the last axis fastest."""
 
 
-def string_tensor(values: Iterable[bytes]):
+def string_tensor(values: Iterable[bytes]) -> TensorProto:
     """A TensorProto of shape [n] of byte strings."""
     tensor = TensorProto(dtype=DataType["DT_STRING"].number)
     tensor.string_val.extend(values)
@@ -50,7 +51,7 @@ def string_tensor(values: Iterable[bytes]):
     return tensor
 
 
-def float_tensor(values: Iterable[float], shape: tuple[int, ...]):
+def float_tensor(values: Iterable[float], shape: tuple[int, ...]) -> TensorProto:
     """A TensorProto of float32."""
     tensor = TensorProto(dtype=DataType["DT_FLOAT"].number)
     tensor.float_val.extend(values)
@@ -59,7 +60,7 @@ def float_tensor(values: Iterable[float], shape: tuple[int, ...]):
     return tensor
 
 
-def decode_tensor(tensor) -> Tensor:
+def decode_tensor(tensor: TensorProto) -> Tensor:
     """The values of a TensorProto, whether it holds typed values, raw content, or one value for all.
 
     Raises:
@@ -73,9 +74,10 @@ def decode_tensor(tensor) -> Tensor:
     count = math.prod(shape)
     if tensor.tensor_shape.unknown_rank or any(size < 0 for size in shape):
         raise ValueError("A tensor's shape is known. Received: one with an unknown axis or rank.")
+    values: Sequence[bytes | float]
     values = _content(tensor.tensor_content, dtype, code) if tensor.tensor_content else _typed(tensor, dtype, field)
     if 0 < len(values) < count <= _MAX_REPEATED:  # the last value stands for all that follow
-        values = values + values[-1:] * (count - len(values))
+        values = [*values, *itertools.repeat(values[-1], count - len(values))]
     if len(values) != count:
         raise ValueError(f"A tensor's values fill its shape. Received: {len(values)} values for {list(shape)}.")
     return Tensor(dtype, shape, values)
@@ -86,25 +88,25 @@ def dtype_name(number: int) -> str:
     return _NAMES.get(number, f"dtype {number}")
 
 
-def _typed(tensor, dtype: str, field: str) -> list:
+def _typed(tensor: TensorProto, dtype: str, field: str) -> Sequence[bytes | float]:
     values = list(getattr(tensor, field))
     if dtype == "DT_HALF":
         return [struct.unpack("<e", struct.pack("<H", value))[0] for value in values]
     return _from_bfloat16(values) if dtype == "DT_BFLOAT16" else values
 
 
-def _content(content: bytes, dtype: str, code: str) -> list:
+def _content(content: bytes, dtype: str, code: str) -> list[float]:
     if dtype == "DT_STRING":
         raise ValueError("A tensor of strings has them in string_val. Received: tensor_content.")
     if dtype == "DT_BFLOAT16":
-        return _from_bfloat16(_array("H", content).tolist())
+        return _from_bfloat16(struct.unpack(f"<{len(content) // 2}H", _whole(content, "H")))
     if code in "e?":
         return list(struct.unpack(f"<{len(content) // struct.calcsize(code)}{code}", _whole(content, code)))
     return _array(code, content).tolist()
 
 
-def _array(code: str, content: bytes) -> array.array:
-    values = array.array(code, _whole(content, code))
+def _array(code: str, content: bytes) -> array.array[float]:
+    values: array.array[float] = array.array(code, _whole(content, code))
     if sys.byteorder == "big":
         values.byteswap()
     return values
@@ -117,6 +119,6 @@ def _whole(content: bytes, code: str) -> bytes:
     return content
 
 
-def _from_bfloat16(values: list[int]) -> list[float]:
+def _from_bfloat16(values: Iterable[int]) -> list[float]:
     """bfloat16 is the upper half of a float32."""
     return [struct.unpack("<f", struct.pack("<I", value << 16))[0] for value in values]
