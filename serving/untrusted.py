@@ -62,6 +62,9 @@ class _Counted:
         self.count += len(block)
         return block
 
+    def seek(self, offset: int) -> int:
+        return self._stream.seek(offset)
+
 
 def compose_yaml(text: str, loader: type[yaml.SafeLoader]) -> list[yaml.Node]:
     """The documents of a YAML text, as nodes; a node that is named again by an alias is the same one.

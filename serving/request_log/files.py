@@ -81,22 +81,24 @@ class LogFiles:
 
     def _write(self, record: bytes) -> None:
         is_old = time.monotonic() - self._begun_at > self._options.max_file_seconds
-        if self._descriptor is None or is_old or self._size + len(record) > self._options.max_file_bytes:
+        descriptor = self._descriptor
+        if descriptor is None or is_old or self._size + len(record) > self._options.max_file_bytes:
             self.close()
-            self._begin()
+            descriptor = self._begin()
         left = memoryview(record)
         while left:
-            left = left[os.write(self._descriptor, left) :]
+            left = left[os.write(descriptor, left) :]
         self._size += len(record)
 
-    def _begin(self) -> None:
+    def _begin(self) -> int:
         make_folder(self._options)
         self._delete_old()
         now = datetime.datetime.now(datetime.UTC)
         name = f"{self._options.prefix}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}{SUFFIX}"
         path = self._options.folder / name
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        self._path, self._size, self._begun_at = path, 0, time.monotonic()
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._descriptor, self._path, self._size, self._begun_at = descriptor, path, 0, time.monotonic()
+        return descriptor
 
     def _note(self, error: Exception) -> None:
         if not self._in_trouble:
@@ -114,7 +116,7 @@ class LogFiles:
         with contextlib.suppress(OSError):
             self.close()
         self._descriptor = None
-        if not self._size:
+        if self._path and not self._size:
             with contextlib.suppress(OSError):
                 self._path.unlink()
 

@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from google.protobuf.message import Message
+
 from serving.protocol.messages import PredictionLog
 from serving.request_log.files import LogFiles, make_folder
 from serving.request_log.options import LogOptions
@@ -44,12 +46,21 @@ class RequestLog:
         self._random = random.Random(options.seed)
         self._begin()
 
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self._changed = threading.Condition()
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self.dropped = self._said_dropped = 0
+
     @property
     def folder(self) -> Path:
         """Where the files lie."""
         return self._options.folder
 
-    def offer(self, kind: str, messages: Callable[[], tuple]) -> None:
+    def offer(self, kind: str, messages: Callable[[], tuple[Message, Message]]) -> None:
         """Logs a request, if it is drawn.
 
         Args:
@@ -94,15 +105,6 @@ class RequestLog:
         if self._thread.is_alive():
             log.warning("the log of requests is left with %d not written", len(self._waiting) + 1)
 
-    def _begin(self) -> None:
-        self._pid = os.getpid()
-        self._changed = threading.Condition()
-        self._waiting: deque[bytes] = deque()
-        self._waiting_bytes = 0
-        self._thread: threading.Thread | None = None
-        self._closed = False
-        self.dropped = self._said_dropped = 0
-
     def _write(self) -> None:
         files, said_at = LogFiles(self._options), time.monotonic()
         while (record := self._next()) is not None:
@@ -127,7 +129,7 @@ class RequestLog:
             self._said_dropped = self.dropped
 
 
-def _make_record(kind: str, request, response, rate: float) -> bytes:
+def _make_record(kind: str, request: Message, response: Message, rate: float) -> bytes:
     entry = PredictionLog()
     held = getattr(entry, kind)
     held.request.MergeFromString(request.SerializeToString())
