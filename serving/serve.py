@@ -108,6 +108,7 @@ def docker_command(flags: Sequence[str]) -> list[str]:
             "`docker run` with a mount of that file."
         )
     base_path, name = _value(flags, "model_base_path"), _value(flags, "model_name")
+    assert base_path is not None  # it is left out beside --model_config_file alone, which was refused
     ports = [_value(flags, flag) for flag in ("port", "rest_api_port")]
     published = [part for port in ports if port != "0" for part in ("-p", f"127.0.0.1:{port}:{port}")]
     inside = f"/models/{name}"

@@ -17,7 +17,7 @@ from serving.server.manager import Retry, VersionManager
 from serving.server.preflight import Plan
 from serving.server.rest_api import RestApi
 from serving.server.rest_server import RestServer
-from serving.server.servable import LoadOptions
+from serving.server.servable import LoadOptions, Servable
 from serving.server.warmup import load_servable
 
 log = logging.getLogger("clickbait.server")
@@ -77,7 +77,7 @@ def run_server(plan: Plan, stopping: threading.Event) -> None:
     log.info("stopped")
 
 
-def _load(flags: Flags, name: str, version: int, path: Path):
+def _load(flags: Flags, name: str, version: int, path: Path) -> Servable:
     both = flags.tensorflow_session_parallelism
     options = LoadOptions(
         tags=tuple(flags.saved_model_tags.split(",")),
@@ -88,7 +88,7 @@ def _load(flags: Flags, name: str, version: int, path: Path):
     return load_servable(name, version, path, options, rounds)
 
 
-def _follow(manager: VersionManager, flags: Flags, stopping: threading.Event) -> None:
+def _follow(manager: VersionManager[Servable], flags: Flags, stopping: threading.Event) -> None:
     """Polls the folder, and the configuration file where that is asked for, until the server stops."""
     seconds, config_seconds = flags.file_system_poll_wait_seconds, flags.model_config_file_poll_wait_seconds
     reads_config = bool(flags.model_config_file) and config_seconds > 0
@@ -106,7 +106,7 @@ def _follow(manager: VersionManager, flags: Flags, stopping: threading.Event) ->
         stopping.wait(seconds)
 
 
-def _read_config_again(manager: VersionManager, flags: Flags) -> None:
+def _read_config_again(manager: VersionManager[Servable], flags: Flags) -> None:
     try:
         config = read_model_config_file(flags.model_config_file)
         manager.reconfigure(config, unavailable_labels=flags.allow_version_labels_for_unavailable_models)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -56,7 +57,7 @@ _INT32 = click.IntRange(-(2**31), 2**31 - 1)
 _PORT = click.IntRange(0, 65535)
 
 
-def _flag(default: Any, help_text: str, kind: click.ParamType | None = None) -> Any:
+def _flag(default: Any, help_text: str, kind: click.ParamType[int] | click.ParamType[float] | None = None) -> Any:
     return dataclasses.field(default=default, metadata={"help": help_text, "kind": kind})
 
 
@@ -167,8 +168,10 @@ def _command() -> click.Command:
 
 def _option(name: str, kind: Any, default: Any, help_text: str | None) -> click.Option:
     # A bare `--enable_batching` is true, and `--enable_batching=false` is possible, too.
-    bare = {"is_flag": False, "flag_value": "true"} if kind is bool else {}
-    return click.Option(
+    make: Callable[..., click.Option] = click.Option
+    if kind is bool:
+        make = functools.partial(click.Option, is_flag=False, flag_value="true")
+    return make(
         [f"--{name}", name],
         type=kind,
         default=default,
@@ -176,7 +179,6 @@ def _option(name: str, kind: Any, default: Any, help_text: str | None) -> click.
         hidden=help_text is None,
         show_default=default not in (None, ""),
         metavar={bool: "[=BOOL]", str: "TEXT"}.get(kind, "N"),
-        **bare,
     )
 
 

@@ -8,6 +8,7 @@ from concurrent import futures
 from pathlib import Path
 
 import grpc
+from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import (
     model_management_pb2,
@@ -24,6 +25,7 @@ from serving.server.errors import ServingError, StartError, cut_message, invalid
 from serving.server.manager import VersionManager
 from serving.server.metadata import check_metadata_fields, model_metadata, model_status
 from serving.server.predict import predict
+from serving.server.servable import Servable
 
 log = logging.getLogger("clickbait.server")
 
@@ -34,7 +36,7 @@ _HEALTH_NAMES = ("", "PredictionService", "ModelService")
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     """Inference; MultiInference is left out and answers UNIMPLEMENTED."""
 
-    def __init__(self, manager: VersionManager, request_log: RequestLog | None = None):
+    def __init__(self, manager: VersionManager[Servable], request_log: RequestLog | None = None):
         self._manager = manager
         self._request_log = request_log
 
@@ -60,13 +62,13 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
         return _answer(context, answer)
 
-    def _infer(self, kind: str, method: Callable, request):
+    def _infer(self, kind: str, method: Callable[[Servable, Message], Message], request):
         response = self._with_model(request, lambda servable: method(servable, request))
         if self._request_log:
             self._request_log.offer(kind, lambda: (request, response))
         return response
 
-    def _with_model(self, request, work: Callable):
+    def _with_model(self, request, work: Callable[[Servable], Message]):
         _check_model_spec(request)
         with self._manager.acquire(request.model_spec.name, *version_choice(request.model_spec)) as servable:
             return work(servable)
@@ -75,7 +77,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     """The states of versions, and a new policy or new labels without a restart."""
 
-    def __init__(self, manager: VersionManager, *, unavailable_labels: bool):
+    def __init__(self, manager: VersionManager[Servable], *, unavailable_labels: bool):
         self._manager = manager
         self._unavailable_labels = unavailable_labels
 
@@ -112,7 +114,7 @@ class GrpcServer:
 
     def __init__(
         self,
-        manager: VersionManager,
+        manager: VersionManager[Servable],
         *,
         threads: int,
         unavailable_labels: bool,
@@ -185,7 +187,7 @@ def _check_model_spec(request) -> None:
         raise invalid_argument("Missing ModelSpec")
 
 
-def _answer(context: grpc.ServicerContext, work: Callable):
+def _answer(context: grpc.ServicerContext, work: Callable[[], Message]):
     try:
         return work()
     except ServingError as error:

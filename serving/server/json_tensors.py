@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import numpy as np
 from tensorflow.core.framework import types_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving.server.errors import ServingError, invalid_argument
 from serving.server.json_text import debug_text, decode_base64, is_base64, text_bytes, type_name
@@ -26,7 +27,7 @@ _INT_RANGES = {
 }
 
 
-def read_rows(rows: list, infos: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def read_rows(rows: list[Any], infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, np.ndarray]:
     """The tensors of `instances`: one element a row, an object by input or, with one input, the bare value.
 
     Raises:
@@ -62,7 +63,7 @@ def read_rows(rows: list, infos: Mapping[str, Any]) -> dict[str, np.ndarray]:
     return {name: column.array(len(rows)) for name, column in columns.items()}
 
 
-def read_columns(value: Any, infos: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def read_columns(value: Any, infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, np.ndarray]:
     """The tensors of `inputs`: an object by input or, with one input, the bare value.
 
     Raises:

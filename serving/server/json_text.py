@@ -40,7 +40,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
         raise _parse_error("The document is empty", 0)
     text = body.decode("utf-8", "surrogateescape")
     try:
-        value = _DECODER.decode(text)
+        value = _decode(text)
     except json.JSONDecodeError as error:
         raise _parse_error(_reason(text, error), len(text[: error.pos].encode("utf-8", "surrogateescape"))) from error
     except RecursionError as error:
@@ -86,7 +86,7 @@ def type_name(value: Any) -> str:
     """The kind of a JSON value, as messages name it."""
     if value is None or isinstance(value, bool):
         return {None: "Null", True: "True", False: "False"}[value]
-    kinds = {dict: "Object", list: "Array", str: "String"}
+    kinds: dict[type, str] = {dict: "Object", list: "Array", str: "String"}
     return kinds.get(type(value), "Number")
 
 
@@ -148,13 +148,12 @@ def _first_wins(members: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-class _Decoder(json.JSONDecoder):
-    def decode(self, text: str) -> Any:
-        """What follows the value is left unread, as TF Serving leaves it."""
-        start = len(text) - len(text.lstrip(" \t\r\n"))
-        if start == len(text):
-            raise json.JSONDecodeError("The document is empty.", text, start)
-        return self.raw_decode(text, start)[0]
+def _decode(text: str) -> object:
+    """What follows the value is left unread, as TF Serving leaves it."""
+    start = len(text) - len(text.lstrip(" \t\r\n"))
+    if start == len(text):
+        raise json.JSONDecodeError("The document is empty.", text, start)
+    return _DECODER.raw_decode(text, start)[0]
 
 
-_DECODER = _Decoder(object_pairs_hook=_first_wins, parse_float=_number, parse_int=_integer)
+_DECODER = json.JSONDecoder(object_pairs_hook=_first_wins, parse_float=_number, parse_int=_integer)

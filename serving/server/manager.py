@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import grpc
 
@@ -31,17 +31,20 @@ class Loaded(Protocol):
         """Frees it."""
 
 
+_Loaded = TypeVar("_Loaded", bound=Loaded)
+
+
 @dataclasses.dataclass
-class _Version:
+class _Version(Generic[_Loaded]):
     number: int
     state: State = State.START
     error: ServingError | None = None
-    loaded: Loaded | None = None
+    loaded: _Loaded | None = None
     calls: int = 0
     wanted: bool = True
     failures: int = 0
     next_try: float = 0.0
-    failed_contents: tuple | None = None
+    failed_contents: versions.Contents | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,15 +55,15 @@ class Retry:
     seconds: float = 60.0
 
 
-class VersionManager:
+class VersionManager(Generic[_Loaded]):
     """Follows the folder of versions. `poll` changes what is served; all else may be called from any thread."""
 
-    def __init__(self, config: ModelConfig, load: Callable[[int, Path], Loaded], retry: Retry = Retry()):
+    def __init__(self, config: ModelConfig, load: Callable[[int, Path], _Loaded], retry: Retry = Retry()):
         self._config = config
         self._load_version = load
         self._retry = retry
-        self._versions: dict[int, _Version] = {}
-        self._serving: dict[int, _Version] = {}
+        self._versions: dict[int, _Version[_Loaded]] = {}
+        self._serving: dict[int, _Version[_Loaded]] = {}
         self._labels: Mapping[str, int] = dict(config.labels)
         self._changed = threading.Condition()
         self._last_trouble = ""
@@ -115,7 +118,7 @@ class VersionManager:
         return False
 
     @contextlib.contextmanager
-    def acquire(self, name: str, version: int | None = None, label: str | None = None) -> Iterator[Loaded]:
+    def acquire(self, name: str, version: int | None = None, label: str | None = None) -> Iterator[_Loaded]:
         """Lends a loaded version; it is not unloaded before it is given back.
 
         Args:
@@ -131,6 +134,7 @@ class VersionManager:
         with self._changed:
             found = self._find(name, version, label)
             found.calls += 1
+        assert found.loaded is not None  # it serves, and stays loaded while it has calls
         try:
             yield found.loaded
         finally:
@@ -172,7 +176,7 @@ class VersionManager:
                 log.warning("another logging_config counts from the next start on")
             self._config, self._labels = config, dict(config.labels)
 
-    def _find(self, name: str, number: int | None, label: str | None) -> _Version:
+    def _find(self, name: str, number: int | None, label: str | None) -> _Version[_Loaded]:
         if label is not None:
             if name != self.model_name or label not in self._labels:
                 raise invalid_argument(f"Unrecognized servable version label: {label}")
@@ -197,7 +201,7 @@ class VersionManager:
                 if not version.wanted and version.state in (State.START, State.LOADING):
                     version.state = State.END
 
-    def _load_if_due(self, version: _Version, path: Path) -> None:
+    def _load_if_due(self, version: _Version[_Loaded], path: Path) -> None:
         if version.loaded is not None:
             return
         contents = versions.contents_of(path)
@@ -217,7 +221,7 @@ class VersionManager:
         self._last_trouble = ""
         log.info("version %d available, loaded in %.1f s from %s", version.number, time.monotonic() - started, path)
 
-    def _note_failure(self, version: _Version, error: Exception, contents: tuple | None) -> None:
+    def _note_failure(self, version: _Version[_Loaded], error: Exception, contents: versions.Contents | None) -> None:
         failure = error if isinstance(error, ServingError) else ServingError(grpc.StatusCode.INTERNAL, repr(error))
         if version.error is None or version.error.message != failure.message:
             log.error("version %d failed to load: %s", version.number, failure.status_text)
@@ -240,12 +244,13 @@ class VersionManager:
         with self._changed:
             unused = [v for v in self._versions.values() if v.state is State.UNLOADING and v.calls == 0]
         for version in unused:
-            version.loaded.close()
+            if version.loaded is not None:
+                version.loaded.close()
             version.loaded = None
             self._set(version, State.END, None)
             log.info("version %d unloaded", version.number)
 
-    def _set(self, version: _Version, state: State, error: ServingError | None) -> None:
+    def _set(self, version: _Version[_Loaded], state: State, error: ServingError | None) -> None:
         with self._changed:
             version.state, version.error = state, error
             if state is State.AVAILABLE:

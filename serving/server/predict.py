@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import model_pb2, predict_pb2
 
@@ -96,7 +97,9 @@ def _check_input_count(signature: meta_graph_pb2.SignatureDef, sent: Mapping[str
     )
 
 
-def _read_inputs(signature: meta_graph_pb2.SignatureDef, sent: Mapping) -> dict[str, np.ndarray]:
+def _read_inputs(
+    signature: meta_graph_pb2.SignatureDef, sent: Mapping[str, tensor_pb2.TensorProto]
+) -> dict[str, np.ndarray]:
     inputs = {}
     for alias in sorted(signature.inputs):
         if alias in sent:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from google.protobuf import json_format
+from google.protobuf.message import Message
 from tensorflow_serving.apis import classification_pb2, model_pb2, regression_pb2
 
 from serving.request_log import writer
@@ -51,7 +52,7 @@ class _Target:
 class RestApi:
     """Answers requests on the model that a manager keeps."""
 
-    def __init__(self, manager: VersionManager, timeout_ms: int = 0, request_log: RequestLog | None = None):
+    def __init__(self, manager: VersionManager[Servable], timeout_ms: int = 0, request_log: RequestLog | None = None):
         self._manager = manager
         self._request_log = request_log
         self._timeout_ms = max(timeout_ms, 0)
@@ -123,7 +124,7 @@ class RestApi:
         self._log(writer.REGRESS, lambda: (request, response))
         return regression_to_json(response.result)
 
-    def _log(self, kind: str, messages: Callable[[], tuple]) -> None:
+    def _log(self, kind: str, messages: Callable[[], tuple[Message, Message]]) -> None:
         if self._request_log:
             self._request_log.offer(kind, messages)
 
@@ -132,7 +133,7 @@ class RestApi:
             return work(servable)
 
 
-def _target(match: re.Match) -> _Target:
+def _target(match: re.Match[str]) -> _Target:
     version = None
     if match["version"]:
         version = int(match["version"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import grpc
@@ -68,7 +68,7 @@ class Servable:
         graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=graph, config=config)
         self._own_thread = not options.inter_op_threads
-        self._callables: dict[tuple, object] = {}
+        self._callables: dict[tuple[tuple[str, ...], tuple[str, ...], int], Callable[..., Sequence[np.ndarray]]] = {}
         self._lock = threading.Lock()
         try:
             with graph.as_default():

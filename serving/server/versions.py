@@ -10,6 +10,9 @@ from serving.server.config import Policy
 _VERSION = re.compile(r"\+?[0-9]{1,19}")
 _MAX_INT64 = 2**63 - 1
 
+Contents = tuple[tuple[str, int, int], ...]
+"""Of a version's files: names, sizes and times in nanoseconds."""
+
 
 def list_versions(base_path: Path) -> dict[int, Path]:
     """Every child whose name is a number, as TF Serving takes them: by the name alone.
@@ -33,7 +36,7 @@ def choose_versions(policy: Policy, present: dict[int, Path]) -> set[int]:
     return set(sorted(present)[-policy.latest :])
 
 
-def contents_of(path: Path) -> tuple[tuple[str, int, int], ...] | None:
+def contents_of(path: Path) -> Contents | None:
     """The names, sizes and times of a version's files: differs once anything was written. None where unreadable."""
     try:
         files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
