@@ -15,7 +15,7 @@ from pathlib import Path
 
 from google.protobuf.message import Message
 from tensorflow.core.framework import attr_value_pb2, function_pb2, node_def_pb2
-from tensorflow.core.protobuf import config_pb2, saved_model_pb2
+from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, saved_model_pb2
 
 _USER_NAME = "_user_specified_name"  # a captured variable is called by its number
 _SHARED_NAME = "shared_name"  # by which a process tells resources apart; the loader adds its counter
@@ -93,7 +93,7 @@ def _rename_resources(functions: Iterable[function_pb2.FunctionDef]) -> None:
                 node.attr[_SHARED_NAME].s = names.setdefault(found[0], found[1] + b"_%d" % len(names))
 
 
-def _reached(meta_graph: Message, functions: dict[str, function_pb2.FunctionDef]) -> Iterator[str]:
+def _reached(meta_graph: meta_graph_pb2.MetaGraphDef, functions: dict[str, function_pb2.FunctionDef]) -> Iterator[str]:
     """Names of all functions in an order that no name decides, but for those that nothing reaches."""
     seen: set[str] = set()
 
@@ -115,7 +115,7 @@ def _reached(meta_graph: Message, functions: dict[str, function_pb2.FunctionDef]
         yield from visit(name)
 
 
-def _called(node: Message) -> Iterator[str]:
+def _called(node: node_def_pb2.NodeDef) -> Iterator[str]:
     yield node.op
     for _, value in sorted(node.attr.items()):
         yield from _functions_of(value)

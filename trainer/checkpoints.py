@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import json
 import logging
+import math
 import os
 import shutil
 import time
@@ -104,13 +105,14 @@ class Checkpoints(tf_keras.callbacks.Callback):
         beside: Mapping[str, Any] = {},
     ):
         super().__init__()
-        self._folder, self._seconds = folder, seconds
-        self._writes = writes and folder is not None and seconds is not None
+        self._folder = folder
+        self._written = folder if writes and seconds is not None else None  # where this process writes, if it does
+        self._seconds = math.inf if seconds is None else seconds
         self._within_epochs = within_epochs
         self._state = tf.train.Checkpoint(model=model, optimizer=model.optimizer, **beside)
         self._model = model
         self.progress = Progress()
-        self._interval, self._warned = seconds, False
+        self._interval, self._warned = self._seconds, False
         self._began = self._last = time.monotonic()
 
     def restore(self) -> Progress:
@@ -142,11 +144,11 @@ class Checkpoints(tf_keras.callbacks.Callback):
 
     def discard(self) -> None:
         """Removes them: the training is done, or they lead to a fault again."""
-        if self._writes and self._folder.is_dir():
+        if self._written and self._written.is_dir():
             # First out of the way as a whole: half of one would be taken up by the next attempt.
-            gone = self._folder.with_suffix(".gone")
+            gone = self._written.with_suffix(".gone")
             shutil.rmtree(gone, ignore_errors=True)
-            self._folder.rename(gone)
+            self._written.rename(gone)
             shutil.rmtree(gone)
 
     @property
@@ -166,32 +168,33 @@ class Checkpoints(tf_keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         # The end of the last batch is the end of the epoch, which has its validation still to come.
-        if self._within_epochs and self._due() and batch + 1 < self.params["steps"]:
+        if self._within_epochs and (folder := self._due()) and batch + 1 < self.params["steps"]:
             running = [variable.numpy().tolist() for variable in _running(self._model)]
-            self._write(epoch=self._epoch, batch=batch + 1, metrics=running)
+            self._write(folder, epoch=self._epoch, batch=batch + 1, metrics=running)
 
     def on_epoch_end(self, epoch, logs=None):
         for name, value in (logs or {}).items():
             self.progress.history.setdefault(name, []).append(float(value))
-        if self._due():
-            self._write(epoch=epoch + 1, batch=0, metrics=[])
+        if folder := self._due():
+            self._write(folder, epoch=epoch + 1, batch=0, metrics=[])
 
-    def _due(self) -> bool:
-        return self._writes and time.monotonic() - self._last >= self._interval
+    def _due(self) -> Path | None:
+        """The folder to write to, where it is time."""
+        return self._written if time.monotonic() - self._last >= self._interval else None
 
-    def _write(self, **place: Any) -> None:
+    def _write(self, folder: Path, **place: Any) -> None:
         began = time.monotonic()
         state = dataclasses.asdict(dataclasses.replace(self.progress, seconds=self.seconds_spent, **place))
         number = self._model.optimizer.iterations.numpy()
         try:
-            _publish(self._folder, f"{number:012d}", state, self._state)
+            _publish(folder, f"{number:012d}", state, self._state)
         except (OSError, tf.errors.OpError) as error:
-            _remove_unfinished(self._folder)
+            _remove_unfinished(folder)
             if not self._warned:
                 logger.warning(
                     "A checkpoint could not be written to %s; the training goes on without. Received: %s. "
                     "Make room there, or name another folder by %s.",
-                    self._folder,
+                    folder,
                     str(error).splitlines()[0],
                     PLACE_VARIABLE,
                     extra=_NOTICE,

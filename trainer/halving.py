@@ -73,9 +73,11 @@ class HalvingOracle(keras_tuner.Oracle):
         """Takes up a search that was killed; the trial that it was in begins anew."""
         super().reload()
         ended = (trials.TrialStatus.COMPLETED, trials.TrialStatus.FAILED)
-        self.trials = {name: one for name, one in sorted(self.trials.items()) if one.status in ended}
-        self.end_order = [name for name in self.end_order if name in self.trials]
-        self._retry_queue = []
+        self.trials: dict[str, trials.Trial] = {
+            name: one for name, one in sorted(self.trials.items()) if one.status in ended
+        }
+        self.end_order: list[str] = [name for name in self.end_order if name in self.trials]
+        self._retry_queue: list[str] = []
 
     def _round(self, part: int) -> list[trials.Trial]:
         return [one for one in self.trials.values() if one.hyperparameters.values[PART] == part]

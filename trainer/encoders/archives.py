@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import shutil
 import tarfile
 import uuid
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 from trainer.encoders.errors import EncoderError
 
@@ -115,7 +115,7 @@ class _Metered:
         used: bytes that were read.
     """
 
-    def __init__(self, stream: BinaryIO, name: str):
+    def __init__(self, stream: io.BufferedIOBase, name: str):
         self.used = 0
         self._stream = stream
         self._name = name
@@ -140,11 +140,12 @@ class _Metered:
 @contextlib.contextmanager
 def _opened(archive: Path, name: str) -> Iterator[tuple[tarfile.TarFile, _Metered]]:
     with contextlib.ExitStack() as stack:
-        stream = stack.enter_context(archive.open("rb"))
-        if stream.peek(len(_GZIP)).startswith(_GZIP):
-            stream = stack.enter_context(gzip.GzipFile(fileobj=stream))
-        source = _Metered(stream, name)
-        yield stack.enter_context(tarfile.open(fileobj=source, mode="r|", bufsize=_BLOCK_BYTES // 4)), source
+        packed = stack.enter_context(archive.open("rb"))
+        is_gzip = packed.peek(len(_GZIP)).startswith(_GZIP)
+        source = _Metered(stack.enter_context(gzip.GzipFile(fileobj=packed)) if is_gzip else packed, name)
+        # The stub asks for more than `read`, which is all that the mode "r|" uses.
+        with tarfile.open(fileobj=source, mode="r|", bufsize=_BLOCK_BYTES // 4) as members:  # type: ignore[call-overload]
+            yield members, source
 
 
 def _place(member: tarfile.TarInfo, target: Path, name: str) -> Path:
@@ -163,5 +164,7 @@ def _extract(members: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> N
         path.mkdir(parents=True, exist_ok=True)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with members.extractfile(member) as source, path.open("wb") as out:
+    packed = members.extractfile(member)
+    assert packed is not None  # `_place` let files and folders pass, and it is no folder
+    with packed as source, path.open("wb") as out:
         shutil.copyfileobj(source, out, _BLOCK_BYTES)

@@ -145,8 +145,8 @@ def _compressed(url: str) -> str:
     return urllib.parse.urlunparse(parts._replace(query=urllib.parse.urlencode(query)))
 
 
-def _retrying(function: Callable, url: str, *, stop):
-    return tenacity.Retrying(
+def _retrying(function: Callable[[str], None], url: str, *, stop: tenacity.stop.stop_base) -> None:
+    tenacity.Retrying(
         retry=tenacity.retry_if_exception(_is_connection_error),
         stop=stop,
         wait=tenacity.wait_exponential(multiplier=0.25, max=2),

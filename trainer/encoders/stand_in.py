@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import trainer.keras_policy  # noqa: F401  isort: skip
 
+from collections.abc import Callable
 from pathlib import Path
 
 import tensorflow as tf
@@ -51,7 +52,7 @@ class StandInEncoder(tf.train.Checkpoint):
         }
         self.variables = [self._table, *self._layers.values()]
         self.trainable_variables = list(self.variables)
-        self.regularization_losses = []
+        self.regularization_losses: list[Callable[[], tf.Tensor]] = []
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import trainer.keras_policy  # noqa: F401  isort: skip
 
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
@@ -65,7 +66,7 @@ class EmbeddedEncoder(tf.train.Checkpoint):
         self._tokenizer = text.SentencepieceTokenizer(sentencepiece_model, tf.int32, add_bos=True, add_eos=True)
         self.variables = [self._table, *self._weights.values()]
         self.trainable_variables = list(self.variables)
-        self.regularization_losses = []
+        self.regularization_losses: list[Callable[[], tf.Tensor]] = []
 
     @tf.function
     def __call__(self, texts: tf.Tensor, training: bool = False) -> tf.Tensor:

@@ -17,7 +17,7 @@ import tensorflow as tf
 import tf_keras
 
 
-class RowDecay:
+class RowDecay(tf_keras.optimizers.Optimizer):
     """Mixed into an optimizer of Keras: weight decay of the rows of the batch, instead of the whole table."""
 
     def __init__(self, *args, **kwargs):
@@ -55,7 +55,7 @@ class RowDecay:
 class _Once:
     """Keeps what is computed while it is entered, and nothing afterwards: a tensor is one of its graph alone."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._kept: dict[tf.DType, Any] | None = None
 
     def __enter__(self) -> None:
