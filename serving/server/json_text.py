@@ -62,7 +62,7 @@ def text_bytes(text: str) -> bytes:
         raise _parse_error("The surrogate pair in string is invalid.", 0) from error
 
 
-def is_base64(value: Any) -> bool:
+def is_base64(value: object) -> bool:
     """Whether the value is `{"b64": "..."}`."""
     return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
 
@@ -82,7 +82,7 @@ def decode_base64(value: Any) -> bytes:
         raise invalid_argument("Unable to base64 decode") from error
 
 
-def type_name(value: Any) -> str:
+def type_name(value: object) -> str:
     """The kind of a JSON value, as messages name it."""
     if value is None or isinstance(value, bool):
         return {None: "Null", True: "True", False: "False"}[value]
@@ -90,7 +90,7 @@ def type_name(value: Any) -> str:
     return kinds.get(type(value), "Number")
 
 
-def debug_text(value: Any, level: int = 0) -> str:
+def debug_text(value: object, level: int = 0) -> str:
     """A value as messages quote it: objects over several lines, lists on one."""
     if isinstance(value, dict) and value:
         inner, outer = "\n" + "    " * (level + 1), "\n" + "    " * level
@@ -101,12 +101,12 @@ def debug_text(value: Any, level: int = 0) -> str:
     return _dump(value)
 
 
-def to_body(value: Any) -> bytes:
+def to_body(value: object) -> bytes:
     """An answer's body. Strings of a model that are no UTF-8 go out as they are."""
     return _dump(value).encode("utf-8", "surrogateescape")
 
 
-def _dump(value: Any) -> str:
+def _dump(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
