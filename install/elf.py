@@ -24,11 +24,11 @@ class ElfError(ValueError):
 
 
 class VersionNeed(NamedTuple):
-    """A version that a library must have; `at` is where the entry begins, `index` what symbols call it by."""
+    """A version that a library must have; `at` is where the entry begins, `number` what symbols call it by."""
 
     library: str
     version: str
-    index: int
+    number: int
     flags: int
     at: int
 
@@ -62,9 +62,9 @@ class Elf:
     def needs(self) -> list[VersionNeed]:
         needs = []
         for at, (_, _, library, first, _), strings in self._table(_VERNEED, "HHIII"):
-            for entry, (_, flags, index, name, _) in self._chain(at + first, "IHHII"):
+            for entry, (_, flags, number, name, _) in self._chain(at + first, "IHHII"):
                 names = self._string(strings + library), self._string(strings + name)
-                needs.append(VersionNeed(*names, index, flags, entry))
+                needs.append(VersionNeed(*names, number, flags, entry))
         return needs
 
     @cached_property

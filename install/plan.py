@@ -42,7 +42,7 @@ def lacking(data: bytes, system: Mapping[str, AbstractSet[str]]) -> list[Lack]:
     """
     elf = Elf(data)
     return [
-        Lack(need.library, need.version, tuple(one.name for one in elf.symbols if one.version == need.index))
+        Lack(need.library, need.version, tuple(one.name for one in elf.symbols if one.version == need.number))
         for need in elf.needs
         if not need.flags & WEAK and need.version not in system.get(need.library, ())
     ]
@@ -54,19 +54,19 @@ def fit(data: bytes) -> bytes:
     A version that only they wanted stays in the table of needs and becomes weak, which the loader passes over.
     """
     elf = Elf(data)
-    indexes = {(need.library, need.version): need.index for need in elf.needs}
+    numbers = {(need.library, need.version): need.number for need in elf.needs}
     fitted = bytearray(data)
     replaced, kept = set(), set()
     for symbol in elf.symbols:
         if symbol.name not in REPLACEMENTS:
             kept.add(symbol.version)
             continue
-        name, *source = REPLACEMENTS[symbol.name]
+        name, library, version = REPLACEMENTS[symbol.name]
         length = len(symbol.name)
         fitted[symbol.name_at : symbol.name_at + length] = name.encode().ljust(length, b"\0")
-        struct.pack_into("<H", fitted, symbol.version_at, indexes[tuple(source)])
+        struct.pack_into("<H", fitted, symbol.version_at, numbers[library, version])
         replaced.add(symbol.version)
     for need in elf.needs:
-        if need.index in replaced - kept:
+        if need.number in replaced - kept:
             struct.pack_into("<H", fitted, need.at + _FLAGS, need.flags | WEAK)
     return bytes(fitted)

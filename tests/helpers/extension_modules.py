@@ -56,7 +56,7 @@ def published_modules(folder: Path) -> list[ExtensionModule]:
 def _unfit(data: bytes) -> bytes:
     """Turns a fitting back: a name that was replaced by a shorter one has NUL bytes after it."""
     elf = Elf(data)
-    indexes = {need.version: need.index for need in elf.needs}
+    indexes = {need.version: need.number for need in elf.needs}
     published = bytearray(data)
     for symbol in elf.symbols:
         for name, (replacement, *_) in REPLACEMENTS.items():

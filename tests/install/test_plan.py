@@ -85,7 +85,7 @@ def test_a_fitted_module_differs_in_the_replaced_symbols_alone(data):
     before, after = Elf(data), Elf(fit(data))
     assert len(fit(data)) == len(data)
     assert len(after.symbols) == len(before.symbols)
-    versions = {need.index: (need.library, need.version) for need in before.needs}
+    versions = {need.number: (need.library, need.version) for need in before.needs}
     for old, new in zip(before.symbols, after.symbols, strict=True):
         if old.name in REPLACEMENTS:
             assert (new.name, *versions[new.version]) == REPLACEMENTS[old.name]
