@@ -11,7 +11,6 @@ from kubeflow.parameters import default_values
 from pipeline.config import PipelineConfig
 from pipeline.inputs import NOT_THE_MODEL, DataSource, RunInputs, choose_data, choose_schema
 from pipeline.paths import OutputPaths
-from trainer.encoders.resolve import ResolvedEncoder
 
 #: Kubeflow Pipelines puts the run's id in its place.
 RUN_ID = "{{$.pipeline_job_uuid}}"
@@ -27,7 +26,7 @@ def cluster_inputs(config: PipelineConfig) -> RunInputs:
         run_id=RUN_ID,
         data=DataSource(CsvInput("", "", ()), "given", ""),
         schema=dataclasses.replace(schema, path=schema.path.relative_to(schema.path.parent), text=text),
-        encoder=ResolvedEncoder(source=config.encoder.source, path=None, digest=config.encoder.digest or ""),
+        encoder_digest=config.encoder.digest or "",
         data_fingerprint=_digest(config.data.model_dump_json(exclude={"path", "schema_file"})),
         accepted_data=None,
         accepted_baseline=_LATEST,

@@ -48,9 +48,9 @@ class DataSource:
         return f"{_short(files)} · {self._spans()}{reasons[self.origin]}"
 
     def _spans(self) -> str:
-        if not self.csv.spans:
+        specs = parse_specs(self.csv.pattern) if self.csv.spans else None
+        if specs is None:
             return ""
-        specs = parse_specs(self.csv.pattern)
         names = [
             specs.span_name(one.span) + (f" version {one.version}" if one.version is not None else "")
             for one in self.csv.spans
@@ -75,11 +75,11 @@ class RunInputs:
     run_id: str
     data: DataSource
     schema: SchemaSource
-    encoder: ResolvedEncoder
+    encoder_digest: str
     data_fingerprint: str
     """Equal for runs that read the same data in the same way."""
-    accepted_data: Path
-    """The folder of accepted statistics that the data is compared with and added to."""
+    accepted_data: Path | None
+    """The folder of accepted statistics that the data is compared with and added to; None where a parameter says it."""
     accepted_baseline: str
     """Its entry to measure drift against, or `none`."""
     baseline_version: str
@@ -92,7 +92,14 @@ class RunInputs:
     """Of the file whose texts are scored; empty where there is none."""
 
 
-def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: DataSource | None = None) -> RunInputs:
+@dataclasses.dataclass(frozen=True)
+class LocalInputs(RunInputs):
+    """The start of a run on this machine, which has the encoder."""
+
+    encoder: ResolvedEncoder
+
+
+def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: DataSource | None = None) -> LocalInputs:
     """Finds what the configuration leads to, building or fetching the encoder if this machine has it not yet.
 
     Args:
@@ -126,11 +133,12 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
     data_fingerprint = _digest(config.data.model_dump_json(exclude={"path", "schema_file"}), data.digest)
     # Invented headlines are no measure of anybody's data, nor the other way round.
     accepted_data = paths.accepted_data / ("sample" if data.origin == "sample" else "data")
-    return RunInputs(
+    return LocalInputs(
         run_id=run_id or new_run_id(),
         data=data,
         schema=schema,
         encoder=encoder,
+        encoder_digest=encoder.digest,
         data_fingerprint=data_fingerprint,
         accepted_data=accepted_data,
         accepted_baseline=choose_accepted(accepted_data, data_fingerprint, config.gate.min_compared_rows),
@@ -208,7 +216,8 @@ def choose_baseline(serving_model_dir: Path, fingerprint: str) -> str:
     in the cache, instead of evaluating the model against itself.
     """
     for version in reversed(versions.list_blessed(serving_model_dir)):
-        if versions.read_card(serving_model_dir, version).fingerprint != fingerprint:
+        card = versions.read_card(serving_model_dir, version)
+        if card and card.fingerprint != fingerprint:
             return str(version)
     return "none"
 

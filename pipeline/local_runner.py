@@ -15,7 +15,7 @@ from components.errors import DataRefused, explain
 from pipeline import runs
 from pipeline.beam_options import require_engine
 from pipeline.config import PipelineConfig
-from pipeline.inputs import DataSource, RunInputs, choose_data, choose_schema, new_run_id, prepare_inputs
+from pipeline.inputs import DataSource, LocalInputs, RunInputs, choose_data, choose_schema, new_run_id, prepare_inputs
 from pipeline.partial_run import PartialRunError, check_nodes, from_nodes, reuse_last
 from pipeline.paths import OutputPaths
 from pipeline.report.write import leave_report
@@ -98,7 +98,7 @@ def run_pipeline(
     return verdict["exit_code"]
 
 
-def _prepare(view: RunView, verdict: Verdict, config: PipelineConfig, run_id: str, data: DataSource) -> RunInputs:
+def _prepare(view: RunView, verdict: Verdict, config: PipelineConfig, run_id: str, data: DataSource) -> LocalInputs:
     view.say("looking for the encoder")
     inputs = prepare_inputs(config, run_id, data)
     verdict["encoder"]["digest"] = inputs.encoder.digest

@@ -91,8 +91,8 @@ def create_pipeline(
 
     # An importable run_fn: a module_file would build and install a wheel at run time.
     settings = TrainerSettings(
-        encoder=inputs.encoder.source,
-        encoder_digest=inputs.encoder.digest,
+        encoder=config.encoder.source,
+        encoder_digest=inputs.encoder_digest,
         offline=config.encoder.offline,
         eval_batch_size=config.evaluation.batch_size,
         **config.training.model_dump(),
