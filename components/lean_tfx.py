@@ -41,11 +41,11 @@ class _Later(Loader):
         def fill(name: str):
             if name.startswith("__"):
                 raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
-            del module.__getattr__
+            del vars(module)["__getattr__"]
             self._loader.exec_module(module)
             return getattr(module, name)
 
-        module.__getattr__ = fill
+        vars(module)["__getattr__"] = fill
 
 
 class _Followed(Loader):
@@ -62,10 +62,10 @@ class _Followed(Loader):
 class _Finder:
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        loader = _Later if name in DEFERRED else _Followed if name in FOLLOWED else None
-        spec = PathFinder.find_spec(name, path) if loader else None
-        if spec is not None:
-            spec.loader = loader(spec.loader)
+        kind = _Later if name in DEFERRED else _Followed if name in FOLLOWED else None
+        spec = PathFinder.find_spec(name, path) if kind else None
+        if kind and spec and spec.loader:
+            spec.loader = kind(spec.loader)
         return spec
 
 

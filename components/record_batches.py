@@ -84,7 +84,7 @@ def add_columns(
                 write(with_columns(batch, make(batch)))
 
 
-def with_columns(batch: pa.RecordBatch, columns: Mapping[str, np.ndarray | Iterable]) -> pa.RecordBatch:
+def with_columns(batch: pa.RecordBatch, columns: Mapping[str, np.ndarray | Iterable[object]]) -> pa.RecordBatch:
     """A batch with more columns, or with others of the same names; one value a row."""
     values = dict(zip(batch.schema.names, batch.columns, strict=True)) | {
         name: singles(column) for name, column in columns.items()
@@ -102,7 +102,7 @@ def numbers(batch: pa.RecordBatch, name: str) -> np.ndarray:
     return pc.list_element(batch.column(batch.schema.get_field_index(name)), 0).to_numpy(zero_copy_only=False)
 
 
-def singles(values: pa.Array | np.ndarray | Iterable) -> pa.LargeListArray:
+def singles(values: pa.Array | np.ndarray | Iterable[object]) -> pa.LargeListArray:
     """A column of one value a row; a null is a value that is null."""
     array = values if isinstance(values, pa.Array) else pa.array(values)
     if pa.types.is_string(array.type) or pa.types.is_binary(array.type):

@@ -7,7 +7,7 @@ import math
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from serving.explain import Explanation, Word
 
-    Scorer = Callable[[Sequence[str]], Sequence[float]]
+    Scorer = Callable[[Sequence[str]], Iterable[float]]
 
 _BATCH_ROWS = 128
 _CHUNK_TEXTS = 64
@@ -190,7 +190,7 @@ def _load(folder: Path) -> Scorer:
 
         scorer = TextScorer(folder, _BATCH_ROWS)
 
-    def score(texts: Sequence[str]) -> Sequence[float]:
+    def score(texts: Sequence[str]) -> Iterable[float]:
         with tempfile.TemporaryDirectory() as logs, captured_output(Path(logs, "log.txt"), verbose=False):
             return scorer(texts)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 MAX_WORDS = 64
 """More words of a text are not left out: a score each, and nobody reads on."""
@@ -33,7 +33,7 @@ class Explanation:
     """How many words come after the first `MAX_WORDS`; their effects are not known."""
 
 
-def explain_texts(texts: Sequence[str], score: Callable[[Sequence[str]], Sequence[float]]) -> list[Explanation]:
+def explain_texts(texts: Sequence[str], score: Callable[[Sequence[str]], Iterable[float]]) -> list[Explanation]:
     """Leaves out each word of each text.
 
     Words are what white space parts. The effects of two that say the same may both be small: without the one the other

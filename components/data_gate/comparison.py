@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList as Statistics
 
 from components.data_gate.policy import Finding, Policy
 
-Statistics = statistics_pb2.DatasetFeatureStatisticsList
 _SHOWN_VALUES = 5
 
 

@@ -85,7 +85,7 @@ def DataGate(  # noqa: N802  components are named as classes
         *rules.judge_split(counts, judged_by),
         *rules.judge_leakage(*leaks, judged_by),
         *comparison.judge_drift(by_split[features.TRAIN_SPLIT], before, name, held_to, judged_by),
-        *comparison.judge_skew(*by_split.values(), held_to, judged_by),
+        *comparison.judge_skew(by_split[features.TRAIN_SPLIT], by_split[features.EVAL_SPLIT], held_to, judged_by),
     ]
     findings = apply_policy(findings, judged_by)
     if any(one.outcome == FAIL for one in findings):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tfx import types
+from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, component_spec
 
 from components.data_gate.verdict import DataVerdict, require_accepted
@@ -15,7 +16,7 @@ VERDICT_INPUT = {_VERDICT_KEY: component_spec.ChannelParameter(type=DataVerdict)
 """One more input of a component's spec: DataGate's verdict."""
 
 
-class Gated:
+class Gated(base_executor.BaseExecutor):
     """Mixed into an executor of TFX: looks at the verdict itself, whatever the runner made of the DAG."""
 
     def Do(  # noqa: N802  TFX's name

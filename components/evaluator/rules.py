@@ -36,6 +36,10 @@ _NAMES = {
 }
 
 
+_Key = tuple[str, *tuple[tuple[str, str], ...]]
+"""Of a slice: its split, and its features with their values."""
+
+
 class Bound(NamedTuple):
     """A rule for all rows of a split as they are, which TFMA can hold a model to as well."""
 
@@ -56,17 +60,23 @@ class Bound(NamedTuple):
 
 def overall_bounds(policy: EvaluationPolicy) -> list[Bound]:
     """The rules for all rows as they are, in the order of the verdict."""
-    bounds = [
+    optional = [
+        ("precision", PRECISION, policy.min_eval_precision, LEAST),
+        ("recall", RECALL, policy.min_eval_recall, LEAST),
+        ("ece", ECE, policy.max_eval_ece, MOST),
+        ("brier", BRIER, policy.max_eval_brier, MOST),
+    ]
+    return [
         Bound("accuracy", EVAL_SPLIT, ACCURACY, policy.min_eval_accuracy),
         Bound("accuracy", TRAIN_SPLIT, ACCURACY, policy.min_train_accuracy),
         Bound("auc", EVAL_SPLIT, AUC, policy.min_eval_auc),
-        Bound("precision", EVAL_SPLIT, PRECISION, policy.min_eval_precision),
-        Bound("recall", EVAL_SPLIT, RECALL, policy.min_eval_recall),
-        Bound("ece", EVAL_SPLIT, ECE, policy.max_eval_ece, MOST),
-        Bound("brier", EVAL_SPLIT, BRIER, policy.max_eval_brier, MOST),
+        *(
+            Bound(rule, EVAL_SPLIT, metric, bound, direction)
+            for rule, metric, bound, direction in optional
+            if bound is not None
+        ),
         last_blessed_bound(policy),
     ]
-    return [one for one in bounds if one.bound is not None]
 
 
 def last_blessed_bound(policy: EvaluationPolicy) -> Bound:
@@ -80,7 +90,7 @@ def judge(slices: Sequence[Slice], policy: EvaluationPolicy) -> list[Judgement]:
 
     The rules for all rows of a split as they are, are always judged: DataGate saw to it that there are enough.
     """
-    known = {(one.split, *one.key.items()): one for one in slices}
+    known: dict[_Key, Slice] = {(one.split, *one.key.items()): one for one in slices}
     diagnosis = diagnose(slices)
     overall = [_judge_overall(known.get((one.split,)), one, diagnosis) for one in overall_bounds(policy)]
     finite = (_judge_finite(slices, split) for split in (EVAL_SPLIT, TRAIN_SPLIT))
@@ -180,7 +190,8 @@ def _judge_variants(slices: Sequence[Slice], policy: EvaluationPolicy) -> Iterat
         one, most = found.get(variant), policy.allowed_drop(variant)
         rule = Bound("variant_drop", EVAL_SPLIT, ACCURACY, -most, LEAST, measures.AS_IS, measured)
         key, gates = {VARIANT: variant}, variant in policy.gated_variants
-        if few := _too_few(one, policy):
+        few = _too_few(one, policy)
+        if one is None or few:
             yield _judgement(rule, one, NOT_JUDGED, gates, few, key)
             continue
         drop = -one.metrics[measured]
@@ -192,12 +203,13 @@ def _judge_variants(slices: Sequence[Slice], policy: EvaluationPolicy) -> Iterat
         yield _judgement(rule, one, KEPT if drop <= most else BROKEN, gates, detail, key)
 
 
-def _judge_natural(known: dict[tuple, Slice], policy: EvaluationPolicy) -> Iterator[Judgement]:
+def _judge_natural(known: dict[_Key, Slice], policy: EvaluationPolicy) -> Iterator[Judgement]:
     for name, least in policy.min_slice_accuracy.items():
         feature, _, value = name.partition("=")
         one, key = known.get((EVAL_SPLIT, (feature, value))), {feature: value}
         rule = Bound("slice_accuracy", EVAL_SPLIT, ACCURACY, least)
-        if few := _too_few(one, policy):
+        few = _too_few(one, policy)
+        if one is None or few:
             yield _judgement(rule, one, NOT_JUDGED, True, few, key)
         else:
             yield _judgement(rule, one, KEPT if one.metrics[ACCURACY] >= least else BROKEN, True, "", key)
@@ -217,7 +229,7 @@ def _judgement(
     key: dict[str, str] | None = None,
 ) -> Judgement:
     metrics = found.metrics if found else {}
-    interval = [_finite(metrics.get(name(rule.name))) for name in (measures.low_end, measures.high_end)]
+    low, high = (_finite(metrics.get(name(rule.name))) for name in (measures.low_end, measures.high_end))
     return Judgement(
         rule=rule.rule,
         split=rule.split,
@@ -227,7 +239,7 @@ def _judgement(
         bound=rule.bound,
         direction=rule.direction,
         observed=_finite(metrics.get(rule.name)),
-        interval=None if None in interval else interval,
+        interval=None if low is None or high is None else [low, high],
         rows=int(metrics.get(measures.ROWS, 0)),
         outcome=outcome,
         gates=gates,

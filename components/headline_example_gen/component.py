@@ -32,7 +32,7 @@ class HeadlineExampleGenSpec(component_spec.ComponentSpec):
         "content_digest": component_spec.ExecutionParameter(type=str, optional=True),
         "location": component_spec.ExecutionParameter(type=str, optional=True),
     }
-    INPUTS = {}
+    INPUTS: dict[str, component_spec.ChannelParameter] = {}
     OUTPUTS = {
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         INGEST_KEY: component_spec.ChannelParameter(type=Ingest),

@@ -36,7 +36,7 @@ class PartWriter:
 
     def __init__(self, path: str):
         self._path = path
-        self._stream = None
+        self._stream: BinaryIO | None = None
 
     def write(self, file: int, fault: Fault) -> None:
         """Adds a fault of the file of that number."""
@@ -76,8 +76,8 @@ def merge_parts(
 
 def _read_part(path: str) -> Iterator[tuple[int, Fault]]:
     with open_csv(path) as stream:
-        for file, line, *rest in csv.reader(stream):
-            yield int(file), Fault(int(line), *rest)
+        for file, line, rule, reason, title, label in csv.reader(stream):
+            yield int(file), Fault(int(line), rule, reason, title, label)
 
 
 def _writer(stream: BinaryIO):

@@ -44,12 +44,12 @@ def resolve(candidates: Iterable[Candidate], paths: Sequence[str], labels: Seque
       labels: `Rules.label_names`, so that what is set aside can be fed back.
     """
     for _, group in itertools.groupby(sorted(candidates), operator.itemgetter(0, 1)):
-        group = list(group)
-        first, *others = group
+        rows = list(group)
+        first, *others = rows
         if all(one.label == first.label for one in others):
             yield Resolution(first, others, ())
         else:
-            yield Resolution(None, (), [_conflict(one, group, paths, labels) for one in group])
+            yield Resolution(None, (), [_conflict(one, rows, paths, labels) for one in rows])
 
 
 def _conflict(

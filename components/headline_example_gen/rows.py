@@ -59,7 +59,7 @@ class Rules:
     @property
     def label_names(self) -> tuple[str, str]:
         """A value of the label column for 0, and one for 1."""
-        of_class = {label: name for name, label in reversed(self.labels.items())}
+        of_class = {label: name for name, label in reversed([*self.labels.items()])}
         return of_class[0], of_class[1]
 
 
@@ -290,10 +290,11 @@ def _open_text(path: str) -> Iterator[io.TextIOBase]:
     if _ILLEGIBLE.search(path):
         raise InputError(f"{_legible(path)}: a file's name is UTF-8. Received: other bytes. Rename it.")
     with contextlib.ExitStack() as stack:
-        stream = stack.enter_context(io.BufferedReader(_open_binary(path), _SNIFFED_BYTES))
-        if stream.peek(2)[:2] == _GZIP:
-            stream = stack.enter_context(io.BufferedReader(Gunzip(stream), _SNIFFED_BYTES))
-        elif path.endswith(".gz") and stream.peek(1):
+        packed = stack.enter_context(io.BufferedReader(_open_binary(path), _SNIFFED_BYTES))
+        stream: io.BufferedReader[io.RawIOBase] | io.BufferedReader[Gunzip] = packed
+        if packed.peek(2)[:2] == _GZIP:
+            stream = stack.enter_context(io.BufferedReader(Gunzip(packed), _SNIFFED_BYTES))
+        elif path.endswith(".gz") and packed.peek(1):
             raise InputError(f"{path}: a file named .gz is compressed with gzip. Received: something else. Rename it.")
         head = stream.peek(_SNIFFED_BYTES)[:_SNIFFED_BYTES]
         kind = next((kind for magic, kind in _FORMATS.items() if head.startswith(magic)), None)

@@ -51,7 +51,7 @@ class ReadFile(beam.DoFn):
         number, path = element
         name = f"file-{number:05}"
         tally, faults, outcome = Tally(), PartWriter(f"{self._parts}/{name}.csv"), {}
-        batches: list[list[tuple]] = [[] for _ in range(self._shards)]
+        batches: list[list[tuple[int, str, int, int, int, int]]] = [[] for _ in range(self._shards)]
         read = rejected = rejected_lines = 0
         try:
             for row in read_rows(path, self._rules):
@@ -132,7 +132,8 @@ class WriteShard(beam.DoFn):
     def process(self, element: tuple[int, Iterable[bytes]], left_out: int | None = None) -> None:
         shard, batches = element
         name = f"shard-{shard:05}"
-        tally, conflicts = Tally(), []
+        tally = Tally()
+        conflicts: list[tuple[int, Fault]] = []
         with contextlib.ExitStack() as stack:
             writers = {
                 split: stack.enter_context(tf.io.TFRecordWriter(f"{self._parts}/{name}-{split}", "GZIP"))
@@ -154,9 +155,9 @@ class WriteShard(beam.DoFn):
         for split, folder in self._folders.items():
             target = f"{folder}/data_tfrecord-{shard:05}-of-{self._shards:05}.gz"
             fileio.rename(f"{self._parts}/{name}-{split}", target, overwrite=True)
-        with contextlib.closing(PartWriter(f"{self._parts}/{name}.csv")) as faults:
+        with contextlib.closing(PartWriter(f"{self._parts}/{name}.csv")) as rejects:
             for file, fault in sorted(conflicts):
-                faults.write(file, fault)
+                rejects.write(file, fault)
                 tally.count(file, "rejected")
                 tally.count(file, "rejected_lines")
         if conflicts:

@@ -24,7 +24,7 @@ def main(parent: int, command: list[str]) -> int:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _PARENT_DIED)
         if os.getppid() != parent:  # it died before it could be heard
             return _CANNOT_RUN
-    program: subprocess.Popen | None = None
+    program: subprocess.Popen[bytes] | None = None
     stopped = False
 
     def stop(*_) -> None:

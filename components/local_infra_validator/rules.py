@@ -74,7 +74,7 @@ def _scores(observed: Observed) -> Iterator[Finding]:
     served, expected = observed.served, {} if observed.model_fault else observed.expected
     for signature in expected:
         yield _equal("scores", signature, "the exported model's", served[signature], expected[signature])
-    yield _equal("agreement", "both signatures", "equal scores", *map(served.get, SIGNATURES))
+    yield _equal("agreement", "both signatures", "equal scores", *(served[signature] for signature in SIGNATURES))
 
 
 def _equal(rule: str, where: str, what: str, one: Sequence[float], other: Sequence[float]) -> Finding:

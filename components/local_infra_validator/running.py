@@ -32,7 +32,7 @@ class RunningServer:
     def __init__(self, plan: ServerPlan, log: Path):
         self._plan = plan
         self._log = log
-        self._process: subprocess.Popen | None = None
+        self._process: subprocess.Popen[bytes]  # from entering on
 
     def __enter__(self) -> RunningServer:
         command = [sys.executable, "-I", leash.__file__, str(os.getpid()), *self._plan.command]

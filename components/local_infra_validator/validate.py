@@ -85,7 +85,7 @@ def _observe(
     titles: Sequence[str],
     policy: InfraPolicy,
     model_name: str,
-    beside: Future,
+    beside: Future[dict[str, list[float]]],
 ) -> Observed:
     """Starts the server, asks it, and takes the time of calls when nothing runs beside it any more."""
     observed = Observed()

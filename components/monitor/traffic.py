@@ -157,7 +157,7 @@ def _title(content: bytes) -> bytes:
         found = Example.FromString(content).features.feature
     except DecodeError as error:
         raise ValueError("examples are tf.Examples") from error
-    values = found[features.TITLE].bytes_list.value if features.TITLE in found else ()
+    values: Sequence[bytes] = found[features.TITLE].bytes_list.value if features.TITLE in found else ()
     if len(values) != 1:
         raise ValueError(f"an example has one {features.TITLE}")
     return values[0]

@@ -63,7 +63,7 @@ def misspell(title: str) -> str:
     draw, place = divmod(draw, len(word[0]) - 3)  # the first letter and the last one stay
     here = word.start() + 1 + place
     before, letter, following, after = title[:here], title[here], title[here + 1], title[here + 2 :]
-    edits = (following, letter + letter + following, following + letter)
+    edits: tuple[str, ...] = (following, letter + letter + following, following + letter)
     if letter == following:  # a swap would change nothing
         edits = edits[:2]
     return before + edits[draw % len(edits)] + after
@@ -92,20 +92,20 @@ def add_emoji(title: str) -> str:
     return f"{title} {_EMOJI[_digest(title) % len(_EMOJI)]}"
 
 
-def _expand_negation(found: re.Match) -> str:
+def _expand_negation(found: re.Match[str]) -> str:
     stem, ending = found.groups()
     if full := _STEMS.get(stem.lower()):
         stem = full.upper() if stem.isupper() else stem[0] + full[1:]
     return f"{stem} {'NOT' if ending.isupper() else 'not'}"
 
 
-def _expand(found: re.Match) -> str:
+def _expand(found: re.Match[str]) -> str:
     stem, ending = found.groups()
     word = "us" if stem.lower() == "let" else _ENDINGS[ending.lower()]
     return f"{stem} {word.upper() if ending.isupper() else word}"
 
 
-def _curl(found: re.Match) -> str:
+def _curl(found: re.Match[str]) -> str:
     opening, closing = _CURLY[found[0]]
     return opening if _OPENS.search(found.string[: found.start()]) else closing
 

@@ -30,5 +30,5 @@ def slice_title(title: str) -> dict[str, str]:
     }
 
 
-def _yes_or_no(found: re.Match | None) -> str:
+def _yes_or_no(found: re.Match[str] | None) -> str:
     return "yes" if found else "no"

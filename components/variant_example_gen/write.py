@@ -34,11 +34,13 @@ def write_variants(source: str | Path, target: str | Path, split: str, variants:
             for batch in read_batches(file):
                 titles = texts(batch, features.TITLE)
                 slices = [slice_title(title) for title in titles]
-                of_the_rows = {name: [one[name] for one in slices] for name in slice_title("")}
+                of_the_rows: dict[str, np.ndarray | list[str]] = {
+                    name: [one[name] for one in slices] for name in slice_title("")
+                }
                 of_the_rows |= {SPLIT: [split] * len(titles), ROW: np.arange(rows, rows + len(titles))}
                 for variant, write in zip(variants, writers, strict=True):
                     written = [perturb(title, variant) for title in titles]
-                    of_the_copies = {features.TITLE: written, VARIANT: [variant] * len(titles)}
-                    write(with_columns(batch, of_the_rows | of_the_copies))
+                    columns = {**of_the_rows, features.TITLE: written, VARIANT: [variant] * len(titles)}
+                    write(with_columns(batch, columns))
                 rows += len(titles)
     return rows

@@ -80,7 +80,7 @@ def VersionedPusher(  # noqa: N802  components are named as classes
         override=override,
     )
     logger.info("%s: version %s in %s", outcome, version, serving_model_dir)
-    if outcome in (PUSHED, UNCHANGED) and confirm_target:
+    if version is not None and outcome in (PUSHED, UNCHANGED) and confirm_target:
         confirm_version(confirm_target, Path(serving_model_dir).name, version, confirm_seconds)
         pushed_model.set_string_custom_property("confirmed_by", confirm_target)
     pushed_model.set_int_custom_property("pushed", int(outcome == PUSHED))

@@ -21,7 +21,7 @@ def choose_removable(cards: Mapping[int, VersionCard | None], keep: int) -> list
     """
     ascending = sorted(cards)
     newest = ascending[-max(keep, 2) :]
-    kept = set(newest)
+    kept: set[int | None] = set(newest)
     for card in filter(None, map(cards.get, newest)):
         kept |= {card.restored_from, card.rollback_of}
     return [version for version in ascending if version not in kept and cards[version]]

@@ -62,8 +62,10 @@ def restore_version(serving_dir: str | Path, to: int | None = None) -> Rollback:
     with claim_folder(serving_dir) as folder:
         cards = versions.read_cards(folder)
         served = max(cards)
-        served_digest = cards[served].digest if cards[served] else saved_model.digest(folder / str(served))
-        taken_back, skipped = frozenset(versions.withdrawn(cards)), ()
+        served_card = cards[served]
+        served_digest = served_card.digest if served_card else saved_model.digest(folder / str(served))
+        taken_back = frozenset(versions.withdrawn(cards))
+        skipped: tuple[str, ...] = ()
         if to is None:
             to, skipped = _choose(folder, cards, taken_back | {served_digest})
         if to == served:
@@ -87,8 +89,9 @@ def _choose(
 ) -> tuple[int, tuple[str, ...]]:
     skipped: list[str] = []
     for version in sorted(cards, reverse=True):
-        if cards[version] and cards[version].digest not in unwanted:
-            if not (fault := _fault(folder, version, cards[version])):
+        card = cards[version]
+        if card and card.digest not in unwanted:
+            if not (fault := _fault(folder, version, card)):
                 return version, tuple(skipped)
             skipped.append(f"version {version}: {fault}")
     damaged = "".join(f"; {one}" for one in skipped)
