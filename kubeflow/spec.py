@@ -106,7 +106,7 @@ def write_spec(spec: Spec, path: Path, platforms: Sequence[Mapping[str, Any]] = 
         raise SpecError(f"The spec can be written. Received: {path}: {error.strerror}. Give another --spec.") from error
 
 
-def to_yaml(spec: Spec) -> str:
+def to_yaml(spec: Mapping[str, Any]) -> str:
     """As the API server, kfp and people read it."""
     return yaml.safe_dump(spec, sort_keys=True, width=120, allow_unicode=True)
 
@@ -173,14 +173,16 @@ def _check_tasks(spec: Spec, dag: str, around: Mapping[str, Any]) -> Iterator[st
             if needed not in tasks:
                 yield f"{name}: depends on the task {needed!r}, which is not there"
         for side, kind in (("artifacts", "Artifact"), ("parameters", "Parameter")):
-            yield from _check_inputs(spec, name, side, kind, around)
+            yield from _check_inputs(spec, name, component, side, kind, around)
     try:
         sort_tasks(tasks)
     except SpecError as error:
         yield f"{dag}: {error}"
 
 
-def _check_inputs(spec: Spec, name: str, side: str, kind: str, around: Mapping[str, Any]) -> Iterator[str]:
+def _check_inputs(
+    spec: Spec, name: str, component: Mapping[str, Any], side: str, kind: str, around: Mapping[str, Any]
+) -> Iterator[str]:
     """Of a task: each comes from somewhere, and nothing is missing."""
     tasks = around["dag"]["tasks"]
     sources = tasks[name].get("inputs", {}).get(side, {})
@@ -188,15 +190,15 @@ def _check_inputs(spec: Spec, name: str, side: str, kind: str, around: Mapping[s
         produced, told = source.get(f"taskOutput{kind}"), source.get(f"componentInput{kind}")
         if produced is not None:
             output, producer = produced.get(f"output{kind}Key"), produced.get("producerTask")
-            component = _component(spec, tasks.get(producer, {}))
-            if component is not None and output not in component.get("outputDefinitions", {}).get(side, {}):
+            made_by = _component(spec, tasks.get(producer, {}))
+            if made_by is not None and output not in made_by.get("outputDefinitions", {}).get(side, {}):
                 yield f"{name}: its input {key} is {output!r}, which {producer} has not"
         elif told is not None:
             if told not in around.get("inputDefinitions", {}).get(side, {}):
                 yield f"{name}: its input {key} is {told!r}, which nobody tells the pipeline"
         elif not {"runtimeValue", "taskFinalStatus"} & {*source}:
             yield f"{name}: its input {key} comes from {', '.join(source) or 'nowhere'}"
-    for key, one in _component(spec, tasks[name]).get("inputDefinitions", {}).get(side, {}).items():
+    for key, one in component.get("inputDefinitions", {}).get(side, {}).items():
         if key not in sources and not one.get("isOptional") and "defaultValue" not in one:
             yield f"{name}: nothing is said of its input {key}"
 

@@ -49,13 +49,13 @@ def _check_field(value: Any, field: FieldDescriptor, place: str) -> Iterator[str
     if not field.is_repeated:
         yield from _check_one(value, field, place)
         return
-    is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
-    if wrong := [*_check_kind(value, dict if is_map else list, place)]:
+    entry = field.message_type if field.message_type and field.message_type.GetOptions().map_entry else None
+    if wrong := [*_check_kind(value, dict if entry else list, place)]:
         yield from wrong
-    elif is_map:
+    elif entry:
         for name, one in value.items():
             yield from _check_kind(name, str, f"the name {name} in {place}")
-            yield from _check_one(one, field.message_type.fields_by_name["value"], f"{place}.{name}")
+            yield from _check_one(one, entry.fields_by_name["value"], f"{place}.{name}")
     else:
         for number, one in enumerate(value):
             yield from _check_one(one, field, f"{place}[{number}]")

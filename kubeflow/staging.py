@@ -116,8 +116,12 @@ def upload_changes(folder: Path, url: str) -> None:
 def _explained(url: str) -> Iterator[None]:
     try:
         yield
-    except (ImportError, ValueError, *store_errors()) as error:
+    except _errors() as error:
         raise InputError(
             f"The store must be there. Received: {url}: {error}. See that the place is right, that this may read and "
             "write it, and that fsspec's package for it is installed (s3fs, gcsfs)."
         ) from error
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    return (ImportError, ValueError, *store_errors())

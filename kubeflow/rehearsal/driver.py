@@ -218,7 +218,7 @@ def _provisioned(key: str, definition: Mapping[str, Any], task_root: str) -> dic
     return artifact
 
 
-_KINDS = {
+_KINDS: dict[str, type | tuple[type, ...]] = {
     "STRING": str,
     "NUMBER_INTEGER": int,
     "NUMBER_DOUBLE": (int, float),
@@ -229,7 +229,7 @@ _KINDS = {
 
 
 def _check_type(name: str, value: Any, kind: str) -> None:
-    wanted = _KINDS.get(kind, object)
+    wanted: type | tuple[type, ...] = _KINDS.get(kind, object)
     if wanted is int and isinstance(value, float) and value.is_integer():
         return  # as kfp writes a default
     if not isinstance(value, wanted) or (isinstance(value, bool) and wanted in (int, (int, float))):

@@ -143,7 +143,7 @@ def _run_entrypoint(argv: list[str], environ: dict[str, str], log: str, sender) 
     main(argv)
 
 
-def _call(name: str, arguments: tuple, sender) -> None:
+def _call(name: str, arguments: tuple[object, ...], sender) -> None:
     module, _, function = name.rpartition(".")
     sender.send(getattr(importlib.import_module(module), function)(*arguments))
 

@@ -189,7 +189,7 @@ def read_outcome(outputs: Mapping[str, Any], folder: str | None) -> Verdict:
         task: {key: as_artifact(path, metadata) for key, (path, metadata) in those.items()}
         for task, those in outputs.items()
     }
-    return {**collect_facts(artifacts, folder and Path(folder)), **judge_model(artifacts)}
+    return {**collect_facts(artifacts, Path(folder) if folder else None), **judge_model(artifacts)}
 
 
 def _open_run(

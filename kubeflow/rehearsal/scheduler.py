@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import threading
 import time
 from collections.abc import Mapping
@@ -89,7 +88,7 @@ class Run:
         tasks = dag.component["dag"]["tasks"]
         handlers = [name for name in tasks if _is_exit_handler(tasks[name])]
         waiting = [name for name in sort_tasks(tasks) if name not in handlers]
-        running: dict[Future, str] = {}
+        running: dict[Future[str], str] = {}
         try:
             while running or (waiting and not self.failure):
                 for name in [*waiting]:
@@ -238,4 +237,4 @@ def _defaults(component: Mapping[str, Any]) -> dict[str, Any]:
 
 def _seconds(duration: str) -> float:
     """Of a Duration as JSON writes it, e.g. `30s`."""
-    return float(re.fullmatch(r"([0-9.]+)s", duration)[1])
+    return float(duration.removesuffix("s"))
