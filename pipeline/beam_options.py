@@ -11,10 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from pipeline.config import BeamConfig
+    from pipeline.config import BeamComponent, BeamConfig
 
 #: The components whose work Beam does, by their ids in the DAG.
-BEAM_COMPONENTS = ("HeadlineExampleGen", "StatisticsGen", "DataGate", "Evaluator", "BulkInferrer")
+BEAM_COMPONENTS: tuple[BeamComponent, ...] = (
+    "HeadlineExampleGen",
+    "StatisticsGen",
+    "DataGate",
+    "Evaluator",
+    "BulkInferrer",
+)
 
 _JOB_SERVER_RUNNERS = ("PortableRunner", "FlinkRunner", "SparkRunner")
 # With one of these options Beam starts a job server itself.
@@ -41,7 +47,7 @@ class BeamOptionsError(Exception):
     exit_code = 2
 
 
-def beam_flags(beam: BeamConfig, component: str) -> list[str]:
+def beam_flags(beam: BeamConfig, component: BeamComponent) -> list[str]:
     """What a component hands to Beam; nothing for the DirectRunner in memory, which needs nothing.
 
     Args:

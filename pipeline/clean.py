@@ -135,8 +135,8 @@ def _read_metadata(
         return frozenset(), frozenset(), frozenset(), set(), set()
     with contextlib.closing(sqlite3.connect(f"{metadata.as_uri()}?mode=ro", uri=True)) as database:
 
-        def ask(query: str, *values: object) -> list[tuple]:
-            return database.execute(query, values).fetchall()
+        def ask(query: str, *values: object) -> sqlite3.Cursor:
+            return database.execute(query, values)
 
         try:
             (schema,) = ask("SELECT schema_version FROM MLMDEnv")

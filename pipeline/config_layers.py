@@ -6,7 +6,7 @@ import difflib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -190,10 +190,10 @@ def _allowed_mapping(schema: _Schema) -> str:
 class _Loader(yaml.SafeLoader):
     """YAML with the scalars of version 1.2: `4e-4` is a number, `010` is ten, `1:30` and dates stay text."""
 
-    yaml_implicit_resolvers: dict[str | None, list] = {}
+    yaml_implicit_resolvers: dict[str | None, list[tuple[str, re.Pattern[str]]]] = {}
 
 
-_SCALARS = {
+_SCALARS: dict[str, tuple[str, Callable[[str], object]]] = {
     "tag:yaml.org,2002:null": (r"(?:~|null|Null|NULL|)$", lambda text: None),
     # yes/no/on/off as in YAML 1.1: what people type for a switch.
     "tag:yaml.org,2002:bool": (r"(?i:true|yes|on|false|no|off)$", lambda text: text.lower() in ("true", "yes", "on")),
@@ -219,7 +219,7 @@ def _from_node(node: yaml.Node | None, schema: _Schema) -> Any:
         values = schema.get("additionalProperties", {})
         return {str(key.value): _from_node(value, values) for key, value in node.value}
     if isinstance(node, yaml.SequenceNode):
-        items = next((option["items"] for option in schema.get("anyOf", [schema]) if "items" in option), {})
+        items: _Schema = next((option["items"] for option in schema.get("anyOf", [schema]) if "items" in option), {})
         return [_from_node(item, items) for item in node.value]
     if _is_free_text(schema) and not _is_null(node):
         return node.value

@@ -76,7 +76,7 @@ def installed_modules() -> list[ExtensionModule]:
             path, digest, _ = line.rsplit(",", 2)
             if path.endswith(f"/{file}"):
                 published = base64.urlsafe_b64decode(digest.removeprefix("sha256=") + "=").hex()
-                modules.append(ExtensionModule(name, Path(distribution.locate_file(path)), published))
+                modules.append(ExtensionModule(name, Path(str(distribution.locate_file(path))), published))
     return modules
 
 

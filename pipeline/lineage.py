@@ -88,12 +88,16 @@ def evaluation_verdict(evaluation: mlmd.Artifact) -> dict[str, Any]:
 
 def overall_metrics(evaluation: dict[str, Any], split: str) -> dict[str, float | None]:
     """The metrics of a split's rows as they are, of an evaluation verdict."""
-    (overall,) = [one for one in evaluation["slices"] if one["split"] == split and not one["slice"]]
-    return {name: metric["value"] for name, metric in overall["metrics"].items()}
+    return {name: metric["value"] for name, metric in _overall(evaluation, split)["metrics"].items()}
 
 
 def confusion_matrix(evaluation: dict[str, Any]) -> list[list[int]]:
     """Evaluation rows of the candidate by label, news first, in columns by what it said."""
-    metrics = overall_metrics(evaluation, features.EVAL_SPLIT)
+    metrics = _overall(evaluation, features.EVAL_SPLIT)["metrics"]
     news, clickbait = CONFUSION[:2], CONFUSION[2:]
-    return [[int(metrics[name]) for name in row] for row in (news, clickbait)]
+    return [[int(metrics[name]["value"]) for name in row] for row in (news, clickbait)]
+
+
+def _overall(evaluation: dict[str, Any], split: str) -> dict[str, Any]:
+    (overall,) = [one for one in evaluation["slices"] if one["split"] == split and not one["slice"]]
+    return overall

@@ -74,7 +74,7 @@ def judge_logs(config: PipelineConfig, opened: Opened) -> Report:
     policy = _policy(config)
     findings = too_few(len(opened.traffic.recent.rows), policy)
     if opened.made_from:
-        findings = _judge(opened, OutputPaths.of(config), policy)
+        findings = _judge(opened, opened.made_from, OutputPaths.of(config), policy)
     status = _status(findings)
     return {
         **opened.report,
@@ -133,20 +133,19 @@ def _policy(config: PipelineConfig) -> MonitorPolicy:
     return MonitorPolicy(**config.monitor.model_dump())
 
 
-def _judge(opened: Opened, paths: OutputPaths, policy: MonitorPolicy) -> list[Finding]:
+def _judge(opened: Opened, made_from: TrainedFrom, paths: OutputPaths, policy: MonitorPolicy) -> list[Finding]:
     import tensorflow_data_validation as tfdv
 
     from components.monitor.judge import Training, judge_served
     from components.monitor.reference import reference_scores
 
-    version, made_from = opened.report["version"], opened.made_from
     training = Training(
         tfdv.load_stats_binary(str(made_from.statistics)),
         tfdv.load_schema_text(str(made_from.schema)),
         reference_scores(
             paths.monitor / "reference",
-            paths.serving_model / str(version),
-            versions.read_card(paths.serving_model, version).digest,
+            paths.serving_model / str(opened.report["version"]),
+            made_from.digest,
             str(made_from.examples),
             policy.max_compared_rows,
         ),

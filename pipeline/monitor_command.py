@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    _ParamType = click.ParamType[float, str | float]
+else:
+    _ParamType = click.ParamType  # older clicks' is not generic
+
 _UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
 _COLOURS = {"fine": "green", "drifted": "red", "not judged": "yellow"}
 _OUTCOMES = {"kept": "[green]kept[/]", "warn": "[yellow]broken, let pass[/]", "fail": "[bold red]not kept[/]"}
@@ -24,12 +28,12 @@ _SHOWN_TIME = len("2026-01-01T00:00")
 _PIPE_WIDTH = 240
 
 
-class Since(click.ParamType):
+class Since(_ParamType):
     """A time span back from now, or a point in time; converts to seconds since 1970."""
 
     name = "since"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """As click's."""
         if isinstance(value, float):
             return value

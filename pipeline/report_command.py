@@ -36,7 +36,7 @@ def report(run: str | None, output: str, compare: tuple[str, str] | None, target
 
     runs = [_find_run(output, one) for one in compare or (run,)]
     try:
-        page = _write_comparison(*runs, target) if compare else _write_report(*runs, target)
+        page = _write_comparison(runs[0], runs[1], target) if compare else _write_report(runs[0], target)
     except OSError as error:
         raise OutputError(
             f"A page is written where it may be. Received: {error.filename}: {error.strerror}. Give --to FILE."

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TypedDict
 
 from rich.console import Console
 from rich.live import Live
@@ -30,6 +31,20 @@ MARKS = {
 }
 
 
+class Timing(TypedDict):
+    """Of a component."""
+
+    status: str
+    seconds: float
+
+
+class Tuning(TypedDict):
+    """What the Tuner's log records hold of a trial."""
+
+    line: str
+    done: bool
+
+
 class RunView(logging.Handler):
     """Listens to TFX's and the Trainer's log records, draws them and keeps the timings.
 
@@ -43,7 +58,7 @@ class RunView(logging.Handler):
 
     def __init__(self, console: Console):
         super().__init__(logging.INFO)
-        self.timings: dict[str, dict] = {}
+        self.timings: dict[str, Timing] = {}
         self._console = console
         self._spinner = Spinner("dots")
         # No redirection: rich would draw on the terminal what the libraries write to sys.stderr.
@@ -58,12 +73,12 @@ class RunView(logging.Handler):
             self._tuning(tuning)
         elif progress is not None:
             self._progress(progress)
-        elif record.msg == _STARTED:
-            self._started(record.args[0])
+        elif record.msg == _STARTED and isinstance(record.args, tuple):
+            self._started(str(record.args[0]))
         elif record.msg == _CACHED and self._current:
             self.timings[self._current]["status"] = "cached"
-        elif record.msg == _FINISHED:
-            self._ended("done")
+        elif record.msg == _FINISHED and self._current:
+            self._ended(self._current, "done")
         elif getattr(record, "notice", False):
             self._console.print(f"   [dim]{escape(record.getMessage())}[/]", soft_wrap=True)
 
@@ -81,7 +96,7 @@ class RunView(logging.Handler):
         except BaseException as error:
             if self._current:
                 ends = {KeyboardInterrupt: "interrupted", DataRefused: "refused"}
-                self._ended(ends.get(type(error), "failed"))
+                self._ended(self._current, ends.get(type(error), "failed"))
             raise
         finally:
             self._live.stop()
@@ -97,8 +112,8 @@ class RunView(logging.Handler):
         self.timings[node] = {"status": "running", "seconds": 0.0}
         self.say(node)
 
-    def _ended(self, status: str) -> None:
-        node, self._current = self._current, None
+    def _ended(self, node: str, status: str) -> None:
+        self._current = None
         timing = self.timings[node]
         timing["seconds"] = round(time.monotonic() - self._began, 2)
         if status != "done" or timing["status"] == "running":
@@ -106,13 +121,13 @@ class RunView(logging.Handler):
         mark, note = MARKS[timing["status"]]
         self._console.print(f" {mark} {escape(node):<22}{timing['seconds']:>7.1f} s{note}", soft_wrap=True)
 
-    def _tuning(self, tuning: dict) -> None:
+    def _tuning(self, tuning: Tuning) -> None:
         if tuning["done"]:
             self._console.print(f"   [dim]{escape(tuning['line'])}[/]", soft_wrap=True)
         else:
             self.say(f"{self._current}  {tuning['line']}")
 
-    def _progress(self, progress: dict) -> None:
+    def _progress(self, progress: Mapping[str, float]) -> None:
         line = progress_line(progress)
         if progress["done"]:
             self._console.print(f"   [dim]{line}[/]", soft_wrap=True)
@@ -122,7 +137,7 @@ class RunView(logging.Handler):
             self.say(f"{self._current}  {line}  about {left:.0f} s left")
 
 
-def progress_line(progress: dict) -> str:
+def progress_line(progress: Mapping[str, float]) -> str:
     """Where the Trainer is, from its record's `progress`."""
     shown = "  ".join(
         f"{name} {progress[name]:.4f}" for name in ("loss", "accuracy", "val_loss", "val_accuracy") if name in progress

@@ -7,7 +7,7 @@ import functools
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from filelock import FileLock, Timeout
 
@@ -15,6 +15,9 @@ VERDICT_FILE = "verdict.json"
 CONFIG_FILE = "config.yaml"
 LOG_FILE = "log.txt"
 REJECTS_FILE = "rejects.csv"
+
+Verdict = dict[str, Any]
+"""What `verdict.json` holds."""
 
 _SQLITE = b"SQLite format 3"  # https://www.sqlite.org/fileformat.html
 
@@ -92,14 +95,14 @@ def _unwritable(output: Path, error: OSError) -> OutputError:
     )
 
 
-def write_verdict(folder: Path, verdict: dict[str, Any]) -> None:
+def write_verdict(folder: Path, verdict: Verdict) -> None:
     """Writes `verdict.json`, whole or not at all."""
     partial = folder / f".{VERDICT_FILE}"
     partial.write_text(json.dumps(verdict, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.replace(folder / VERDICT_FILE)
 
 
-class Runs(Sequence):
+class Runs(Sequence[Verdict]):
     """Verdicts, each read when it is looked at: there may be hundreds, and most who ask want the newest.
 
     Args:
@@ -113,7 +116,13 @@ class Runs(Sequence):
     def __len__(self) -> int:
         return len(self._folders)
 
-    def __getitem__(self, place: int | slice) -> Any:
+    @overload
+    def __getitem__(self, place: int) -> Verdict: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Verdict]: ...
+
+    def __getitem__(self, place: int | slice) -> Verdict | list[Verdict]:
         if isinstance(place, slice):
             return [self._read(folder) for folder in self._folders[place]]
         return self._read(self._folders[place])
@@ -133,7 +142,7 @@ def read_runs(output: str | Path, holding: str = "") -> Runs:
     return Runs(folders)
 
 
-def read_run(output: str | Path, run: str | None = None) -> dict[str, Any]:
+def read_run(output: str | Path, run: str | None = None) -> Verdict:
     """The verdict of one run.
 
     Args:
@@ -158,7 +167,7 @@ def read_run(output: str | Path, run: str | None = None) -> dict[str, Any]:
     return known[0]
 
 
-def _read_verdict(folder: Path) -> dict[str, Any]:
+def _read_verdict(folder: Path) -> Verdict:
     try:
         verdict = json.loads((folder / VERDICT_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -170,9 +179,9 @@ def _read_verdict(folder: Path) -> dict[str, Any]:
     return {**verdict, **_upgraded(verdict), "run_id": folder.name, "folder": str(folder)}
 
 
-def _upgraded(verdict: dict[str, Any]) -> dict[str, Any]:
+def _upgraded(verdict: Verdict) -> Verdict:
     """What schema 1 did not say of a rule: there, each was for all rows as they are, and refused a model."""
-    said = {"slice": {}, "direction": ">=", "interval": None, "gates": True, "detail": ""}
+    said: dict[str, object] = {"slice": {}, "direction": ">=", "interval": None, "gates": True, "detail": ""}
     upgraded = [
         {"rule": _old_rule(one), "outcome": "kept" if one["passed"] else "broken", **said, **one}
         for one in verdict.get("thresholds", [])

@@ -28,6 +28,8 @@ class TrainedFrom:
     schema: Path
     examples: Path
     """The folder of the evaluation split's."""
+    digest: str
+    """Of the model, by the version's card."""
 
 
 def choose_version(logs: Logs, serving_dir: Path, wanted: int | None) -> int:
@@ -81,8 +83,10 @@ def find_trained_from(paths: OutputPaths, version: int) -> TrainedFrom:
             Path(found["StatisticsGen", "statistics"], f"Split-{features.TRAIN_SPLIT}", "FeatureStats.pb"),
             Path(found["ImportSchemaGen", "schema"], "schema.pbtxt"),
             Path(found["HeadlineExampleGen", "examples"], f"Split-{features.EVAL_SPLIT}"),
+            card.digest,
         )
-        missing = [path for path in dataclasses.astuple(made_from) if not path.exists()]
+        needed = (made_from.statistics, made_from.schema, made_from.examples)
+        missing = [str(path) for path in needed if not path.exists()]
     except KeyError as error:
         missing = [f"no output {error} in {paths.metadata}"]
     if missing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipeline.report.write import REPORT_FILE
-from pipeline.runs import LOG_FILE, REJECTS_FILE, VERDICT_FILE
+from pipeline.runs import LOG_FILE, REJECTS_FILE, VERDICT_FILE, Verdict
 
 _COLOURS = {
     "pushed": "green",
@@ -116,7 +117,7 @@ def _refusing(verdict: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for one in verdict.get("thresholds", []) if one["gates"] and not one["passed"]]
 
 
-def run_table(verdicts: list[dict[str, Any]]) -> Table:
+def run_table(verdicts: Iterable[Verdict]) -> Table:
     """A line a run, oldest first."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("run", "status", "data", "eval", "train", "version", "seconds"):
@@ -277,11 +278,10 @@ def _variants(evaluated: list[dict[str, Any]], by_variant: dict[str, dict[str, A
     for one in rows:
         variant = one["slice"].get("variant")
         judged = by_variant.get(variant)
-        below = judged and judged["observed"] is not None
         table.add_row(
             variant or "as_is",
             _percent(one["metrics"]["binary_accuracy"]["value"]),
-            f"{-100 * judged['observed'] + 0:.2f}" if below else "",
+            f"{-100 * judged['observed'] + 0:.2f}" if judged and judged["observed"] is not None else "",
             f"{-100 * judged['bound']:.2f}" if judged else "",
             *(_percent(one["contenders"].get(name, {}).get("binary_accuracy")) for name in names),
             _OUTCOME_MARKS[judged["outcome"] if judged["gates"] or judged["passed"] else "shown"] if judged else "",

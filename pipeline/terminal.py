@@ -62,7 +62,7 @@ def captured_output(log_file: Path, *, verbose: bool) -> Iterator[Terminal]:
     with log_file.open("ab") as log:
         if verbose:
             tee = subprocess.Popen(["tee", "-a", str(log_file)], stdin=subprocess.PIPE, start_new_session=True)
-        sink = tee.stdin if tee else log
+        sink = tee.stdin if tee and tee.stdin else log
         os.dup2(sink.fileno(), 1)
         os.dup2(sink.fileno(), 2)
         try:
@@ -73,8 +73,7 @@ def captured_output(log_file: Path, *, verbose: bool) -> Iterator[Terminal]:
                 os.dup2(original, descriptor)
                 os.close(original)
             if tee:
-                tee.stdin.close()
-                tee.wait()
+                tee.communicate()  # closes its stdin and waits
             for console in terminal:
                 console.file.close()
 

@@ -5,21 +5,19 @@ from __future__ import annotations
 import datetime
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from components.bulk_example_gen import BULK_SPLIT
 from components.evaluator.rules import describe as describe_rule
 from components.local_infra_validator.verdict import describe
 from pipeline.config import BulkConfig, PipelineConfig
 from pipeline.inputs import DataSource, SchemaSource
-from pipeline.runs import REJECTS_FILE
+from pipeline.runs import REJECTS_FILE, Verdict
 
 if TYPE_CHECKING:
     from pipeline.lineage import Outputs
 
 SCHEMA_VERSION = 2
-
-Verdict = dict[str, Any]
 
 
 def open_verdict(config: PipelineConfig, run_id: str, data: DataSource, schema: SchemaSource) -> Verdict:

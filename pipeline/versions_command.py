@@ -182,7 +182,9 @@ def _record(paths: OutputPaths, done: Rollback) -> None:
     from components.versioned_pusher.lineage import record_rollback
 
     try:
-        digest = folder.read_card(paths.serving_model, done.version).digest
-        record_rollback(paths.metadata, paths.serving_model, done, digest)
+        card = folder.read_card(paths.serving_model, done.version)
+        if card is None:
+            raise ValueError(f"version {done.version} has no card")
+        record_rollback(paths.metadata, paths.serving_model, done, card.digest)
     except Exception as error:
         click.echo(f"warning: not recorded in {paths.metadata}, only in the version's card: {error}", err=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from rich.console import Console
 from rich.live import Live
@@ -14,7 +13,7 @@ from rich.markup import escape
 from rich.spinner import Spinner
 from rich.text import Text
 
-from pipeline.run_view import MARKS, progress_line
+from pipeline.run_view import MARKS, Timing, progress_line
 
 _MARKS = {
     **MARKS,
@@ -34,7 +33,7 @@ class RehearsalView:
     """
 
     def __init__(self, console: Console):
-        self.timings: dict[str, dict[str, Any]] = {}
+        self.timings: dict[str, Timing] = {}
         self._console = console
         self._spinner = Spinner("dots")
         self._live = Live(self._spinner, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
@@ -81,7 +80,7 @@ class RehearsalView:
             soft_wrap=True,
         )
 
-    def progress(self, task: str, progress: dict[str, Any]) -> None:
+    def progress(self, task: str, progress: Mapping[str, float]) -> None:
         """The Trainer says where it is."""
         line = progress_line(progress)
         if progress["done"]:

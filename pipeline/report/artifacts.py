@@ -33,7 +33,7 @@ def statistics_facts(statistics: mlmd.Artifact) -> dict[str, Any]:
     from pipeline.lineage import split_uris
     from trainer import features
 
-    facts = {}
+    facts: dict[str, dict[str, object]] = {}
     for split, uri in split_uris(statistics).items():
         read = statistics_pb2.DatasetFeatureStatisticsList.FromString(Path(uri, "FeatureStats.pb").read_bytes())
         (dataset,) = read.datasets

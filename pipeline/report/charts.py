@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib
 from markupsafe import Markup, escape
@@ -14,6 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from pipeline.report.words import CONTENDERS
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
 
 #: Colours that stand in the SVG until the page's take their places.
 _INK, _MUTED, _LINE, _BAD = "#010101", "#010102", "#010103", "#010104"
@@ -26,7 +29,7 @@ _STYLES = {  # neither colour nor shape alone
     "tfidf_lower": (_SERIES[2], "^", "-."),
     "last_blessed": (_SERIES[3], "D", ":"),
 }
-_RC = {
+_RC: dict[RcKeyType, object] = {
     "svg.fonttype": "none",
     "font.size": 9,
     "font.family": "DejaVu Sans",
@@ -304,7 +307,7 @@ def _inline(svg: str, label: str) -> Markup:
     element = svg[svg.index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
     head, rest = element.split(">", 1)
-    box = re.search(r'viewBox="([^"]*)"', head)[1]
+    box = head.partition('viewBox="')[2].partition('"')[0]
     for colour, variable in _VARIABLES.items():
         rest = rest.replace(colour, f"var({variable})")
     # Ids are made of the label's digest, so that charts of one page do not share any.

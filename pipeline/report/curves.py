@@ -60,7 +60,7 @@ def reliability(labels: np.ndarray, scores: np.ndarray) -> list[dict[str, float]
     ]
 
 
-def histogram(labels: np.ndarray, scores: np.ndarray) -> dict[str, list]:
+def histogram(labels: np.ndarray, scores: np.ndarray) -> Curve:
     """Rows by score in bins of equal width, for each label."""
     edges = np.linspace(0, 1, _BINS + 1)
     return {

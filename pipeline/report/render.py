@@ -32,23 +32,28 @@ def render_comparison(first: Run, second: Run) -> str:
     runs = [{**_summary(verdict), "verdict": verdict} for verdict, _ in (first, second)]
     changes = describe_changes(first[0], first[1].get("settings", {}), second[0], second[1].get("settings", {}))
     names = [run["name"] for run in runs]
-    context = {
-        "runs": runs,
-        "changes": changes,
-        "rules": _paired_rules(first[0], second[0]),
-        "variants": _paired_slices(first[0], second[0], variants=True),
-        "slices": _paired_slices(first[0], second[0], variants=False),
-        "story": _comparison_story(first[0], second[0], names),
-        "charts": {},
+    paired = {key: _paired_slices(first[0], second[0], variants=key == "variants") for key in ("variants", "slices")}
+    drawn = {
+        key: charts.dot_plot(
+            [Dots(name, dict(zip("AB", values, strict=True))) for name, values in pairs],
+            f"Share of headlines said right by each of the two runs, {key}",
+            {run: f"{run}: {name}" for run, name in zip("AB", names, strict=True)},
+        )
+        for key, pairs in paired.items()
+        if pairs
     }
-    for key in ("variants", "slices"):
-        if context[key]:
-            context["charts"][key] = charts.dot_plot(
-                [Dots(name, dict(zip("AB", values, strict=True))) for name, values in context[key]],
-                f"Share of headlines said right by each of the two runs, {key}",
-                {key: f"{key}: {name}" for key, name in zip("AB", names, strict=True)},
-            )
-    return _environment().get_template("compare.html.j2").render(**context)
+    return (
+        _environment()
+        .get_template("compare.html.j2")
+        .render(
+            runs=runs,
+            changes=changes,
+            rules=_paired_rules(first[0], second[0]),
+            story=_comparison_story(first[0], second[0], names),
+            charts=drawn,
+            **paired,
+        )
+    )
 
 
 def render_model_card(verdict: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
@@ -294,34 +299,31 @@ def _paired_rules(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[d
 
 def _paired_slices(
     first: Mapping[str, Any], second: Mapping[str, Any], *, variants: bool
-) -> list[tuple[str, list[float | None]]]:
-    keyed = [
+) -> list[tuple[str, tuple[float | None, float | None]]]:
+    before, now = (
         {
-            (*one["slice"].items(),): one
+            (*one["slice"].items(),): _accuracy(one)
             for one in (verdict.get("evaluation") or {}).get("slices", [])
             if one["split"] == "eval" and (not one["slice"] or "variant" in one["slice"]) == variants
         }
         for verdict in (first, second)
-    ]
-    return [
-        (words.slice_name(dict(key)), [_accuracy(one[key]) if key in one else None for one in keyed])
-        for key in dict.fromkeys([*keyed[0], *keyed[1]])
-    ]
+    )
+    return [(words.slice_name(dict(key)), (before.get(key), now.get(key))) for key in dict.fromkeys([*before, *now])]
 
 
 def _comparison_story(first: Mapping[str, Any], second: Mapping[str, Any], names: Sequence[str]) -> str:
     """Where the two differ the most, in a sentence."""
-    as_is = [words.accuracy_of(one) for one in (first, second)]
+    before, now = (words.accuracy_of(one) for one in (first, second))
     pairs = _paired_slices(first, second, variants=True)
-    whole = [(name, values) for name, values in pairs if None not in values]
-    if None in as_is or not whole:
+    whole = [(name, (old, new)) for name, (old, new) in pairs if old is not None and new is not None]
+    if before is None or now is None or not whole:
         return "One of the two has not got as far as an evaluation."
     name, values = max(whole, key=lambda one: abs(one[1][0] - one[1][1]))
     if name == words.VARIANTS["as_is"]:
-        return f"They differ by {100 * abs(as_is[0] - as_is[1]):.2f} points on headlines as written, and no more else."
+        return f"They differ by {100 * abs(before - now):.2f} points on headlines as written, and no more else."
     better = 0 if values[0] > values[1] else 1
     return (
-        f"On headlines as written they are {100 * abs(as_is[0] - as_is[1]):.2f} points apart. The difference is in "
+        f"On headlines as written they are {100 * abs(before - now):.2f} points apart. The difference is in "
         f"how they are written: with \u201c{name}\u201d {'AB'[better]} gets {words.percent(values[better])} right, "
         f"{'BA'[better]} {words.percent(values[1 - better])}."
     )
