@@ -5,24 +5,23 @@ Layers: preset < file < environment (`CLICKBAIT__TRAINING__EPOCHS=3`) < `--set t
 
 import difflib
 import os
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
-from urllib.parse import urlsplit
+from typing import Any, Literal, NamedTuple
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
-from components.evaluator.policy import NATURAL_SLICES
-from components.variant_example_gen.perturbations import VARIANTS
+from components.data_gate.policy import GateConfig
+from components.evaluator.policy import EvaluationConfig
+from components.local_infra_validator.policy import InfraConfig
+from components.monitor.policy import MonitorConfig
+from components.section import Section
 from pipeline.beam_options import beam_problems
 from pipeline.config_layers import Given, Layer, LayerReader, allowed, shown
 
 PRESETS_DIR = Path(__file__).parent / "presets"
-
-_SECRET = re.compile(r"[^=&;]*(?:token|secret|passw|sig|credential|key|auth)[^=&;]*=", re.IGNORECASE)
 
 
 class ConfigError(Exception):
@@ -31,25 +30,7 @@ class ConfigError(Exception):
     exit_code = 2
 
 
-class _Section(BaseModel):
-    # Strict: "3" or True never passes for a number; what is text at its source is parsed before it gets here.
-    # protected_namespaces: `model_name` is TF Serving's word, and no clash with pydantic's methods.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
-
-    @model_validator(mode="after")
-    def _no_secret(self) -> Self:
-        # Settings go into verdicts, reports, model cards and ML Metadata.
-        for name, value in self:
-            parts = urlsplit(value) if isinstance(value, str) and "://" in value else None
-            if parts and ("@" in parts.netloc or _SECRET.search(parts.query)):
-                raise ValueError(
-                    f"{name} must hold no password and no token, for it is recorded. Received: a URL with one. Fetch "
-                    "what it leads to, and give the path; stores take credentials from their own environment variables."
-                )
-        return self
-
-
-class DataConfig(_Section):
+class DataConfig(Section):
     """Where the headlines come from and how they are split."""
 
     path: str | None = Field(
@@ -104,42 +85,7 @@ class DataConfig(_Section):
         return mapped
 
 
-_Policy = Literal["fail", "warn", "off"]
-
-
-class GateConfig(_Section):
-    """What data must keep to be trained on; each rule stops the run (`fail`), is said (`warn`), or is `off`."""
-
-    rejects: _Policy = Field("fail", description="At most max_rejected_share of the rows are set aside.")
-    schema_errors: _Policy = Field("fail", description="ExampleValidator finds no anomaly that it calls an error.")
-    schema_warnings: _Policy = Field("warn", description="ExampleValidator finds no anomaly that it calls a warning.")
-    rows: _Policy = Field("fail", description="Each split has min_split_rows.")
-    classes: _Policy = Field("fail", description="Each split has both classes, the smaller min_minority_share.")
-    split: _Policy = Field("fail", description="The splits have the shares asked for, within split_tolerance.")
-    leakage: _Policy = Field("fail", description="No title is in both splits.")
-    drift: _Policy = Field("fail", description="The train split is like the last accepted one (bounds: the schema).")
-    skew: _Policy = Field("fail", description="The evaluation split is like the train split (bounds: the schema).")
-    max_rejected_share: float = Field(0.01, ge=0, le=1, description="Of all rows, as a share from 0 to 1.")
-    min_split_rows: int = Field(50, ge=1, description="Least rows of each split.")
-    min_minority_share: float = Field(
-        0.05, ge=0, le=0.5, description="Least share of the smaller class in each split, from 0 to 0.5."
-    )
-    split_tolerance: float = Field(
-        0.02,
-        ge=0,
-        le=1,
-        description="How far train's share may be from train_buckets / (train_buckets + eval_buckets), beyond what "
-        "chance does to so few rows, as a share from 0 to 1.",
-    )
-    min_compared_rows: int = Field(
-        300, ge=1, description="Least rows on each side to judge drift or skew by; fewer differ by chance."
-    )
-    mask_examples: bool = Field(
-        False, description="Show the examples of findings as xxx and 000; rejects.csv always has the text."
-    )
-
-
-class EncoderConfig(_Section):
+class EncoderConfig(Section):
     """The text encoder that is fine-tuned."""
 
     source: str = Field(
@@ -155,7 +101,7 @@ class EncoderConfig(_Section):
     )
 
 
-class TrainingConfig(_Section):
+class TrainingConfig(Section):
     """The recipe. It has no defaults here: each preset spells it out whole."""
 
     fine_tune: bool = Field(description="Train the encoder's weights too; false: only the dense layer on top.")
@@ -227,7 +173,7 @@ class TrainingConfig(_Section):
         return self
 
 
-class TunerConfig(_Section):
+class TunerConfig(Section):
     """The search for a better recipe before the training; see `docs/tuning.md`."""
 
     trials: int = Field(
@@ -241,119 +187,7 @@ class TunerConfig(_Section):
     )
 
 
-class EvaluationConfig(_Section):
-    """What a model must reach to be blessed. `docs/evaluation.md` says how the defaults were measured."""
-
-    min_eval_accuracy: float = Field(
-        0.9846, ge=0, le=1, description="Least accuracy on the evaluation rows, as a share from 0 to 1."
-    )
-    min_train_accuracy: float = Field(
-        0.9962, ge=0, le=1, description="Least accuracy on the training rows, as a share from 0 to 1."
-    )
-    min_eval_auc: float = Field(
-        0.99, ge=0, le=1, description="Least area under the ROC curve on the evaluation rows, as a share from 0 to 1."
-    )
-    min_eval_precision: float | None = Field(
-        None, ge=0, le=1, description="Least precision on the evaluation rows, as a share from 0 to 1; null: not asked."
-    )
-    min_eval_recall: float | None = Field(
-        None, ge=0, le=1, description="Least recall on the evaluation rows, as a share from 0 to 1; null: not asked."
-    )
-    max_eval_ece: float | None = Field(
-        0.02,
-        ge=0,
-        le=1,
-        description="Most expected calibration error on the evaluation rows, as a share from 0 to 1; null: not asked.",
-    )
-    max_eval_brier: float | None = Field(
-        0.02, ge=0, le=1, description="Most Brier score on the evaluation rows, from 0 to 1; null: not asked."
-    )
-    max_accuracy_drop: float = Field(
-        0.0025,
-        ge=0,
-        le=1,
-        description="How far evaluation accuracy may lie below the last blessed model's, as a share from 0 to 1. "
-        "0.0025 is the 95 % half-width of an accuracy of 0.9846 on the article's 9,600 rows.",
-    )
-    max_variant_drop: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
-        {"default": 0.02},
-        description="How far the accuracy on a variant of the evaluation rows may lie below that on the rows as they "
-        "are, as a share from 0 to 1, by variant; `default` for those that are not named.",
-        json_schema_extra={"examples": ["{default: 0.02, typo: 0.05}"]},
-    )
-    gated_variants: list[str] = Field(
-        [*VARIANTS[1:]], description="Variants that a model is refused for; the others are only shown."
-    )
-    min_slice_accuracy: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
-        {},
-        description="Least accuracy on natural slices of the evaluation rows, as a share from 0 to 1; a model is "
-        "refused for those that are named: starts_with_digit, says_you (yes, no), length (see docs/evaluation.md).",
-        json_schema_extra={"examples": ["{says_you=yes: 0.95, length=1-5 words: 0.9}"]},
-    )
-    gate_baseline: bool = Field(
-        True, description="Refuse a model that is worse than a linear one on lower-cased text, by the 95 % interval."
-    )
-    min_slice_rows: int = Field(
-        200, ge=1, description="Least rows of a variant or natural slice to judge by; fewer differ by chance."
-    )
-    wanted_precision: float | None = Field(
-        None,
-        gt=0,
-        le=1,
-        description="Find the least score from which on precision is that, as a share from 0 to 1; null: not asked.",
-    )
-    bless_anyway: str | None = Field(
-        None,
-        pattern=r"\S",
-        description="Why this one run pushes its model whatever rules it breaks; the reason stays with the version.",
-    )
-    batch_size: int = Field(
-        256, ge=1, le=65536, description="Headlines scored at a time, after each epoch and for the verdict."
-    )
-
-    @field_validator("max_variant_drop")
-    @classmethod
-    def _known_variants(cls, by_variant: dict[str, float]) -> dict[str, float]:
-        if "default" not in by_variant or {*by_variant} - {"default", *VARIANTS[1:]}:
-            raise ValueError("names a default, and variants")
-        return by_variant
-
-    @field_validator("gated_variants")
-    @classmethod
-    def _variants(cls, names: list[str]) -> list[str]:
-        if {*names} - {*VARIANTS[1:]}:
-            raise ValueError("names variants")
-        return names
-
-    @field_validator("min_slice_accuracy")
-    @classmethod
-    def _natural_slices(cls, by_slice: dict[str, float]) -> dict[str, float]:
-        if {*by_slice} - {f"{name}={value}" for name, values in NATURAL_SLICES.items() for value in values}:
-            raise ValueError("names natural slices")
-        return by_slice
-
-
-class InfraConfig(_Section):
-    """How a model is served once before it is pushed, and what it must keep there."""
-
-    server: Literal["auto", "path", "local", "docker"] = Field(
-        "auto",
-        description="`path`: tensorflow_model_server, from TF_MODEL_SERVER or the PATH; `local`: the project's own "
-        "server; `docker`: the official image; `auto`: `path` where there is one, else `local`.",
-    )
-    cold_start_seconds: float = Field(
-        120.0, gt=0, le=3600, description="Most seconds from the server's start to its first answer."
-    )
-    max_p99_milliseconds: float = Field(
-        250.0, gt=0, description="Most milliseconds that 99 of 100 calls with one headline take."
-    )
-    max_memory_gb: float = Field(4.0, gt=0, description="Most memory that the server holds, in GB (1e9 bytes).")
-    golden_rows: int = Field(
-        98, ge=0, le=10_000, description="Evaluation rows that are scored there, besides the article's two headlines."
-    )
-
-
-class BulkConfig(_Section):
+class BulkConfig(Section):
     """Texts without labels that a run scores by its model, once that is blessed."""
 
     path: str | None = Field(
@@ -362,7 +196,7 @@ class BulkConfig(_Section):
     text_column: str = Field("title", min_length=1, description="Name of its column that holds the text.")
 
 
-class PushConfig(_Section):
+class PushConfig(Section):
     """How a blessed model becomes a version."""
 
     keep_versions: int = Field(
@@ -376,37 +210,13 @@ class PushConfig(_Section):
     confirm_seconds: float = Field(60.0, gt=0, le=3600, description="Most seconds that this may take.")
 
 
-class MonitorConfig(_Section):
-    """What `clickbait monitor` holds the served texts and scores to."""
-
-    skew: _Policy = Field("fail", description="Served texts are like the train split (bounds: the schema's).")
-    drift: _Policy = Field(
-        "warn", description="The texts since --since are like those served before (bounds: the schema's)."
-    )
-    scores: _Policy = Field("fail", description="The scores are distributed as on the evaluation split.")
-    max_score_divergence: float = Field(
-        0.05,
-        gt=0,
-        le=1,
-        description="Jensen-Shannon divergence of the scores from those on the evaluation split, from 0 to 1; 0.05 is "
-        "some 25 points of the share of clickbait, from half.",
-    )
-    min_compared_rows: int = Field(
-        500, ge=1, description="Least rows on each side to judge by; fewer differ by chance."
-    )
-    max_compared_rows: int = Field(
-        20_000, ge=1, description="At most so many rows are compared, drawn from all that were logged."
-    )
-    mask_examples: bool = Field(False, description="Show the words of findings as xxx and 000.")
-
-
 BeamComponent = Literal["HeadlineExampleGen", "StatisticsGen", "DataGate", "Evaluator", "BulkInferrer"]
 """The components whose work Beam does."""
 
 _BeamOptions = dict[str, str | list[str] | None]
 
 
-class BeamConfig(_Section):
+class BeamConfig(Section):
     """How Apache Beam runs the data components. The keys are Beam's own names of its options."""
 
     runner: Literal["DirectRunner", "FlinkRunner", "SparkRunner", "PortableRunner", "DataflowRunner"] = Field(
@@ -459,7 +269,7 @@ class BeamConfig(_Section):
         return self
 
 
-class KubeflowConfig(_Section):
+class KubeflowConfig(Section):
     """How Kubeflow Pipelines runs it. What is said by task has the key `default` for all tasks that are not named."""
 
     image: str = Field(
@@ -517,7 +327,7 @@ class KubeflowConfig(_Section):
         return by_task
 
 
-class PipelineConfig(_Section):
+class PipelineConfig(Section):
     """Everything a run can be told. Made by `load_config`; frozen.
 
     Example:

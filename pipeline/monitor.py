@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from components import versions
 from components.data_gate.policy import FAIL, KEPT, WARN, Finding
-from components.monitor.policy import MonitorPolicy, too_few
+from components.monitor.policy import MonitorConfig, too_few
 from components.monitor.traffic import Logs, Sample, Traffic, read_logs
 from pipeline.config import PipelineConfig
 from pipeline.paths import OutputPaths
@@ -54,7 +54,7 @@ def open_logs(
       RequestLogError: there are no logs.
       MonitorError: they cannot be read, or are not of this model.
     """
-    policy, paths = _policy(config), OutputPaths.of(config)
+    policy, paths = config.monitor, OutputPaths.of(config)
     logs = read_logs(find_logs(places), config.model_name, since=since, most_rows=policy.max_compared_rows)
     if not (logs.versions or logs.other_models or logs.other_entries):
         reasons = "; ".join(f"{path}: {reason}" for path, reason in logs.faults.items())
@@ -71,7 +71,7 @@ def open_logs(
 
 def judge_logs(config: PipelineConfig, opened: Opened) -> Report:
     """Compares what was read, and completes the report. Imports TensorFlow where there is something to compare."""
-    policy = _policy(config)
+    policy = config.monitor
     findings = too_few(len(opened.traffic.recent.rows), policy)
     if opened.made_from:
         findings = _judge(opened, opened.made_from, OutputPaths.of(config), policy)
@@ -129,11 +129,7 @@ def _writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _policy(config: PipelineConfig) -> MonitorPolicy:
-    return MonitorPolicy(**config.monitor.model_dump())
-
-
-def _judge(opened: Opened, made_from: TrainedFrom, paths: OutputPaths, policy: MonitorPolicy) -> list[Finding]:
+def _judge(opened: Opened, made_from: TrainedFrom, paths: OutputPaths, policy: MonitorConfig) -> list[Finding]:
     import tensorflow_data_validation as tfdv
 
     from components.monitor.judge import Training, judge_served

@@ -7,7 +7,6 @@ import trainer.keras_policy  # noqa: F401  isort: skip
 from trainer import threads  # noqa: F401  isort: skip
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -78,7 +77,8 @@ def create_pipeline(
         statistics=statistics_gen.outputs["statistics"],
         schema=schema_gen.outputs["schema"],
         anomalies=example_validator.outputs["anomalies"],
-        policy=json.dumps({**config.gate.model_dump(), "train_share": config.data.train_share}),
+        policy=config.gate.model_dump_json(),
+        train_share=config.data.train_share,
         accepted_dir=told("accepted_data", str(inputs.accepted_data)),
         fingerprint=inputs.data_fingerprint,
         description=told("data", inputs.data.description),

@@ -8,7 +8,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList as Statistics
 
-from components.data_gate.policy import Finding, Policy
+from components.data_gate.policy import Finding, Policy, shown
 
 _SHOWN_VALUES = 5
 
@@ -101,7 +101,7 @@ def _what_moved(name: str, now: Statistics, then: Statistics, policy: Policy) ->
     values = sorted({*shares[0], *shares[1]})  # of equal changes always in the same order
     values.sort(key=lambda value: -abs(shares[1].get(value, 0) - shares[0].get(value, 0)))
     return [
-        f"{policy.shown(value)}: {shares[0].get(value, 0):.1%} -> {shares[1].get(value, 0):.1%}"
+        f"{shown(value, policy)}: {shares[0].get(value, 0):.1%} -> {shares[1].get(value, 0):.1%}"
         for value in values[:_SHOWN_VALUES]
     ]
 

@@ -1,6 +1,5 @@
 """DataGate: judges the data before anything is trained on it."""
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from tfx.types.standard_artifacts import ExampleAnomalies, Examples, ExampleStat
 
 from components.data_gate import accepted, comparison, rules
 from components.data_gate.leakage import find_leaks
-from components.data_gate.policy import FAIL, GatePolicy, apply_policy
+from components.data_gate.policy import FAIL, GateConfig, apply_policy
 from components.data_gate.verdict import DataVerdict, refuse, write_verdict
 from components.headline_example_gen.ingest import Ingest
 from components.headline_example_gen.report import REPORT_FILE
@@ -32,6 +31,7 @@ def DataGate(  # noqa: N802  components are named as classes
     anomalies: tfx.dsl.components.InputArtifact[ExampleAnomalies],
     verdict: tfx.dsl.components.OutputArtifact[DataVerdict],
     policy: tfx.dsl.components.Parameter[str],
+    train_share: tfx.dsl.components.Parameter[float],
     accepted_dir: tfx.dsl.components.Parameter[str],
     fingerprint: tfx.dsl.components.Parameter[str],
     description: tfx.dsl.components.Parameter[str],
@@ -48,7 +48,8 @@ def DataGate(  # noqa: N802  components are named as classes
       schema: with the comparators of drift and skew.
       anomalies: from ExampleValidator.
       verdict: the findings; the Trainer asks for it.
-      policy: `GatePolicy` as JSON.
+      policy: `GateConfig` as JSON.
+      train_share: the share of the rows that the split train should have.
       accepted_dir: the folder of `accepted`; accepted data becomes the newest entry.
       fingerprint: of the data and of how it was read.
       description: which data, for a person.
@@ -60,7 +61,7 @@ def DataGate(  # noqa: N802  components are named as classes
     Raises:
       DataRefused: with all findings.
     """
-    judged_by = GatePolicy(**json.loads(policy))
+    judged_by = GateConfig.model_validate_json(policy)
     fingerprint += content_digest
     by_split = {
         split: _read(f"{statistics.uri}/Split-{split}/FeatureStats.pb", statistics_pb2.DatasetFeatureStatisticsList())
@@ -73,7 +74,7 @@ def DataGate(  # noqa: N802  components are named as classes
     report = json.loads(Path(ingest.uri, REPORT_FILE).read_text(encoding="utf-8"))
     counts = report["splits"]
     if not all(count["rows"] for count in counts.values()):
-        judged_by = dataclasses.replace(judged_by, rows=FAIL)  # nothing can be trained or evaluated
+        judged_by = judged_by.model_copy(update={"rows": FAIL})  # nothing can be trained or evaluated
     folders = {split: f"{examples.uri}/Split-{split}" for split in _SPLITS}
     leaks = find_leaks(beam_pipeline, folders, f"{verdict.uri}.leaks.json")
     before, name = _baseline(accepted_dir, baseline, fingerprint, judged_by.min_compared_rows)
@@ -82,7 +83,7 @@ def DataGate(  # noqa: N802  components are named as classes
         *rules.judge_anomalies(found_anomalies, judged_by),
         *rules.judge_rows(counts, judged_by),
         *rules.judge_classes(counts, judged_by),
-        *rules.judge_split(counts, judged_by),
+        *rules.judge_split(counts, train_share, judged_by),
         *rules.judge_leakage(*leaks, judged_by),
         *comparison.judge_drift(by_split[features.TRAIN_SPLIT], before, name, held_to, judged_by),
         *comparison.judge_skew(by_split[features.TRAIN_SPLIT], by_split[features.EVAL_SPLIT], held_to, judged_by),

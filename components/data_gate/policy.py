@@ -4,47 +4,62 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Any
+from typing import Any, Literal, Protocol
+
+from pydantic import Field
+
+from components.section import Section
 
 FAIL, WARN, OFF = "fail", "warn", "off"
 KEPT, NOT_JUDGED = "kept", "not judged"
 
 
-@dataclasses.dataclass(frozen=True)
-class Policy:
-    """What statistics are compared by. A rule's field says what happens when it is broken: `fail`, `warn` or `off`."""
-
-    drift: str
-    skew: str
-    min_compared_rows: int
-    mask_examples: bool
-
-    def action(self, rule: str) -> str:
-        """`fail`, `warn` or `off`."""
-        return getattr(self, rule)
-
-    def shown(self, text: str) -> str:
-        """A text of the data as findings may show it."""
-        return mask(text) if self.mask_examples else text
+Action = Literal["fail", "warn", "off"]
+"""What happens when a rule is broken: it stops the run, is said, or is not looked at."""
 
 
-@dataclasses.dataclass(frozen=True)
-class GatePolicy(Policy):
-    """The configuration's section `gate`, with the split that is aimed at."""
+class Policy(Protocol):
+    """What statistics are compared by; has a field for each rule, of type `Action`."""
 
-    rejects: str
-    schema_errors: str
-    schema_warnings: str
-    rows: str
-    classes: str
-    split: str
-    leakage: str
-    max_rejected_share: float
-    min_split_rows: int
-    min_minority_share: float
-    split_tolerance: float
-    train_share: float
-    """Share of the rows that the split train should have."""
+    @property
+    def min_compared_rows(self) -> int:
+        """Least rows on each side."""
+
+    @property
+    def mask_examples(self) -> bool:
+        """Whether findings show words as xxx and 000."""
+
+
+class GateConfig(Section):
+    """What data must keep to be trained on; each rule stops the run (`fail`), is said (`warn`), or is `off`."""
+
+    rejects: Action = Field("fail", description="At most max_rejected_share of the rows are set aside.")
+    schema_errors: Action = Field("fail", description="ExampleValidator finds no anomaly that it calls an error.")
+    schema_warnings: Action = Field("warn", description="ExampleValidator finds no anomaly that it calls a warning.")
+    rows: Action = Field("fail", description="Each split has min_split_rows.")
+    classes: Action = Field("fail", description="Each split has both classes, the smaller min_minority_share.")
+    split: Action = Field("fail", description="The splits have the shares asked for, within split_tolerance.")
+    leakage: Action = Field("fail", description="No title is in both splits.")
+    drift: Action = Field("fail", description="The train split is like the last accepted one (bounds: the schema).")
+    skew: Action = Field("fail", description="The evaluation split is like the train split (bounds: the schema).")
+    max_rejected_share: float = Field(0.01, ge=0, le=1, description="Of all rows, as a share from 0 to 1.")
+    min_split_rows: int = Field(50, ge=1, description="Least rows of each split.")
+    min_minority_share: float = Field(
+        0.05, ge=0, le=0.5, description="Least share of the smaller class in each split, from 0 to 0.5."
+    )
+    split_tolerance: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="How far train's share may be from train_buckets / (train_buckets + eval_buckets), beyond what "
+        "chance does to so few rows, as a share from 0 to 1.",
+    )
+    min_compared_rows: int = Field(
+        300, ge=1, description="Least rows on each side to judge drift or skew by; fewer differ by chance."
+    )
+    mask_examples: bool = Field(
+        False, description="Show the examples of findings as xxx and 000; rejects.csv always has the text."
+    )
 
 
 @dataclasses.dataclass
@@ -72,10 +87,15 @@ def apply_policy(findings: list[Finding], policy: Policy) -> list[Finding]:
     """Says of each finding what follows from it."""
     applied = []
     for one in findings:
-        action = policy.action(one.rule)
+        action = getattr(policy, one.rule)
         outcome = OFF if action == OFF else {None: NOT_JUDGED, True: KEPT, False: action}[one.kept]
         applied.append(dataclasses.replace(one, outcome=outcome))
     return applied
+
+
+def shown(text: str, policy: Policy) -> str:
+    """A text of the data as findings may show it."""
+    return mask(text) if policy.mask_examples else text
 
 
 def mask(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-from components.data_gate.policy import Finding, GatePolicy
+from components.data_gate.policy import Finding, GateConfig, shown
 from trainer import features
 
 SplitCounts = Mapping[str, Mapping[str, int]]
@@ -17,7 +17,7 @@ _SHOWN_EXAMPLES = 5
 _CHANCE = 4  # standard errors: what a hash split of so many rows misses by chance
 
 
-def judge_rejects(ingest: Mapping[str, Any], policy: GatePolicy) -> Iterator[Finding]:
+def judge_rejects(ingest: Mapping[str, Any], policy: GateConfig) -> Iterator[Finding]:
     """At most a share of the rows was set aside.
 
     A rejected row counts as often as it has lines: a stray quote makes one row of many.
@@ -43,7 +43,7 @@ def judge_rejects(ingest: Mapping[str, Any], policy: GatePolicy) -> Iterator[Fin
     )
 
 
-def judge_rows(counts: SplitCounts, policy: GatePolicy) -> Iterator[Finding]:
+def judge_rows(counts: SplitCounts, policy: GateConfig) -> Iterator[Finding]:
     """Each split has rows enough, and at least one: without any there is nothing to let pass."""
     for split, count in counts.items():
         yield Finding(
@@ -55,7 +55,7 @@ def judge_rows(counts: SplitCounts, policy: GatePolicy) -> Iterator[Finding]:
         )
 
 
-def judge_classes(counts: SplitCounts, policy: GatePolicy) -> Iterator[Finding]:
+def judge_classes(counts: SplitCounts, policy: GateConfig) -> Iterator[Finding]:
     """Each split has both classes, none of them next to nothing."""
     for split, count in counts.items():
         positive, rows = count["clickbait"], count["rows"]
@@ -73,12 +73,11 @@ def judge_classes(counts: SplitCounts, policy: GatePolicy) -> Iterator[Finding]:
         )
 
 
-def judge_split(counts: SplitCounts, policy: GatePolicy) -> Iterator[Finding]:
-    """The split has the shares that were asked for, within the tolerance and what chance does to so few rows."""
+def judge_split(counts: SplitCounts, aim: float, policy: GateConfig) -> Iterator[Finding]:
+    """The split train has the share that is aimed at, within the tolerance and what chance does to so few rows."""
     rows = sum(count["rows"] for count in counts.values())
     if not rows:
         return
-    aim = policy.train_share
     chance = _CHANCE * math.sqrt(aim * (1 - aim) / rows)
     allowed = policy.split_tolerance + chance
     share = counts[features.TRAIN_SPLIT]["rows"] / rows
@@ -92,7 +91,7 @@ def judge_split(counts: SplitCounts, policy: GatePolicy) -> Iterator[Finding]:
     )
 
 
-def judge_leakage(leaks: int, titles: list[str], policy: GatePolicy) -> Iterator[Finding]:
+def judge_leakage(leaks: int, titles: list[str], policy: GateConfig) -> Iterator[Finding]:
     """No title is in both splits, whatever its casing, white space and Unicode form."""
     yield Finding(
         rule="leakage",
@@ -101,11 +100,11 @@ def judge_leakage(leaks: int, titles: list[str], policy: GatePolicy) -> Iterator
         observed=leaks,
         kept=leaks == 0,
         detail="titles compared without casing, white space and Unicode form",
-        examples=[policy.shown(title) for title in titles],
+        examples=[shown(title, policy) for title in titles],
     )
 
 
-def judge_anomalies(anomalies: Mapping[str, anomalies_pb2.Anomalies], policy: GatePolicy) -> Iterator[Finding]:
+def judge_anomalies(anomalies: Mapping[str, anomalies_pb2.Anomalies], policy: GateConfig) -> Iterator[Finding]:
     """What ExampleValidator found against the schema, by its severity."""
     rules = {anomalies_pb2.AnomalyInfo.ERROR: "schema_errors", anomalies_pb2.AnomalyInfo.WARNING: "schema_warnings"}
     found = dict.fromkeys(rules.values(), 0)

@@ -1,7 +1,5 @@
 """Evaluator: one pass over the scored rows, one verdict, one blessing."""
 
-import dataclasses
-import json
 import logging
 
 import apache_beam as beam
@@ -12,7 +10,7 @@ from tfx.types.standard_artifacts import Examples, Model, ModelBlessing, ModelEv
 from tfx.utils import io_utils
 
 from components.evaluator.evaluate import evaluate_predictions
-from components.evaluator.policy import BROKEN, EvaluationPolicy
+from components.evaluator.policy import BROKEN, EvaluationConfig
 from components.evaluator.rules import describe
 from trainer import features
 
@@ -42,7 +40,7 @@ def Evaluator(  # noqa: N802  components are named as classes
       model: the candidate.
       evaluation: TFMA's files and `verdict.json`.
       blessing: `blessed` 1 or 0, and `override`, the reason, where a model is blessed in spite of broken rules.
-      policy: `EvaluationPolicy` as JSON.
+      policy: `EvaluationConfig` as JSON.
       min_eval_accuracy: stands for that in the policy, which can hold no runtime parameter; so do the next three.
       min_eval_auc: see there.
       max_accuracy_drop: see there.
@@ -55,8 +53,8 @@ def Evaluator(  # noqa: N802  components are named as classes
         "max_accuracy_drop": max_accuracy_drop,
         "min_train_accuracy": min_train_accuracy,
     }
-    held_to = dataclasses.replace(
-        EvaluationPolicy(**json.loads(policy)), **{name: value for name, value in told.items() if value is not None}
+    held_to = EvaluationConfig.model_validate_json(policy).model_copy(
+        update={name: value for name, value in told.items() if value is not None}
     )
     folders = [f"{examples.uri}/Split-{split}" for split in (features.TRAIN_SPLIT, features.EVAL_SPLIT)]
     verdict = evaluate_predictions(beam_pipeline, folders, evaluation.uri, held_to)

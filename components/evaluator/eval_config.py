@@ -7,12 +7,10 @@ from collections.abc import Collection, Mapping
 
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.evaluator.measures import AS_IS
-from components.evaluator.policy import NATURAL_SLICES, EvaluationPolicy
-from components.evaluator.rules import VARIANT, Bound, overall_bounds
+from components.evaluator.policy import EvaluationConfig
+from components.evaluator.rules import Bound, overall_bounds
+from components.slices import AS_IS, NATURAL_SLICES, SPLIT, VARIANT
 from trainer import features
-
-SPLIT = "split"
 
 #: What slices are made by.
 SLICING_FEATURES = (SPLIT, VARIANT, *NATURAL_SLICES)
@@ -26,7 +24,7 @@ CONTENDERS = {
 }
 
 
-def create_eval_config(policy: EvaluationPolicy, contenders: Mapping[str, str]) -> config_pb2.EvalConfig:
+def create_eval_config(policy: EvaluationConfig, contenders: Mapping[str, str]) -> config_pb2.EvalConfig:
     """One model, which TFMA never sees: it reads the predictions.
 
     Thresholds are those of the rows as they are. TFMA knows no least number of rows, so those of variants and natural
@@ -68,7 +66,7 @@ def overall(split: str) -> dict[str, str]:
 
 
 def _thresholds(
-    policy: EvaluationPolicy, contenders: Collection[str]
+    policy: EvaluationConfig, contenders: Collection[str]
 ) -> dict[str, config_pb2.PerSliceMetricThresholds]:
     found: dict[str, config_pb2.PerSliceMetricThresholds] = {}
     for rule in overall_bounds(policy):

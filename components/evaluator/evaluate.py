@@ -15,13 +15,11 @@ import tensorflow_model_analysis as tfma
 from tfx_bsl.tfxio import tf_example_record
 
 import components.evaluator.metrics  # noqa: F401  registers what the EvalConfig names
-from components.evaluator.eval_config import CONTENDERS, SLICING_FEATURES, SPLIT, create_eval_config, numbers_read
-from components.evaluator.measures import AS_IS
-from components.evaluator.policy import NATURAL_SLICES, EvaluationPolicy, Slice
-from components.evaluator.rules import VARIANT
+from components.evaluator.eval_config import CONTENDERS, SLICING_FEATURES, create_eval_config, numbers_read
+from components.evaluator.policy import EvaluationConfig, Slice
 from components.evaluator.verdict import compose_verdict, write_verdict
 from components.record_batches import singles
-from components.variant_example_gen.perturbations import VARIANTS
+from components.slices import AS_IS, NATURAL_SLICES, SPLIT, VARIANT, VARIANTS
 
 #: All slices of a split, in the order in which they are shown.
 _KEYS = [
@@ -33,7 +31,7 @@ _BATCH = 8192  # rows; TFMA's default tries its way up from 1
 
 
 def evaluate_predictions(
-    pipeline: beam.Pipeline, folders: Sequence[str], output: str, policy: EvaluationPolicy
+    pipeline: beam.Pipeline, folders: Sequence[str], output: str, policy: EvaluationConfig
 ) -> dict[str, Any]:
     """Measures, judges, and writes TFMA's files and `verdict.json` into a folder.
 

@@ -14,15 +14,13 @@ from components.evaluator.intervals import (
     paired_difference,
     proportion,
 )
+from components.slices import AS_IS
 
 ACCURACY, AUC, PRECISION, RECALL, BRIER, ECE = "binary_accuracy", "auc", "precision", "recall", "brier", "ece"
 NON_FINITE, ROWS = "non_finite", "example_count"
 CONFUSION = ("true_negatives", "false_positives", "false_negatives", "true_positives")
 LOWEST, HIGHEST = "lowest_score", "highest_score"
 OPERATING = ("operating_threshold", "operating_precision", "operating_recall")
-
-#: The candidate's own score of the same row as it is, among the contenders: it has no area of its own here.
-AS_IS = "as_is"
 
 _THRESHOLD = 0.5  # above it a row is said to be positive, as Keras's BinaryAccuracy does
 
@@ -86,7 +84,7 @@ def measure(
     for name, scores in contenders.items():
         other_right = _right(labels, scores)
         found[accuracy_of(name)] = float(other_right.mean())
-        if name != AS_IS:
+        if name != AS_IS:  # the candidate's own score of the same row as it is has no area of its own
             found[auc_of(name)] = area_under_roc(labels, scores).value if np.isfinite(scores).all() else np.nan
         estimates[difference_to(name)] = paired_difference(right, other_right)
     for name, one in estimates.items():

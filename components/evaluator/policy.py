@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Annotated, Any
 
-from components.variant_example_gen.slices import LENGTH, LENGTHS, SAYS_YOU, STARTS_WITH_DIGIT
+from pydantic import Field, field_validator
+
+from components.section import Section
+from components.slices import NATURAL_SLICES, VARIANTS
 
 KEPT, BROKEN, NOT_JUDGED = "kept", "broken", "not judged"
 LEAST, MOST = ">=", "<="
@@ -13,29 +16,97 @@ LEAST, MOST = ">=", "<="
 #: Bounds that a run may be told when it starts, as runtime parameters.
 BOUNDS = ("min_eval_accuracy", "min_eval_auc", "max_accuracy_drop", "min_train_accuracy")
 
-#: A natural slice: a feature of the variants' examples and its values.
-NATURAL_SLICES = {STARTS_WITH_DIGIT: ("yes", "no"), SAYS_YOU: ("yes", "no"), LENGTH: LENGTHS}
 
+class EvaluationConfig(Section):
+    """What a model must reach to be blessed. `docs/evaluation.md` says how the defaults were measured."""
 
-@dataclasses.dataclass(frozen=True)
-class EvaluationPolicy:
-    """The configuration's section `evaluation`; see there."""
+    min_eval_accuracy: float = Field(
+        0.9846, ge=0, le=1, description="Least accuracy on the evaluation rows, as a share from 0 to 1."
+    )
+    min_train_accuracy: float = Field(
+        0.9962, ge=0, le=1, description="Least accuracy on the training rows, as a share from 0 to 1."
+    )
+    min_eval_auc: float = Field(
+        0.99, ge=0, le=1, description="Least area under the ROC curve on the evaluation rows, as a share from 0 to 1."
+    )
+    min_eval_precision: float | None = Field(
+        None, ge=0, le=1, description="Least precision on the evaluation rows, as a share from 0 to 1; null: not asked."
+    )
+    min_eval_recall: float | None = Field(
+        None, ge=0, le=1, description="Least recall on the evaluation rows, as a share from 0 to 1; null: not asked."
+    )
+    max_eval_ece: float | None = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="Most expected calibration error on the evaluation rows, as a share from 0 to 1; null: not asked.",
+    )
+    max_eval_brier: float | None = Field(
+        0.02, ge=0, le=1, description="Most Brier score on the evaluation rows, from 0 to 1; null: not asked."
+    )
+    max_accuracy_drop: float = Field(
+        0.0025,
+        ge=0,
+        le=1,
+        description="How far evaluation accuracy may lie below the last blessed model's, as a share from 0 to 1. "
+        "0.0025 is the 95 % half-width of an accuracy of 0.9846 on the article's 9,600 rows.",
+    )
+    max_variant_drop: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
+        {"default": 0.02},
+        description="How far the accuracy on a variant of the evaluation rows may lie below that on the rows as they "
+        "are, as a share from 0 to 1, by variant; `default` for those that are not named.",
+        json_schema_extra={"examples": ["{default: 0.02, typo: 0.05}"]},
+    )
+    gated_variants: list[str] = Field(
+        [*VARIANTS[1:]], description="Variants that a model is refused for; the others are only shown."
+    )
+    min_slice_accuracy: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
+        {},
+        description="Least accuracy on natural slices of the evaluation rows, as a share from 0 to 1; a model is "
+        "refused for those that are named: starts_with_digit, says_you (yes, no), length (see docs/evaluation.md).",
+        json_schema_extra={"examples": ["{says_you=yes: 0.95, length=1-5 words: 0.9}"]},
+    )
+    gate_baseline: bool = Field(
+        True, description="Refuse a model that is worse than a linear one on lower-cased text, by the 95 % interval."
+    )
+    min_slice_rows: int = Field(
+        200, ge=1, description="Least rows of a variant or natural slice to judge by; fewer differ by chance."
+    )
+    wanted_precision: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Find the least score from which on precision is that, as a share from 0 to 1; null: not asked.",
+    )
+    bless_anyway: str | None = Field(
+        None,
+        pattern=r"\S",
+        description="Why this one run pushes its model whatever rules it breaks; the reason stays with the version.",
+    )
+    batch_size: int = Field(
+        256, ge=1, le=65536, description="Headlines scored at a time, after each epoch and for the verdict."
+    )
 
-    min_eval_accuracy: float
-    min_train_accuracy: float
-    min_eval_auc: float
-    max_accuracy_drop: float
-    min_eval_precision: float | None
-    min_eval_recall: float | None
-    max_eval_ece: float | None
-    max_eval_brier: float | None
-    max_variant_drop: dict[str, float]
-    gated_variants: list[str]
-    min_slice_accuracy: dict[str, float]
-    gate_baseline: bool
-    min_slice_rows: int
-    wanted_precision: float | None
-    bless_anyway: str | None
+    @field_validator("max_variant_drop")
+    @classmethod
+    def _known_variants(cls, by_variant: dict[str, float]) -> dict[str, float]:
+        if "default" not in by_variant or {*by_variant} - {"default", *VARIANTS[1:]}:
+            raise ValueError("names a default, and variants")
+        return by_variant
+
+    @field_validator("gated_variants")
+    @classmethod
+    def _variants(cls, names: list[str]) -> list[str]:
+        if {*names} - {*VARIANTS[1:]}:
+            raise ValueError("names variants")
+        return names
+
+    @field_validator("min_slice_accuracy")
+    @classmethod
+    def _natural_slices(cls, by_slice: dict[str, float]) -> dict[str, float]:
+        if {*by_slice} - {f"{name}={value}" for name, values in NATURAL_SLICES.items() for value in values}:
+            raise ValueError("names natural slices")
+        return by_slice
 
     def allowed_drop(self, variant: str) -> float:
         """How far a variant's accuracy may lie below that of the rows as they are."""

@@ -14,15 +14,15 @@ from components.evaluator.policy import (
     LEAST,
     MOST,
     NOT_JUDGED,
-    EvaluationPolicy,
+    EvaluationConfig,
     Judgement,
     Slice,
 )
+from components.slices import AS_IS, VARIANT
 from trainer.features import EVAL_SPLIT, TRAIN_SPLIT
 
 BASELINE, LAST_BLESSED = "tfidf_lower", "last_blessed"
 BOUND, LAST_BLESSED_MODEL = "bound", "last blessed model"
-VARIANT = "variant"
 
 _NEAR_CHANCE = 0.6  # an area under the ROC curve below it
 _INVERTED = 0.4
@@ -58,7 +58,7 @@ class Bound(NamedTuple):
         return self.measured or self.metric
 
 
-def overall_bounds(policy: EvaluationPolicy) -> list[Bound]:
+def overall_bounds(policy: EvaluationConfig) -> list[Bound]:
     """The rules for all rows as they are, in the order of the verdict."""
     optional = [
         ("precision", PRECISION, policy.min_eval_precision, LEAST),
@@ -79,13 +79,13 @@ def overall_bounds(policy: EvaluationPolicy) -> list[Bound]:
     ]
 
 
-def last_blessed_bound(policy: EvaluationPolicy) -> Bound:
+def last_blessed_bound(policy: EvaluationConfig) -> Bound:
     """The rule that compares with the last blessed model."""
     measured = measures.difference_to(LAST_BLESSED)
     return Bound("last_blessed", EVAL_SPLIT, ACCURACY, -policy.max_accuracy_drop, LEAST, LAST_BLESSED_MODEL, measured)
 
 
-def judge(slices: Sequence[Slice], policy: EvaluationPolicy) -> list[Judgement]:
+def judge(slices: Sequence[Slice], policy: EvaluationConfig) -> list[Judgement]:
     """Every rule, in the order in which it is shown.
 
     The rules for all rows of a split as they are, are always judged: DataGate saw to it that there are enough.
@@ -170,7 +170,7 @@ def _judge_finite(slices: Sequence[Slice], split: str) -> Judgement | None:
     )
 
 
-def _judge_baseline(found: Slice | None, policy: EvaluationPolicy) -> Judgement:
+def _judge_baseline(found: Slice | None, policy: EvaluationConfig) -> Judgement:
     """By the interval's width: a model is worse where the whole interval of the difference lies below zero."""
     measured = measures.difference_to(BASELINE)
     rule = Bound("baseline", EVAL_SPLIT, ACCURACY, 0.0, LEAST, BASELINE, measured)
@@ -183,12 +183,12 @@ def _judge_baseline(found: Slice | None, policy: EvaluationPolicy) -> Judgement:
     return _judgement(rule, found, KEPT if kept else BROKEN, policy.gate_baseline, detail)
 
 
-def _judge_variants(slices: Sequence[Slice], policy: EvaluationPolicy) -> Iterator[Judgement]:
+def _judge_variants(slices: Sequence[Slice], policy: EvaluationConfig) -> Iterator[Judgement]:
     found = {one.key[VARIANT]: one for one in slices if one.split == EVAL_SPLIT and VARIANT in one.key}
-    measured = measures.difference_to(measures.AS_IS)
+    measured = measures.difference_to(AS_IS)
     for variant in dict.fromkeys([*found, *policy.gated_variants]):
         one, most = found.get(variant), policy.allowed_drop(variant)
-        rule = Bound("variant_drop", EVAL_SPLIT, ACCURACY, -most, LEAST, measures.AS_IS, measured)
+        rule = Bound("variant_drop", EVAL_SPLIT, ACCURACY, -most, LEAST, AS_IS, measured)
         key, gates = {VARIANT: variant}, variant in policy.gated_variants
         few = _too_few(one, policy)
         if one is None or few:
@@ -203,7 +203,7 @@ def _judge_variants(slices: Sequence[Slice], policy: EvaluationPolicy) -> Iterat
         yield _judgement(rule, one, KEPT if drop <= most else BROKEN, gates, detail, key)
 
 
-def _judge_natural(known: dict[_Key, Slice], policy: EvaluationPolicy) -> Iterator[Judgement]:
+def _judge_natural(known: dict[_Key, Slice], policy: EvaluationConfig) -> Iterator[Judgement]:
     for name, least in policy.min_slice_accuracy.items():
         feature, _, value = name.partition("=")
         one, key = known.get((EVAL_SPLIT, (feature, value))), {feature: value}
@@ -215,7 +215,7 @@ def _judge_natural(known: dict[_Key, Slice], policy: EvaluationPolicy) -> Iterat
             yield _judgement(rule, one, KEPT if one.metrics[ACCURACY] >= least else BROKEN, True, "", key)
 
 
-def _too_few(found: Slice | None, policy: EvaluationPolicy) -> str:
+def _too_few(found: Slice | None, policy: EvaluationConfig) -> str:
     rows = int(found.metrics[measures.ROWS]) if found else 0
     return "" if rows >= policy.min_slice_rows else f"{rows} rows, fewer than {policy.min_slice_rows}"
 

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from components.evaluator import measures
-from components.evaluator.measures import AS_IS
-from components.evaluator.policy import EvaluationPolicy, Slice
+from components.evaluator.policy import EvaluationConfig, Slice
 from components.evaluator.rules import judge
+from components.slices import AS_IS
 from trainer.features import EVAL_SPLIT
 
 VERDICT_FILE = "verdict.json"
 
 
-def compose_verdict(slices: Sequence[Slice], contenders: Sequence[str], policy: EvaluationPolicy) -> dict[str, Any]:
+def compose_verdict(slices: Sequence[Slice], contenders: Sequence[str], policy: EvaluationConfig) -> dict[str, Any]:
     """Judges, and lays out what was measured.
 
     Args:
@@ -51,7 +51,7 @@ def read_verdict(folder: str) -> dict[str, Any]:
     return json.loads(Path(folder, VERDICT_FILE).read_text(encoding="utf-8"))
 
 
-def _describe(slices: Sequence[Slice], contenders: Sequence[str], policy: EvaluationPolicy) -> dict[str, Any]:
+def _describe(slices: Sequence[Slice], contenders: Sequence[str], policy: EvaluationConfig) -> dict[str, Any]:
     described = [
         {
             "split": one.split,

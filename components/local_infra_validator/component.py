@@ -1,6 +1,5 @@
 """LocalInfraValidator: the last validation before the push."""
 
-import json
 import logging
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from tfx.types.standard_artifacts import Examples, InfraBlessing, Model
 from tfx.utils import path_utils
 
 from components.local_infra_validator.golden import read_titles
-from components.local_infra_validator.policy import FAIL, InfraPolicy
+from components.local_infra_validator.policy import FAIL, InfraConfig
 from components.local_infra_validator.validate import validate_model
 from components.local_infra_validator.verdict import describe
 from trainer import features
@@ -37,14 +36,14 @@ def LocalInfraValidator(  # noqa: N802  components are named as classes
       examples: rows of whose evaluation split are scored.
       blessing: `blessed` 1 or 0, `has_model`, `digest`; in its folder `verdict.json`, `server.log` and, where TFX's
         Pusher looks for it too, the model with warm-up requests that was served.
-      policy: `InfraPolicy` as JSON.
+      policy: `InfraConfig` as JSON.
       model_name: what the server calls the model.
       attempt: another text makes the cache forget what was found before, by another server or on a bad day.
 
     Raises:
       ServerUnavailable: there is no server of the kind that the policy asks for.
     """
-    held_to = InfraPolicy(**json.loads(policy))
+    held_to = InfraConfig.model_validate_json(policy)
     folder = Path(blessing.uri)
     folder.mkdir(parents=True, exist_ok=True)
     verdict = validate_model(

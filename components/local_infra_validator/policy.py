@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import Field
+
+from components.section import Section
 
 KEPT, FAIL, NOT_JUDGED = "kept", "fail", "not judged"
 
@@ -11,20 +15,24 @@ MAX_DIFFERENCE = 1e-5
 """Between two ways to the same probability: another batch pads otherwise and adds up in another order."""
 
 
-@dataclasses.dataclass(frozen=True)
-class InfraPolicy:
-    """The configuration's section `infra`."""
+class InfraConfig(Section):
+    """How a model is served once before it is pushed, and what it must keep there."""
 
-    server: str
-    """`auto`: tensorflow_model_server where there is one, else `local`; `path`, `local` or `docker`: that one."""
-    cold_start_seconds: float
-    """From the server's start to its first answer."""
-    max_p99_milliseconds: float
-    """Of calls with one headline."""
-    max_memory_gb: float
-    """The server's peak."""
-    golden_rows: int
-    """Rows of the evaluation split that are scored, besides the article's two titles."""
+    server: Literal["auto", "path", "local", "docker"] = Field(
+        "auto",
+        description="`path`: tensorflow_model_server, from TF_MODEL_SERVER or the PATH; `local`: the project's own "
+        "server; `docker`: the official image; `auto`: `path` where there is one, else `local`.",
+    )
+    cold_start_seconds: float = Field(
+        120.0, gt=0, le=3600, description="Most seconds from the server's start to its first answer."
+    )
+    max_p99_milliseconds: float = Field(
+        250.0, gt=0, description="Most milliseconds that 99 of 100 calls with one headline take."
+    )
+    max_memory_gb: float = Field(4.0, gt=0, description="Most memory that the server holds, in GB (1e9 bytes).")
+    golden_rows: int = Field(
+        98, ge=0, le=10_000, description="Evaluation rows that are scored there, besides the article's two headlines."
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from components.local_infra_validator.policy import MAX_DIFFERENCE, Finding, InfraPolicy
+from components.local_infra_validator.policy import MAX_DIFFERENCE, Finding, InfraConfig
 from trainer.features import EXAMPLES_SIGNATURE, RAW_SIGNATURE
 
 SIGNATURES = (RAW_SIGNATURE, EXAMPLES_SIGNATURE)
@@ -34,7 +34,7 @@ class Observed:
     """None where nobody can tell."""
 
 
-def judge(observed: Observed, policy: InfraPolicy) -> list[Finding]:
+def judge(observed: Observed, policy: InfraConfig) -> list[Finding]:
     """Every rule that can be judged by what was observed."""
     findings = [_starts(observed, policy), _loads(observed)]
     if observed.call_fault:
@@ -51,7 +51,7 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[max(math.ceil(share * len(values)), 1) - 1]
 
 
-def _starts(observed: Observed, policy: InfraPolicy) -> Finding:
+def _starts(observed: Observed, policy: InfraConfig) -> Finding:
     seconds = f"{observed.start_seconds:.1f} s"
     return Finding(
         "starts",
@@ -91,7 +91,7 @@ def _range(served: Mapping[str, Sequence[float]]) -> Iterator[Finding]:
         yield Finding("range", signature, "numbers from 0 to 1", observed, not wrong, detail)
 
 
-def _latency(milliseconds: Sequence[float], policy: InfraPolicy) -> Finding:
+def _latency(milliseconds: Sequence[float], policy: InfraConfig) -> Finding:
     middle, high = percentile(milliseconds, 0.5), percentile(milliseconds, 0.99)
     return Finding(
         "latency",
@@ -103,7 +103,7 @@ def _latency(milliseconds: Sequence[float], policy: InfraPolicy) -> Finding:
     )
 
 
-def _memory(peak_bytes: int | None, policy: InfraPolicy) -> Finding:
+def _memory(peak_bytes: int | None, policy: InfraConfig) -> Finding:
     bound = f"peak at most {policy.max_memory_gb:g} GB"
     if peak_bytes is None:
         return Finding("memory", "server", bound, "unknown", None, "this system does not tell a process's peak")

@@ -39,7 +39,7 @@ def plan_server(kind: str, base_path: Path, model_name: str, port: int) -> Serve
     """Finds a server.
 
     Args:
-      kind: as `InfraPolicy.server`.
+      kind: as `InfraConfig.server`.
       base_path: the folder of versions.
       model_name: what it is to call the model.
       port: for gRPC, on the loopback address.

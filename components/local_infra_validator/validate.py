@@ -13,7 +13,7 @@ from typing import Any
 
 from components import versions
 from components.local_infra_validator import golden
-from components.local_infra_validator.policy import InfraPolicy
+from components.local_infra_validator.policy import InfraConfig
 from components.local_infra_validator.rules import SIGNATURES, Observed, judge
 from components.local_infra_validator.running import RunningServer, free_port
 from components.local_infra_validator.servers import ServerPlan, plan_server
@@ -32,7 +32,7 @@ _POLL_SECONDS = 1.0
 
 
 def validate_model(
-    model_dir: str | Path, stamped: Path, folder: Path, titles: Sequence[str], policy: InfraPolicy, model_name: str
+    model_dir: str | Path, stamped: Path, folder: Path, titles: Sequence[str], policy: InfraConfig, model_name: str
 ) -> dict[str, Any]:
     """Makes the copy that is to be pushed, serves it, and writes `verdict.json` and `server.log`.
 
@@ -83,7 +83,7 @@ def _observe(
     target: str,
     log: Path,
     titles: Sequence[str],
-    policy: InfraPolicy,
+    policy: InfraConfig,
     model_name: str,
     beside: Future[dict[str, list[float]]],
 ) -> Observed:

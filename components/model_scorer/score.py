@@ -12,8 +12,7 @@ import tensorflow as tf
 
 from components.baseline_scorer.models import BASELINES
 from components.record_batches import add_columns, numbers, read_split, read_values, texts
-from components.variant_example_gen.perturbations import AS_IS
-from components.variant_example_gen.write import ROW, VARIANT
+from components.slices import AS_IS, ROW, VARIANT
 from serving.explain import explain_texts
 from trainer import features
 

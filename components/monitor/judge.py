@@ -9,7 +9,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.data_gate.comparison import Statistics, judge_drift, judge_skew
 from components.data_gate.policy import Finding, apply_policy
-from components.monitor.policy import MonitorPolicy, too_few
+from components.monitor.policy import MonitorConfig, too_few
 from components.monitor.statistics import score_statistics, text_statistics
 from components.monitor.traffic import Row
 from components.statistics_gen.derived import DERIVED
@@ -31,7 +31,7 @@ class Training:
 
 
 def judge_served(
-    recent: Sequence[Row], earlier: Sequence[Row], training: Training, policy: MonitorPolicy
+    recent: Sequence[Row], earlier: Sequence[Row], training: Training, policy: MonitorConfig
 ) -> list[Finding]:
     """Compares texts and scores.
 
@@ -60,7 +60,7 @@ def judge_served(
     return apply_policy(findings, policy)
 
 
-def _judge_scores(served: Sequence[float], reference: Sequence[float], policy: MonitorPolicy) -> Iterator[Finding]:
+def _judge_scores(served: Sequence[float], reference: Sequence[float], policy: MonitorConfig) -> Iterator[Finding]:
     feature = schema_pb2.Feature(name=features.PROBABILITY, type=schema_pb2.FLOAT)
     feature.drift_comparator.jensen_shannon_divergence.threshold = policy.max_score_divergence
     found = judge_drift(

@@ -24,7 +24,7 @@ def VariantExampleGen(  # noqa: N802  components are named as classes
     Args:
       examples: with `title` and `label`, in the splits train and eval.
       data_verdict: DataGate's; nothing else is evaluated.
-      variants: in the same splits, with `title` and `label`; `split`; `variant`, one of `perturbations.VARIANTS`;
+      variants: in the same splits, with `title` and `label`; `split`; `variant`, one of `slices.VARIANTS`;
         `row`, the number of the original in its split; and the natural slices that the original is in, see `slices`.
       policy: `VariantPolicy` as JSON.
 

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-AS_IS = "as_is"
+from components.slices import AS_IS
 
 _WORD = re.compile(r"\S+")
 _LONG_WORD = re.compile(r"[^\W\d_]{4,}")
@@ -34,7 +34,7 @@ def perturb(title: str, variant: str) -> str:
 
     Args:
       title: any text.
-      variant: one of `VARIANTS`.
+      variant: one of `slices.VARIANTS`.
     """
     written = _PERTURBATIONS[variant](title)
     return written if written.strip() else title
@@ -126,6 +126,3 @@ _PERTURBATIONS: dict[str, Callable[[str], str]] = {
     "white_space": surround_with_space,
     "emoji": add_emoji,
 }
-
-VARIANTS = tuple(_PERTURBATIONS)
-"""All variants; the title as it is comes first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from components.variant_example_gen.perturbations import AS_IS, VARIANTS
+from components.slices import AS_IS, VARIANTS
 
 
 @dataclasses.dataclass(frozen=True)

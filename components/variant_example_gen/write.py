@@ -9,11 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from components.record_batches import list_files, open_writer, read_batches, texts, with_columns
+from components.slices import ROW, SPLIT, VARIANT, slice_title
 from components.variant_example_gen.perturbations import perturb
-from components.variant_example_gen.slices import slice_title
 from trainer import features
-
-SPLIT, VARIANT, ROW = "split", "variant", "row"
 
 
 def write_variants(source: str | Path, target: str | Path, split: str, variants: Sequence[str]) -> int:

@@ -57,8 +57,7 @@ def score_facts(predictions: mlmd.Artifact, shown: Callable[[str], str]) -> dict
     from components.baseline_scorer.models import BASELINES
     from components.model_scorer.score import LAST_BLESSED
     from components.record_batches import numbers, read_split, texts
-    from components.variant_example_gen.perturbations import AS_IS
-    from components.variant_example_gen.write import VARIANT
+    from components.slices import AS_IS, VARIANT
     from pipeline.lineage import split_uris
     from pipeline.report.curves import describe_scores
     from trainer import features

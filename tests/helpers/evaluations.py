@@ -7,14 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from components.evaluator.measures import measure
-from components.evaluator.policy import EvaluationPolicy, Slice
+from components.evaluator.policy import EvaluationConfig, Slice
 from pipeline.config import load_config
 
 
-def a_policy(**changes) -> EvaluationPolicy:
+def a_policy(**changes) -> EvaluationConfig:
     """The default configuration's, with `changes`."""
     config = load_config(environ={}).evaluation.model_dump(exclude={"batch_size"})
-    return EvaluationPolicy(**{**config, **changes})
+    return EvaluationConfig(**{**config, **changes})
 
 
 def a_slice(split: str = "eval", rows: int = 1000, wrong: int = 0, *, against: Mapping[str, int] = {}, **key) -> Slice:

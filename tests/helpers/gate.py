@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from components.data_gate.policy import GatePolicy
+from components.data_gate.policy import GateConfig
 from pipeline.config import load_config
 
 
-def a_policy(**changes) -> GatePolicy:
-    """The default configuration's policy for a 70/30 split, with `changes`."""
-    config = load_config(environ={})
-    return GatePolicy(**{**config.gate.model_dump(), "train_share": config.data.train_share, **changes})
+def a_policy(**changes) -> GateConfig:
+    """The default configuration's policy, with `changes`."""
+    return GateConfig(**{**load_config(environ={}).gate.model_dump(), **changes})

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from components.evaluator.measures import measure
-from components.evaluator.policy import NATURAL_SLICES, Slice
+from components.evaluator.policy import Slice
 from components.evaluator.verdict import compose_verdict
-from components.variant_example_gen.perturbations import AS_IS, VARIANTS
+from components.slices import AS_IS, NATURAL_SLICES, VARIANTS
 from pipeline.report.artifacts import CANDIDATE, likely_label_errors
 from pipeline.report.curves import describe_scores
 from tests.helpers.evaluations import a_policy

@@ -150,7 +150,7 @@ def test_what_kubernetes_alone_knows_stands_behind_and_is_kept(spec, tmp_path):
     assert load_platforms(tmp_path / "spec.yaml") == [platform]
 
 
-@pytest.mark.parametrize("text", ["a: &a [x, *a]", "[" * 2_000, "a: !!python/object/apply:os.getcwd []", "\x00"])
+@pytest.mark.parametrize("text", ["a: &a [x, *a]", "[" * 500, "a: !!python/object/apply:os.getcwd []", "\x00"])
 def test_yaml_that_would_do_more_than_say_something_is_refused(text, tmp_path):
     (tmp_path / "spec.yaml").write_text(text)
     with pytest.raises(SpecError, match="A pipeline spec is a YAML file. Received: "):

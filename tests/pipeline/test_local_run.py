@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from components.variant_example_gen.perturbations import VARIANTS
+from components.slices import VARIANTS
 from pipeline.config import PipelineConfig, load_config
 from pipeline.local_runner import run_pipeline
 from pipeline.paths import SAMPLE_FILE

@@ -41,7 +41,7 @@ def test_text_of_any_size_is_no_bomb(monkeypatch):
     assert Gunzip(io.BytesIO(gzip.compress(content))).read() == content
 
 
-@pytest.mark.parametrize("text", [BOMB, "&a [*a]", "[" * 5_000, "a: {" * 2_000])
+@pytest.mark.parametrize("text", [BOMB, "&a [*a]", "[" * 500, "a: {" * 500])
 def test_yaml_that_grows_without_end_is_refused(text):
     with pytest.raises(yaml.YAMLError):
         compose_yaml(text, yaml.SafeLoader)

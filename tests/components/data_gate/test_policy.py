@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.data_gate.policy import Finding, apply_policy, mask
+from components.data_gate.policy import Finding, apply_policy, mask, shown
 from tests.helpers.gate import a_policy
 
 
@@ -36,5 +36,5 @@ def test_a_masked_text_keeps_its_shape_alone():
 
 
 def test_texts_are_masked_on_request():
-    assert a_policy().shown("Storm 7") == "Storm 7"
-    assert a_policy(mask_examples=True).shown("Storm 7") == "Xxxxx 0"
+    assert shown("Storm 7", a_policy()) == "Storm 7"
+    assert shown("Storm 7", a_policy(mask_examples=True)) == "Xxxxx 0"

@@ -72,7 +72,7 @@ def test_a_floor_of_zero_still_needs_both_classes():
 def test_an_empty_split_is_judged_by_its_rows_alone():
     nothing = counts(train=(0, 0), held_out=(0, 0))
     assert not list(rules.judge_classes(nothing, a_policy()))
-    assert not list(rules.judge_split(nothing, a_policy()))
+    assert not list(rules.judge_split(nothing, 0.7, a_policy()))
     assert [one.kept for one in rules.judge_rows(nothing, a_policy())] == [False, False]
 
 
@@ -91,7 +91,7 @@ def test_an_empty_split_is_judged_by_its_rows_alone():
 )
 def test_the_split_is_held_to_its_shares_as_closely_as_chance_allows(train, held_out, kept):
     found = counts(train=(train, train // 2), held_out=(held_out, held_out // 2))
-    (finding,) = rules.judge_split(found, a_policy(split_tolerance=0.02))
+    (finding,) = rules.judge_split(found, 0.7, a_policy(split_tolerance=0.02))
     assert finding.kept is kept
 
 

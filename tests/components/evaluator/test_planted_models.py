@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from components.evaluator.rules import describe
-from components.variant_example_gen.perturbations import VARIANTS, perturb
+from components.slices import VARIANTS
+from components.variant_example_gen.perturbations import perturb
 from pipeline.paths import SAMPLE_FILE
 from tests.helpers.evaluations import a_policy
 

@@ -6,11 +6,11 @@ import math
 
 import pytest
 
-from components.local_infra_validator.policy import InfraPolicy
+from components.local_infra_validator.policy import InfraConfig
 from components.local_infra_validator.rules import Observed, judge, percentile
 from trainer.features import EXAMPLES_SIGNATURE, RAW_SIGNATURE
 
-POLICY = InfraPolicy("auto", cold_start_seconds=10, max_p99_milliseconds=100, max_memory_gb=1, golden_rows=2)
+POLICY = InfraConfig(server="auto", cold_start_seconds=10, max_p99_milliseconds=100, max_memory_gb=1, golden_rows=2)
 SCORES = [0.25, 0.5, 0.75]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from components.local_infra_validator import golden
 from components.local_infra_validator import validate as module
-from components.local_infra_validator.policy import InfraPolicy
+from components.local_infra_validator.policy import InfraConfig
 from components.local_infra_validator.validate import validate_model
 from components.local_infra_validator.verdict import describe, read_verdict
 from tests.components.local_infra_validator.fake_server import write_program
@@ -32,7 +32,7 @@ def validate(tmp_path, monkeypatch):
         model = write_shell(tmp_path / "model")
         folder = tmp_path / "blessing"
         folder.mkdir()
-        held_to = InfraPolicy(**{**policy, "golden_rows": 2, **changes})
+        held_to = InfraConfig(**{**policy, "golden_rows": 2, **changes})
         return validate_model(model, folder / "stamped_model", folder, TITLES, held_to, "clickbait")
 
     return validate

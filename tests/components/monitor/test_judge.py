@@ -12,7 +12,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.monitor import judge
 from components.monitor.judge import Training, judge_served
-from components.monitor.policy import MonitorPolicy, too_few
+from components.monitor.policy import MonitorConfig, too_few
 from components.monitor.statistics import text_statistics
 from components.monitor.traffic import Row
 from pipeline.config import load_config
@@ -21,8 +21,8 @@ from pipeline.paths import SAMPLE_FILE, SCHEMA_FILE
 SCHEMA = tfdv.load_schema_text(str(SCHEMA_FILE))
 
 
-def a_policy(**changes) -> MonitorPolicy:
-    return MonitorPolicy(**{**load_config(environ={}).monitor.model_dump(), **changes})
+def a_policy(**changes) -> MonitorConfig:
+    return MonitorConfig(**{**load_config(environ={}).monitor.model_dump(), **changes})
 
 
 def score(label: int, chance: random.Random) -> float:

@@ -10,8 +10,9 @@ from tfx.types.standard_artifacts import Examples
 
 from components.data_gate.verdict import DataVerdict, write_verdict
 from components.errors import DataRefused
+from components.slices import VARIANTS
 from components.variant_example_gen.component import VariantExampleGen
-from components.variant_example_gen.perturbations import VARIANTS, perturb
+from components.variant_example_gen.perturbations import perturb
 from components.variant_example_gen.write import write_variants
 from tests.helpers.variants import read_rows, splits_of, write_titles
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.variant_example_gen.perturbations import VARIANTS, perturb
+from components.slices import VARIANTS
+from components.variant_example_gen.perturbations import perturb
 from components.variant_example_gen.policy import VariantPolicy
 
 titles = st.text(st.characters(codec="utf-8"), min_size=1, max_size=60)

@@ -1,8 +1,26 @@
-"""The natural slices of a title: what it is by nature, and stays in all its variants."""
+"""What the evaluation tells its rows apart by: the variant that a title is, and the slices that it is in by nature."""
 
 from __future__ import annotations
 
 import re
+
+SPLIT, VARIANT, ROW = "split", "variant", "row"
+"""The features of a row and its variants: the split, one of `VARIANTS`, and the number of the row in its split."""
+
+AS_IS = "as_is"
+VARIANTS = (
+    AS_IS,
+    "lower",
+    "upper",
+    "title",
+    "no_punctuation",
+    "typo",
+    "no_digits",
+    "quotes",
+    "white_space",
+    "emoji",
+)
+"""All variants; the title as it is comes first."""
 
 STARTS_WITH_DIGIT = "starts_with_digit"
 """`yes` or `no`; punctuation and signs before the digit do not count."""
@@ -14,6 +32,9 @@ LENGTH = "length"
 """One of `LENGTHS`."""
 
 LENGTHS = ("1-5 words", "6-9 words", "10-14 words", "15+ words")
+
+NATURAL_SLICES = {STARTS_WITH_DIGIT: ("yes", "no"), SAYS_YOU: ("yes", "no"), LENGTH: LENGTHS}
+"""A feature of the variants' examples, and its values; a title stays in them in all its variants."""
 
 _LAST_WORDS = (5, 9, 14)
 _DIGIT_FIRST = re.compile(r"[\W_]*\d")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.variant_example_gen.slices import LENGTHS, slice_title
+from components.slices import LENGTHS, slice_title
 
 
 @pytest.mark.parametrize(

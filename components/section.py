@@ -1,0 +1,29 @@
+"""What the sections of the configuration have in common; each is declared in the room that obeys it."""
+
+from __future__ import annotations
+
+import re
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+_SECRET = re.compile(r"[^=&;]*(?:token|secret|passw|sig|credential|key|auth)[^=&;]*=", re.IGNORECASE)
+
+
+class Section(BaseModel):
+    # Strict: "3" or True never passes for a number; what is text at its source is parsed before it gets here.
+    # protected_namespaces: `model_name` is TF Serving's word, and no clash with pydantic's methods.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
+
+    @model_validator(mode="after")
+    def _no_secret(self) -> Self:
+        # Settings go into verdicts, reports, model cards and ML Metadata.
+        for name, value in self:
+            parts = urlsplit(value) if isinstance(value, str) and "://" in value else None
+            if parts and ("@" in parts.netloc or _SECRET.search(parts.query)):
+                raise ValueError(
+                    f"{name} must hold no password and no token, for it is recorded. Received: a URL with one. Fetch "
+                    "what it leads to, and give the path; stores take credentials from their own environment variables."
+                )
+        return self
