@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.slices import VARIANTS
@@ -46,6 +46,7 @@ def test_what_a_variant_writes(variant, title, written):
     assert perturb(title, variant) == written
 
 
+@settings(max_examples=50)
 @given(titles, variants)
 def test_a_variant_is_never_empty_and_is_text(title, variant):
     written = perturb(title, variant)
