@@ -13,6 +13,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from components import versions
 from pipeline.paths import OutputPaths
@@ -22,29 +23,29 @@ from trainer.encoders.embedded import embedded_folder
 
 _MLMD_SCHEMA = 10  # of ML Metadata 1.0 and all that came since
 _BROKEN_OFF = ("interrupted", "failed")  # the same command goes on from what they left
-_REMOVING = ".removing-"
 _SYSTEM = ".system"
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class Forgotten:
+    """What ML Metadata is to forget, by the numbers that it has there."""
+
+    executions: frozenset[int] = frozenset()
+    contexts: frozenset[int] = frozenset()
+    """The runs, and what the cache knew of their executions."""
+    artifacts: frozenset[int] = frozenset()
+
+
+class Plan(NamedTuple):
     """What goes."""
 
     folders: tuple[Path, ...]
     """Of runs, artifacts and trainings that were broken off."""
-    executions: frozenset[int]
-    """In ML Metadata."""
-    contexts: frozenset[int]
-    """In ML Metadata: the runs, and what the cache knew of their executions."""
-    artifacts: frozenset[int]
-    """In ML Metadata."""
+    forgotten: Forgotten
     runs: int
     """How many run folders are among the folders."""
     size: int
     """Bytes on the disk that come free; a file that something else links to does not count."""
-
-    def __bool__(self) -> bool:
-        return bool(self.folders or self.executions)
 
 
 def choose_removable(paths: OutputPaths, keep: int) -> Plan:
@@ -75,10 +76,11 @@ def choose_removable(paths: OutputPaths, keep: int) -> Plan:
     folders += _folders(paths.monitor)[:-keep]
     if not any(one["status"] in _BROKEN_OFF for one in verdicts[-keep:]):
         folders += [*_folders(paths.checkpoints), *_folders(paths.tuner)]
-    executions, contexts, artifacts, kept_uris, kept_executions = _read_metadata(paths.metadata, keep, served)
+    forgotten = Forgotten()
     if paths.metadata.is_file():
-        folders += _unknown_artifacts(paths, kept_uris, kept_executions)
-    return Plan(tuple(folders), executions, contexts, artifacts, count, _freed(folders))
+        forgotten, uris, executions = _read_metadata(paths.metadata, keep, served)
+        folders += _unknown_artifacts(paths, uris, executions)
+    return Plan(tuple(folders), forgotten, count, _freed(folders))
 
 
 def remove(paths: OutputPaths, plan: Plan) -> None:
@@ -87,13 +89,11 @@ def remove(paths: OutputPaths, plan: Plan) -> None:
     Raises:
       OSError: something cannot be removed.
     """
-    if plan.executions:
+    if plan.forgotten.executions:
         with contextlib.closing(sqlite3.connect(paths.metadata)) as database:
-            _forget(database, plan)
+            _forget(database, plan.forgotten)
     for folder in plan.folders:
-        doomed = folder.with_name(f"{_REMOVING}{folder.name}")
-        folder.rename(doomed)
-        shutil.rmtree(doomed)
+        shutil.rmtree(folder)
 
 
 def unused_encoders(paths: OutputPaths, keep: int) -> list[Path]:
@@ -127,12 +127,8 @@ def _folders(parent: Path) -> list[Path]:
     return sorted(one for one in parent.iterdir() if one.is_dir() and not one.is_symlink())
 
 
-def _read_metadata(
-    metadata: Path, keep: int, served: set[str]
-) -> tuple[frozenset[int], frozenset[int], frozenset[int], set[str], set[int]]:
-    """Executions, contexts and artifacts that may go; the URIs of artifacts and the executions that stay."""
-    if not metadata.is_file():
-        return frozenset(), frozenset(), frozenset(), set(), set()
+def _read_metadata(metadata: Path, keep: int, served: set[str]) -> tuple[Forgotten, set[str], set[int]]:
+    """What may go; the URIs of the artifacts and the executions that stay."""
     with contextlib.closing(sqlite3.connect(f"{metadata.as_uri()}?mode=ro", uri=True)) as database:
 
         def ask(query: str, *values: object) -> sqlite3.Cursor:
@@ -180,16 +176,16 @@ def _read_metadata(
         contexts = old_runs | {context for context, by in cached.items() if by <= gone}
         uris = {uri for number, uri in ask("SELECT id, uri FROM Artifact") if number not in artifacts}
         stays = {number for (number,) in ask("SELECT id FROM Execution") if number not in gone}
-    return frozenset(gone), frozenset(contexts), frozenset(artifacts), uris, stays
+    return Forgotten(frozenset(gone), frozenset(contexts), frozenset(artifacts)), uris, stays
 
 
-def _forget(database: sqlite3.Connection, plan: Plan) -> None:
+def _forget(database: sqlite3.Connection, forgotten: Forgotten) -> None:
     """In one transaction, and then gives the room back to the disk."""
     with database:
         for name, numbers in (
-            ("executions", plan.executions),
-            ("contexts", plan.contexts),
-            ("artifacts", plan.artifacts),
+            ("executions", forgotten.executions),
+            ("contexts", forgotten.contexts),
+            ("artifacts", forgotten.artifacts),
         ):
             database.execute(f"CREATE TEMP TABLE gone_{name} (id INTEGER PRIMARY KEY)")
             database.executemany(f"INSERT INTO gone_{name} VALUES (?)", [(number,) for number in numbers])

@@ -40,7 +40,7 @@ def clean(output: str, keep: int, encoders: bool, yes: bool) -> None:
         size = plan.size + cleaning.size_of(stored)
         done = f"{plan.runs:,} runs, {len(plan.folders) + len(stored):,} folders, {size:,} bytes"
         if not yes:
-            click.echo(f"{done} would go; --yes removes them" if plan or stored else "nothing is to be removed")
+            click.echo(f"{done} would go; --yes removes them" if plan.folders or stored else "nothing is to be removed")
             return
         cleaning.remove(paths, plan)
         cleaning.remove_encoders(stored)
