@@ -36,7 +36,7 @@ test: setup test-tools ## Run all tests, three files at a time; ends with what e
 	@$(PYTEST) --forked-workers --cpu-by-folder $(ARGS)
 
 test-quick: setup ## Run the tests that need no TensorFlow
-	@$(PYTEST) --without-tensorflow -m 'not slow' $(ARGS)
+	@$(PYTEST) --forked-workers --without-tensorflow -m 'not slow' $(ARGS)
 
 lint: setup ## Check style and format, types, and what imports what
 	.venv/bin/ruff check .

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -41,13 +42,18 @@ def write_forked_program(path: Path, module: str) -> Path:
     return _write(path, "-m", module)
 
 
-def write_forked_python(path: Path) -> Path:
-    """Writes a program that takes `-c CODE`, and `-m MODULE`, as Python does, and returns its path."""
-    return _write(path)
+def write_forked_python(path: Path, imported: Sequence[str] = ()) -> Path:
+    """Writes a program that takes `-c CODE`, and `-m MODULE`, as Python does, and returns its path.
+
+    Args:
+      path: of the program.
+      imported: what the process imports that it forks from, where that is this process's first; all if not given.
+    """
+    return _write(path, imported=imported)
 
 
-def _write(path: Path, *arguments: str) -> Path:
-    call = shlex.join([sys.executable, "-IS", __file__, _host_address(), *arguments])
+def _write(path: Path, *arguments: str, imported: Sequence[str] = ()) -> Path:
+    call = shlex.join([sys.executable, "-IS", __file__, _host_address(imported), *arguments])
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f'#!/bin/sh\nexec {call} "$@"\n', encoding="utf-8")
     path.chmod(0o755)
@@ -70,13 +76,13 @@ def fork_host() -> None:
     _host_address.address = address
 
 
-def _host_address() -> str:
+def _host_address(imported: Sequence[str] = ()) -> str:
     """That of this process's host, which is started if there is none, and ends with this process."""
     if _host_address.address is None:
         address = _new_address()
         receiver, sender = os.pipe()
         # -P: this file's folder has modules by the names of others.
-        call = [sys.executable, "-P", __file__, _IN_HOST, address, str(sender)]
+        call = [sys.executable, "-P", __file__, _IN_HOST, address, str(sender), *imported]
         with tempfile.TemporaryFile("w+") as said:
             subprocess.Popen(call, cwd=ROOT, pass_fds=[sender], stdin=subprocess.DEVNULL, stdout=said, stderr=said)
             os.close(sender)
@@ -134,13 +140,15 @@ def _receive(connection: socket.socket, size: int) -> bytes:
 # ---- The host
 
 
-def _host(address: str, sender: str) -> None:
+def _host(address: str, sender: str, *imported: str) -> None:
     _die_with_parent()
     before = dict(os.environ)
     sys.path.insert(0, str(ROOT))
-    from kubeflow.rehearsal.processes import _IMPORTED
+    if not imported:
+        from kubeflow.rehearsal.processes import _IMPORTED
 
-    for name in (*_IMPORTED, *IMPORTED):
+        imported = (*_IMPORTED, *IMPORTED)
+    for name in imported:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()  # or each fork goes through all that was imported, again and again, which is a tenth of its time
