@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     import yaml
 
-MOST_EXPANSION = 200
-"""Times that gzip may make text smaller; CSV and JSON become 3 to 30 times smaller, a bomb 1,000 times."""
-_FREE_BYTES = 1 << 26  # a few rows that come again and again are no attack yet
+MOST_EXPANSION = 50
+"""Times that gzip may make text smaller; CSV and JSON become 3 to 30 times smaller, a bomb 200 to 1,000 times."""
+_FREE_BYTES = 1 << 22  # a few rows that come again and again are no attack yet
 
 # Of Unicode: controls but line feed and tab, and what turns the direction of the text around it.
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -48,7 +48,10 @@ class Gunzip(gzip.GzipFile):
     def _checked(self, block: bytes) -> bytes:
         self._unpacked_bytes += len(block)
         if self._unpacked_bytes > _FREE_BYTES + MOST_EXPANSION * self._packed.count:
-            raise OSError(f"it unpacks to more than {MOST_EXPANSION} times its size, as no text does")
+            raise OSError(
+                f"it unpacks to more than {MOST_EXPANSION} times its size, as text does not; give it unpacked if you "
+                "know what it is"
+            )
         return block
 
 

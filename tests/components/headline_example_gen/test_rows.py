@@ -32,7 +32,7 @@ def read(path: str, **rules) -> list[Row | Fault]:
 def test_gzip_that_is_a_bomb_is_refused(write, monkeypatch):
     monkeypatch.setattr(untrusted, "_FREE_BYTES", 1 << 12)
     path = write(gzip.compress(b"title,label\n" + b"One,1\n" * 100_000))
-    with pytest.raises(InputError, match="a.csv: expected a CSV.*Received: it unpacks to more than 200 times its size"):
+    with pytest.raises(InputError, match="a.csv: expected a CSV.*Received: it unpacks to more than 50 times its size"):
         list(read_rows(path, RULES))
 
 
