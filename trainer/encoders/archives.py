@@ -61,7 +61,7 @@ def unpack(archive: Path, target: Path, name: str | None = None) -> None:
         with _opened(archive, name) as (members, source):
             for number, member in enumerate(members, start=1):
                 path = _place(member, temporary, name)
-                require_room(source.used + member.size, temporary, name)
+                require_room(source.used, member.size, temporary, name)
                 if number > MOST_MEMBERS:
                     raise EncoderError(
                         f"An encoder archive must have at most {MOST_MEMBERS:,} files and folders. Received: more in "
@@ -87,24 +87,26 @@ def unpack(archive: Path, target: Path, name: str | None = None) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def require_room(size: int, folder: Path, name: str) -> None:
+def require_room(before: int, size: int, folder: Path, name: str) -> None:
     """Holds an archive, packed or unpacked, to what an encoder may have and to what the disk has.
 
     Args:
-        size: its bytes so far, those that come next included.
-        folder: where they go.
+        before: its bytes so far.
+        size: of what comes next.
+        folder: where that goes.
         name: what the user calls the archive.
 
     Raises: `EncoderError` that says how many bytes there may be.
     """
-    if size > MOST_BYTES:
+    if before + size > MOST_BYTES:
         raise EncoderError(
             f"An encoder archive must hold at most {MOST_BYTES:,} bytes. Received: more in {name}. {_DISTRUST}"
         )
-    if (free := shutil.disk_usage(folder).free) < _SPARE_BYTES:
+    if (free := shutil.disk_usage(folder).free) - size < _SPARE_BYTES:
         raise EncoderError(
-            f"The disk of {folder.parent} must keep {_SPARE_BYTES:,} bytes free. Received: {free:,} bytes while the "
-            f"encoder archive {name} came in. Make room there, or set CLICKBAIT_CACHE to another folder."
+            f"The disk of {folder.parent} must keep {_SPARE_BYTES:,} bytes free. Received: {free:,} bytes, and "
+            f"{size:,} that come next of the encoder archive {name}. Make room there, or set CLICKBAIT_CACHE to "
+            "another folder."
         )
 
 

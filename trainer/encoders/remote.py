@@ -113,7 +113,7 @@ def fetch(url: str, entry: Path) -> None:
 def _download(part: Path, url: str) -> None:
     with _opened(url, SILENCE_LIMIT) as response, part.open("wb") as out:
         while block := response.read(_BLOCK_BYTES):
-            archives.require_room(out.tell() + len(block), part.parent, url)
+            archives.require_room(out.tell(), len(block), part.parent, url)
             out.write(block)
         if response.length:  # known beforehand, and not all of it came
             raise http.client.IncompleteRead(b"", response.length)

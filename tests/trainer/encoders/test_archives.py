@@ -61,6 +61,12 @@ def test_the_last_gigabyte_of_the_disk_stays_free(tmp_path, monkeypatch):
     assert "must keep 1,073,741,824 bytes free" in refused(tmp_path / "model.tar", tmp_path / "model")
 
 
+def test_a_file_that_the_disk_has_no_room_for_is_refused_before_it_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=3 << 30))
+    (tmp_path / "model.tar").write_bytes(header("saved_model.pb", (2 << 30) + 1) + bytes(1024))
+    assert "and 2,147,483,649 that come next" in refused(tmp_path / "model.tar", tmp_path / "model")
+
+
 def test_a_name_of_a_file_and_of_a_folder_is_damage(tmp_path):
     (tmp_path / "clash.tar").write_bytes(header("a", 0) + header("a/b", 0) + bytes(1024))
     assert "damaged" in refused(tmp_path / "clash.tar", tmp_path / "model")
