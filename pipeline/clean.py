@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 from components import versions
 from pipeline.paths import OutputPaths
-from pipeline.runs import OutputError, read_runs
-from trainer.encoders.cache import cache_dir, stored_encoders
+from pipeline.runs import OutputError, newest_refusal, read_runs
+from trainer.encoders.cache import cache_dir, seal_of, stored_encoders
 from trainer.encoders.embedded import embedded_folder
 
 _MLMD_SCHEMA = 10  # of ML Metadata 1.0 and all that came since
@@ -64,17 +64,15 @@ def choose_removable(paths: OutputPaths, keep: int) -> Plan:
     output = paths.runs.parent
     served = {
         card.run_id
-        for folder in (output / "serving").glob("*")
+        for folder in paths.serving_model.parent.glob("*")
         for card in versions.read_cards(folder).values()
         if card is not None
     }
-    verdicts = read_runs(output)
-    # By the newest refusal the cache tells whether a model was validated since, see `pipeline.inputs.choose_attempt`.
-    refused = [one["run_id"] for one in verdicts if one.get("infra", {}).get("blessed") is False][-1:]
-    folders = [folder for folder in _folders(paths.runs)[:-keep] if folder.name not in {*served, *refused}]
+    kept = {*served, newest_refusal(output)}
+    folders = [folder for folder in _folders(paths.runs)[:-keep] if folder.name not in kept]
     count = len(folders)
     folders += _folders(paths.monitor)[:-keep]
-    if not any(one["status"] in _BROKEN_OFF for one in verdicts[-keep:]):
+    if not any(one["status"] in _BROKEN_OFF for one in read_runs(output)[-keep:]):
         folders += [*_folders(paths.checkpoints), *_folders(paths.tuner)]
     forgotten = Forgotten()
     if paths.metadata.is_file():
@@ -111,7 +109,7 @@ def remove_encoders(folders: Iterable[Path]) -> None:
       OSError: one cannot be removed.
     """
     for folder in folders:
-        folder.with_name(f"{folder.name}.sealed").unlink()
+        seal_of(folder).unlink()
         shutil.rmtree(folder)
 
 
@@ -158,25 +156,25 @@ def _read_metadata(metadata: Path, keep: int, served: set[str]) -> tuple[Forgott
         }
         every_run = {run for of_pipeline in runs.values() for run in of_pipeline}
         old_runs = {run for of_pipeline in runs.values() for run in of_pipeline[:-keep]} - of_served
-        in_runs: dict[int, set[int]] = {}
-        for context, execution in ask("SELECT context_id, execution_id FROM Association"):
-            if context in every_run:
-                in_runs.setdefault(execution, set()).add(context)
-        gone = {execution for execution, of in in_runs.items() if of <= old_runs}
-        used: dict[int, set[int]] = {}
-        for artifact, execution in ask("SELECT artifact_id, execution_id FROM Event"):
-            used.setdefault(artifact, set()).add(execution)
-        artifacts = {artifact for artifact, by in used.items() if by <= gone}
-        cached: dict[int, set[int]] = {}
-        for context, execution in ask(
+        associated = ask("SELECT execution_id, context_id FROM Association")
+        gone = _of_none_but(old_runs, (pair for pair in associated if pair[1] in every_run))
+        artifacts = _of_none_but(gone, ask("SELECT artifact_id, execution_id FROM Event"))
+        cached = ask(
             "SELECT context_id, execution_id FROM Association JOIN Context ON Context.id = context_id "
             "JOIN Type ON Type.id = Context.type_id WHERE Type.name = 'execution_cache'"
-        ):
-            cached.setdefault(context, set()).add(execution)
-        contexts = old_runs | {context for context, by in cached.items() if by <= gone}
+        )
+        contexts = old_runs | _of_none_but(gone, cached)
         uris = {uri for number, uri in ask("SELECT id, uri FROM Artifact") if number not in artifacts}
         stays = {number for (number,) in ask("SELECT id FROM Execution") if number not in gone}
     return Forgotten(frozenset(gone), frozenset(contexts), frozenset(artifacts)), uris, stays
+
+
+def _of_none_but(few: set[int], pairs: Iterable[tuple[int, int]]) -> set[int]:
+    """What is paired with some of a few, and with nothing else."""
+    partners: dict[int, set[int]] = {}
+    for one, partner in pairs:
+        partners.setdefault(one, set()).add(partner)
+    return {one for one, of in partners.items() if of <= few}
 
 
 def _forget(database: sqlite3.Connection, forgotten: Forgotten) -> None:

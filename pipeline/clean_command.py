@@ -12,7 +12,7 @@ from pipeline.options import KEPT_RUNS, OUTPUT_TO_READ
 @click.command()
 @OUTPUT_TO_READ
 @click.option("--keep", type=click.IntRange(min=1), default=KEPT_RUNS, show_default=True, help="Newest runs to keep.")
-@click.option("--encoders", is_flag=True, help="Also the cached encoders that no kept run of this output has used.")
+@click.option("--encoders", is_flag=True, help="Also the cached encoders that none of these runs has used.")
 @click.option("--yes", is_flag=True, help="Remove it. Without, it is only shown.")
 def clean(output: str, keep: int, encoders: bool, yes: bool) -> None:
     """Show what older runs take on the disk, and with --yes remove it.

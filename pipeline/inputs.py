@@ -17,7 +17,7 @@ from components.local_infra_validator.servers import identify_server
 from data.fetch import DEFAULT_DESTINATION
 from pipeline.config import BulkConfig, PipelineConfig
 from pipeline.paths import SAMPLE_FILE, SCHEMA_FILE, OutputPaths
-from pipeline.runs import read_runs
+from pipeline.runs import newest_refusal
 from serving.client.files import file_digest as text_digest
 from serving.client.files import open_source
 from trainer.encoders.resolve import ResolvedEncoder, resolve_encoder
@@ -227,9 +227,7 @@ def choose_attempt(output: Path, server: str) -> str:
 
     A rerun of a refused model validates again, and a rerun of that does not.
     """
-    perhaps = reversed(read_runs(output, holding='"blessed": false'))
-    refused = (one["run_id"] for one in perhaps if one.get("infra", {}).get("blessed") is False)
-    return f"{server}, after {next(refused, 'none')}"
+    return f"{server}, after {newest_refusal(output) or 'none'}"
 
 
 def _bulk_digest(bulk: BulkConfig) -> str:

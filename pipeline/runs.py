@@ -142,6 +142,12 @@ def read_runs(output: str | Path, holding: str = "") -> Runs:
     return Runs(folders)
 
 
+def newest_refusal(output: str | Path) -> str | None:
+    """The newest run whose model was not fit to be served; by it the cache tells whether one was validated since."""
+    perhaps = reversed(read_runs(output, holding='"blessed": false'))
+    return next((one["run_id"] for one in perhaps if one.get("infra", {}).get("blessed") is False), None)
+
+
 def read_run(output: str | Path, run: str | None = None) -> Verdict:
     """The verdict of one run.
 

@@ -13,7 +13,6 @@ from components.section import Section
 FAIL, WARN, OFF = "fail", "warn", "off"
 KEPT, NOT_JUDGED = "kept", "not judged"
 
-
 Action = Literal["fail", "warn", "off"]
 """What happens when a rule is broken: it stops the run, is said, or is not looked at."""
 

@@ -19,6 +19,11 @@ class StoredEncoder(NamedTuple):
     """Of its content, as it was stored."""
 
 
+def seal_of(folder: Path) -> Path:
+    """The file that holds the digest of an encoder's folder, as it was when it was stored whole."""
+    return folder.with_name(f"{folder.name}{_SEAL}")
+
+
 def stored_encoders(cache: Path) -> Iterator[StoredEncoder]:
     """The encoders in a cache that were stored whole."""
     for seal in (seal for kind in _KINDS for seal in sorted((cache / kind).glob(f"*{_SEAL}"))):

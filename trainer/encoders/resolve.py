@@ -13,7 +13,7 @@ from pathlib import Path
 import filelock
 
 from trainer.encoders import archives, remote, saved_model
-from trainer.encoders.cache import cache_dir
+from trainer.encoders.cache import cache_dir, seal_of
 from trainer.encoders.embedded import ensure_embedded_encoder
 from trainer.encoders.errors import EncoderError
 
@@ -154,7 +154,7 @@ def _opened(entry: Path) -> Found | str:
     if reason := saved_model.fault(path):
         return reason
     digest = saved_model.digest(path)
-    if _seal(entry).is_file() and _seal(entry).read_text() != digest:
+    if seal_of(entry).is_file() and seal_of(entry).read_text() != digest:
         return "its content has changed since it was stored"
     return path, digest
 
@@ -165,7 +165,7 @@ def _accept(entry: Path, what: str, advice: str) -> Found:
     if isinstance(found, str):
         shutil.rmtree(entry)
         raise EncoderError(f"An encoder must be a TF2 SavedModel. Received: {what}; {found}. {advice}")
-    _seal(entry).write_text(found[1])
+    seal_of(entry).write_text(found[1])
     return found
 
 
@@ -180,10 +180,6 @@ def _discard(entry: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
-
-
-def _seal(entry: Path) -> Path:
-    return entry.with_name(f"{entry.name}.sealed")
 
 
 def _lock_file(entry: Path) -> Path:
