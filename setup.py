@@ -17,7 +17,7 @@ setup(
     packages=find_namespace_packages(include=[f"{name}{dots}" for name in PACKAGES for dots in ("", ".*")]),
     package_data={
         **{name: ["py.typed"] for name in PACKAGES},
-        "pipeline": ["py.typed", "presets/*.yaml", "report/templates/*"],
+        "pipeline": ["py.typed", "config/presets/*.yaml", "results/report/templates/*"],
         "data": ["py.typed", "schema.pbtxt", "sample/*"],
         "serving": ["py.typed", "protocol/*.pb"],
     },

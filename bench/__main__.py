@@ -6,7 +6,7 @@ Prints Markdown; `clickbait fetch` first, or give --data.
 
 from __future__ import annotations
 
-import trainer.keras_policy  # noqa: F401  isort: skip
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import argparse
 import os
@@ -24,8 +24,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
-from pipeline.lineage import read_outputs
-from pipeline.runs import read_run
+from pipeline.results.lineage import read_outputs
+from pipeline.results.run_folders import read_run
 from trainer import features
 
 CASINGS: dict[str, Callable[[str], str]] = {"as is": str, "lower": str.lower, "Title": str.title, "UPPER": str.upper}

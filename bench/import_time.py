@@ -1,7 +1,7 @@
 """How long a fresh process takes to import modules: `python -m bench.import_time MODULE ...`.
 
 Needs nothing but the standard library, so that it can be piped into the Python of an image:
-`podman run --rm -i --entrypoint python IMAGE - kubeflow.entrypoint < bench/import_time.py`.
+`podman run --rm -i --entrypoint python IMAGE - kubeflow.container.entrypoint < bench/import_time.py`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ seconds of the executor's `Do` alone, and how many examples it wrote. `bench.ing
 
 from __future__ import annotations
 
-import trainer.keras_policy  # noqa: F401  isort: skip
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import json
 import os

@@ -12,7 +12,7 @@ stands for dense Adam: it equals it, and --accuracy shows that for some steps), 
 
 from __future__ import annotations
 
-import trainer.keras_policy  # noqa: F401  isort: skip
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import argparse
 import contextlib
@@ -32,8 +32,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
-from pipeline.config import TrainingConfig, load_config
-from trainer import threads
+from pipeline.config.pipeline_config import TrainingConfig, load_config
+from trainer.tensorflow_setup import threads
 
 DENSE, EXACT, SPARSE = "adam", "exact_adam", "lazy_adam"
 _UNTIMED_TURNS = 2
@@ -197,8 +197,8 @@ def _measure(asked: argparse.Namespace) -> None:
     """
     import tf_keras
 
-    from trainer.graphs import training_graphs
-    from trainer.pace import MOST_STEPS
+    from trainer.fitting.pace import MOST_STEPS
+    from trainer.tensorflow_setup.graphs import training_graphs
 
     class Turns(tf_keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -223,7 +223,7 @@ def _accuracies(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
     from bench.training_one import batches, our_model
     from trainer import casing
-    from trainer.graphs import training_graphs
+    from trainer.tensorflow_setup.graphs import training_graphs
 
     recipe = load_config().training.model_dump()
     texts, labels = _read(asked.data)

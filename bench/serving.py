@@ -8,7 +8,7 @@ ratios are medians over these rounds. Prints Markdown and writes JSON.
 
 from __future__ import annotations
 
-import trainer.keras_policy  # noqa: F401  isort: skip
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import argparse
 import json
@@ -25,7 +25,7 @@ import tensorflow_text  # noqa: F401  registers the encoder's ops
 
 from bench.servers import MODEL, machine, make_headlines, newest_version, running_server
 from serving.client import Client
-from serving.client.bulk import CALLS_PER_CHUNK
+from serving.client.bulk.score import CALLS_PER_CHUNK
 from serving.server.servable import LoadOptions, Servable
 from trainer import features
 

@@ -8,7 +8,7 @@ happened and ends with 1 where anything was wrong.
 
 from __future__ import annotations
 
-import trainer.keras_policy  # noqa: F401  isort: skip
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import argparse
 import itertools
@@ -26,17 +26,16 @@ from typing import Any, NamedTuple
 import grpc
 
 from bench.servers import MODEL, Server, make_headlines, newest_version, running_server
-from components import versions
 from components.local_infra_validator.golden import write_warmup
-from components.versioned_pusher.push import PUSHED, push_model
-from components.versioned_pusher.rollback import restore_version
-from components.versioned_pusher.serving_folder import claim_folder
 from serving.client import ClientOptions
 from serving.client.answers import read_scores
 from serving.client.calls import predict_request
 from serving.protocol.methods import PREDICT
-from trainer import features
-from trainer.encoders import saved_model
+from serving.versions import version_folder
+from serving.versions.lock import claim_folder
+from serving.versions.push import PUSHED, push_model
+from serving.versions.rollback import restore_version
+from trainer import features, saved_model
 
 _BIASES = {"a": 0.0, "b": 0.5, "x": -0.5}
 _TEXTS = 64
@@ -168,7 +167,7 @@ class _Script:
         self._note("pushes", done.version, name)
 
     def _roll_back(self, name: str) -> None:
-        known = versions.list_versions(self._folder)
+        known = version_folder.list_versions(self._folder)
         to = max(version for version in known if self.models_of[version] == name)
         done = restore_version(self._folder, to)
         assert done.changed, (name, done)
@@ -176,14 +175,14 @@ class _Script:
 
     def _delete(self) -> None:
         """The oldest of the versions whose model a later one has, too; `_push` prunes what else is old."""
-        known = versions.list_versions(self._folder)
+        known = version_folder.list_versions(self._folder)
         doomed = next(
             version
             for place, version in enumerate(known[:-2])
             if self.models_of[version] in [self.models_of[later] for later in known[place + 1 :]]
         )
         with claim_folder(self._folder):
-            versions.remove_version(self._folder, doomed)
+            version_folder.remove_version(self._folder, doomed)
         self._count("deletions")
 
     def _note(self, what: str, version: int, name: str) -> None:
@@ -204,7 +203,7 @@ def _write_variant(model: Path, folder: Path, bias: float) -> Path:
     """A copy of a SavedModel whose head's bias is moved, with the warm-up requests that a run pushes."""
     import tensorflow as tf
 
-    versions.link_tree(model, folder)
+    version_folder.link_tree(model, folder)
     prefix = folder / "variables" / "variables"
     reader = tf.train.load_checkpoint(str(prefix))
     shapes = reader.get_variable_to_shape_map()
@@ -309,7 +308,7 @@ def _watch(folder: str, stop, seen) -> None:
         while (version := fresh.get()) is not None:
             place = Path(folder, version)
             try:
-                card = versions.read_card(folder, int(version))
+                card = version_folder.read_card(folder, int(version))
                 whole = card is not None and saved_model.digest(place) == card.digest
             except OSError:
                 whole = False

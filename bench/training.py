@@ -28,8 +28,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import load_config
-from trainer import threads
+from pipeline.config.pipeline_config import load_config
+from trainer.tensorflow_setup import threads
 
 ARTICLE, OURS, AS_IS = "article", "ours", "ours, cased as is"
 _ARTICLES_TRAINING = {"batch_size": 32, "epochs": 2, "casing": "as_is", "precision": "float32"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import trainer.keras_policy  # noqa: F401  isort: skip
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import csv
 import hashlib
@@ -24,9 +24,9 @@ import tf_keras
 from trainer import casing, recipe
 from trainer.encoders.resolve import resolve_encoder
 from trainer.export import export_model
-from trainer.graphs import training_graphs
 from trainer.inputs import prefetched
 from trainer.settings import TrainerSettings
+from trainer.tensorflow_setup.graphs import training_graphs
 
 _TRAIN_PERCENT = 70
 _EVAL_BATCH_ROWS = 256

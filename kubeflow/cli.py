@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.options import CONFIG_FILE, OUTPUT, OVERRIDES, PRESET
+from pipeline.commands.options import CONFIG_FILE, OUTPUT, OVERRIDES, PRESET
 
 _SPEC = click.option(
     "--spec",
@@ -58,9 +58,9 @@ def compile_command(
 ) -> None:
     """Compile the pipeline to YAML that open-source Kubeflow Pipelines takes (schema 2.1.0)."""
     _require_kfp()
-    from kubeflow.quiet import quiet_libraries
-    from kubeflow.spec import check_name, write_spec
-    from pipeline.config import load_config
+    from kubeflow.container.quiet import quiet_libraries
+    from kubeflow.spec.pipeline_spec import check_name, write_spec
+    from pipeline.config.pipeline_config import load_config
 
     check_name(spec)
     flags = {
@@ -126,9 +126,9 @@ def rehearse(
     """
     _require_kfp()
     from kubeflow.rehearsal.run import Options, rehearse
-    from kubeflow.spec import load_spec
-    from kubeflow.values import parse_values
-    from pipeline.config import load_config
+    from kubeflow.spec.pipeline_spec import load_spec
+    from kubeflow.spec.values import parse_values
+    from pipeline.config.pipeline_config import load_config
 
     config = load_config(preset, config_file, overrides, {"data.path": data_path, "output": output})
     options = Options(parallel, isolated, store, endpoint, verbose)

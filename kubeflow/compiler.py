@@ -16,14 +16,14 @@ from tfx.types import artifact
 from tfx.utils import name_utils
 
 from kubeflow.inputs import RUN_ID, cluster_inputs
-from kubeflow.parameters import PARAMETERS, default_values
-from kubeflow.spec import Spec, SpecError, require_sound
+from kubeflow.spec.parameters import PARAMETERS, default_values
+from kubeflow.spec.pipeline_spec import Spec, SpecError, require_sound
 from kubeflow.tasks.run_report import RunReport
 from kubeflow.tasks.verdict import Verdict
-from pipeline.config import KubeflowConfig, PipelineConfig
+from pipeline.config.pipeline_config import KubeflowConfig, PipelineConfig
 from pipeline.pipeline import create_pipeline
 
-ENTRYPOINT = ("python", "-m", "kubeflow.entrypoint")
+ENTRYPOINT = ("python", "-m", "kubeflow.container.entrypoint")
 
 #: What looks at the world as it is now: the serving folder, a running server, the outcome of this very run.
 UNCACHED = ("LatestBlessedModel", "LocalInfraValidator", "VersionedPusher", "RunReport", "Verdict")

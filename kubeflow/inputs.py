@@ -7,10 +7,10 @@ import hashlib
 from typing import Any
 
 from components.headline_example_gen.files import CsvInput
-from kubeflow.parameters import default_values
-from pipeline.config import PipelineConfig
+from kubeflow.spec.parameters import default_values
+from pipeline.config.paths import OutputPaths
+from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.inputs import NOT_THE_MODEL, DataSource, RunInputs, choose_data, choose_schema
-from pipeline.paths import OutputPaths
 
 #: Kubeflow Pipelines puts the run's id in its place.
 RUN_ID = "{{$.pipeline_job_uuid}}"

@@ -8,21 +8,21 @@ from pathlib import Path
 
 import click
 
-from pipeline.options import CONFIG_FILE, OUTPUT, OUTPUT_TO_READ, OVERRIDES, PRESET
+from pipeline.commands.options import CONFIG_FILE, OUTPUT, OUTPUT_TO_READ, OVERRIDES, PRESET
 from serving.untrusted import visible
 
 EXIT_INTERRUPTED = 130
 _COMMANDS = {
-    "clean": "pipeline.clean_command:clean",
-    "encoder": "pipeline.encoder_command:encoder",
-    "explain": "pipeline.explain_command:explain",
+    "clean": "pipeline.commands.clean:clean",
+    "encoder": "pipeline.commands.encoder:encoder",
+    "explain": "pipeline.commands.explain:explain",
     "kubeflow": "kubeflow.cli:kubeflow",
-    "monitor": "pipeline.monitor_command:monitor",
+    "monitor": "pipeline.commands.monitor:monitor",
     "predict": "serving.client.cli:predict_command",
-    "report": "pipeline.report_command:report",
-    "rollback": "pipeline.versions_command:rollback",
+    "report": "pipeline.commands.report:report",
+    "rollback": "pipeline.commands.versions:rollback",
     "serve": "serving.serve:serve_command",
-    "versions": "pipeline.versions_command:versions",
+    "versions": "pipeline.commands.versions:versions",
 }
 """Those that have modules of their own, which are imported when they are asked for."""
 
@@ -130,8 +130,8 @@ def run(
     verbose: bool,
 ) -> None:
     """Run the pipeline here: from a CSV to a pushed model."""
-    from pipeline.config import load_config
-    from pipeline.local_runner import run_pipeline
+    from pipeline.config.pipeline_config import load_config
+    from pipeline.running.local_runner import run_pipeline
 
     flags = {
         "data.path": data_path,
@@ -158,7 +158,7 @@ def run(
 @OVERRIDES
 def config(preset: str, config_file: Path | None, overrides: tuple[str, ...]) -> None:
     """Show every setting: its value, what it takes and what it means."""
-    from pipeline.config import describe_config, load_config
+    from pipeline.config.pipeline_config import describe_config, load_config
 
     for setting in describe_config(load_config(preset, config_file, overrides)):
         click.echo(f"{click.style(setting.key, bold=True)} = {setting.value}")
@@ -169,8 +169,8 @@ def config(preset: str, config_file: Path | None, overrides: tuple[str, ...]) ->
 @OUTPUT_TO_READ
 def runs(output: str) -> None:
     """List what was run."""
-    from pipeline.runs import read_runs
-    from pipeline.summary import run_table
+    from pipeline.results.run_folders import read_runs
+    from pipeline.results.summary import run_table
     from pipeline.terminal import open_console
 
     known = read_runs(output)
@@ -186,7 +186,7 @@ def runs(output: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print verdict.json as it is.")
 def verdict(run: str | None, output: str, as_json: bool) -> None:
     """Say why a run was or was not blessed and pushed; RUN is an id or its beginning, by default the newest."""
-    from pipeline.runs import read_run
+    from pipeline.results.run_folders import read_run
 
     found = read_run(output, run)
     if as_json:
@@ -194,7 +194,7 @@ def verdict(run: str | None, output: str, as_json: bool) -> None:
 
         click.echo(visible(json.dumps(found, indent=2, ensure_ascii=False)))
         return
-    from pipeline.summary import print_head, print_summary
+    from pipeline.results.summary import print_head, print_summary
     from pipeline.terminal import open_console
 
     console, folder = open_console(), Path(found["folder"])
@@ -210,7 +210,7 @@ def verdict(run: str | None, output: str, as_json: bool) -> None:
 @click.option("--all", "whole", is_flag=True, help="Print all values, not the first eight.")
 def embed(texts: tuple[str, ...], encoder: str, offline: bool, whole: bool) -> None:
     """Print the encoder's vector for each text: shape, norm and values."""
-    from pipeline.embed import embed_texts
+    from pipeline.commands.embed import embed_texts
 
     embed_texts(texts, encoder, offline=offline, whole=whole)
 
@@ -249,7 +249,7 @@ def _with_data(command):
 @click.option("--output-file", type=click.Path(path_type=Path), help="Write it there.  [default: print it]")
 def infer(output_file: Path | None, **choice) -> None:
     """Print the schema with the presences and domains that the data has."""
-    from pipeline import schema_tool
+    from pipeline.schema import schema_tool
 
     text = schema_tool.infer_schema(_schema_config(**choice))
     if output_file is None:
@@ -267,7 +267,7 @@ def diff(ctx: click.Context, **choice) -> None:
 
     Exit codes: 0 the data fits, 3 it does not.
     """
-    from pipeline import schema_tool
+    from pipeline.schema import schema_tool
 
     found = schema_tool.compare_schema(_schema_config(**choice))
     _show_comparison(found)
@@ -284,7 +284,7 @@ def update(ctx: click.Context, yes: bool, **choice) -> None:
     The rules for title and label stay as they are: no data changes what the model reads. Exit codes: 0 the data fits
     the schema now, 3 something in it still does not.
     """
-    from pipeline import schema_tool
+    from pipeline.schema import schema_tool
 
     found = schema_tool.compare_schema(_schema_config(**choice))
     _show_comparison(found)
@@ -307,7 +307,7 @@ def _schema_config(
     overrides: tuple[str, ...],
     schema_file: str | None,
 ):
-    from pipeline.config import load_config
+    from pipeline.config.pipeline_config import load_config
 
     flags = {
         "data.path": data_path,
@@ -336,7 +336,7 @@ def _show_comparison(found) -> None:
 @click.pass_context
 def doctor(ctx: click.Context) -> None:
     """Check the installation and say what to do."""
-    from pipeline.doctor import run_doctor
+    from pipeline.commands.doctor import run_doctor
 
     ctx.exit(run_doctor())
 

@@ -7,7 +7,6 @@ import datetime
 import hashlib
 from pathlib import Path
 
-from components import versions
 from components.data_gate import accepted
 from components.errors import InputError
 from components.headline_example_gen.files import CsvInput, data_digest, file_digest, find_csv_files
@@ -15,11 +14,12 @@ from components.headline_example_gen.rows import Rules, read_header
 from components.headline_example_gen.spans import parse_specs
 from components.local_infra_validator.servers import identify_server
 from data.fetch import DEFAULT_DESTINATION
-from pipeline.config import BulkConfig, PipelineConfig
-from pipeline.paths import SAMPLE_FILE, SCHEMA_FILE, OutputPaths
-from pipeline.runs import newest_refusal
-from serving.client.files import file_digest as text_digest
-from serving.client.files import open_source
+from pipeline.config.paths import SAMPLE_FILE, SCHEMA_FILE, OutputPaths
+from pipeline.config.pipeline_config import BulkConfig, PipelineConfig
+from pipeline.results.run_folders import newest_refusal
+from serving.client.bulk.files import file_digest as text_digest
+from serving.client.bulk.files import open_source
+from serving.versions import version_folder
 from trainer.encoders.resolve import ResolvedEncoder, resolve_encoder
 
 #: Settings that make no other model of the same data. The encoder counts by its digest.
@@ -215,8 +215,8 @@ def choose_baseline(serving_model_dir: Path, fingerprint: str) -> str:
     A rerun of the same thing is thus compared with what the first run was compared with, and finds all its components
     in the cache, instead of evaluating the model against itself.
     """
-    for version in reversed(versions.list_blessed(serving_model_dir)):
-        card = versions.read_card(serving_model_dir, version)
+    for version in reversed(version_folder.list_blessed(serving_model_dir)):
+        card = version_folder.read_card(serving_model_dir, version)
         if card and card.fingerprint != fingerprint:
             return str(version)
     return "none"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import components.lean_tfx  # noqa: F401  isort: skip
-import trainer.keras_policy  # noqa: F401  isort: skip
-from trainer import threads  # noqa: F401  isort: skip
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
+from trainer.tensorflow_setup import threads  # noqa: F401  isort: skip
 
 import dataclasses
 from collections.abc import Mapping
@@ -29,10 +29,10 @@ from components.trainer.component import Trainer
 from components.tuner.component import Tuner
 from components.variant_example_gen.component import VariantExampleGen
 from components.versioned_pusher.component import VersionedPusher
-from pipeline.beam_options import BEAM_COMPONENTS, beam_flags, require_known
-from pipeline.config import PipelineConfig
+from pipeline.config.beam_options import BEAM_COMPONENTS, beam_flags, require_known
+from pipeline.config.paths import OutputPaths
+from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.inputs import RunInputs, prepare_inputs
-from pipeline.paths import OutputPaths
 from trainer import features
 from trainer.settings import TrainerSettings
 
@@ -46,7 +46,7 @@ def create_pipeline(
       config: everything a run can be told.
       inputs: what the run starts from; found by the configuration when not given.
       parameters: RuntimeParameters that stand for settings which are known only when a run starts, by their names in
-        `kubeflow.parameters`.
+        `kubeflow.spec.parameters`.
 
     Returns:
       A pipeline for `tfx.orchestration.LocalDagRunner` or, with all parameters, for Kubeflow Pipelines.

@@ -1,6 +1,6 @@
 """Shared by all tests: Keras's policy before anything imports TensorFlow, encoders and examples written once."""
 
-import trainer.keras_policy  # noqa: F401  isort: skip
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import itertools
 import signal

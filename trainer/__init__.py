@@ -16,7 +16,7 @@ def run_fn(fn_args):
 
 
 def tuner_fn(fn_args):
-    """TFX's entry point: the search for a better recipe on `fn_args.train_files`, see `trainer.tuning`."""
-    from trainer.tuning import tuner
+    """TFX's entry point: the search for a better recipe on `fn_args.train_files`, see `trainer.tuning.tuner`."""
+    from trainer.tuning.tuner import tuner
 
     return tuner(fn_args)

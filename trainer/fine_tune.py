@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import trainer.keras_policy  # noqa: F401  isort: skip
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import json
 import logging
@@ -13,16 +13,16 @@ import tensorflow as tf
 import tf_keras
 
 from trainer import inputs, recipe
-from trainer.checkpoints import Checkpoints, checkpoint_folder
-from trainer.determinism import deterministic_ops
-from trainer.divergence import Diverged
 from trainer.encoders.resolve import ResolvedEncoder
 from trainer.export import export_model
-from trainer.graphs import training_graphs
-from trainer.progress import LogProgress
+from trainer.fitting.checkpoints import Checkpoints, checkpoint_folder
+from trainer.fitting.divergence import Diverged
+from trainer.fitting.progress import LogProgress
+from trainer.fitting.strategy import Spread, choose_spread, shard
+from trainer.fitting.warm_start import note_encoder, take_weights, weights_of
 from trainer.settings import HISTORY_FILE, TrainerSettings
-from trainer.strategy import Spread, choose_spread, shard
-from trainer.warm_start import note_encoder, take_weights, weights_of
+from trainer.tensorflow_setup.determinism import deterministic_ops
+from trainer.tensorflow_setup.graphs import training_graphs
 
 logger = logging.getLogger("trainer")
 
@@ -32,7 +32,7 @@ def fine_tune(fn_args) -> None:
 
     Writes the SavedModel to `fn_args.serving_model_dir`, and to `fn_args.model_run_dir` the TensorBoard logs and
     `training.json` (settings, those asked for, rows, steps, parameters, seconds, the metrics of each epoch). A training
-    that was killed goes on from its last checkpoint, see `trainer.checkpoints`.
+    that was killed goes on from its last checkpoint, see `trainer.fitting.checkpoints`.
 
     Args:
       fn_args: `tfx.components.FnArgs`; uses `train_files`, `eval_files`, `custom_config`, `hyperparameters`

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import trainer.keras_policy  # noqa: F401  isort: skip
-from trainer import threads  # noqa: F401  isort: skip
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
+from trainer.tensorflow_setup import threads  # noqa: F401  isort: skip
 
 from pathlib import Path
 
@@ -12,7 +12,8 @@ import tensorflow_hub as hub
 import tensorflow_text  # noqa: F401  registers the ops that text encoders are made of
 import tf_keras
 
-from trainer import features, schedule
+from trainer import features
+from trainer.fitting import schedule
 from trainer.optimizer import make_optimizer
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import trainer.keras_policy  # noqa: F401  isort: skip
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +11,12 @@ import tensorflow as tf
 import tf_keras
 
 from trainer import inputs
-from trainer.divergence import StopAtDivergence
 from trainer.encoders.errors import EncoderError
 from trainer.encoders.resolve import ResolvedEncoder, resolve_encoder
+from trainer.fitting.divergence import StopAtDivergence
+from trainer.fitting.pace import MOST_STEPS, Pace
+from trainer.fitting.schedule import StopEarly, Unfreeze
 from trainer.model import build_model, compile_model
-from trainer.pace import MOST_STEPS, Pace
-from trainer.schedule import StopEarly, Unfreeze
 from trainer.settings import TrainerSettings
 
 

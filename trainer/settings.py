@@ -54,7 +54,7 @@ class TrainerSettings:
     early_stopping_patience: int | None
     """Epochs without a lower validation loss that end the training with the best epoch's weights."""
     precision: Literal["auto", "float32", "bfloat16"]
-    """Of matrix products in training; see `trainer.graphs`."""
+    """Of matrix products in training; see `trainer.tensorflow_setup.graphs`."""
     optimizer: Literal["lazy_adam", "exact_adam", "adam", "lazy_adamw", "sgd", "lazy_momentum", "adagrad"]
     """See `trainer.optimizer`."""
     casing: Literal["as_is", "lower", "augment"]
@@ -64,11 +64,11 @@ class TrainerSettings:
     shuffle_buffer_rows: int
     seed: int
     warm_start: bool
-    """Whether training begins with the last blessed model's weights; see `trainer.warm_start`."""
+    """Whether training begins with the last blessed model's weights; see `trainer.fitting.warm_start`."""
     deterministic: bool
     """Whether equal settings and data give equal bits."""
     checkpoint_seconds: float | None
-    """Between two checkpoints; None writes none. See `trainer.checkpoints`."""
+    """Between two checkpoints; None writes none. See `trainer.fitting.checkpoints`."""
 
     @property
     def identity(self) -> dict[str, Any]:

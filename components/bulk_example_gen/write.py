@@ -8,8 +8,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from serving.client.bulk.files import file_digest, open_source
 from serving.client.errors import FileError
-from serving.client.files import file_digest, open_source
 from trainer import features
 
 ROW = "row"

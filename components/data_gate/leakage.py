@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from tfx.dsl.io import fileio
 
-from components.headline_example_gen.titles import title_key
+from components.titles import title_key
 from trainer import features
 
 _BATCH_ROWS = 4096

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
-from components.section import Section
+from trainer.section import Section
 
 FAIL, WARN, OFF = "fail", "warn", "off"
 KEPT, NOT_JUDGED = "kept", "not judged"

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from components.section import Section
 from components.slices import NATURAL_SLICES, VARIANTS
+from trainer.section import Section
 
 KEPT, BROKEN, NOT_JUDGED = "kept", "broken", "not judged"
 LEAST, MOST = ">=", "<="

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from components.errors import InputError
 from components.headline_example_gen.streams import TfxFile
-from components.headline_example_gen.titles import normalize
+from components.titles import normalize
 from serving.untrusted import Gunzip, plain_cell
 
 # A row of one column may be long; a quote that is never closed must not read a file of any size into one field.

@@ -22,7 +22,7 @@ from components.headline_example_gen.rejects import PartWriter
 from components.headline_example_gen.report import Tally
 from components.headline_example_gen.resolve import CONFLICT, Candidate, Resolution, resolve
 from components.headline_example_gen.rows import Fault, Rules, read_rows
-from components.headline_example_gen.titles import title_key
+from components.titles import title_key
 from trainer import features
 
 _BATCH_ROWS = 4096

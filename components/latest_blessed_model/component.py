@@ -6,8 +6,8 @@ import tfx.v1 as tfx
 from tfx.types.standard_artifacts import Model
 from tfx.utils import path_utils
 
-from components import versions
-from components.versioned_pusher.object_store import fetch_blessed
+from serving.versions import version_folder
+from serving.versions.object_store import fetch_blessed
 
 LATEST = "latest"
 NONE = "none"
@@ -30,10 +30,10 @@ def LatestBlessedModel(  # noqa: N802  components are named as classes
         fetched = fetch_blessed(serving_model_dir, version, Path(path_utils.serving_model_dir(model.uri)))
         model.set_string_custom_property("version", fetched)
         return
-    known = versions.list_blessed(serving_model_dir)
+    known = version_folder.list_blessed(serving_model_dir)
     if version == LATEST:
         version = str(known[-1]) if known else NONE
     Path(model.uri).mkdir(parents=True, exist_ok=True)
     if version != NONE:
-        versions.link_tree(Path(serving_model_dir) / version, path_utils.serving_model_dir(model.uri))
+        version_folder.link_tree(Path(serving_model_dir) / version, path_utils.serving_model_dir(model.uri))
     model.set_string_custom_property("version", version)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from components.section import Section
+from trainer.section import Section
 
 KEPT, FAIL, NOT_JUDGED = "kept", "fail", "not judged"
 

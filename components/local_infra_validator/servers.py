@@ -15,7 +15,7 @@ import click
 import serving
 from components.local_infra_validator.policy import ServerUnavailable
 from serving.serve import IMAGE, SERVER_VARIABLE, find_binary
-from trainer import threads
+from trainer.tensorflow_setup import threads
 
 _BINARY = "tensorflow_model_server"
 _DOCKER_SECONDS = 30

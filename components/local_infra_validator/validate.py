@@ -11,7 +11,6 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
-from components import versions
 from components.local_infra_validator import golden
 from components.local_infra_validator.policy import InfraConfig
 from components.local_infra_validator.rules import SIGNATURES, Observed, judge
@@ -19,8 +18,8 @@ from components.local_infra_validator.running import RunningServer, free_port
 from components.local_infra_validator.servers import ServerPlan, plan_server
 from components.local_infra_validator.verdict import write_verdict
 from serving.client import Client, ServingError
-from trainer import features
-from trainer.encoders import saved_model
+from serving.versions import version_folder
+from trainer import features, saved_model
 
 LOG_FILE = "server.log"
 _SERVED = "served"
@@ -50,11 +49,11 @@ def validate_model(
     Raises:
       ServerUnavailable: there is no server of the kind that the policy asks for.
     """
-    versions.link_tree(model_dir, stamped)
+    version_folder.link_tree(model_dir, stamped)
     golden.write_warmup(stamped, model_name)
     base_path = folder / _SERVED
     plan = plan_server(policy.server, base_path, model_name, port := free_port())
-    versions.link_tree(stamped, base_path / "1")
+    version_folder.link_tree(stamped, base_path / "1")
     with ThreadPoolExecutor(1) as beside:  # while the server starts
         expected = beside.submit(golden.score_here, model_dir, titles)
         try:

@@ -9,8 +9,7 @@ from tfx.types.standard_artifacts import Examples, Model
 from tfx.utils import path_utils
 
 from components.model_scorer.explanations import EXPLANATIONS_FILE, Explanations
-from trainer import features
-from trainer.encoders import saved_model
+from trainer import features, saved_model
 
 
 @tfx.dsl.components.component

@@ -13,7 +13,7 @@ import tensorflow as tf
 from components.baseline_scorer.models import BASELINES
 from components.record_batches import add_columns, numbers, read_split, read_values, texts
 from components.slices import AS_IS, ROW, VARIANT
-from serving.explain import explain_texts
+from serving.word_effects import explain_texts
 from trainer import features
 
 AS_IS_PROBABILITY = "as_is_probability"

@@ -13,7 +13,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.proto import trainer_pb2
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
-from components.data_gate.gated import VERDICT_INPUT, Gated
+from components.gated import VERDICT_INPUT, Gated
 
 
 class TunerSpec(component_spec.ComponentSpec):

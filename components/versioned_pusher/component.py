@@ -8,10 +8,10 @@ from tfx.types.standard_artifacts import InfraBlessing, ModelBlessing, PushedMod
 from tfx.utils import path_utils
 
 from components.versioned_pusher.confirm import confirm_version
-from components.versioned_pusher.object_store import push_to_store
-from components.versioned_pusher.push import PUSHED, UNCHANGED, push_model
-from components.versions import PushError
-from trainer.encoders import saved_model
+from serving.versions.object_store import push_to_store
+from serving.versions.push import PUSHED, UNCHANGED, push_model
+from serving.versions.version_folder import PushError
+from trainer import saved_model
 
 logger = logging.getLogger("components")
 

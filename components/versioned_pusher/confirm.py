@@ -6,9 +6,9 @@ import math
 import time
 from typing import NamedTuple
 
-from components.versions import PushError
 from serving.client import Client, ServingError
 from serving.client.errors import EXIT_UNFORESEEN
+from serving.versions.version_folder import PushError
 
 _TITLE = "21 Pictures That Will Make You Feel Like You're 99 Years Old"
 _POLL_SECONDS = 0.5

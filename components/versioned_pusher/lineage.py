@@ -8,7 +8,7 @@ from ml_metadata import errors
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from components.versioned_pusher.rollback import Rollback
+from serving.versions.rollback import Rollback
 
 EXECUTION_TYPE = "Rollback"
 _ARTIFACT_TYPE = "PushedModel"

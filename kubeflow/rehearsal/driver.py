@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from kubeflow.spec import Spec, executors
+from kubeflow.spec.pipeline_spec import Spec, executors
 
 _STATES = {"SUCCEEDED": "COMPLETE", "FAILED": "FAILED"}
 #: What the driver adds to the outputs of every task.

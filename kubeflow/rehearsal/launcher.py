@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from components.errors import InputError
-from kubeflow.entrypoint import FAILURE_FILE, TERMINATION_LOG
-from kubeflow.places import MOUNT_ROOT, local_path
+from kubeflow.container.entrypoint import FAILURE_FILE, TERMINATION_LOG
+from kubeflow.container.places import MOUNT_ROOT, local_path
 from kubeflow.rehearsal.store import Store
 
 Progress = Callable[[dict[str, Any]], None]

@@ -24,11 +24,11 @@ from typing import Any
 
 from kubeflow.rehearsal.launcher import Progress
 
-ENTRYPOINT = ["python", "-m", "kubeflow.entrypoint"]
+ENTRYPOINT = ["python", "-m", "kubeflow.container.entrypoint"]
 _IMPORTED = [
     "pipeline.pipeline",
     "trainer.fine_tune",
-    "kubeflow.staging",
+    "kubeflow.container.staging",
     "kubeflow.tasks.run_report",
     "kubeflow.tasks.verdict",
     "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor",
@@ -138,7 +138,7 @@ def _run_entrypoint(argv: list[str], environ: dict[str, str], log: str, sender) 
     for name in ("trainer", "components", "kubeflow"):
         logging.getLogger(name).setLevel(logging.INFO)
     logging.getLogger("trainer").addHandler(_ProgressSender(sender))
-    from kubeflow.entrypoint import main
+    from kubeflow.container.entrypoint import main
 
     main(argv)
 

@@ -17,24 +17,24 @@ from urllib.parse import quote
 from rich.markup import escape
 
 from components.errors import explain
-from kubeflow import staging
+from kubeflow.container import staging
+from kubeflow.container.places import is_url
 from kubeflow.inputs import local_values
-from kubeflow.parameters import PARAMETERS, ParameterError
-from kubeflow.places import is_url
 from kubeflow.rehearsal import NOT_EMULATED, driver, processes
 from kubeflow.rehearsal.driver import Dag
 from kubeflow.rehearsal.executions import Executions
 from kubeflow.rehearsal.scheduler import Failure, Run
 from kubeflow.rehearsal.store import FolderStore, Store, UrlStore
 from kubeflow.rehearsal.view import RehearsalView
-from kubeflow.spec import Spec, load_spec
-from pipeline import runs
-from pipeline.config import PipelineConfig
+from kubeflow.spec.parameters import PARAMETERS, ParameterError
+from kubeflow.spec.pipeline_spec import Spec, load_spec
+from pipeline.config.paths import OutputPaths
+from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.inputs import choose_schema, new_run_id
-from pipeline.paths import OutputPaths
-from pipeline.summary import print_head, print_summary
+from pipeline.results import run_folders
+from pipeline.results.summary import print_head, print_summary
+from pipeline.running.outcome import Verdict, open_verdict
 from pipeline.terminal import captured_output
-from pipeline.verdict import Verdict, open_verdict
 
 EXIT_INTERRUPTED = 130
 _FOLDER = "rehearsal"
@@ -99,10 +99,10 @@ def rehearse(
     paths, run_id = OutputPaths.of(config), new_run_id()
     with contextlib.ExitStack() as stack:
         output = paths.runs.parent
-        stack.enter_context(runs.claim_output(output, paths.metadata))
-        folder = runs.make_folder(paths.runs / run_id, config.to_yaml())
+        stack.enter_context(run_folders.claim_output(output, paths.metadata))
+        folder = run_folders.make_folder(paths.runs / run_id, config.to_yaml())
         verdict = open_verdict(config, run_id, data, choose_schema(config)) | {"rehearsal": dataclasses.asdict(options)}
-        terminal = stack.enter_context(captured_output(folder / runs.LOG_FILE, verbose=options.verbose))
+        terminal = stack.enter_context(captured_output(folder / run_folders.LOG_FILE, verbose=options.verbose))
         print_head(terminal.out, verdict, folder)
         terminal.out.print(
             f"[bold]{'spec':<9}[/]{escape(str(spec_file))} · not emulated: {'; '.join(NOT_EMULATED)}", soft_wrap=True
@@ -131,7 +131,7 @@ def rehearse(
         finally:
             verdict["components"] = view.timings
             verdict["seconds"] = round(time.monotonic() - began, 2)
-            runs.write_verdict(folder, verdict)
+            run_folders.write_verdict(folder, verdict)
         print_summary(terminal.err if verdict["status"] in ("failed", "refused") else terminal.out, verdict, folder)
     return verdict["exit_code"]
 
@@ -182,8 +182,8 @@ def read_outcome(outputs: Mapping[str, Any], folder: str | None) -> Verdict:
       outputs: by task and by key: the path of an artifact, and its metadata.
       folder: of the run, for the rejected rows.
     """
-    from kubeflow.outputs import as_artifact
-    from pipeline.verdict import collect_facts, judge_model
+    from kubeflow.container.outputs import as_artifact
+    from pipeline.running.outcome import collect_facts, judge_model
 
     artifacts = {
         task: {key: as_artifact(path, metadata) for key, (path, metadata) in those.items()}
@@ -242,7 +242,7 @@ def _judge(run: Run, root: Dag, config: PipelineConfig, folder: Path) -> Verdict
     return verdict | (_failed(run.failure, verdict) if run.failure else {})
 
 
-#: What `pipeline.verdict` opens of a run's artifacts; of the others it needs the metadata.
+#: What `pipeline.running.outcome` opens of a run's artifacts; of the others it needs the metadata.
 _READ = {
     ("HeadlineExampleGen", "ingest"),
     ("DataGate", "verdict"),

@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
-from kubeflow.exit_codes import read_exit_code
+from kubeflow.container.exit_codes import read_exit_code
 from kubeflow.rehearsal import driver
 from kubeflow.rehearsal.conditions import evaluate
 from kubeflow.rehearsal.driver import Dag
@@ -18,7 +18,7 @@ from kubeflow.rehearsal.executions import CACHED, CANCELED, COMPLETE, Execution,
 from kubeflow.rehearsal.launcher import Attempt, Processes, launch
 from kubeflow.rehearsal.store import Store
 from kubeflow.rehearsal.view import RehearsalView
-from kubeflow.spec import Spec, dependencies, executors, sort_tasks
+from kubeflow.spec.pipeline_spec import Spec, dependencies, executors, sort_tasks
 
 _INTERRUPTED = 130
 _EXIT_HANDLER = "ALL_UPSTREAM_TASKS_COMPLETED"

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Protocol
 
-from kubeflow import staging
+from kubeflow.container import staging
 
 
 class Store(Protocol):

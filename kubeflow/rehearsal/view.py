@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.spinner import Spinner
 from rich.text import Text
 
-from pipeline.run_view import MARKS, Timing, progress_line
+from pipeline.running.progress_view import MARKS, Timing, progress_line
 
 _MARKS = {
     **MARKS,

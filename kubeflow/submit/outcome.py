@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import kfp_server_api as kfp
 
-from kubeflow.exit_codes import MEANINGS, read_exit_code
+from kubeflow.container.exit_codes import MEANINGS, read_exit_code
 from kubeflow.submit.server import Server
 
 SUCCEEDED, FAILED, SKIPPED, CANCELED = "SUCCEEDED", "FAILED", "SKIPPED", "CANCELED"

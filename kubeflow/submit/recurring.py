@@ -10,10 +10,10 @@ from typing import Any
 import kfp_server_api as kfp
 
 from components.headline_example_gen.spans import parse_specs
-from kubeflow.parameters import ParameterError
-from kubeflow.spec import Spec
+from kubeflow.spec.parameters import ParameterError
+from kubeflow.spec.pipeline_spec import Spec
+from kubeflow.spec.values import definitions
 from kubeflow.submit.server import Server, ServerError
-from kubeflow.values import definitions
 
 _DIGEST = "data_digest"
 _INGEST = "HeadlineExampleGen"

@@ -12,8 +12,9 @@ from packaging.version import InvalidVersion, Version
 from rich.console import Console
 from rich.markup import escape
 
-from kubeflow.exit_codes import MEANINGS
-from kubeflow.spec import Spec, load_platforms, load_spec, to_yaml
+from kubeflow.container.exit_codes import MEANINGS
+from kubeflow.spec.pipeline_spec import Spec, load_platforms, load_spec, to_yaml
+from kubeflow.spec.values import check_values
 from kubeflow.submit.address import Address
 from kubeflow.submit.follow import Pace, TimedOut, follow
 from kubeflow.submit.outcome import judge
@@ -29,7 +30,6 @@ from kubeflow.submit.recurring import (
 from kubeflow.submit.server import LEAST_RELEASE, Server, ServerError, old_backend
 from kubeflow.submit.versions import find_experiment, upload
 from kubeflow.submit.view import ClusterView
-from kubeflow.values import check_values
 
 _EXIT_INTERRUPTED, _EXIT_TIMED_OUT = 130, 1
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")

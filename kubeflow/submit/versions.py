@@ -11,7 +11,7 @@ from typing import Any
 
 import kfp_server_api as kfp
 
-from kubeflow.spec import SCHEMA_VERSION, Spec, write_spec
+from kubeflow.spec.pipeline_spec import SCHEMA_VERSION, Spec, write_spec
 from kubeflow.submit.server import Server, ServerError, old_backend
 
 _DIGITS = 16

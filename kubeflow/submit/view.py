@@ -14,7 +14,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from kubeflow.submit.outcome import CANCELED, FAILED, FINAL, SKIPPED, SUCCEEDED
-from pipeline.run_view import MARKS
+from pipeline.running.progress_view import MARKS
 
 _MARKS = {
     SUCCEEDED: MARKS["done"],

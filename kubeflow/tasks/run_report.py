@@ -15,11 +15,12 @@ from tfx.types.standard_artifacts import (
 from components.data_gate.verdict import DataVerdict
 from components.headline_example_gen.ingest import Ingest
 from components.model_scorer.explanations import Explanations
-from kubeflow.outputs import as_artifact, metadata_of
+from kubeflow.container.outputs import as_artifact, metadata_of
 from kubeflow.tasks.artifacts import HTML, ClassificationMetrics, Metrics
-from pipeline import lineage, verdict
-from pipeline.report import facts
-from pipeline.report.render import render_report
+from pipeline.results import lineage
+from pipeline.results.report import facts
+from pipeline.results.report.render import render_report
+from pipeline.running import outcome
 
 _CLASSES = ("not clickbait", "clickbait")
 
@@ -81,8 +82,8 @@ def RunReport(  # noqa: N802  components are named as classes
         "run_id": run_id,
         "data": {"description": data, "sha256": data_digest or None},
         "gate_policy": {"mask_examples": bool(mask_examples)},
-        **verdict.collect_facts(outputs),
-        **verdict.judge_model(outputs),
+        **outcome.collect_facts(outputs),
+        **outcome.judge_model(outputs),
     }
     for one in told["thresholds"]:
         if one["against"] == "bound" and not one["slice"] and one["observed"] is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from serving.client.rows import Source
+    from serving.client.bulk.rows import Source
 
 STDIN = "-"
 
@@ -93,7 +93,7 @@ def _choose_input(texts: tuple[str, ...], input_path: str | None, output_path: s
 
 
 def _score_file(options, input_path: str, output_path: str, text_column: str, wait_s: float) -> None:
-    from serving.client.bulk import score_file
+    from serving.client.bulk.score import score_file
     from serving.client.view import shown_progress
 
     with shown_progress() as reporter:
@@ -122,8 +122,8 @@ def _print_scores(options, texts: tuple[str, ...], input_path: str, text_column:
 
     chunks: Iterator[list[str]]
     if input_path:
-        from serving.client.files import open_source
-        from serving.client.text_files import LinesSource
+        from serving.client.bulk.files import open_source
+        from serving.client.bulk.text_files import LinesSource
 
         source: Source
         if input_path == STDIN:

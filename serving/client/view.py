@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from serving.client.bulk import Reporter
+from serving.client.bulk.score import Reporter
 from serving.untrusted import visible
 
 THRESHOLD = 0.5

@@ -15,8 +15,8 @@ from serving.server.flags import Flags
 from serving.server.grpc_service import GrpcServer
 from serving.server.manager import Retry, VersionManager
 from serving.server.preflight import Plan
-from serving.server.rest_api import RestApi
-from serving.server.rest_server import RestServer
+from serving.server.rest.api import RestApi
+from serving.server.rest.server import RestServer
 from serving.server.servable import LoadOptions, Servable
 from serving.server.warmup import load_servable
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import training
-from pipeline.config import load_config
+from pipeline.config.pipeline_config import load_config
 
 
 @pytest.fixture(scope="module")

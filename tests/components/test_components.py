@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import trainer.keras_policy  # noqa: F401  isort: skip
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import datetime
 from pathlib import Path
 
 import pytest
 
-from components import versions
-from components.versions import list_versions, read_card
+from serving.versions import version_folder
+from serving.versions.version_folder import list_versions, read_card
 from tests.helpers.encoders import write_shell
 
 pytestmark = pytest.mark.slow
@@ -60,9 +60,9 @@ def test_the_baseline_is_the_version_asked_for(artifact, tmp_path, monkeypatch, 
 
     for number in there:
         write_model(tmp_path / "model" / str(number), b"%d" % number)
-        monkeypatch.setattr(versions.time, "time", lambda number=number: number)
-        card = versions.VersionCard("sha256:1", "run", "fingerprint", "now")
-        versions.write_version(tmp_path / "model" / str(number), tmp_path / "serving", card)
+        monkeypatch.setattr(version_folder.time, "time", lambda number=number: number)
+        card = version_folder.VersionCard("sha256:1", "run", "fingerprint", "now")
+        version_folder.write_version(tmp_path / "model" / str(number), tmp_path / "serving", card)
     model = artifact("Model", "baseline")
     run_function(LatestBlessedModel, model=model, serving_model_dir=str(tmp_path / "serving"), version=version)
     assert model.get_string_custom_property("version") == expected
@@ -75,7 +75,7 @@ def test_the_baseline_is_the_version_asked_for(artifact, tmp_path, monkeypatch, 
 def push(artifact, tmp_path):
     """Pushes a model with these weights, and returns what the component says of it."""
     from components.versioned_pusher.component import VersionedPusher
-    from trainer.encoders import saved_model
+    from trainer import saved_model
 
     count = iter(range(100))
 
@@ -126,7 +126,7 @@ def test_a_model_that_was_not_fit_to_be_served_is_not_pushed(push, tmp_path):
 
 
 def test_a_model_that_has_changed_since_it_was_served_is_not_pushed(push, tmp_path):
-    with pytest.raises(versions.PushError, match="has changed since"):
+    with pytest.raises(version_folder.PushError, match="has changed since"):
         push(changed=True)
     assert not (tmp_path / "serving").exists()
 
@@ -173,7 +173,7 @@ def test_a_model_that_is_pushed_anyway_says_why_and_is_nobodys_measure(push, art
         "",
         "the rules are being reworked",
     ]
-    assert versions.list_blessed(tmp_path / "serving") == [good]
+    assert version_folder.list_blessed(tmp_path / "serving") == [good]
     model = artifact("Model", "baseline")
     run_function(LatestBlessedModel, model=model, serving_model_dir=str(tmp_path / "serving"), version="latest")
     assert model.get_string_custom_property("version") == str(good)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import trainer.keras_policy  # noqa: F401  isort: skip
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import contextlib
 import filecmp
@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from components.errors import explain
-from pipeline.beam_options import beam_flags
-from pipeline.config import load_config
+from pipeline.config.beam_options import beam_flags
+from pipeline.config.pipeline_config import load_config
 from tests.components.headline_example_gen.ingests import Ingested, run_executor, write_csv
 from tests.helpers.beam_engine import Engine, free_port, local_engine, stop
 
@@ -103,7 +103,7 @@ def test_scores_in_bulk_are_the_same(engine, tiny_encoder, tmp_path):
     from components.bulk_example_gen import BULK_SPLIT
     from components.bulk_example_gen.write import write_examples
     from components.bulk_inferrer.component import BulkInferrer, Executor
-    from serving.client.files import file_digest
+    from serving.client.bulk.files import file_digest
     from trainer.export import export_model
     from trainer.model import build_model
 

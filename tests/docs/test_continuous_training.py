@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from components.versions import list_versions
-from pipeline.paths import SAMPLE_FILE
-from pipeline.runs import read_run
+from pipeline.config.paths import SAMPLE_FILE
+from pipeline.results.run_folders import read_run
+from serving.versions.version_folder import list_versions
 from tests.helpers.request_logs import an_entry, write_log
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_server")]

@@ -8,7 +8,7 @@ import numpy as np
 
 from components.evaluator.measures import measure
 from components.evaluator.policy import EvaluationConfig, Slice
-from pipeline.config import load_config
+from pipeline.config.pipeline_config import load_config
 
 
 def a_policy(**changes) -> EvaluationConfig:

@@ -28,7 +28,13 @@ from typing import NoReturn
 
 ROOT = Path(__file__).parents[2]
 # What a rehearsal's tasks have imported, and this.
-IMPORTED = ("pipeline.cli", "pipeline.local_runner", "pipeline.lineage", "pipeline.report.write", "serving.server.app")
+IMPORTED = (
+    "pipeline.cli",
+    "pipeline.running.local_runner",
+    "pipeline.results.lineage",
+    "pipeline.results.report.write",
+    "serving.server.app",
+)
 
 _IN_HOST = "__host__"
 _SWITCHES = ("-u", "-B")  # of Python, which tell a fork nothing

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.data_gate.policy import GateConfig
-from pipeline.config import load_config
+from pipeline.config.pipeline_config import load_config
 
 
 def a_policy(**changes) -> GateConfig:

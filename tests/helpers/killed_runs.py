@@ -113,8 +113,8 @@ def _start(name: str, *arguments):
 
 
 def _run(flags: dict[str, Any], environ: dict[str, str], moment: tuple | None, sender) -> None:
-    from pipeline.config import load_config
-    from pipeline.local_runner import run_pipeline
+    from pipeline.config.pipeline_config import load_config
+    from pipeline.running.local_runner import run_pipeline
 
     os.environ.update(environ)
     with Path(f"{flags['output']}.txt").open("ab") as shown:
@@ -129,7 +129,7 @@ def _train(told: dict[str, Any], environ: dict[str, str], devices: int, sender) 
     from types import SimpleNamespace
 
     import trainer
-    from trainer import checkpoints
+    from trainer.fitting import checkpoints
 
     with Path(f"{told['serving_model_dir']}.txt").open("ab") as shown:
         os.dup2(shown.fileno(), 1)
@@ -147,7 +147,7 @@ def _spread_over(devices: int) -> None:
     import tensorflow as tf
 
     import trainer.fine_tune
-    from trainer.strategy import Spread
+    from trainer.fitting.strategy import Spread
 
     parts = [tf.config.LogicalDeviceConfiguration()] * devices
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], parts)
@@ -174,9 +174,9 @@ class _Announcer(logging.Handler):
 
 
 def _send_examples(flags: dict[str, Any], sender) -> None:
-    from pipeline.config import load_config
-    from pipeline.lineage import read_outputs
-    from pipeline.paths import OutputPaths
+    from pipeline.config.paths import OutputPaths
+    from pipeline.config.pipeline_config import load_config
+    from pipeline.results.lineage import read_outputs
 
     config = load_config("smoke", flags=flags, environ={})
     outputs = read_outputs(OutputPaths.of(config).metadata, config.model_name)

@@ -10,8 +10,8 @@ from components.evaluator.measures import measure
 from components.evaluator.policy import Slice
 from components.evaluator.verdict import compose_verdict
 from components.slices import AS_IS, NATURAL_SLICES, VARIANTS
-from pipeline.report.artifacts import CANDIDATE, likely_label_errors
-from pipeline.report.curves import describe_scores
+from pipeline.results.report.artifacts import CANDIDATE, likely_label_errors
+from pipeline.results.report.curves import describe_scores
 from tests.helpers.evaluations import a_policy
 from tests.helpers.verdicts import a_verdict
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline.runs import write_verdict
+from pipeline.results.run_folders import write_verdict
 
 
 def a_verdict(**changes: Any) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kubeflow.spec import to_yaml, write_spec
-from pipeline.config import load_config
+from kubeflow.spec.pipeline_spec import to_yaml, write_spec
+from pipeline.config.pipeline_config import load_config
 
 GOLDEN = Path(__file__).parent / "golden.yaml"
 UPDATE = "python -m tests.kubeflow.golden"

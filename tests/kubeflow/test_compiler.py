@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from kubeflow.parameters import PARAMETERS
-from kubeflow.spec import SpecError, load_spec, write_spec
-from pipeline.config import load_config
+from kubeflow.spec.parameters import PARAMETERS
+from kubeflow.spec.pipeline_spec import SpecError, load_spec, write_spec
+from pipeline.config.pipeline_config import load_config
 from tests.kubeflow import golden
 
 pytestmark = pytest.mark.slow  # imports TFX
@@ -78,7 +78,7 @@ def test_nothing_of_this_machine_is_in_it(compiled):
 
 def test_every_task_runs_by_our_entrypoint_and_none_is_a_resolver(compiled):
     for name in tasks(compiled):
-        assert container(compiled, name)["command"] == ["python", "-m", "kubeflow.entrypoint"]
+        assert container(compiled, name)["command"] == ["python", "-m", "kubeflow.container.entrypoint"]
     assert not [one for one in compiled["deploymentSpec"]["executors"].values() if {*one} != {"container"}]
 
 
@@ -158,7 +158,7 @@ def test_retries_and_resources_are_those_of_the_configuration(compiled):
 
 
 def test_an_engine_is_told_to_the_tasks_that_use_it_and_to_no_other(compiled):
-    from pipeline.beam_options import BEAM_COMPONENTS
+    from pipeline.config.beam_options import BEAM_COMPONENTS
 
     spec = compile_with(
         "beam.runner=FlinkRunner",

@@ -71,7 +71,8 @@ def test_light_commands_cost_a_few_starts_of_python_and_import_no_large_library(
 
 def test_importing_the_pipeline_imports_no_tensorflow():
     probe = (
-        "import sys, pipeline, pipeline.cli, pipeline.config, pipeline.inputs, pipeline.local_runner, pipeline.runs\n"
+        "import sys, pipeline.cli, pipeline.config.pipeline_config, pipeline.inputs, pipeline.running.local_runner\n"
+        "import pipeline.results.run_folders\n"
         "print([name for name in ('tensorflow', 'tfx', 'apache_beam', 'tensorflow_hub') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pipeline.config import load_config
-from pipeline.local_runner import run_pipeline
-from pipeline.paths import SAMPLE_FILE, SCHEMA_FILE
-from pipeline.runs import read_run
+from pipeline.config.paths import SAMPLE_FILE, SCHEMA_FILE
+from pipeline.config.pipeline_config import load_config
+from pipeline.results.run_folders import read_run
+from pipeline.running.local_runner import run_pipeline
 from tests.helpers.terminal import terminal
 
 pytestmark = pytest.mark.slow

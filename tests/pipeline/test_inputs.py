@@ -9,10 +9,10 @@ import pytest
 
 from components.data_gate.accepted import write_accepted
 from components.errors import InputError
-from components.versions import VersionCard, write_version
 from data.fetch import DEFAULT_DESTINATION
 from pipeline import inputs
-from pipeline.config import load_config
+from pipeline.config.paths import SAMPLE_FILE, SCHEMA_FILE, OutputPaths
+from pipeline.config.pipeline_config import load_config
 from pipeline.inputs import (
     choose_accepted,
     choose_attempt,
@@ -22,7 +22,7 @@ from pipeline.inputs import (
     new_run_id,
     prepare_inputs,
 )
-from pipeline.paths import SAMPLE_FILE, SCHEMA_FILE, OutputPaths
+from serving.versions.version_folder import VersionCard, write_version
 from tests.helpers.encoders import write_shell
 from tests.helpers.verdicts import a_verdict, write_run
 from trainer.encoders.errors import EncoderError

@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner
 
 from components.data_gate.accepted import list_accepted
-from components.versions import list_versions, read_card
 from pipeline.cli import main
-from pipeline.partial_run import BULK_NODES, NODES, TUNER_NODE
-from pipeline.paths import SAMPLE_FILE
-from pipeline.runs import claim_output, read_run
+from pipeline.config.paths import SAMPLE_FILE
+from pipeline.results.run_folders import claim_output, read_run
+from pipeline.running.partial_run import BULK_NODES, NODES, TUNER_NODE
+from serving.versions.version_folder import list_versions, read_card
 from tests.helpers.killed_runs import PATIENCE, Moment, find_examples, run_child
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_server")]

@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 import pytest
 from click.testing import CliRunner
 
-from components.versioned_pusher.rollback import restore_version
-from components.versions import VersionCard, list_versions, read_card
 from pipeline.cli import main
-from pipeline.config import load_config
-from pipeline.lineage import read_outputs
-from pipeline.local_runner import run_pipeline
-from pipeline.paths import SAMPLE_FILE, OutputPaths
-from pipeline.runs import read_run, read_runs
-from pipeline.served_version import find_trained_from
+from pipeline.config.paths import SAMPLE_FILE, OutputPaths
+from pipeline.config.pipeline_config import load_config
+from pipeline.monitoring.served_version import find_trained_from
+from pipeline.results.lineage import read_outputs
+from pipeline.results.run_folders import read_run, read_runs
+from pipeline.running.local_runner import run_pipeline
+from serving.versions.rollback import restore_version
+from serving.versions.version_folder import VersionCard, list_versions, read_card
 from tests.helpers.terminal import terminal
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_server")]

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from components.slices import VARIANTS
-from pipeline.config import PipelineConfig, load_config
-from pipeline.local_runner import run_pipeline
-from pipeline.paths import SAMPLE_FILE
-from pipeline.report.facts import FACTS_FILE
-from pipeline.report.write import MODEL_CARD_FILE, REPORT_FILE
-from pipeline.runs import read_run
+from pipeline.config.paths import SAMPLE_FILE
+from pipeline.config.pipeline_config import PipelineConfig, load_config
+from pipeline.results.report.facts import FACTS_FILE
+from pipeline.results.report.write import MODEL_CARD_FILE, REPORT_FILE
+from pipeline.results.run_folders import read_run
+from pipeline.running.local_runner import run_pipeline
 from tests.helpers.serving import ServerProcess
 
 pytestmark = pytest.mark.slow

@@ -8,11 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
-from pipeline.config import load_config
-from pipeline.local_runner import run_pipeline
-from pipeline.paths import SAMPLE_FILE
-from pipeline.report.write import REPORT_FILE
-from pipeline.runs import read_run
+from pipeline.config.paths import SAMPLE_FILE
+from pipeline.config.pipeline_config import load_config
+from pipeline.results.report.write import REPORT_FILE
+from pipeline.results.run_folders import read_run
+from pipeline.running.local_runner import run_pipeline
 from trainer.settings import TUNED
 
 

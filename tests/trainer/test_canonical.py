@@ -6,8 +6,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2, saved_model_pb2
 
-from trainer import canonical
-from trainer.encoders import saved_model
+from trainer import canonical, saved_model
 from trainer.export import export_model
 from trainer.model import build_model
 

@@ -9,8 +9,8 @@ import tensorflow_text  # noqa: F401  registers the ops of the model's casing
 from tests.helpers.encoders import write_reusable_encoder
 from trainer import casing, features
 from trainer.encoders import archives
+from trainer.fitting.warm_start import take_weights, weights_of
 from trainer.model import build_model
-from trainer.warm_start import take_weights, weights_of
 
 #: Exported with policy `augment` from `write_reusable_encoder(..., dimension=4)`, head_scale 4 and seed 1.
 ARCHIVE = Path(__file__).with_name("model_of_tensorflow_2_16.tar.gz")

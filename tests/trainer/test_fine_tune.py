@@ -13,11 +13,11 @@ import tensorflow as tf
 import trainer
 from tests.helpers.encoders import write_nnlm_encoder
 from tests.helpers.trainings import TRAINING, generated
-from trainer import warm_start
 from trainer.encoders.errors import EncoderError
 from trainer.encoders.resolve import resolve_encoder
+from trainer.fitting import warm_start
+from trainer.fitting.warm_start import note_encoder
 from trainer.settings import SettingsError, TrainerSettings
-from trainer.warm_start import note_encoder
 
 TRAIN_ROWS, EVAL_ROWS, EPOCHS = 203, 37, 3
 STEPS = 13 * EPOCHS

@@ -14,7 +14,7 @@ import pytest
 
 from tests.helpers.killed_runs import train_child
 from tests.helpers.trainings import NO_INPUTS, TRAINING, generated
-from trainer.encoders import saved_model
+from trainer import saved_model
 
 pytestmark = pytest.mark.slow
 

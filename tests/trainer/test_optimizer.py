@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from pipeline.config import TrainingConfig
+from pipeline.config.pipeline_config import TrainingConfig
 from trainer.optimizer import ExactAdam, LazyAdam, LazyAdamW, LazySGD, make_optimizer
 from trainer.optimizer.exact import steps_until_rest
 from trainer.settings import TrainerSettings

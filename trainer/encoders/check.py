@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import trainer.keras_policy  # noqa: F401
+import trainer.tensorflow_setup.keras_policy  # noqa: F401
 
 # isort: split
 import tensorflow as tf

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from trainer.encoders import saved_model
+from trainer import saved_model
 from trainer.encoders.cache import seal_of
 from trainer.encoders.errors import EncoderError
 

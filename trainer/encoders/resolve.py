@@ -12,7 +12,8 @@ from pathlib import Path
 
 import filelock
 
-from trainer.encoders import archives, remote, saved_model
+from trainer import saved_model
+from trainer.encoders import archives, remote
 from trainer.encoders.cache import cache_dir, seal_of
 from trainer.encoders.embedded import ensure_embedded_encoder
 from trainer.encoders.errors import EncoderError

@@ -8,7 +8,7 @@ a small dense network without biases. 256,797,824 weights at the full table.
 
 from __future__ import annotations
 
-import trainer.keras_policy  # noqa: F401  isort: skip
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 from collections.abc import Callable
 from pathlib import Path

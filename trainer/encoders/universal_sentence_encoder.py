@@ -10,7 +10,7 @@ All tokens of a batch lie in one [tokens, features] matrix, so that no work is d
 
 from __future__ import annotations
 
-import trainer.keras_policy  # noqa: F401  isort: skip
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 from collections.abc import Callable
 from importlib import resources

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import tensorflow as tf
 import tf_keras
 
+from trainer.fitting.schedule import with_rate_factor
 from trainer.optimizer.exact import ExactAdam
 from trainer.optimizer.lazy import LazyAdam, LazyAdamW, LazySGD
-from trainer.schedule import with_rate_factor
 
 _KINDS = {
     "lazy_adam": (LazyAdam, {}),

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from components.bulk_example_gen import write
+from serving.client.bulk.files import file_digest
 from serving.client.errors import FileError
-from serving.client.files import file_digest
 from tests.helpers.pickled_parquet import write_pickled_parquet
 
 TEXTS = ["123", "One,\ntwo", 'She said "no"', "Grüße 😀", "<script>"]

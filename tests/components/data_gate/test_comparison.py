@@ -10,8 +10,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def schema():
-    from pipeline.paths import SCHEMA_FILE
-    from pipeline.schema_text import parse_schema
+    from pipeline.config.paths import SCHEMA_FILE
+    from pipeline.schema.schema_text import parse_schema
 
     return parse_schema(SCHEMA_FILE.read_text(encoding="utf-8"))
 

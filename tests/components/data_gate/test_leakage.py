@@ -1,6 +1,6 @@
 """A title that is in both splits is found, however it is written."""
 
-import trainer.keras_policy  # noqa: F401  isort: skip
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 from pathlib import Path
 

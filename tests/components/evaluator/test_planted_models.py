@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import trainer.keras_policy  # noqa: F401  isort: skip
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import csv
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ import pytest
 from components.evaluator.rules import describe
 from components.slices import VARIANTS
 from components.variant_example_gen.perturbations import perturb
-from pipeline.paths import SAMPLE_FILE
+from pipeline.config.paths import SAMPLE_FILE
 from tests.helpers.evaluations import a_policy
 
 pytestmark = pytest.mark.slow

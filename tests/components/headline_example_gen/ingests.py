@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from components.headline_example_gen.files import find_csv_files
 from components.headline_example_gen.resolve import Candidate, Resolution, resolve
 from components.headline_example_gen.rows import Fault, Row, Rules, read_rows
-from components.headline_example_gen.titles import title_key
+from components.titles import title_key
 
 RULES = Rules(text_column="title", label_column="label", labels={"0": 0, "1": 1}, max_title_characters=10_000)
 

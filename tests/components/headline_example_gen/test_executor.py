@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import trainer.keras_policy  # noqa: F401  isort: skip
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import gzip
 import itertools
@@ -14,7 +14,7 @@ import pytest
 
 from components.errors import InputError
 from components.headline_example_gen.files import data_digest
-from components.headline_example_gen.titles import normalize, title_key
+from components.titles import normalize, title_key
 from tests.components.headline_example_gen.ingests import RULES, Ingested, run_executor, write_csv
 
 pytestmark = pytest.mark.slow

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from components.errors import InputError
 from components.headline_example_gen.rejects import PartWriter, merge_parts
 from components.headline_example_gen.rows import MAX_FIELD_CHARACTERS, Fault, Row
-from components.headline_example_gen.titles import normalize
+from components.titles import normalize
 from serving.untrusted import inert_cell
 from tests.components.headline_example_gen.ingests import RULES, Account, account, run_executor, write_csv
 

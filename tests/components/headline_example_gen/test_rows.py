@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from components.errors import InputError
 from components.headline_example_gen.rows import MAX_FIELD_CHARACTERS, Fault, Row, read_header, read_rows
-from components.headline_example_gen.titles import normalize
+from components.titles import normalize
 from serving import untrusted
 from tests.components.headline_example_gen.ingests import RULES
 

@@ -1,6 +1,6 @@
 """The schema becomes an artifact byte for byte, and what is no schema is refused."""
 
-import trainer.keras_policy  # noqa: F401  isort: skip
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 from pathlib import Path
 

@@ -13,7 +13,7 @@ from components.local_infra_validator.verdict import describe, read_verdict
 from tests.components.local_infra_validator.fake_server import write_program
 from tests.helpers.encoders import write_shell
 from tests.serving.client import fakes
-from trainer.encoders import saved_model
+from trainer import saved_model
 
 TITLES = [*golden.ARTICLE_TITLES, "Budget vote", "What this cat did"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import trainer.keras_policy  # noqa: F401  isort: skip
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from components.statistics_gen.derived import DERIVED
+from components.derived_features import DERIVED
 
 pytestmark = pytest.mark.slow
 
@@ -77,7 +77,7 @@ def test_each_split_has_the_derived_features(statistics):
 def test_they_are_the_statistics_that_are_computed_in_memory(statistics):
     import tensorflow_data_validation as tfdv
 
-    from pipeline.schema_text import parse_schema
+    from pipeline.schema.schema_text import parse_schema
     from tests.helpers.statistics import compute_statistics
 
     schema = parse_schema(SCHEMA.read_text(encoding="utf-8"))

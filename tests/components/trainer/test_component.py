@@ -1,6 +1,6 @@
 """Trainer and Tuner look at the gate's verdict themselves, whatever the runner made of the DAG."""
 
-import trainer.keras_policy  # noqa: F401  isort: skip
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import json
 

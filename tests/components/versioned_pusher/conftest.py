@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.versioned_pusher.push import push_model
+from serving.versions.push import push_model
 from tests.helpers.encoders import write_shell
 
 

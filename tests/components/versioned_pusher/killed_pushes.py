@@ -67,7 +67,10 @@ def _ask(**order: Any) -> Ended:
 
 def _serve() -> None:
     """Forks a child for each order, until nobody orders any more."""
-    from components.versioned_pusher import push, rollback  # noqa: F401  imported before the forks
+    from serving.versions import (
+        push,  # noqa: F401  imported before the forks
+        rollback,  # noqa: F401  imported before the forks
+    )
 
     for line in sys.stdin:
         receiver, sender = os.pipe()
@@ -82,8 +85,8 @@ def _serve() -> None:
 
 
 def _obey(sender: int, model: str | None, serving: str, keep: int, die_at: int, file_bytes: int) -> int:
-    from components.versioned_pusher.push import push_model
-    from components.versioned_pusher.rollback import restore_version
+    from serving.versions.push import push_model
+    from serving.versions.rollback import restore_version
 
     if die_at:
         _die_before(die_at, serving)

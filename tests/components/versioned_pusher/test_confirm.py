@@ -6,7 +6,7 @@ import pytest
 
 from components.versioned_pusher import confirm
 from components.versioned_pusher.confirm import confirm_version
-from components.versions import PushError
+from serving.versions.version_folder import PushError
 from tests.serving.client import fakes
 
 

@@ -7,11 +7,11 @@ import threading
 
 import pytest
 
-from components.versioned_pusher.push import PUSHED, UNCHANGED
-from components.versioned_pusher.rollback import restore_version
-from components.versions import list_versions, read_card
+from serving.versions.push import PUSHED, UNCHANGED
+from serving.versions.rollback import restore_version
+from serving.versions.version_folder import list_versions, read_card
 from tests.components.versioned_pusher.killed_pushes import push_child, rollback_child
-from trainer.encoders import saved_model
+from trainer import saved_model
 
 LEAST_STEPS = {"push": 20, "prune": 20, "rollback": 20}
 

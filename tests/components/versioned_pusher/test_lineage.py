@@ -5,7 +5,7 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.versioned_pusher.lineage import EXECUTION_TYPE, record_rollback
-from components.versioned_pusher.rollback import Rollback
+from serving.versions.rollback import Rollback
 
 DONE = Rollback(version=9, restored_from=7, rollback_of=8)
 

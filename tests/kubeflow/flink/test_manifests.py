@@ -12,8 +12,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from pipeline.beam_options import beam_flags
-from pipeline.config import load_config
+from pipeline.config.beam_options import beam_flags
+from pipeline.config.pipeline_config import load_config
 
 ROOT = Path(__file__).parents[3]
 FLINK = ROOT / "kubeflow" / "flink"
@@ -236,7 +236,7 @@ def test_who_is_labelled_is_let_in():
 
 
 def test_the_job_gives_up_on_what_would_be_said_again():
-    from kubeflow.exit_codes import MEANINGS
+    from kubeflow.container.exit_codes import MEANINGS
 
     (rule,) = RUN["spec"]["podFailurePolicy"]["rules"]
     (run,) = pod_spec(RUN)["containers"]

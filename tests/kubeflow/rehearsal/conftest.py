@@ -12,7 +12,7 @@ from kubeflow.rehearsal.processes import Isolated
 from kubeflow.rehearsal.scheduler import Run
 from kubeflow.rehearsal.store import FolderStore
 from kubeflow.rehearsal.view import RehearsalView
-from kubeflow.spec import require_sound
+from kubeflow.spec.pipeline_spec import require_sound
 
 
 @pytest.fixture

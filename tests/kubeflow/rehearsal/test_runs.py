@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from components.versions import list_versions, read_card
 from kubeflow.rehearsal import processes
 from kubeflow.rehearsal.executions import Executions
 from kubeflow.rehearsal.run import Options, rehearse
-from kubeflow.spec import write_spec
-from pipeline.config import PipelineConfig, load_config
-from pipeline.paths import SAMPLE_FILE
-from pipeline.runs import read_run
+from kubeflow.spec.pipeline_spec import write_spec
+from pipeline.config.paths import SAMPLE_FILE
+from pipeline.config.pipeline_config import PipelineConfig, load_config
+from pipeline.results.run_folders import read_run
+from serving.versions.version_folder import list_versions, read_card
 from tests.helpers.forkserver import forkserver
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_server")]
@@ -107,7 +107,7 @@ def artifacts(first_rehearsal) -> dict[str, dict]:
 @pytest.fixture(scope="module")
 def local(configure) -> dict[str, Any]:
     """The verdict of a local run of the same."""
-    assert processes.call_forked("pipeline.local_runner.run_pipeline", configure("local")) == 0
+    assert processes.call_forked("pipeline.running.local_runner.run_pipeline", configure("local")) == 0
     return read_run(configure("local").output)
 
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from components.errors import InputError
-from kubeflow.exit_codes import termination_message
+from kubeflow.container.exit_codes import termination_message
 from kubeflow.rehearsal.driver import DriverError
 from kubeflow.rehearsal.executions import Executions
 from kubeflow.rehearsal.store import FolderStore

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from kubeflow.rehearsal.run import _file_name
-from kubeflow.spec import write_spec
+from kubeflow.spec.pipeline_spec import write_spec
 from pipeline.cli import main
 from tests.helpers.specs import container_task, pipeline_of
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from kubeflow.parameters import ParameterError
-from kubeflow.spec import find_faults, load_spec
+from kubeflow.spec.parameters import ParameterError
+from kubeflow.spec.pipeline_spec import find_faults, load_spec
 from kubeflow.submit.recurring import check_cron, recurring_spec
 from tests.kubeflow.golden import GOLDEN
 from tests.kubeflow.submit.conftest import SAID

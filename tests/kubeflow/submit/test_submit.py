@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kubeflow.exit_codes import termination_message
-from kubeflow.spec import load_spec, write_spec
+from kubeflow.container.exit_codes import termination_message
+from kubeflow.spec.pipeline_spec import load_spec, write_spec
 from kubeflow.submit.versions import spec_digest
 from tests.kubeflow.golden import GOLDEN
 from tests.kubeflow.submit.conftest import SAID, SMALL

@@ -207,7 +207,8 @@ def test_the_client_is_ready_at_the_cost_of_nine_starts_of_python():
 
 
 @pytest.mark.parametrize(
-    "code", ["import serving.client", "from serving.client import *", "import serving.client.cli, serving.client.bulk"]
+    "code",
+    ["import serving.client", "from serving.client import *", "import serving.client.cli, serving.client.bulk.score"],
 )
 def test_importing_the_client_imports_nothing_heavy(code):
     probe = f"{code}\nimport sys\nprint([name for name in {HEAVY} if name in sys.modules])"

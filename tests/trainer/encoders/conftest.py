@@ -1,3 +1,3 @@
 """Shared by the encoder tests: Keras's policy before anything imports TensorFlow."""
 
-import trainer.keras_policy  # noqa: F401
+import trainer.tensorflow_setup.keras_policy  # noqa: F401

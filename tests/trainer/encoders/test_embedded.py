@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from tests.helpers.encoders import write_shell
-from trainer.encoders import embedded, saved_model
+from trainer import saved_model
+from trainer.encoders import embedded
 from trainer.encoders.errors import EncoderError
 
 

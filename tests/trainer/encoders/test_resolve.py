@@ -18,7 +18,8 @@ import urllib.parse
 import pytest
 
 from tests.helpers.encoders import pack, write_shell
-from trainer.encoders import archives, remote, resolve, saved_model
+from trainer import saved_model
+from trainer.encoders import archives, remote, resolve
 from trainer.encoders import cache as cache_module
 from trainer.encoders.errors import EncoderError
 from trainer.encoders.resolve import resolve_encoder

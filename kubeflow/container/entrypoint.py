@@ -1,0 +1,129 @@
+"""The command of every container: TFX's executors under the open-source launcher.
+
+    python -m kubeflow.container.entrypoint --executor_class_path CLASS --json_serialized_invocation_args '{{$}}' \
+        --json_serialized_inputs_spec_args JSON --json_serialized_outputs_spec_args JSON [Beam's flags]
+
+It exits as `clickbait run` does: 2 the input is wrong, 3 the data was refused, 4 not blessed, 5 not fit to be served.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from components.errors import EXIT_FAILED, explain
+from kubeflow.container.exit_codes import termination_message
+from kubeflow.container.invocation import for_launcher, for_tfx
+from kubeflow.container.places import mount_root
+
+#: Variables that say other places than Kubernetes's: of the message, and of the facts behind it as JSON.
+TERMINATION_LOG, FAILURE_FILE = "CLICKBAIT_TERMINATION_LOG", "CLICKBAIT_FAILURE_FILE"
+
+_KUBERNETES_LOG = "/dev/termination-log"
+
+logger = logging.getLogger("kubeflow")
+
+
+class Stopped(BaseException):
+    """SIGTERM: the pod is deleted, or its node is drained."""
+
+    exit_code = 143
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Runs one task, and ends the process."""
+    code = run_task(sys.argv[1:] if argv is None else argv)
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    # At the interpreter's own shutdown gRPC's and TensorFlow's threads abort a task that is done (`pure virtual method
+    # called`). Whatever matters is written by now.
+    os._exit(code)
+
+
+def run_task(argv: Sequence[str]) -> int:
+    """Runs one task and returns its exit code; why it failed is written for a person."""
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        _execute(*_parse(argv))
+    except BaseException as error:  # also what ends processes: the message has to be written
+        return _tell(error)
+    return 0
+
+
+def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    parser = argparse.ArgumentParser(prog="python -m kubeflow.container.entrypoint")
+    parser.add_argument("--executor_class_path", required=True)
+    parser.add_argument("--json_serialized_invocation_args", required=True)
+    parser.add_argument("--json_serialized_inputs_spec_args", required=True)
+    parser.add_argument("--json_serialized_outputs_spec_args", required=True)
+    return parser.parse_known_args(argv)
+
+
+def _execute(arguments: argparse.Namespace, beam_args: list[str]) -> None:
+    import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip  before anything imports TensorFlow
+    from trainer.tensorflow_setup import threads  # noqa: F401  isort: skip  before it runs anything
+
+    from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
+
+    from kubeflow.container.staging import staged_parameters
+
+    # TFX's Beam components read absl's flags from the command line.
+    sys.argv = sys.argv[:1]
+    root = mount_root()
+    told = for_tfx(
+        json.loads(arguments.json_serialized_invocation_args),
+        json.loads(arguments.json_serialized_inputs_spec_args),
+        json.loads(arguments.json_serialized_outputs_spec_args),
+        root,
+    )
+    with staged_parameters(told["inputs"].get("parameterValues", {})) as values:
+        told["inputs"]["parameterValues"] = values
+        arguments.json_serialized_invocation_args = json.dumps(told)
+        kubeflow_v2_run_executor._run_executor(arguments, beam_args)
+    output_file = Path(told["outputs"]["outputFile"])
+    output = for_launcher(json.loads(output_file.read_text(encoding="utf-8")), root)
+    output_file.write_text(json.dumps(output), encoding="utf-8")
+
+
+def _stop(*_: Any) -> NoReturn:
+    raise Stopped("stopped by SIGTERM: the pod was deleted or its node drained; a retry runs the task again")
+
+
+def _tell(error: BaseException) -> int:
+    if isinstance(error, SystemExit):  # argparse
+        return error.code if isinstance(error.code, int) else EXIT_FAILED
+    exit_code, reason = (130, "interrupted") if isinstance(error, KeyboardInterrupt) else explain(error)
+    if exit_code == EXIT_FAILED:
+        traceback.print_exception(error)
+    message = termination_message(exit_code, reason)
+    # Into the log, too: the API server keeps logs, but no termination messages.
+    print(message, file=sys.stderr)
+    with contextlib.suppress(OSError):  # no Kubernetes here
+        Path(os.environ.get(TERMINATION_LOG, _KUBERNETES_LOG)).write_text(message, encoding="utf-8")
+    if place := os.environ.get(FAILURE_FILE):
+        facts = {"exit_code": exit_code, "reason": reason, "findings": _findings(error)}
+        Path(place).write_text(json.dumps(facts), encoding="utf-8")
+    return exit_code
+
+
+def _findings(error: BaseException) -> list[dict[str, Any]]:
+    seen: BaseException | None = error
+    while seen is not None:
+        if hasattr(seen, "findings"):
+            return seen.findings
+        seen = seen.__cause__ or seen.__context__
+    return []
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""What a compiled run is told when it starts: the runtime parameters, and the settings that they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pipeline.config.pipeline_config import ConfigError, PipelineConfig, load_config
+
+
+class RunParameter(NamedTuple):
+    """One of them."""
+
+    name: str
+    kind: type
+    setting: str
+    """Its key in the configuration, whose value is the default; none where there is no such key."""
+    description: str
+
+
+PARAMETERS = (
+    RunParameter("data", str, "data.path", "CSV file, folder or pattern, as --data; also s3://, gs:// or minio://."),
+    RunParameter("data_digest", str, "", "sha256 of the data; the cache goes by it, and other content is refused."),
+    RunParameter("encoder", str, "encoder.source", "Text encoder, as --encoder."),
+    RunParameter("epochs", int, "training.epochs", "Passes over the training rows."),
+    RunParameter("seed", int, "training.seed", "Seed of weights, shuffling and casing."),
+    RunParameter("min_eval_accuracy", float, "evaluation.min_eval_accuracy", "Least accuracy, evaluation rows."),
+    RunParameter("min_eval_auc", float, "evaluation.min_eval_auc", "Least area under the ROC curve, evaluation rows."),
+    RunParameter("max_accuracy_drop", float, "evaluation.max_accuracy_drop", "Most that accuracy may fall."),
+    RunParameter("min_train_accuracy", float, "evaluation.min_train_accuracy", "Least accuracy, training rows."),
+    RunParameter("push_destination", str, "kubeflow.push_destination", "Folder or URL that TF Serving watches."),
+    RunParameter("accepted_data", str, "kubeflow.accepted_data", "Folder or URL of accepted data's statistics."),
+)
+
+
+def default_values(config: PipelineConfig) -> dict[str, Any]:
+    """The values that a configuration gives; what it does not say has to be said when a run starts."""
+    settings = config.model_dump()
+    values = {}
+    for one in PARAMETERS:
+        section, _, key = one.setting.partition(".")
+        if one.setting and settings[section][key] is not None:
+            values[one.name] = settings[section][key]
+    return values
+
+
+class ParameterError(Exception):
+    """A value cannot be a parameter's."""
+
+    exit_code = 2
+
+
+def check_bounds(values: Mapping[str, Any]) -> None:
+    """Holds values to the bounds of the settings that they stand for.
+
+    Raises:
+      ParameterError: some are out of them.
+    """
+    flags = {one.setting: values[one.name] for one in PARAMETERS if one.setting and one.name in values}
+    try:
+        load_config(flags=flags, environ={})
+    except ConfigError as error:
+        _, _, problems = str(error).partition("\n")
+        raise ParameterError(f"A parameter keeps the bounds of its setting. Received:\n{problems}") from error

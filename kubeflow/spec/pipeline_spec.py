@@ -1,0 +1,243 @@
+"""Pipeline specs: read, written, and held to what open-source Kubeflow Pipelines can run. Needs no TFX."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kubeflow.spec.shape import find_misshapen
+from serving.untrusted import compose_yaml
+
+SCHEMA_VERSION = "2.1.0"
+
+Spec = dict[str, Any]
+
+
+class SpecError(Exception):
+    """A spec cannot be read, or not be run."""
+
+    exit_code = 2
+
+
+def load_spec(path: str | Path) -> Spec:
+    """Reads a spec and checks it.
+
+    Raises:
+      SpecError: with all faults, a line each.
+    """
+    spec, *others = _read_documents(path)
+    require_sound(spec, str(path))
+    _check_platforms(others, path)
+    return spec
+
+
+def load_platforms(path: str | Path) -> list[dict[str, Any]]:
+    """What stands behind a spec in its file: kfp writes there what only Kubernetes knows, as secrets and volumes."""
+    _, *platforms = _read_documents(path)
+    return platforms
+
+
+def _read_documents(path: str | Path) -> list[Any]:
+    try:
+        nodes = compose_yaml(Path(path).read_text(encoding="utf-8"), yaml.SafeLoader)
+        documents = [yaml.SafeLoader("").construct_document(node) for node in nodes]
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SpecError(
+            f"A pipeline spec is a YAML file. Received: {path}: {str(error).splitlines()[0]}. "
+            "`clickbait kubeflow compile` writes one."
+        ) from error
+    if not documents or not isinstance(documents[0], dict):
+        raise SpecError(f"A pipeline spec is a mapping. Received: {path}. `clickbait kubeflow compile` writes one.")
+    return documents
+
+
+def _check_platforms(documents: list[Any], path: str | Path) -> None:
+    for one in documents:
+        if not isinstance(one, dict) or not isinstance(one.get("platforms"), dict):
+            raise SpecError(
+                f"Behind a spec stands at most what a platform knows of it (`platforms:`). Received: {path} with "
+                f"{str(one)[:60]!r}. Give a file of one spec."
+            )
+        if unknown := sorted({*one["platforms"]} - {"kubernetes"}, key=str):
+            raise SpecError(
+                f"The platform of open-source Kubeflow Pipelines is kubernetes. Received: {path} with "
+                f"{', '.join(map(str, unknown))}. Take it out."
+            )
+
+
+def require_sound(spec: Spec, name: str = "the spec") -> None:
+    """Raises where `find_faults` finds any.
+
+    Raises:
+      SpecError: with all faults, a line each.
+    """
+    if faults := find_faults(spec):
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        lines = "\n".join(f"  {fault}" for fault in faults)
+        raise SpecError(
+            f"A spec keeps what open-source Kubeflow Pipelines asks for. Received: {name} with {count}:\n{lines}\n"
+            "`clickbait kubeflow compile` writes one without."
+        )
+
+
+def check_name(path: Path) -> None:
+    """Raises unless a file's name is one of a spec.
+
+    Raises:
+      SpecError: kfp would take it for something else.
+    """
+    if path.suffix not in (".yaml", ".yml"):
+        raise SpecError(f"A spec is a .yaml file; kfp goes by the ending. Received: {path}. Give another --spec.")
+
+
+def write_spec(spec: Spec, path: Path, platforms: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Writes it, and what a platform knows of it behind.
+
+    Raises:
+      SpecError: it cannot be written there.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("---\n".join(map(to_yaml, (spec, *platforms))), encoding="utf-8")
+    except OSError as error:
+        raise SpecError(f"The spec can be written. Received: {path}: {error.strerror}. Give another --spec.") from error
+
+
+def to_yaml(spec: Mapping[str, Any]) -> str:
+    """As the API server, kfp and people read it."""
+    return yaml.safe_dump(spec, sort_keys=True, width=120, allow_unicode=True)
+
+
+def find_faults(spec: Spec) -> list[str]:
+    """What in a spec open-source Kubeflow Pipelines would refuse or could not run, a line each."""
+    version = spec.get("schemaVersion")
+    if version != SCHEMA_VERSION:
+        return [f"schemaVersion is {SCHEMA_VERSION}, the one that the API server takes; received {version!r}"]
+    if faults := find_misshapen(spec):
+        return faults
+    faults = [*_check_names(spec), *_check_executors(spec)]
+    for name, component in {"root": spec.get("root", {}), **spec.get("components", {})}.items():
+        faults += _check_component(spec, name, component)
+        faults += _check_tasks(spec, name, component)
+    return faults
+
+
+def _check_names(spec: Spec) -> Iterator[str]:
+    if not spec.get("pipelineInfo", {}).get("name"):
+        yield "pipelineInfo: the pipeline has no name"
+    if not spec.get("root", {}).get("dag", {}).get("tasks"):
+        yield "root: no tasks"
+
+
+def _check_executors(spec: Spec) -> Iterator[str]:
+    for label, executor in executors(spec).items():
+        if "resolver" in executor:
+            yield f"{label}: a resolver, which the driver does not implement; use a component that finds the artifact"
+        elif not {"container", "importer"} & {*executor}:
+            yield f"{label}: {', '.join(executor) or 'nothing'}, where the driver knows containers and importers only"
+        elif not executor.get("container", {"image": True}).get("image"):
+            yield f"{label}: a container without an image"
+
+
+def _check_component(spec: Spec, name: str, component: Mapping[str, Any]) -> Iterator[str]:
+    if "dag" not in component and name != "root":
+        label = component.get("executorLabel")
+        if label not in executors(spec):
+            yield f"{name}: its executor label {label!r} names no executor"
+    for side in ("inputDefinitions", "outputDefinitions"):
+        definitions = component.get(side, {})
+        for key, artifact in definitions.get("artifacts", {}).items():
+            kinds = artifact.get("artifactType", {})
+            if not (kinds.get("schemaTitle") or kinds.get("instanceSchema")):
+                yield f"{name}: the artifact {key} of its {side} has no type"
+        for key, parameter in definitions.get("parameters", {}).items():
+            if not parameter.get("parameterType"):
+                yield f"{name}: the parameter {key} of its {side} has no type"
+
+
+def _check_tasks(spec: Spec, dag: str, around: Mapping[str, Any]) -> Iterator[str]:
+    tasks = around.get("dag", {}).get("tasks", {})
+    for name, task in tasks.items():
+        component = _component(spec, task)
+        if component is None:
+            yield f"{name}: its component {task.get('componentRef', {}).get('name')!r} is not there"
+            continue
+        if not task.get("taskInfo", {}).get("name"):
+            yield f"{name}: no name in its taskInfo"
+        if iterators := {"parameterIterator", "artifactIterator"} & {*task}:
+            yield f"{name}: {', '.join(sorted(iterators))}, which the rehearsal does not know"
+        for needed in sorted(dependencies(task), key=str):
+            if needed not in tasks:
+                yield f"{name}: depends on the task {needed!r}, which is not there"
+        for side, kind in (("artifacts", "Artifact"), ("parameters", "Parameter")):
+            yield from _check_inputs(spec, name, component, side, kind, around)
+    try:
+        sort_tasks(tasks)
+    except SpecError as error:
+        yield f"{dag}: {error}"
+
+
+def _check_inputs(
+    spec: Spec, name: str, component: Mapping[str, Any], side: str, kind: str, around: Mapping[str, Any]
+) -> Iterator[str]:
+    """Of a task: each comes from somewhere, and nothing is missing."""
+    tasks = around["dag"]["tasks"]
+    sources = tasks[name].get("inputs", {}).get(side, {})
+    for key, source in sources.items():
+        produced, told = source.get(f"taskOutput{kind}"), source.get(f"componentInput{kind}")
+        if produced is not None:
+            output, producer = produced.get(f"output{kind}Key"), produced.get("producerTask")
+            made_by = _component(spec, tasks.get(producer, {}))
+            if made_by is not None and output not in made_by.get("outputDefinitions", {}).get(side, {}):
+                yield f"{name}: its input {key} is {output!r}, which {producer} has not"
+        elif told is not None:
+            if told not in around.get("inputDefinitions", {}).get(side, {}):
+                yield f"{name}: its input {key} is {told!r}, which nobody tells the pipeline"
+        elif not {"runtimeValue", "taskFinalStatus"} & {*source}:
+            yield f"{name}: its input {key} comes from {', '.join(source) or 'nowhere'}"
+    for key, one in component.get("inputDefinitions", {}).get(side, {}).items():
+        if key not in sources and not one.get("isOptional") and "defaultValue" not in one:
+            yield f"{name}: nothing is said of its input {key}"
+
+
+def _component(spec: Spec, task: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    return spec.get("components", {}).get(task.get("componentRef", {}).get("name"))
+
+
+def executors(spec: Spec) -> dict[str, Any]:
+    """The executors, by their labels."""
+    return spec.get("deploymentSpec", {}).get("executors", {})
+
+
+def dependencies(task: Mapping[str, Any]) -> set[str]:
+    """The tasks that a task waits for: those that it names, and those whose outputs it takes."""
+    needed = {*task.get("dependentTasks", [])}
+    for source in task.get("inputs", {}).get("artifacts", {}).values():
+        needed |= {value.get("producerTask") for key, value in source.items() if key == "taskOutputArtifact"}
+    for source in task.get("inputs", {}).get("parameters", {}).values():
+        needed |= {
+            value.get("producerTask")
+            for key, value in source.items()
+            if key in ("taskOutputParameter", "taskFinalStatus")
+        }
+    return needed
+
+
+def sort_tasks(tasks: Mapping[str, Any]) -> list[str]:
+    """The tasks of a DAG in an order in which they can run; of those that could be next, by name.
+
+    Raises:
+      SpecError: there is a cycle.
+    """
+    waiting = {name: dependencies(task) & {*tasks} for name, task in sorted(tasks.items())}
+    order: list[str] = []
+    while waiting:
+        ready = [name for name, needed in waiting.items() if needed <= {*order}]
+        if not ready:
+            raise SpecError(f"the tasks {', '.join(waiting)} wait for each other in a cycle")
+        order.append(ready[0])
+        del waiting[ready[0]]
+    return order

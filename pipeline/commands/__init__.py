@@ -1,0 +1,1 @@
+"""The commands of `clickbait`, a module each."""

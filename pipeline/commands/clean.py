@@ -1,0 +1,47 @@
+"""`clickbait clean`: what older runs left goes, once it was shown."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import click
+
+from pipeline.commands.options import KEPT_RUNS, OUTPUT_TO_READ
+
+
+@click.command()
+@OUTPUT_TO_READ
+@click.option("--keep", type=click.IntRange(min=1), default=KEPT_RUNS, show_default=True, help="Newest runs to keep.")
+@click.option("--encoders", is_flag=True, help="Also the cached encoders that none of these runs has used.")
+@click.option("--yes", is_flag=True, help="Remove it. Without, it is only shown.")
+def clean(output: str, keep: int, encoders: bool, yes: bool) -> None:
+    """Show what older runs take on the disk, and with --yes remove it.
+
+    What stays: the newest runs, all versions in the serving folders with the runs that made them, accepted data, and
+    what a rerun, a rollback, a report or monitor needs of them. An older run that is asked for again runs anew.
+    """
+    from pipeline.config.paths import OutputPaths
+    from pipeline.config.pipeline_config import load_config
+    from pipeline.results import clean as cleaning
+    from pipeline.results.run_folders import claim_output
+    from serving.untrusted import visible
+
+    paths = OutputPaths.of(load_config(flags={"output": output}))
+    if not paths.runs.is_dir():
+        raise cleaning.OutputError(f"There must be runs to clean up after. Received: {output}, where none was run.")
+    with claim_output(paths.runs.parent, paths.metadata):
+        plan = cleaning.choose_removable(paths, keep)
+        stored = cleaning.unused_encoders(paths, keep) if encoders else []
+        by_place = defaultdict(list)
+        for folder in (*plan.folders, *stored):
+            by_place[folder.parent].append(folder)
+        for place, folders in sorted(by_place.items()):
+            click.echo(visible(f"{cleaning.size_of(folders):>15,} bytes in {len(folders):>4,} folders of {place}"))
+        size = plan.size + cleaning.size_of(stored)
+        done = f"{plan.runs:,} runs, {len(plan.folders) + len(stored):,} folders, {size:,} bytes"
+        if not yes:
+            click.echo(f"{done} would go; --yes removes them" if plan.folders or stored else "nothing is to be removed")
+            return
+        cleaning.remove(paths, plan)
+        cleaning.remove_encoders(stored)
+    click.echo(f"removed: {done}")

@@ -1,0 +1,171 @@
+"""`clickbait monitor`: what is served, held against what the model was trained on."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from serving.untrusted import visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    _ParamType = click.ParamType[float, str | float]
+else:
+    _ParamType = click.ParamType  # older clicks' is not generic
+
+_UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
+_COLOURS = {"fine": "green", "drifted": "red", "not judged": "yellow"}
+_OUTCOMES = {"kept": "[green]kept[/]", "warn": "[yellow]broken, let pass[/]", "fail": "[bold red]not kept[/]"}
+_SHOWN_TIME = len("2026-01-01T00:00")
+_PIPE_WIDTH = 240
+
+
+class Since(_ParamType):
+    """A time span back from now, or a point in time; converts to seconds since 1970."""
+
+    name = "since"
+
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """As click's."""
+        if isinstance(value, float):
+            return value
+        if found := re.fullmatch(r"(\d{1,6})([mhd])", value):
+            return time.time() - int(found[1]) * _UNITS_S[found[2]]
+        try:
+            point = datetime.datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"a span as 30m, 24h or 7d, or an ISO date is expected. Received: {value!r}.", param, ctx)
+        return (point if point.tzinfo else point.replace(tzinfo=datetime.UTC)).timestamp()
+
+
+@click.command()
+@click.argument("logs", nargs=-1, required=True)
+@click.option("--output", help="Folder that holds all that runs wrote.  [default: output]")
+@click.option("--model", help="Name of the model in TF Serving.  [default: clickbait]")
+@click.option("--version", type=int, help="The version to judge.  [default: the newest, which is served]")
+@click.option(
+    "--since", type=Since(), metavar="TIME", help="Judge what was served since: 30m, 24h, 7d or a date in UTC."
+)
+@click.option("--preset", default="default", show_default=True, help="default, article or smoke.")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML over the preset.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="E.g. monitor.drift=off.")
+@click.option("--json", "as_json", is_flag=True, help="Print monitor.json and nothing else.")
+@click.pass_context
+def monitor(
+    ctx: click.Context,
+    logs: tuple[str, ...],
+    output: str | None,
+    model: str | None,
+    version: int | None,
+    since: float | None,
+    preset: str,
+    config_file: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Compare what is served with what the model was trained on.
+
+    LOGS are folders, files or globs: TFRecords of PredictionLog, which `serve --request_log_dir=DIR` and
+    `predict --log-to DIR` write. They hold users' texts; the report holds single words of them at most.
+
+    Exit codes: 0 it is like the training data, or there is too little to judge; 3 it has drifted: train anew; 2 the
+    call is wrong, or there is no log of this model that can be read.
+    """
+    from pipeline.config.paths import OutputPaths
+    from pipeline.config.pipeline_config import load_config
+    from pipeline.inputs import new_run_id
+    from pipeline.monitoring.monitor import judge_logs, open_logs, report_folder, write_report
+    from pipeline.terminal import captured_output, open_console
+
+    config = load_config(preset, config_file, overrides, {"output": output, "model_name": model})
+    console = open_console(pipe_width=_PIPE_WIDTH)
+    with report_folder(OutputPaths.of(config).monitor / new_run_id()) as folder:
+        opened = open_logs(config, logs, version=version, since=since or 0.0)
+        if not as_json:
+            print_logs(console, opened.report)
+        with captured_output(folder / "log.txt", verbose=False):
+            report = judge_logs(config, opened)
+        file = write_report(folder, report)
+    if as_json:
+        click.echo(visible(file.read_text(encoding="utf-8")), nl=False)
+    else:
+        print_findings(console, report, file)
+    ctx.exit(report["exit_code"])
+
+
+def print_logs(console: Console, report: dict[str, Any]) -> None:
+    """What was read, before it is compared."""
+    logs = report["logs"]
+    counts = [f"{logs['files']} files", f"{logs['requests']:,} requests", f"{logs['rows']:,} texts"]
+    if logs["compared_rows"] < logs["rows"]:
+        counts.append(f"{logs['compared_rows']:,} of them drawn")
+    if logs["requests"]:
+        first, last = (logs[name][:_SHOWN_TIME].replace("T", " ") for name in ("first", "last"))
+        counts.append(f"{first} to {last} UTC")
+    _line(console, "logs", " · ".join(counts))
+    _line(console, "version", f"{report['version']} of {report['model']} · made by run {report['run_id']}")
+    others = {name: rows for name, rows in logs["rows_by_version"].items() if name != str(report["version"])}
+    if others:
+        _line(console, "", f"not judged: {', '.join(f'{rows:,} texts of version {n}' for n, rows in others.items())}")
+    if logs["entries_of_other_models"]:
+        _line(console, "", f"left out: {logs['entries_of_other_models']:,} entries of other models")
+    if logs["entries_without_texts"]:
+        _line(console, "", f"left out: {logs['entries_without_texts']:,} entries without a text and a score each")
+    for path, fault in logs["faults"].items():
+        _line(console, "warning", f"{path} is read up to where {fault}")
+
+
+def print_findings(console: Console, report: dict[str, Any], file: Path) -> None:
+    """What was found, and what to do."""
+    from rich.markup import escape
+
+    from pipeline.results.summary import shorten
+
+    console.print()
+    findings = report["findings"]
+    if any(one["outcome"] in _OUTCOMES for one in findings):
+        console.print(finding_table(findings))
+    for one in findings:
+        if one["outcome"] == "not judged":
+            detail = f" ({one['detail']})" if one["detail"] else ""
+            _line(
+                console, "", f"{one['rule']} is not judged: expected {one['bound']}, observed {one['observed']}{detail}"
+            )
+        if one["outcome"] in ("fail", "warn"):
+            name = "drifted" if one["outcome"] == "fail" else "warning"
+            what = f"{one['rule']} of {one['where']}: expected {one['bound']}, observed {one['observed']}"
+            _line(console, name, f"{what} ({one['detail']})")
+            for example in one["examples"]:
+                _line(console, "", example)
+    status = report["status"]
+    console.print(f"[bold {_COLOURS[status]}]{status}[/]: {escape(report['reason'])}", soft_wrap=True)
+    _line(console, "report", shorten(file))
+    if status == "drifted":
+        _line(console, "next", "clickbait run --data NEW.csv, with rows like those that are served and their labels")
+
+
+def finding_table(findings: Sequence[dict[str, Any]]) -> Table:
+    """A line for each that was judged."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("rule", "where", "bound", "observed", ""):
+        table.add_column(title, justify="right" if title in ("bound", "observed") else "left", no_wrap=True)
+    for one in findings:
+        if one["outcome"] in _OUTCOMES:
+            table.add_row(one["rule"], one["where"], one["bound"], str(one["observed"]), _OUTCOMES[one["outcome"]])
+    return table
+
+
+def _line(console: Console, name: str, text: str) -> None:
+    from rich.markup import escape
+
+    console.print(f"[bold]{name:<9}[/]{escape(text)}", soft_wrap=True)

@@ -1,0 +1,190 @@
+"""`clickbait versions` and `clickbait rollback`: what is in the serving folder, and the way back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from pipeline.config.paths import OutputPaths
+    from serving.versions.rollback import Rollback
+
+_SHOWN_DIGITS = 8
+_SHOWN_TIME = len("2026-01-01T00:00")
+_PIPE_WIDTH = 240
+_CONFIRM_SECONDS = 60.0
+_AVAILABLE = "AVAILABLE"
+
+
+def _with_output(command):
+    """The options that choose the serving folder; left out, the environment's `CLICKBAIT__...` decides, as for run."""
+    for option in (
+        click.option("--model", help="Name of the model in TF Serving.  [default: clickbait]"),
+        click.option("--output", help="Folder that holds all that runs wrote.  [default: output]"),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_with_output
+@click.option("--target", metavar="HOST:PORT", help="A server that is asked which of them it serves.")
+def versions(output: str | None, model: str | None, target: str | None) -> None:
+    """List the versions in the serving folder, the newest last; TF Serving serves the newest."""
+    from pipeline.terminal import open_console
+
+    paths = _find_paths(output, model)
+    states = _served(target, paths.serving_model.name) if target else None
+    rows = describe_versions(paths, states)
+    if rows:
+        console = open_console(pipe_width=_PIPE_WIDTH)
+        console.print(version_table(rows))
+    else:
+        click.echo(f"No versions in {paths.serving_model}. Type `clickbait run`.")
+    listed = {one["version"] for one in rows}
+    for version in sorted(number for number, state in (states or {}).items() if state == _AVAILABLE):
+        if version not in listed:
+            click.echo(f"{target} serves version {version}, which is not in {paths.serving_model}")
+
+
+@click.command()
+@_with_output
+@click.option("--to", type=int, metavar="N", help="The version to go back to.  [default: the last with another model]")
+@click.option("--target", metavar="HOST:PORT", help="A server that must serve it before this ends well.")
+def rollback(output: str | None, model: str | None, to: int | None, target: str | None) -> None:
+    """Put an earlier version back, under traffic.
+
+    TF Serving serves the highest number, so the earlier model gets a new, higher one. The model that is replaced is
+    not pushed again by a run, until a rollback names it with --to.
+    """
+    from components.versioned_pusher.confirm import confirm_version
+    from serving.versions.rollback import restore_version
+
+    paths = _find_paths(output, model)
+    folder = paths.serving_model
+    done = restore_version(folder, to)
+    for skipped in done.skipped:
+        click.echo(f"left out, for it is damaged: {skipped}")
+    if done.changed:
+        click.echo(f"version {done.version} is version {done.restored_from} again, in place of {done.rollback_of}")
+        _record(paths, done)
+    elif done.restored_from == done.version:
+        click.echo(f"version {done.version} is what is served; nothing is changed")
+    else:
+        click.echo(f"version {done.version}, which is served, is version {done.restored_from}; nothing is changed")
+    if target:
+        confirm_version(target, folder.name, done.version, _CONFIRM_SECONDS)
+        click.echo(f"{target} serves it")
+
+
+def describe_versions(paths: OutputPaths, states: dict[int, str] | None = None) -> list[dict[str, Any]]:
+    """What is known of each version, oldest first.
+
+    Args:
+      paths: of an output; the runs in it tell what their models reached.
+      states: by a server's word, of the versions that it knows; without one, the newest is what is served.
+    """
+    from pipeline.results.run_folders import read_runs
+    from serving.versions import version_folder as folder
+    from trainer import saved_model
+
+    cards = folder.read_cards(paths.serving_model)
+    taken_back = folder.withdrawn(cards)
+    reached = {one["run_id"]: _accuracy(one) for one in read_runs(paths.runs.parent)}
+    rows = []
+    for version, card in cards.items():
+        fault = saved_model.fault(paths.serving_model / str(version))
+        notes = [f"not whole: {fault}"] if fault else []
+        if card is None:
+            notes.append("not pushed by clickbait")
+        elif card.restored_from is not None:
+            notes.append(f"{card.restored_from} again, in place of {card.rollback_of}")
+        if card and card.override:
+            notes.append(f"broke rules, pushed anyway: {card.override}")
+        if card and card.digest in taken_back:
+            notes.append("rolled back")
+        rows.append(
+            {
+                "version": version,
+                "state": _state(version, max(cards), states),
+                "pushed_at": card.pushed_at if card else None,
+                "run_id": card.run_id if card else None,
+                "eval_accuracy": reached.get(card.run_id) if card else None,
+                "digest": card.digest if card else None,
+                "notes": notes,
+            }
+        )
+    return rows
+
+
+def version_table(rows: list[dict[str, Any]]) -> Table:
+    """A line a version."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("version", "", "pushed (UTC)", "run", "eval", "digest", "note"):
+        table.add_column(title, justify="right" if title == "eval" else "left", no_wrap=title != "note")
+    for one in rows:
+        accuracy = one["eval_accuracy"]
+        table.add_row(
+            str(one["version"]),
+            one["state"],
+            (one["pushed_at"] or "")[:_SHOWN_TIME].replace("T", " "),
+            one["run_id"] or "",
+            f"{accuracy:.4f}" if accuracy is not None else "",
+            (one["digest"] or "").removeprefix("sha256:")[:_SHOWN_DIGITS],
+            escape(", ".join(one["notes"])),
+        )
+    return table
+
+
+def _served(target: str, model: str) -> dict[int, str]:
+    from serving.client import Client, ServingError
+
+    try:
+        with Client(target, model=model) as client:
+            return {one.version: one.state for one in client.status()}
+    except ServingError as error:
+        way = "Give the --target of a running server, or none to list the folder."
+        raise ServingError(error.finding, way, exit_code=error.exit_code, code=error.code) from error
+
+
+def _state(version: int, newest: int, states: dict[int, str] | None) -> str:
+    if states is None:
+        return "serving" if version == newest else ""
+    state = states.get(version, "")
+    return "serving" if state == _AVAILABLE else state.lower().replace("_", " ")
+
+
+def _find_paths(output: str | None, model: str | None) -> OutputPaths:
+    from pipeline.config.paths import OutputPaths
+    from pipeline.config.pipeline_config import load_config
+
+    return OutputPaths.of(load_config(flags={"output": output, "model_name": model}))
+
+
+def _accuracy(verdict: dict[str, Any]) -> float | None:
+    for judged in verdict.get("thresholds", []):
+        if (judged["split"], judged["rule"]) == ("eval", "accuracy"):
+            return judged["observed"]
+    return None
+
+
+def _record(paths: OutputPaths, done: Rollback) -> None:
+    """Into ML Metadata. The version is back whether or not that can be: its card says the same."""
+    if not paths.metadata.is_file():
+        return
+    from components.versioned_pusher.lineage import record_rollback
+    from serving.versions import version_folder as folder
+
+    try:
+        card = folder.read_card(paths.serving_model, done.version)
+        if card is None:
+            raise ValueError(f"version {done.version} has no card")
+        record_rollback(paths.metadata, paths.serving_model, done, card.digest)
+    except Exception as error:
+        click.echo(f"warning: not recorded in {paths.metadata}, only in the version's card: {error}", err=True)

@@ -1,0 +1,201 @@
+"""The section `beam` of the configuration as Beam's flags of each component, and what no engine would run."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from pipeline.config.pipeline_config import BeamComponent, BeamConfig
+
+#: The components whose work Beam does, by their ids in the DAG.
+BEAM_COMPONENTS: tuple[BeamComponent, ...] = (
+    "HeadlineExampleGen",
+    "StatisticsGen",
+    "DataGate",
+    "Evaluator",
+    "BulkInferrer",
+)
+
+_JOB_SERVER_RUNNERS = ("PortableRunner", "FlinkRunner", "SparkRunner")
+# With one of these options Beam starts a job server itself.
+_MASTERS = {"FlinkRunner": "flink_master", "SparkRunner": "spark_master_url"}
+_DATAFLOW_OPTIONS = ("project", "region", "temp_location")
+_KEYS = (
+    "runner",
+    "direct_running_mode",
+    "direct_num_workers",
+    "job_endpoint",
+    "environment_type",
+    "environment_config",
+    "sdk_container_image",
+    "setup_file",
+)
+# What keeps TFX from packing its own installation for the workers, 42 MB a component.
+_SAYS_WHERE_CODE_IS = ("sdk_container_image", "setup_file", "requirements_file", "extra_package", "extra_packages")
+_CONNECT_SECONDS = 10
+
+
+class BeamOptionsError(Exception):
+    """Beam has no such option or value, or its engine is not there."""
+
+    exit_code = 2
+
+
+def beam_flags(beam: BeamConfig, component: BeamComponent) -> list[str]:
+    """What a component hands to Beam; nothing for the DirectRunner in memory, which needs nothing.
+
+    Args:
+      beam: the section.
+      component: its id.
+
+    Example:
+        >>> from pipeline.config.pipeline_config import BeamConfig
+        >>> beam_flags(BeamConfig(components={"StatisticsGen": {"direct_runner_bundle_repeat": "1"}}), "DataGate")
+        []
+    """
+    options = dict(beam.components.get(component, {}))
+    if options.pop("runner", beam.runner) == beam.runner:
+        fields = type(beam).model_fields
+        said = {name: getattr(beam, name) for name in _KEYS if getattr(beam, name) != fields[name].default}
+        options = {**said, **beam.options, **options}
+    if options and not any(options.get(name) for name in _SAYS_WHERE_CODE_IS):
+        options["sdk_container_image"] = "clickbait-tfx"  # no runner without an image of its own looks at it
+    return [*(flag for name, value in options.items() for flag in _flags(name, value)), *beam.pipeline_args]
+
+
+def require_known(beam: BeamConfig) -> None:
+    """Holds the options to those of the installed Beam, which itself drops what it does not know. Imports Beam.
+
+    Raises:
+      BeamOptionsError: with the first option or value that Beam does not take.
+    """
+    from apache_beam.options import pipeline_options
+
+    parser = _Parser(conflict_handler="resolve", allow_abbrev=False, add_help=False)
+    for kind in pipeline_options.PipelineOptions.__subclasses__():
+        if kind.__module__ == pipeline_options.__name__:
+            kind._add_argparse_args(parser)
+    bare = beam.model_copy(update={"pipeline_args": []})
+    for component in BEAM_COMPONENTS:
+        if unknown := parser.parse_known_args(beam_flags(bare, component))[1]:
+            raise BeamOptionsError(
+                f"beam.options has Beam's own options. Received: {unknown[0].lstrip('-')} ({component}). Correct its "
+                "name, or give what the job server alone knows in beam.pipeline_args."
+            )
+
+
+def require_engine(beam: BeamConfig) -> None:
+    """Looks for what a run from this machine needs before it begins: the job server, the client, setup.py.
+
+    Raises:
+      BeamOptionsError: it is not there.
+    """
+    if beam.setup_file and not (Path(beam.setup_file).name == "setup.py" and Path(beam.setup_file).is_file()):
+        raise BeamOptionsError(
+            f"beam.setup_file is a setup.py. Received: {beam.setup_file}. Give the path of the one in a clone of this "
+            "repository."
+        )
+    if beam.runner == "DataflowRunner":
+        try:
+            importlib.import_module("apache_beam.runners.dataflow.internal.apiclient")
+        except ImportError as error:
+            raise BeamOptionsError(
+                f"Dataflow needs Google's client libraries. Received: {error}. Install apache-beam[gcp]."
+            ) from error
+    if beam.job_endpoint:
+        host, _, port = beam.job_endpoint.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
+        except (OSError, OverflowError) as error:
+            raise BeamOptionsError(
+                f"Beam's job server answers when a run begins. Received: {beam.job_endpoint}, {error}. Start it, or "
+                "correct beam.job_endpoint (docs/beam.md)."
+            ) from error
+
+
+def beam_problems(beam: BeamConfig) -> Iterator[str]:
+    """What in the section no engine would run, whatever is installed."""
+    runner, options = beam.runner, beam.options
+    served = runner in _JOB_SERVER_RUNNERS
+    if doubled := sorted({*options} & {*type(beam).model_fields}):
+        yield (
+            f"options that have a key of their own are said there. Received: options.{doubled[0]}. Say "
+            f"beam.{doubled[0]}."
+        )
+    for name, own in beam.components.items():
+        if own.get("runner", "DirectRunner") != "DirectRunner":
+            yield (
+                "a component runs on beam.runner or in its own process. Received: "
+                f"components.{name}.runner={own['runner']}. Leave it out, or say DirectRunner."
+            )
+    if runner != "DirectRunner" and (beam.direct_running_mode, beam.direct_num_workers) != ("in_memory", 1):
+        yield (
+            f"direct_running_mode and direct_num_workers are DirectRunner's. Received: runner={runner}. Leave them "
+            "out; the engine's own are in options, such as parallelism or num_workers."
+        )
+    if beam.direct_running_mode == "in_memory" and beam.direct_num_workers != 1:
+        yield (
+            f"a worker in memory is one. Received: direct_num_workers={beam.direct_num_workers}. Say "
+            "direct_running_mode=multi_processing, too."
+        )
+    if not served and (beam.job_endpoint or beam.environment_type or beam.environment_config):
+        yield (
+            f"job_endpoint and environment_* are for {', '.join(_JOB_SERVER_RUNNERS)}. Received: runner={runner}. "
+            "Leave them out, or choose one of these."
+        )
+    if served:
+        yield from _job_server_problems(beam)
+    if runner == "DataflowRunner":
+        if missing := [name for name in _DATAFLOW_OPTIONS if not options.get(name)]:
+            yield (
+                f"Dataflow needs {', '.join(_DATAFLOW_OPTIONS)}. Received: options without {', '.join(missing)}. Say "
+                "options={project: ..., region: ..., temp_location: gs://...}."
+            )
+        if not (beam.sdk_container_image or beam.setup_file):
+            yield (
+                "Dataflow's workers need our code. Received: neither sdk_container_image nor setup_file. Say one of "
+                "them."
+            )
+    elif beam.sdk_container_image:
+        yield (
+            f"sdk_container_image is Dataflow's. Received: runner={runner}. The image of a job server's workers is "
+            "environment_config, with environment_type=DOCKER."
+        )
+
+
+def _job_server_problems(beam: BeamConfig) -> Iterator[str]:
+    runner, kind, place = beam.runner, beam.environment_type, beam.environment_config
+    if not beam.job_endpoint and not beam.options.get(_MASTERS.get(runner, "")):
+        other = f", or options={{{_MASTERS[runner]}: ...}} where Beam may start one" if runner in _MASTERS else ""
+        yield f"{runner} needs a job server. Received: no job_endpoint. Say job_endpoint=HOST:8099{other}."
+    if kind is None:
+        yield (
+            f"{runner} needs workers. Received: no environment_type. Say EXTERNAL with environment_config=HOST:50000, "
+            "DOCKER with the image, PROCESS with the command, or LOOPBACK."
+        )
+    elif (kind == "LOOPBACK") == bool(place):
+        yield (
+            "EXTERNAL, DOCKER and PROCESS have an environment_config, and LOOPBACK has none. Received: "
+            f"environment_type={kind}, environment_config={place}. Change one of the two."
+        )
+    elif kind == "EXTERNAL" and not re.fullmatch(r"\S+:\d{1,5}", place or ""):
+        yield f"EXTERNAL has the address of a worker pool. Received: environment_config={place}. Say HOST:50000."
+
+
+def _flags(name: str, value: Any) -> list[str]:
+    if value is None or value == "false":
+        return []
+    if value == "true":
+        return [f"--{name}"]
+    return [f"--{name}={one}" for one in (value if isinstance(value, list) else [value])]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise BeamOptionsError(f"beam.options has values that Beam takes. Received: {message}. Correct the value.")

@@ -1,0 +1,43 @@
+"""What served texts and scores are judged by. Light: logs that are too few are told without TensorFlow."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from components.data_gate.policy import Action, Finding, apply_policy
+from trainer import features
+from trainer.section import Section
+
+
+class MonitorConfig(Section):
+    """What `clickbait monitor` holds the served texts and scores to."""
+
+    skew: Action = Field("fail", description="Served texts are like the train split (bounds: the schema's).")
+    drift: Action = Field(
+        "warn", description="The texts since --since are like those served before (bounds: the schema's)."
+    )
+    scores: Action = Field("fail", description="The scores are distributed as on the evaluation split.")
+    max_score_divergence: float = Field(
+        0.05,
+        gt=0,
+        le=1,
+        description="Jensen-Shannon divergence of the scores from those on the evaluation split, from 0 to 1; 0.05 is "
+        "some 25 points of the share of clickbait, from half.",
+    )
+    min_compared_rows: int = Field(
+        500, ge=1, description="Least rows on each side to judge by; fewer differ by chance."
+    )
+    max_compared_rows: int = Field(
+        20_000, ge=1, description="At most so many rows are compared, drawn from all that were logged."
+    )
+    mask_examples: bool = Field(False, description="Show the words of findings as xxx and 000.")
+
+
+def too_few(rows: int, policy: MonitorConfig) -> list[Finding]:
+    """The findings where so few rows were served that chance decides; none where there are rows enough."""
+    if rows >= policy.min_compared_rows:
+        return []
+    bound = f">= {policy.min_compared_rows:,} rows"
+    places = {"skew": "all features", "drift": "all features", "scores": features.PROBABILITY}
+    findings = [Finding(rule, where, bound, f"{rows:,} rows", kept=None) for rule, where in places.items()]
+    return apply_policy(findings, policy)

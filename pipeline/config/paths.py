@@ -1,0 +1,50 @@
+"""Where things lie: in the repository, and in a run's output."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import data
+from pipeline.config.pipeline_config import PipelineConfig
+
+DATA_DIR = Path(data.__file__).parent
+SCHEMA_FILE = DATA_DIR / "schema.pbtxt"
+SAMPLE_FILE = DATA_DIR / "sample" / "headlines.csv"
+
+
+@dataclasses.dataclass(frozen=True)
+class OutputPaths:
+    """What a run writes, all below `--output`; absolute, because TFX records them."""
+
+    runs: Path
+    """One folder a run: verdict, configuration, log."""
+    pipeline_root: Path
+    """TFX's artifacts."""
+    checkpoints: Path
+    """The Trainer's, of trainings that were broken off; see `trainer.fitting.checkpoints`."""
+    metadata: Path
+    """ML Metadata, SQLite."""
+    accepted_data: Path
+    """Statistics of the data that the gate accepted."""
+    serving_model: Path
+    """The folder of versions that TF Serving watches."""
+    tuner: Path
+    """Searches for a recipe that are not finished."""
+    monitor: Path
+    """One folder for each time that what is served was compared."""
+
+    @classmethod
+    def of(cls, config: PipelineConfig) -> OutputPaths:
+        output = Path(os.path.expanduser(config.output)).absolute()  # noqa: PTH111  leaves an unknown ~user as it is
+        return cls(
+            runs=output / "runs",
+            pipeline_root=output / "tfx",
+            checkpoints=output / "tfx" / "Trainer" / "checkpoints",
+            metadata=output / "metadata.db",
+            accepted_data=output / "accepted_data",
+            serving_model=output / "serving" / config.model_name,
+            tuner=output / "tuner",
+            monitor=output / "monitor",
+        )

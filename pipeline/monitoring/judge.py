@@ -1,0 +1,97 @@
+"""What is served against what the model was trained on: TFDV's comparators, with the bounds that the schema holds."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from components.data_gate.comparison import Statistics, judge_drift, judge_skew
+from components.data_gate.policy import Finding, apply_policy
+from components.derived_features import DERIVED
+from pipeline.config.monitor import MonitorConfig, too_few
+from pipeline.monitoring.statistics import score_statistics, text_statistics
+from pipeline.monitoring.traffic import Row
+from trainer import features
+
+_THRESHOLD = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """What a version was made from."""
+
+    statistics: Statistics
+    """Of the train split."""
+    schema: schema_pb2.Schema
+    """That the data was held to."""
+    scores: Sequence[float]
+    """That the version gives to the evaluation split."""
+
+
+def judge_served(
+    recent: Sequence[Row], earlier: Sequence[Row], training: Training, policy: MonitorConfig
+) -> list[Finding]:
+    """Compares texts and scores.
+
+    Args:
+      recent: what was served.
+      earlier: what was served before; may be empty.
+      training: what the version was made from.
+      policy: what is compared by.
+
+    Returns:
+      Findings of the rules `skew` (served texts against the train split), `drift` (against those served before) and
+      `scores` (against the evaluation split), with what follows from each.
+    """
+    if findings := too_few(len(recent), policy):
+        return findings
+    schema = _of_texts(training.schema)
+    served = text_statistics(recent, schema)
+    before = text_statistics(earlier, schema) if earlier else None
+    findings = [
+        *judge_skew(training.statistics, served, schema, policy, "served against train"),
+        *judge_drift(
+            served, before, "what was served before" if earlier else "nothing is logged before --since", schema, policy
+        ),
+        *_judge_scores([row.score for row in recent], training.scores, policy),
+    ]
+    return apply_policy(findings, policy)
+
+
+def _judge_scores(served: Sequence[float], reference: Sequence[float], policy: MonitorConfig) -> Iterator[Finding]:
+    feature = schema_pb2.Feature(name=features.PROBABILITY, type=schema_pb2.FLOAT)
+    feature.drift_comparator.jensen_shannon_divergence.threshold = policy.max_score_divergence
+    found = judge_drift(
+        score_statistics(served),
+        score_statistics(reference),
+        "the evaluation split",
+        schema_pb2.Schema(feature=[feature]),
+        policy,
+    )
+    for one in found:
+        moved = [
+            f"mean {_mean(reference):.3f} -> {_mean(served):.3f}",
+            f"clickbait (>= {_THRESHOLD}): {_share(reference):.1%} -> {_share(served):.1%}",
+        ]
+        yield dataclasses.replace(
+            one, rule="scores", where=features.PROBABILITY, examples=moved if one.kept is False else []
+        )
+
+
+def _of_texts(schema: schema_pb2.Schema) -> schema_pb2.Schema:
+    """The part that is about titles: what is served has no labels."""
+    kept = schema_pb2.Schema()
+    kept.CopyFrom(schema)
+    del kept.feature[:]
+    kept.feature.extend(one for one in schema.feature if one.name in (features.TITLE, *DERIVED))
+    return kept
+
+
+def _mean(scores: Sequence[float]) -> float:
+    return sum(scores) / len(scores)
+
+
+def _share(scores: Sequence[float]) -> float:
+    return sum(score >= _THRESHOLD for score in scores) / len(scores)

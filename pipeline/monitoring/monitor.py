@@ -1,0 +1,200 @@
+"""Is what is served still like what the model was trained on: from logs of requests to a report."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from components.data_gate.policy import FAIL, KEPT, WARN, Finding
+from pipeline.config.monitor import MonitorConfig, too_few
+from pipeline.config.paths import OutputPaths
+from pipeline.config.pipeline_config import PipelineConfig
+from pipeline.monitoring.served_version import MonitorError, TrainedFrom, choose_version, find_trained_from
+from pipeline.monitoring.traffic import Logs, Sample, Traffic, read_logs
+from serving.request_log.reader import find_logs
+from serving.versions import version_folder
+
+SCHEMA_VERSION = 1
+REPORT_FILE = "monitor.json"
+FINE, DRIFTED, NOT_JUDGED = "fine", "drifted", "not judged"
+EXIT_CODES = {FINE: 0, NOT_JUDGED: 0, DRIFTED: 3}
+
+Report = dict[str, Any]
+
+
+class Opened(NamedTuple):
+    """Logs that were read, and what they are to be compared with."""
+
+    report: Report
+    """What is known before anything is compared."""
+    traffic: Traffic
+    """Of the version that is judged."""
+    made_from: TrainedFrom | None
+    """None: too few were served to compare them."""
+
+
+def open_logs(
+    config: PipelineConfig, places: Sequence[str], *, version: int | None = None, since: float = 0.0
+) -> Opened:
+    """Reads logs. Needs no TensorFlow.
+
+    Args:
+      config: model, output and the section `monitor`.
+      places: folders, files or globs of logs.
+      version: the one to judge; the newest in the serving folder when not given.
+      since: what was served from then on is judged, in seconds since 1970.
+
+    Raises:
+      RequestLogError: there are no logs.
+      MonitorError: they cannot be read, or are not of this model.
+    """
+    policy, paths = config.monitor, OutputPaths.of(config)
+    logs = read_logs(find_logs(places), config.model_name, since=since, most_rows=policy.max_compared_rows)
+    if not (logs.versions or logs.other_models or logs.other_entries):
+        reasons = "; ".join(f"{path}: {reason}" for path, reason in logs.faults.items())
+        raise MonitorError(
+            f"Logs hold at least one whole entry. Received: {logs.files} files with none. {reasons}".rstrip()
+        )
+    asked, version = version, choose_version(logs, paths.serving_model, version)
+    # Requests over REST may not name their version: they count where somebody says whose they are.
+    found = logs.versions.get(version) or (logs.versions.get(None) if asked is not None else None)
+    traffic = found or Traffic(Sample(0), Sample(0))
+    made_from = None if too_few(len(traffic.recent.rows), policy) else find_trained_from(paths, version)
+    return Opened(_open(config, logs, paths, version, traffic, since), traffic, made_from)
+
+
+def judge_logs(config: PipelineConfig, opened: Opened) -> Report:
+    """Compares what was read, and completes the report. Imports TensorFlow where there is something to compare."""
+    policy = config.monitor
+    findings = too_few(len(opened.traffic.recent.rows), policy)
+    if opened.made_from:
+        findings = _judge(opened, opened.made_from, OutputPaths.of(config), policy)
+    status = _status(findings)
+    return {
+        **opened.report,
+        "status": status,
+        "exit_code": EXIT_CODES[status],
+        "reason": _reason(status, findings),
+        "findings": [dataclasses.asdict(one) for one in findings],
+    }
+
+
+@contextlib.contextmanager
+def report_folder(folder: Path) -> Iterator[Path]:
+    """Makes a report's folder, and takes it away again where nothing comes to lie in it.
+
+    Raises:
+      MonitorError: it cannot be made.
+    """
+    with _writing(folder):
+        missing = list(itertools.takewhile(lambda one: not one.exists(), (folder, *folder.parents)))
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield folder
+    finally:
+        for made in missing:
+            if any(made.iterdir()):
+                break
+            made.rmdir()
+
+
+def write_report(folder: Path, report: Report) -> Path:
+    """Writes `monitor.json`, whole or not at all.
+
+    Raises:
+      MonitorError: it cannot be written.
+    """
+    partial, path = folder / f".{REPORT_FILE}", folder / REPORT_FILE
+    with _writing(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.replace(path)
+    return path
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise MonitorError(
+            f"The report has a folder in the output. Received: {path}: {error.strerror}. Make room there, or give "
+            "another --output."
+        ) from error
+
+
+def _judge(opened: Opened, made_from: TrainedFrom, paths: OutputPaths, policy: MonitorConfig) -> list[Finding]:
+    import tensorflow_data_validation as tfdv
+
+    from pipeline.monitoring.judge import Training, judge_served
+    from pipeline.monitoring.reference import reference_scores
+
+    training = Training(
+        tfdv.load_stats_binary(str(made_from.statistics)),
+        tfdv.load_schema_text(str(made_from.schema)),
+        reference_scores(
+            paths.monitor / "reference",
+            paths.serving_model / str(opened.report["version"]),
+            made_from.digest,
+            str(made_from.examples),
+            policy.max_compared_rows,
+        ),
+    )
+    return judge_served(opened.traffic.recent.rows, opened.traffic.earlier.rows, training, policy)
+
+
+def _open(
+    config: PipelineConfig, logs: Logs, paths: OutputPaths, version: int, traffic: Traffic, since: float
+) -> Report:
+    card = version_folder.read_card(paths.serving_model, version)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "monitored_at": _utc(datetime.datetime.now(datetime.UTC).timestamp()),
+        "model": config.model_name,
+        "version": version,
+        "run_id": card.run_id if card else None,
+        "logs": {
+            "files": logs.files,
+            "since": _utc(since) if since else None,
+            "requests": traffic.requests,
+            "rows": traffic.recent.seen,
+            "compared_rows": len(traffic.recent.rows),
+            "earlier_rows": traffic.earlier.seen,
+            "first": _utc(traffic.first) if traffic.requests else None,
+            "last": _utc(traffic.last) if traffic.requests else None,
+            "rows_by_version": {
+                "not named" if one is None else str(one): found.recent.seen + found.earlier.seen
+                for one, found in logs.versions.items()
+            },
+            "entries_of_other_models": sum(logs.other_models.values()),
+            "entries_without_texts": logs.other_entries,
+            "faults": logs.faults,
+        },
+        "policy": config.monitor.model_dump(),
+    }
+
+
+def _status(findings: Sequence[Finding]) -> str:
+    outcomes = {one.outcome for one in findings}
+    if FAIL in outcomes:
+        return DRIFTED
+    return FINE if outcomes & {KEPT, WARN} else NOT_JUDGED
+
+
+def _reason(status: str, findings: Sequence[Finding]) -> str:
+    if status == DRIFTED:
+        broken = [f"{one.rule} of {one.where} {one.observed}" for one in findings if one.outcome == FAIL]
+        return f"what is served is not what the model was trained on: {', '.join(broken)}"
+    if status == FINE:
+        return "what is served is like what the model was trained on"
+    return f"expected {findings[0].bound}, observed {findings[0].observed}"
+
+
+def _utc(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat(timespec="seconds")

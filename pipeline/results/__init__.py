@@ -1,0 +1,1 @@
+"""What runs left behind: their folders, verdicts, artifacts and reports."""

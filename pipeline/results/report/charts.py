@@ -1,0 +1,320 @@
+"""The charts as SVG that a page takes in: its colours are the page's, so that light and dark both work."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import matplotlib
+from markupsafe import Markup, escape
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from pipeline.results.words import CONTENDERS
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
+
+#: Colours that stand in the SVG until the page's take their places.
+_INK, _MUTED, _LINE, _BAD = "#010101", "#010102", "#010103", "#010104"
+_VARIABLES = {_INK: "--ink", _MUTED: "--muted", _LINE: "--line", _BAD: "--bad"}
+_SERIES = ("#010111", "#010112", "#010113", "#010114")
+_VARIABLES |= {colour: f"--series-{number}" for number, colour in enumerate(_SERIES, 1)}
+_STYLES = {  # neither colour nor shape alone
+    "candidate": (_SERIES[0], "o", "-"),
+    "tfidf_cased": (_SERIES[1], "s", "--"),
+    "tfidf_lower": (_SERIES[2], "^", "-."),
+    "last_blessed": (_SERIES[3], "D", ":"),
+}
+_RC: dict[RcKeyType, object] = {
+    "svg.fonttype": "none",
+    "font.size": 9,
+    "font.family": "DejaVu Sans",
+    "text.color": _INK,
+    "axes.labelcolor": _INK,
+    "axes.edgecolor": _MUTED,
+    "axes.facecolor": "none",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "grid.color": _LINE,
+    "grid.linewidth": 0.6,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.6,
+    "figure.constrained_layout.use": True,
+}
+_NEAR_PERFECT = 0.9
+_PERCENT = FuncFormatter(lambda share, _: f"{100 * share:.10g}%")
+_HEIGHT_OF_ROW = 0.27  # inches
+
+
+class Dots(NamedTuple):
+    """A line of `dot_plot`."""
+
+    name: str
+    values: Mapping[str, float | None]
+    """Shares, by the names of the series."""
+    interval: Sequence[float] | None = None
+    """Of the first series."""
+    bound: float | None = None
+    broken: bool = False
+
+
+def dot_plot(rows: Sequence[Dots], label: str, names: Mapping[str, str] = CONTENDERS) -> Markup:
+    """Accuracies, a line each, with a dot for each model.
+
+    Args:
+      rows: from top to bottom.
+      label: what a person is told who does not see the chart.
+      names: of the series.
+    """
+    series = list(dict.fromkeys(name for row in rows for name in row.values))
+    with _figure(4.6, 0.95 + _HEIGHT_OF_ROW * len(rows), label) as (svg, figure):
+        axes = figure.subplots()
+        places = range(len(rows), 0, -1)
+        for place, row in zip(places, rows, strict=True):
+            if row.interval and None not in row.interval:
+                axes.plot(row.interval, [place, place], color=_SERIES[0], linewidth=4, alpha=0.35)
+            if row.bound is not None:
+                axes.plot([row.bound] * 2, [place - 0.36, place + 0.36], color=_BAD, linewidth=1.3)
+        if any(row.bound is not None for row in rows):
+            axes.plot([], [], color=_BAD, linewidth=1.3, label="least that is asked")
+        for number, name in reversed(list(enumerate(series))):
+            colour, marker, _ = _STYLES.get(name) or (_SERIES[number], "os^D"[number], "-")
+            points = [
+                (row.values[name], place)
+                for place, row in zip(places, rows, strict=True)
+                if row.values.get(name) is not None
+            ]
+            first = number == 0
+            axes.plot(
+                *zip(*points, strict=True) if points else ([], []),
+                marker,
+                color=colour,
+                markersize=7 if first else 5.5,
+                markerfacecolor=colour if first else "none",
+                label=names.get(name, name),
+                linestyle="none",
+            )
+        axes.set_yticks(list(places), [row.name for row in rows])
+        for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
+            if row.broken:
+                tick.set_color(_BAD)
+                tick.set_fontweight("bold")
+        axes.set_ylim(0.4, len(rows) + 0.6)
+        axes.grid(axis="y", visible=False)
+        axes.xaxis.set_major_formatter(_PERCENT)
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axes.set_xlabel("headlines said right")
+        _legend(figure, axes, columns=2)
+    return svg()
+
+
+def training_curves(epochs: Mapping[str, Sequence[float]]) -> Markup:
+    """Loss and accuracy by epoch, of both splits."""
+    count = max(map(len, epochs.values()))
+    with _figure(4.6, 2.5, "Line charts of loss and accuracy by epoch, in training and on the evaluation rows") as (
+        svg,
+        figure,
+    ):
+        for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+            for key, title, (colour, marker, line) in (
+                (name, "training", _STYLES["candidate"]),
+                (f"val_{name}", "evaluation", _STYLES["tfidf_cased"]),
+            ):
+                values = epochs.get(key, [])
+                axes.plot(
+                    range(1, len(values) + 1), values, line, marker=marker, markersize=4, color=colour, label=title
+                )
+            axes.set_title(name)
+            axes.set_xlabel("epoch")
+            axes.set_xlim(0.8, count + 0.2)
+            axes.xaxis.set_major_locator(MaxNLocator(min(count, 5), integer=True))
+        _legend(figure, axes, columns=2)
+    return svg()
+
+
+def tuning(trials: Sequence[Mapping[str, Any]]) -> Markup:
+    """The loss of each recipe by its learning rate, a series for each casing policy; the best is ringed."""
+    last = [
+        one
+        for one in trials
+        if one["part"] == min(other["part"] for other in trials if other["candidate"] == one["candidate"])
+    ]
+    with _figure(4.6, 2.5, "Chart of the loss of each recipe by its learning rate; the table has the numbers") as (
+        svg,
+        figure,
+    ):
+        axes = figure.subplots()
+        for policy, (colour, marker, _) in zip(("augment", "lower", "as_is"), _STYLES.values(), strict=False):
+            of_policy = [one for one in last if one["casing"] == policy]
+            if of_policy:
+                axes.plot(
+                    [one["learning_rate"] for one in of_policy],
+                    [one["score"] for one in of_policy],
+                    marker,
+                    color=colour,
+                    label=policy,
+                )
+        (best,) = [one for one in trials if one["best"]]
+        axes.plot(best["learning_rate"], best["score"], "o", markersize=13, fillstyle="none", color=_INK, label="best")
+        axes.set_xscale("log")
+        axes.set_xlabel("learning rate")
+        axes.set_ylabel("loss")
+        _legend(figure, axes, columns=4)
+    return svg()
+
+
+def lengths(statistics: Mapping[str, Any]) -> Markup:
+    """Characters of the titles, a line for each split."""
+    with _figure(4.6, 2.5, "Chart of the share of titles by number of characters, for each split") as (svg, figure):
+        axes = figure.subplots()
+        for (split, one), name in zip(statistics.items(), _STYLES, strict=False):
+            bars = one.get("title_characters", {}).get("histogram", [])
+            colour, _, line = _STYLES[name]
+            if bars:
+                axes.stairs(
+                    [share for *_, share in bars],
+                    [bars[0][0], *(high for _, high, _ in bars)],
+                    color=colour,
+                    linestyle=line,
+                    linewidth=1.6,
+                    label=split,
+                )
+        axes.set_xlabel("characters of a title")
+        axes.yaxis.set_major_formatter(_PERCENT)
+        _legend(figure, axes, columns=2)
+    return svg()
+
+
+def roc(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Markup:
+    """ROC curves; of good ones the corner in which they lie."""
+    return _curves(curves, "False alarms among news", "Clickbait that is found", (0.0, 0.1), "ROC curves")
+
+
+def precision_recall(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Markup:
+    """Precision by recall; of good ones the corner in which they lie."""
+    return _curves(
+        curves,
+        "Clickbait that is found (recall)",
+        "Right among those found (precision)",
+        (0.9, 1.0),
+        "Precision by recall",
+    )
+
+
+def reliability(bins: Sequence[Mapping[str, float]]) -> Markup:
+    """The share of clickbait beside the score."""
+    with _figure(3.6, 3.1, "Chart of the share of clickbait among headlines by score, beside the ideal diagonal") as (
+        svg,
+        figure,
+    ):
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color=_MUTED, linestyle="--", linewidth=1, label="ideal")
+        most = max(one["rows"] for one in bins)
+        axes.plot([one["score"] for one in bins], [one["share"] for one in bins], color=_SERIES[0], linewidth=1.2)
+        axes.scatter(
+            [one["score"] for one in bins],
+            [one["share"] for one in bins],
+            [18 + 90 * one["rows"] / most for one in bins],
+            color=_SERIES[0],
+            label="this model, larger: more rows",
+        )
+        axes.set_xlabel("score")
+        axes.set_ylabel("share that is clickbait")
+        _legend(figure, axes, columns=2)
+    return svg()
+
+
+def histogram(found: Mapping[str, Any]) -> Markup:
+    """How many headlines of each label have which score."""
+    with _figure(3.6, 3.1, "Histogram of the scores of news and of clickbait, on a logarithmic scale") as (svg, figure):
+        axes = figure.subplots()
+        for label, name, style in (("0", "news", "tfidf_lower"), ("1", "clickbait", "tfidf_cased")):
+            colour, _, line = _STYLES[style]
+            axes.stairs(found[label], found["edges"], color=colour, linestyle=line, linewidth=1.6, label=name)
+        axes.axvline(0.5, color=_MUTED, linewidth=1)
+        axes.set_yscale("symlog", linthresh=1)
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
+        axes.set_xlabel("score")
+        axes.set_ylabel("headlines")
+        _legend(figure, axes, columns=2)
+    return svg()
+
+
+def _curves(curves, x_label: str, y_label: str, corner: tuple[float, float], title: str) -> Markup:
+    with _figure(3.6, 3.3, f"{title} of the compared models") as (svg, figure):
+        axes = figure.subplots()
+        for name, points in reversed(curves.items()):
+            colour, _, line = _STYLES[name]
+            axes.plot(points["x"], points["y"], color=colour, linestyle=line, label=CONTENDERS[name])
+        inside = all(
+            any(corner[0] <= x <= corner[1] and y >= _NEAR_PERFECT for x, y in zip(one["x"], one["y"], strict=True))
+            for one in curves.values()
+        )
+        if inside:
+            axes.set_xlim(corner)
+            axes.set_ylim(_NEAR_PERFECT, 1.002)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(_PERCENT)
+            axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axes.set_xlabel(x_label + (", best corner" if inside else ""))
+        axes.set_ylabel(y_label)
+        _legend(figure, axes, columns=1)
+    return svg()
+
+
+def _legend(figure: Figure, axes, columns: int) -> None:
+    handles, names = axes.get_legend_handles_labels()
+    if handles:
+        figure.legend(
+            handles[::-1],
+            names[::-1],
+            loc="outside upper left",
+            ncols=columns,
+            handlelength=1.8,
+            columnspacing=1.2,
+            borderaxespad=0.1,
+        )
+
+
+@contextmanager
+def _figure(width: float, height: float, label: str):
+    """Yields a function that returns the SVG once the block has ended, and the figure to draw on."""
+    with matplotlib.rc_context({**_RC, "svg.hashsalt": label}):
+        figure = Figure((width, height))
+        drawn: list[Markup] = []
+        yield drawn.pop, figure
+        stream = io.StringIO()
+        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        drawn.append(_inline(stream.getvalue(), label))
+
+
+def _inline(svg: str, label: str) -> Markup:
+    """The element alone, as wide as there is place, in the page's colours and fonts."""
+    element = svg[svg.index("<svg") :]
+    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    head, rest = element.split(">", 1)
+    box = head.partition('viewBox="')[2].partition('"')[0]
+    for colour, variable in _VARIABLES.items():
+        rest = rest.replace(colour, f"var({variable})")
+    # Ids are made of the label's digest, so that charts of one page do not share any.
+    rest = re.sub(
+        r"font: (bold )?([\d.]+px)[^;\"]*",
+        lambda found: f"font-size: {found[2]}" + ("; font-weight: bold" if found[1] else ""),
+        rest,
+    )
+    rest = re.sub(r' id="(?!p[0-9a-f]{10}|m[0-9a-f]{10})[^"]*"', "", rest)
+    return Markup(f'<svg class="chart" role="img" aria-label="{escape(label)}" viewBox="{box}">{rest}')

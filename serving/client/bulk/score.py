@@ -1,0 +1,203 @@
+"""Scoring a file: all its rows, in order, in bounded memory, and going on after a break.
+
+`OUTPUT.partial/` holds the scores so far, and is gone when OUTPUT is there. The output appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from serving.client.answers import count_no_numbers
+from serving.client.bulk.files import check_output, file_digest, open_sink, open_source, writing
+from serving.client.bulk.rows import Contents, Source
+from serving.client.bulk.score_log import ScoreLog
+from serving.client.bulk.text_files import LinesSource
+from serving.client.client import Client
+from serving.client.errors import FileError
+from serving.client.options import ClientOptions
+
+STDIN = "-"
+CALLS_PER_CHUNK = 16
+_SCHEMA_VERSION = 1
+
+
+class BulkResult(NamedTuple):
+    """What was done."""
+
+    rows: int
+    resumed_rows: int
+    """Of them, those that an earlier run had scored."""
+    version: int
+    seconds: float
+    no_numbers: int
+    """Of the scores, those that are NaN or infinite."""
+
+
+class Reporter:
+    """What a person is told meanwhile; does nothing itself."""
+
+    def say(self, message: str) -> None:
+        """A line that stays."""
+
+    def progress(self, done: int, total: int) -> None:
+        """So many rows are scored."""
+
+
+def score_file(
+    options: ClientOptions,
+    input_path: str | Path,
+    output_path: str | Path,
+    *,
+    text_column: str,
+    stdin: BinaryIO | None = None,
+    wait_s: float = 0.0,
+    reporter: Reporter | None = None,
+) -> BulkResult:
+    """Scores the texts of a file by one model version, and writes all its columns and `probability`.
+
+    The version is asked for at the beginning and kept, whatever the server loads meanwhile.
+
+    Args:
+      options: of the client.
+      input_path: .csv, .jsonl (both also with .gz), .parquet, .txt, or `-` for the lines of `stdin`.
+      output_path: .csv, .jsonl (both also with .gz) or .parquet; replaced when it is there.
+      text_column: the input's column of texts; of lines, the name that it gets.
+      stdin: what `-` is.
+      wait_s: wait so long for a server that is starting.
+      reporter: told how it goes.
+
+    Raises:
+      FileError: the input cannot be read, or the output cannot be written.
+      ServingError: a call failed; what was scored until then is kept.
+    """
+    began = time.monotonic()
+    reporter = reporter or Reporter()
+    check_output(output_path)
+    output = Path(output_path)
+    if input_path != STDIN:
+        source = open_source(input_path, text_column)
+        if output.exists() and output.samefile(input_path):
+            raise FileError(f"--output is another file than --input. Received: {output_path} for both.")
+    with _work_folder(output) as folder:
+        if input_path == STDIN:
+            if stdin is None:
+                raise FileError(f"--input {STDIN} must have lines on stdin. Received: a closed stdin. Give a file.")
+            input_path = folder / "input.txt"
+            with writing(input_path), input_path.open("wb") as copy:
+                shutil.copyfileobj(stdin, copy, 1 << 20)
+            source = LinesSource(str(input_path), text_column)
+        stamp = _stamp(input_path)
+        contents = source.scan()
+        with writing(output):  # a clash of names is known before anything is scored
+            open_sink(folder / "output", output, contents).close()
+        with Client(options=options) as client:
+            version = (client.wait_until_ready(wait_s) if wait_s else client.metadata()).version
+        options = dataclasses.replace(options, version=version, label="")
+        identity = _identity(file_digest(input_path), text_column, options)
+        with writing(folder), contextlib.closing(ScoreLog(folder, identity)) as log:
+            resumed = log.rows
+            _tell_beginning(log, contents.rows, options, reporter)
+            _score(options, source, log, contents.rows, reporter)
+            if _stamp(input_path) != stamp:
+                raise FileError(f"{input_path} stays as it is while it is scored. Received: a change. Run it again.")
+            no_numbers = _write_output(source, contents, log, folder / "output", output)
+        shutil.rmtree(folder, ignore_errors=True)
+    return BulkResult(contents.rows, resumed, version, time.monotonic() - began, no_numbers)
+
+
+def _identity(digest: str, text_column: str, options: ClientOptions) -> dict[str, Any]:
+    return {
+        "schema_version": _SCHEMA_VERSION,
+        "input": digest,
+        "text_column": text_column,
+        "model": options.model,
+        "version": options.version,
+        "signature": options.signature,
+        "output_name": options.output_name,
+    }
+
+
+def _score(options: ClientOptions, source: Source, log: ScoreLog, total: int, reporter: Reporter) -> None:
+    reporter.progress(log.rows, total)
+    if log.rows == total:
+        return
+    texts = _texts_after(source, log.rows, options.rows_per_call * CALLS_PER_CHUNK)
+    with Client(options=options) as client, contextlib.closing(client.predict_chunks(texts)) as scored:
+        for scores in scored:
+            log.append(scores)
+            reporter.progress(log.rows, total)
+
+
+def _texts_after(source: Source, skipped: int, size: int) -> Iterator[list[str]]:
+    for chunk in source.chunks(size):
+        texts = chunk.texts[skipped:] if skipped else chunk.texts
+        skipped = max(0, skipped - len(chunk.texts))
+        if texts:
+            yield texts
+
+
+def _write_output(source: Source, contents: Contents, log: ScoreLog, temporary: Path, output: Path) -> int:
+    """Returns how many scores are no numbers."""
+    scores, no_numbers = log.read(), 0
+    sink = open_sink(temporary, output, contents)
+    try:
+        for chunk in source.chunks(1 << 13):
+            of_chunk = [next(scores) for _ in chunk.texts]
+            sink.write(chunk, of_chunk)
+            no_numbers += count_no_numbers(of_chunk)
+    finally:
+        sink.close()
+    with temporary.open("rb") as stream:
+        os.fsync(stream.fileno())
+    temporary.replace(output)
+    folder = os.open(output.absolute().parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return no_numbers
+
+
+@contextlib.contextmanager
+def _work_folder(output: Path) -> Iterator[Path]:
+    """`OUTPUT.partial`, which one process at a time has."""
+    from filelock import FileLock, Timeout
+
+    folder = output.with_name(f"{output.name}.partial")
+    with writing(folder):
+        folder.mkdir(exist_ok=True)
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise FileError(
+            f"One process at a time writes {output}. Received: another one that does. Wait for it, or give another "
+            "--output."
+        ) from None
+    try:
+        yield folder
+    finally:
+        if not any(one.name == "scores" and one.stat().st_size for one in folder.glob("*")):
+            shutil.rmtree(folder, ignore_errors=True)
+        lock.release()
+
+
+def _tell_beginning(log: ScoreLog, total: int, options: ClientOptions, reporter: Reporter) -> None:
+    which = f"{options.model} version {options.version}"
+    if log.changes:
+        what = "; ".join(f"{name} was {was} and is {now}" for name, (was, now) in log.changes.items())
+        reporter.say(f"begins anew, not where an earlier run stopped: {what}")
+    elif log.rows:
+        reporter.say(f"goes on after {log.rows:,} of {total:,} rows, which {which} scored before")
+
+
+def _stamp(path: str | Path) -> tuple[int, int]:
+    found = Path(path).stat()
+    return found.st_size, found.st_mtime_ns

@@ -1,0 +1,99 @@
+"""CSV and JSON Lines as output: all columns of the input, and the score."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from serving.client.bulk.rows import Chunk, Contents
+from serving.untrusted import inert_cell
+from trainer.features import PROBABILITY
+
+_TO_QUOTE = re.compile('[",\r\n]')
+
+
+class _TextSink:
+    def __init__(self, path: str, contents: Contents, *, compressed: bool):
+        self._columns = list(contents.columns)
+        stream = gzip.GzipFile(path, "wb", 6) if compressed else io.BufferedWriter(io.FileIO(path, "wb"))
+        self._stream = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+
+    def close(self) -> None:
+        """As `Sink.close`."""
+        self._stream.close()
+
+
+class CsvSink(_TextSink):
+    """RFC 4180 with a header; what is no text stands as JSON, and what a spreadsheet would run behind an apostrophe."""
+
+    def __init__(self, path: str, contents: Contents, *, compressed: bool):
+        super().__init__(path, contents, compressed=compressed)
+        self._stream.write(_csv_line([*self._columns, PROBABILITY]))
+
+    def write(self, chunk: Chunk, scores: Sequence[float]) -> None:
+        """As `Sink.write`."""
+        rows = zip(rows_of(chunk, self._columns), scores, strict=True)
+        self._stream.writelines(_csv_line([*map(_csv_value, row), format_score(score)]) for row, score in rows)
+
+
+class JsonlSink(_TextSink):
+    """A JSON object a line."""
+
+    def write(self, chunk: Chunk, scores: Sequence[float]) -> None:
+        """As `Sink.write`."""
+        objects = chunk.objects or [dict(zip(self._columns, row, strict=True)) for row in rows_of(chunk, self._columns)]
+        for one, score in zip(objects, scores, strict=True):
+            text = format_score(score)
+            self._stream.write(f"{_json({**one, PROBABILITY: float(text) if text else None})}\n")
+
+
+def rows_of(chunk: Chunk, columns: Sequence[str]) -> Sequence[Sequence[Any]]:
+    """A chunk's values, one for each column, None where a row has none."""
+    if chunk.batch is not None:
+        return list(zip(*(column.to_pylist() for column in chunk.batch.columns), strict=True))
+    if chunk.objects is not None:
+        return [[one.get(name) for name in columns] for one in chunk.objects]
+    return chunk.rows or []
+
+
+def format_score(score: float) -> str:
+    """Nine digits, which tell any float32 from its neighbours; empty for what is no number."""
+    return f"{score:.9g}" if math.isfinite(score) else ""
+
+
+def _json(one: dict[str, Any]) -> str:
+    try:
+        return json.dumps(one, ensure_ascii=False, default=str, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(one), ensure_ascii=False, default=str, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    """None for the numbers that JSON does not have."""
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _csv_line(fields: Sequence[str]) -> str:
+    """A line of RFC 4180, ended by a line feed; Python's csv, before 3.13, would leave a carriage return unquoted."""
+    cells = map(inert_cell, fields)
+    quoted = ('"' + cell.replace('"', '""') + '"' if _TO_QUOTE.search(cell) else cell for cell in cells)
+    return ",".join(quoted) + "\n"
+
+
+def _csv_value(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, bool | int | float | dict | list):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return "" if value is None else str(value)

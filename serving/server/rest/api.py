@@ -1,0 +1,194 @@
+"""The REST API: what a method, a path and a body are answered with. Knows no sockets."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
+
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from tensorflow_serving.apis import classification_pb2, model_pb2, regression_pb2
+
+from serving.request_log import writer
+from serving.request_log.writer import RequestLog
+from serving.server.classify import classify, regress
+from serving.server.errors import ServingError, invalid_argument
+from serving.server.manager import VersionManager
+from serving.server.metadata import model_status, signature_def_map
+from serving.server.predict import DEFAULT_SIGNATURE, predict_messages, run_signature
+from serving.server.rest.json_examples import classification_to_json, read_input, regression_to_json
+from serving.server.rest.json_tensors import columns_to_json, read_columns, read_rows, rows_to_json
+from serving.server.rest.json_text import debug_text, parse_object, to_body
+from serving.server.servable import Servable
+
+log = logging.getLogger("clickbait.server")
+
+_API = re.compile(r"/v1/.*", re.IGNORECASE)
+_CHOICE = r"(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
+_INFERENCE = re.compile(rf"/v1/models/(?P<name>[^/:]+){_CHOICE}:(?P<verb>classify|regress|predict)", re.IGNORECASE)
+_MODEL = re.compile(rf"/v1/models(?:/(?P<name>[^/:]+))?{_CHOICE}(?:/(?P<part>metadata))?", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Target:
+    name: str
+    version: int | None
+    label: str | None
+
+
+class RestApi:
+    """Answers requests on the model that a manager keeps."""
+
+    def __init__(self, manager: VersionManager[Servable], timeout_ms: int = 0, request_log: RequestLog | None = None):
+        self._manager = manager
+        self._request_log = request_log
+        self._timeout_ms = max(timeout_ms, 0)
+
+    def answer(self, method: str, path: str, body: bytes) -> Answer:
+        """Answers one request.
+
+        Args:
+          method: GET, POST or another, which is refused.
+          path: without the query.
+          body: whole.
+        """
+        if not _API.fullmatch(path):
+            return Answer(404, b"<HTML><HEAD><TITLE>404 Not Found</TITLE></HEAD></HTML>\n", "text/html")
+        try:
+            return Answer(200, to_body(self._dispatch(method, path, body)))
+        except ServingError as error:
+            return Answer(error.http_status, to_body({"error": error.message}))
+        except Exception as error:
+            log.exception("a request failed in a way that nobody thought of")
+            return Answer(500, to_body({"error": f"{type(error).__name__}: {error}"}))
+
+    def _dispatch(self, method: str, path: str, body: bytes) -> dict[str, Any]:
+        pattern = {"POST": _INFERENCE, "GET": _MODEL}.get(method)
+        match = pattern.fullmatch(path) if pattern else None
+        if match is None:
+            raise invalid_argument(f"Malformed request: {method} {path}")
+        target = _target(match)
+        if method == "POST":
+            verbs = {"predict": self._predict, "classify": self._classify, "regress": self._regress}
+            return verbs[match["verb"]](target, body) if match["verb"] in verbs else _refuse_case(method, path)
+        if not target.name:
+            raise invalid_argument("Missing model name in request.")
+        if match["part"] == "metadata":
+            return self._with_model(target, _metadata)
+        return _as_json(model_status(self._manager.statuses(target.name), target.name, target.version))
+
+    def _predict(self, target: _Target, body: bytes) -> dict[str, Any]:
+        document = parse_object(body)
+        name = _signature_name(document) or DEFAULT_SIGNATURE
+
+        def work(servable: Servable) -> dict[str, Any]:
+            if name not in servable.signatures:
+                raise invalid_argument(f'Serving signature name: "{name}" not found in signature def')
+            signature = servable.signatures[name]
+            if not signature.inputs:
+                raise invalid_argument(f"Failed to get input map for signature: {name}")
+            by_row = _is_by_row(document)
+            read = read_rows if by_row else read_columns
+            inputs = read(document["instances" if by_row else "inputs"], signature.inputs)
+            outputs = run_signature(servable, signature, inputs, timeout_ms=self._timeout_ms)
+            answer = rows_to_json(outputs) if by_row else columns_to_json(outputs)
+            self._log(writer.PREDICT, lambda: predict_messages(servable, target.name, name, inputs, outputs))
+            return answer
+
+        return self._with_model(target, work)
+
+    def _classify(self, target: _Target, body: bytes) -> dict[str, Any]:
+        request = classification_pb2.ClassificationRequest()
+        _fill_request(request, target, parse_object(body))
+        response = self._with_model(target, lambda servable: classify(servable, request, self._timeout_ms))
+        self._log(writer.CLASSIFY, lambda: (request, response))
+        return classification_to_json(response.result)
+
+    def _regress(self, target: _Target, body: bytes) -> dict[str, Any]:
+        request = regression_pb2.RegressionRequest()
+        _fill_request(request, target, parse_object(body))
+        response = self._with_model(target, lambda servable: regress(servable, request, self._timeout_ms))
+        self._log(writer.REGRESS, lambda: (request, response))
+        return regression_to_json(response.result)
+
+    def _log(self, kind: str, messages: Callable[[], tuple[Message, Message]]) -> None:
+        if self._request_log:
+            self._request_log.offer(kind, messages)
+
+    def _with_model(self, target: _Target, work: Callable[[Servable], Any]) -> Any:
+        with self._manager.acquire(target.name, target.version, target.label) as servable:
+            return work(servable)
+
+
+def _target(match: re.Match[str]) -> _Target:
+    version = None
+    if match["version"]:
+        version = int(match["version"])
+        if version >= 2**63:
+            raise invalid_argument(f"Failed to convert version: {match['version']} to numeric.")
+    label = unquote(match["label"], errors="replace") if match["label"] else None
+    return _Target(unquote(match["name"] or "", errors="replace"), version, label)
+
+
+def _refuse_case(method: str, path: str) -> dict[str, Any]:
+    # The path matches in any case; only the lower-case verbs are served.
+    raise invalid_argument(f"Malformed request: {method} {path}")
+
+
+def _signature_name(document: dict[str, Any]) -> str:
+    name = document.get("signature_name", "")
+    if not isinstance(name, str):
+        raise invalid_argument(
+            f"JSON Value: {debug_text(document)} not formatted correctly. 'signature_name' key must be a string value."
+        )
+    return name
+
+
+def _is_by_row(document: dict[str, Any]) -> bool:
+    if "instances" in document and "inputs" in document:
+        raise _format_error(
+            document, "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist "
+        )
+    if "instances" in document:
+        if not isinstance(document["instances"], list):
+            raise _format_error(document, "Expecting 'instances' to be an list/array")
+        if not document["instances"]:
+            raise _format_error(document, "No values in 'instances' array")
+        return True
+    if "inputs" in document:
+        return False
+    raise invalid_argument("Missing 'inputs' or 'instances' key")
+
+
+def _format_error(document: dict[str, Any], problem: str) -> ServingError:
+    return invalid_argument(f"JSON Value: {debug_text(document)} {problem}")
+
+
+def _fill_request(request, target: _Target, document: dict[str, Any]) -> None:
+    request.model_spec.CopyFrom(model_pb2.ModelSpec(name=target.name))
+    request.model_spec.signature_name = _signature_name(document)
+    request.input.CopyFrom(read_input(document))
+
+
+def _metadata(servable: Servable) -> dict[str, Any]:
+    spec = {"name": servable.name, "signature_name": "", "version": str(servable.version)}
+    return {"model_spec": spec, "metadata": {"signature_def": _as_json(signature_def_map(servable))}}
+
+
+def _as_json(message) -> dict[str, Any]:
+    return json_format.MessageToDict(
+        message, always_print_fields_with_no_presence=True, preserving_proto_field_name=True
+    )

@@ -1,0 +1,84 @@
+"""Parameters are held to the spec before anything is sent."""
+
+from __future__ import annotations
+
+import pytest
+
+from kubeflow.spec.parameters import PARAMETERS, ParameterError
+from kubeflow.spec.values import check_values, parse_values
+
+
+def spec(**types):
+    parameters = {name: {"parameterType": kind} for name, kind in types.items()}
+    return {"root": {"inputDefinitions": {"parameters": parameters}}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("STRING", "a=b", "a=b"),
+        ("STRING", "", ""),
+        ("NUMBER_INTEGER", "-3", -3),
+        ("NUMBER_DOUBLE", "1e-3", 0.001),
+        ("BOOLEAN", "true", True),
+        ("LIST", "[1]", [1]),
+        ("STRUCT", '{"a": 1}', {"a": 1}),
+    ],
+)
+def test_a_value_is_of_the_specs_type(kind, text, value):
+    assert check_values(spec(x=kind), [f"x={text}"]) == {"x": value}
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("NUMBER_INTEGER", "1.5"),
+        ("NUMBER_DOUBLE", "nan"),
+        ("NUMBER_DOUBLE", "much"),
+        ("BOOLEAN", "yes"),
+        ("LIST", "{}"),
+        ("STRUCT", "[]"),
+    ],
+)
+def test_another_type_is_refused(kind, text):
+    with pytest.raises(ParameterError, match=f"Received: .*{text[0] if text[0].isalnum() else ''}"):
+        check_values(spec(x=kind), [f"x={text}"])
+
+
+def test_the_later_wins():
+    assert check_values(spec(x="STRING"), ["x=1", "x=2"]) == {"x": "2"}
+
+
+@pytest.mark.parametrize("text", ["y=1", "x"])
+def test_what_the_spec_has_not_is_refused_with_the_names(text):
+    with pytest.raises(ParameterError, match=f"Received: {text}. The spec's names: x."):
+        check_values(spec(x="STRING"), [text])
+
+
+def test_what_has_no_default_has_to_be_said():
+    one = spec(a="STRING", b="STRING", c="STRING", d="STRING")
+    one["root"]["inputDefinitions"]["parameters"]["a"]["defaultValue"] = ""
+    one["root"]["inputDefinitions"]["parameters"]["b"]["isOptional"] = True
+    with pytest.raises(ParameterError, match="nothing for c, d"):
+        check_values(one, [])
+
+
+OURS = {one.name: {str: "STRING", int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE"}[one.kind] for one in PARAMETERS}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("epochs=-3", "training.epochs"),
+        ("epochs=0", "training.epochs"),
+        ("min_eval_accuracy=1.5", "evaluation.min_eval_accuracy"),
+        ("push_destination=", "kubeflow.push_destination"),
+    ],
+)
+def test_a_value_out_of_the_bounds_of_its_setting_is_refused(text, said):
+    with pytest.raises(ParameterError, match=f"keeps the bounds of its setting(.|\n)*{said}"):
+        parse_values(spec(**OURS), [text])
+
+
+def test_bounds_are_those_of_our_pipeline_alone():
+    assert parse_values(spec(epochs="NUMBER_INTEGER"), ["epochs=-3"]) == {"epochs": -3}

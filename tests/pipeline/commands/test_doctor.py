@@ -1,0 +1,300 @@
+"""The doctor finds each fault and says what to type."""
+
+import collections
+import os
+from importlib import metadata
+
+import pytest
+
+from pipeline import extension_modules
+from pipeline.commands import doctor
+from pipeline.commands.doctor import Finding
+from trainer.encoders.errors import EncoderError
+
+
+@pytest.fixture(autouse=True)
+def work(tmp_path, monkeypatch):
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("CLICKBAIT_CACHE", str(tmp_path / "cache"))
+    return folder
+
+
+def only(check) -> Finding:
+    (finding,) = check()
+    return finding
+
+
+def named(check, name) -> Finding:
+    (finding,) = [one for one in check() if one.name == name]
+    return finding
+
+
+# ---- Python and packages
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What the project's metadata asks of Python."""
+    monkeypatch.setattr(doctor.metadata, "metadata", lambda name: {"Requires-Python": ">=3.11,<3.14"})
+
+
+def test_the_python_that_the_project_was_installed_with_is_well():
+    assert only(doctor.check_python).way_out is None
+
+
+@pytest.mark.parametrize("version", ["3.11.0", "3.12.1", "3.13.7"])
+def test_a_python_that_the_project_asks_for_is_well(asked, monkeypatch, version):
+    monkeypatch.setattr(doctor.platform, "python_version", lambda: version)
+    assert only(doctor.check_python).way_out is None
+
+
+@pytest.mark.parametrize("version", ["3.9.25", "3.14.0", "3.14.0rc1"])
+def test_another_python_is_found(asked, monkeypatch, version):
+    monkeypatch.setattr(doctor.platform, "python_version", lambda: version)
+    finding = only(doctor.check_python)
+    assert finding.found.startswith(version)
+    assert finding.way_out.startswith("Python must be >=3.11,<3.14: `make setup`")
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """The distributions that the doctor sees; all that the project requires, at first."""
+    versions = {"click": "8.1.7", "tfx": "1.21.0"}
+
+    def version(name):
+        try:
+            return versions[name]
+        except KeyError:
+            raise metadata.PackageNotFoundError(name) from None
+
+    monkeypatch.setattr(doctor.metadata, "version", version)
+    requires = ["click>=8,<9", "tfx==1.21.0", 'extra-only; extra == "dev"', 'mac-only; sys_platform == "nowhere"']
+    monkeypatch.setattr(doctor.metadata, "requires", lambda name: requires)
+    return versions
+
+
+def test_packages_as_required_are_well_and_extras_are_not_required(installed):
+    assert only(doctor.check_packages) == Finding("packages", "2 as pinned")
+
+
+def test_a_missing_package_is_found(installed):
+    del installed["tfx"]
+    assert only(doctor.check_packages) == Finding("packages", "tfx is missing", "`make setup` installs the lock.")
+
+
+def test_each_package_of_a_wrong_version_is_found(installed):
+    installed.update({"tfx": "1.20.0", "click": "9.0"})
+    finding = only(doctor.check_packages)
+    assert "click is 9.0, needed <9,>=8" in finding.found
+    assert "tfx is 1.20.0, needed ==1.21.0" in finding.found
+    assert finding.way_out
+
+
+def test_the_real_installation_has_what_it_requires():
+    assert only(doctor.check_packages).way_out is None
+
+
+# ---- Extension modules
+
+LOADS, FAILS = None, "ImportError: version `GLIBC_2.38' not found"
+AS_PUBLISHED, FITTED, NEITHER = b"published", b"fitted", b"half of the published"
+
+
+@pytest.fixture
+def module(monkeypatch, tmp_path):
+    """Returns a function that installs one module: its file's bytes, and what loading it says."""
+    published = extension_modules.sha256(AS_PUBLISHED)
+    monkeypatch.setattr(extension_modules, "FITTED", {published: extension_modules.sha256(FITTED)})
+    one = extension_modules.ExtensionModule("ml-metadata", tmp_path / "extension.so", published)
+    monkeypatch.setattr(doctor, "installed_modules", lambda: [one])
+
+    def install(data: bytes | None, error: str | None) -> None:
+        if data is not None:
+            one.path.write_bytes(data)
+        monkeypatch.setattr(doctor, "load_error", lambda path: error)
+
+    return install
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [(AS_PUBLISHED, "as published and loads"), (FITTED, "fitted to older systems than it was published for and loads")],
+)
+def test_a_module_that_loads_is_well_and_told_apart(module, data, says):
+    module(data, LOADS)
+    assert only(doctor.check_modules) == Finding("modules", f"ml-metadata's extension module is {says}")
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "way_out"),
+    [
+        (AS_PUBLISHED, FAILS, "`make setup` fits it to this system."),
+        (FITTED, FAILS, "`rm -rf .venv && make setup` installs the lock anew."),
+        (NEITHER, LOADS, "`rm -rf .venv && make setup` installs the lock anew."),
+        (NEITHER, FAILS, "`rm -rf .venv && make setup` installs the lock anew."),
+        (None, FAILS, "`rm -rf .venv && make setup` installs the lock anew."),
+    ],
+)
+def test_a_module_that_is_unfitted_damaged_or_missing_is_found(module, data, error, way_out):
+    module(data, error)
+    finding = only(doctor.check_modules)
+    assert finding.way_out == way_out
+    assert finding.found.endswith(f"does not load: {error}" if error else "and loads")
+    assert ("neither as published nor as fitted" in finding.found) is (data in (NEITHER, None))
+
+
+def test_a_file_that_is_no_module_does_not_load(tmp_path):
+    path = tmp_path / "metadata_store_extension.so"
+    path.write_bytes(b"half")
+    assert extension_modules.load_error(path).startswith("ImportError: ")
+
+
+def test_a_module_that_ends_the_process_does_not_load(tmp_path, monkeypatch):
+    monkeypatch.setattr(extension_modules, "_LOAD", "import os; os.write(2, b'noise'); os.abort()")
+    assert extension_modules.load_error(tmp_path / "any.so") == "the process was ended by SIGABRT"
+
+
+def test_the_real_modules_are_well():
+    findings = list(doctor.check_modules())
+    assert [finding.way_out for finding in findings] == [None, None]
+
+
+# ---- Imports
+
+
+def test_imports_that_work_are_well(monkeypatch):
+    monkeypatch.setattr(doctor, "_PROBE", "pass")
+    assert only(doctor.check_imports).way_out is None
+
+
+def test_an_import_that_fails_is_found_by_its_last_line(monkeypatch):
+    monkeypatch.setattr(doctor, "_PROBE", "import os\nos.write(2, b'noise\\n')\nimport no_such_module")
+    finding = only(doctor.check_imports)
+    assert finding.found == "ModuleNotFoundError: No module named 'no_such_module'"
+    assert "`rm -rf .venv && make setup`" in finding.way_out
+
+
+def test_a_probe_that_dies_without_a_word_is_found(monkeypatch):
+    monkeypatch.setattr(doctor, "_PROBE", "import os; os._exit(139)")
+    finding = only(doctor.check_imports)
+    assert finding.found == "the process ended with 139"
+    assert finding.way_out
+
+
+def test_the_probe_is_valid_code_that_sets_the_keras_policy_first():
+    compile(doctor._PROBE, "probe", "exec")
+    imports = next(line for line in doctor._PROBE.splitlines() if line.startswith("import"))
+    assert imports.startswith("import trainer.tensorflow_setup.keras_policy, tensorflow")
+
+
+# ---- Encoder, machine, data
+
+
+def test_an_encoder_with_its_checksums_and_a_cache_that_can_be_written_are_well(monkeypatch):
+    monkeypatch.setattr(doctor, "verify_package", lambda: None)
+    assert [one.way_out for one in doctor.check_encoder()] == [None, None]
+
+
+def test_an_encoder_that_was_changed_is_found(monkeypatch):
+    def refuse():
+        raise EncoderError("model.onnx is not the file")
+
+    monkeypatch.setattr(doctor, "verify_package", refuse)
+    assert named(doctor.check_encoder, "encoder") == Finding(
+        "encoder", "model.onnx is not the file", "`make setup` installs the lock."
+    )
+
+
+@pytest.mark.parametrize(("name", "check"), [("cache", doctor.check_encoder), ("output", doctor.check_machine)])
+@pytest.mark.parametrize("fault", ["file", "read-only"])
+def test_a_folder_that_cannot_be_written_is_found(monkeypatch, tmp_path, work, name, check, fault):
+    monkeypatch.setattr(doctor, "verify_package", lambda: None)
+    place = tmp_path / "cache" if name == "cache" else work / "output"
+    if fault == "file":
+        place.write_text("in the way")
+    else:  # the tests may be run by root, whom no mode keeps out
+        monkeypatch.setattr(os, "access", lambda path, mode: False)
+    finding = named(check, name)
+    assert "cannot be written" in finding.found
+    assert ("CLICKBAIT_CACHE" if name == "cache" else "--output") in finding.way_out
+
+
+def test_checking_makes_no_folder(monkeypatch, tmp_path, work):
+    monkeypatch.setattr(doctor, "verify_package", lambda: None)
+    list(doctor.check_encoder())
+    list(doctor.check_machine())
+    assert not (tmp_path / "cache").exists()
+    assert not (work / "output").exists()
+
+
+@pytest.mark.parametrize(("free", "well"), [(5, True), (4.9, False)])
+def test_a_full_disk_is_found(monkeypatch, free, well):
+    usage = collections.namedtuple("usage", "total used free")
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: usage(0, 0, int(free * 2**30)))
+    finding = named(doctor.check_machine, "disk")
+    assert (finding.way_out is None) is well
+    assert well or "5 GiB" in finding.way_out
+
+
+@pytest.mark.parametrize(("memory", "well"), [(6, True), (5, False)])
+def test_too_little_memory_is_found(monkeypatch, memory, well):
+    pages = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": memory * 2**30 // 4096}
+    monkeypatch.setattr(doctor.os, "sysconf", pages.__getitem__)
+    finding = named(doctor.check_machine, "memory")
+    assert finding.found.startswith(f"{memory} GiB")
+    assert (finding.way_out is None) is well
+    assert well or "--limit" in finding.way_out
+
+
+def test_without_fetched_data_the_sample_is_named_with_the_way_to_more():
+    finding = only(doctor.check_data)
+    assert "the bundled sample; `clickbait fetch`" in finding.found
+    assert finding.way_out is None
+
+
+def test_fetched_data_is_named(work):
+    path = work / doctor.DEFAULT_DESTINATION
+    path.parent.mkdir()
+    path.write_text("title,label\n")
+    assert only(doctor.check_data).found == "data/clickbait.csv is there"
+
+
+# ---- The whole
+
+
+@pytest.mark.parametrize(
+    ("findings", "code", "last"),
+    [
+        ([Finding("a", "fine")], 0, "all is well: type `clickbait run`"),
+        ([Finding("a", "fine"), Finding("b", "[odd]", "do this"), Finding("c", "odd", "do that")], 1, "2 to mend"),
+    ],
+)
+def test_the_exit_code_and_the_last_line_say_whether_all_is_well(monkeypatch, capsys, findings, code, last):
+    monkeypatch.setattr(doctor, "_CHECKS", (lambda: iter(findings),))
+    assert doctor.run_doctor() == code
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].startswith(last)
+    for finding in findings:
+        at = next(number for number, line in enumerate(lines) if line.split()[1:2] == [finding.name])
+        assert lines[at].split()[0] == ("✗" if finding.way_out else "✓")
+        assert lines[at].endswith(finding.found)
+        assert not finding.way_out or lines[at + 1].strip() == finding.way_out
+
+
+def test_every_check_of_the_module_is_made():
+    checks = {value for name, value in vars(doctor).items() if name.startswith("check_")}
+    assert set(doctor._CHECKS) == checks
+
+
+@pytest.mark.slow
+def test_the_libraries_import_together_from_any_folder_without_the_clients_of_clouds(monkeypatch):
+    """The compiler for Kubeflow Pipelines is there when it is asked for, see `components.lean_tfx`."""
+    clients = ("google.cloud.aiplatform", "google.cloud.bigquery.client", "kubernetes", "kfp", "nltk")
+    more = (
+        f"import sys, tfx.v1\nassert not [name for name in {clients} if name in sys.modules]\n"
+        "assert tfx.v1.orchestration.experimental.KubeflowV2DagRunner.__name__ == 'KubeflowV2DagRunner'\n"
+    )
+    monkeypatch.setattr(doctor, "_PROBE", doctor._PROBE + more)
+    assert only(doctor.check_imports).way_out is None

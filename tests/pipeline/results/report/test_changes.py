@@ -1,0 +1,37 @@
+"""What differs between two runs, and nothing else."""
+
+from pipeline.results.report.changes import describe_changes, flatten
+from tests.helpers.reports import a_report_run
+
+
+def test_equal_runs_differ_in_nothing():
+    verdict, facts = a_report_run()
+    assert describe_changes(verdict, facts["settings"], verdict, facts["settings"]) == []
+
+
+def test_data_settings_and_figures_that_changed_are_named_with_both_values():
+    verdict, facts = a_report_run()
+    other, other_facts = a_report_run(casing="as_is")
+    other["data"] = {**other["data"], "sha256": "sha256:" + "99" * 32}
+    other["rows"] = {**other["rows"], "train": {"rows": 9000, "clickbait": 1}}
+    found = {
+        one["what"]: (one["before"], one["now"])
+        for one in describe_changes(verdict, facts["settings"], other, other_facts["settings"])
+    }
+    assert found["data sha256"] == ("sha256:abababababab", "sha256:999999999999")
+    assert found["train rows"] == ("2,400", "9,000")
+    assert found["training.casing"] == ("augment", "as_is")
+    assert "accuracy" not in found  # on the rows as they are, the two are equal
+
+
+def test_where_things_lie_is_no_change():
+    verdict = a_report_run()[0]
+    assert describe_changes(verdict, {"output": "a", "cache": True}, verdict, {"output": "b", "cache": False}) == []
+
+
+def test_nested_settings_get_dotted_names():
+    assert flatten({"training": {"epochs": 2, "x": {}}, "seed": 1}) == {
+        "training.epochs": 2,
+        "training.x": {},
+        "seed": 1,
+    }

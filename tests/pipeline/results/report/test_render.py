@@ -1,0 +1,130 @@
+"""The page says what verdict and facts say, escapes what they quote, and is there however early a run ended."""
+
+import re
+
+import pytest
+
+from pipeline.results.report.render import render_comparison, render_report
+from tests.helpers.reports import HOSTILE, a_report_run
+from tests.helpers.verdicts import a_verdict
+
+SECTIONS = [
+    "Rules",
+    "Ways of writing",
+    "Quality",
+    "Likely label errors",
+    "Data",
+    "Training",
+    "Latency and size",
+    "What was run",
+    "What changed since the last blessed run",
+    "Lineage",
+]
+
+
+@pytest.fixture(scope="module")
+def page():
+    return render_report(*a_report_run())
+
+
+def test_the_page_has_every_section_and_chart(page):
+    for title in SECTIONS:
+        assert re.search(rf"<h2 [^>]*>{title}</h2>", page), title
+    assert page.count('<svg class="chart"') == 8
+
+
+def test_every_rule_is_shown_with_what_was_observed(page):
+    for one in a_report_run()[0]["thresholds"]:
+        if one["against"] == "bound" and one["observed"]:
+            assert f"{one['observed']:.4f}" in page
+
+
+def test_the_confusion_matrix_is_the_verdicts(page):
+    (overall,) = (
+        one for one in a_report_run()[0]["evaluation"]["slices"] if one["split"] == "eval" and not one["slice"]
+    )
+    for name in ("true_negatives", "false_positives", "false_negatives", "true_positives"):
+        assert f"<b>{overall['metrics'][name]['value']:,.0f}</b>" in page
+
+
+def test_the_size_of_the_model_is_told(page):
+    assert "it takes 270.0 MB on disk" in page
+
+
+def test_what_is_quoted_is_shown_and_not_run(page):
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize("place", ["run_id", "reason", "preset", "baseline_version"])
+def test_no_text_of_a_verdict_becomes_markup(place):
+    verdict, facts = a_report_run(status="failed", **{place: HOSTILE} if place != "reason" else {})
+    verdict["reason"] = HOSTILE
+    verdict["components"] = {HOSTILE: {"status": HOSTILE, "seconds": 1.0}}
+    verdict["data"]["description"] = verdict["gate"]["findings"][0]["detail"] = HOSTILE
+    assert "<script" not in render_report(verdict, facts)
+
+
+def test_a_page_asks_nobody_for_anything(page):
+    assert not re.search(r"""(?:src|href)=["'](?!#|data:,)""", page)
+    assert not re.search(r"url\((?!#)|@import", page)
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        {"run_id": "a", "status": "interrupted", "reason": "the run left no verdict"},
+        {"run_id": "a", "status": "failed", "reason": "no such file", "components": {}},
+        a_verdict(status="refused", reason="one class only", thresholds=[], pushed=None),
+        a_verdict(schema_version=1),
+    ],
+    ids=["no verdict", "failed", "refused", "without facts"],
+)
+def test_a_run_that_ended_early_has_a_page_of_what_there_is(verdict):
+    page = render_report(verdict, {})
+    assert verdict["status"] in page or verdict["reason"].capitalize() in page or verdict["status"] == "pushed"
+    assert ">Lineage</h2>" in page
+
+
+def test_a_model_whose_scores_are_no_numbers_has_a_page():
+    verdict, facts = a_report_run()
+    for one in verdict["evaluation"]["slices"]:
+        for metric in ("auc", "ece", "brier"):
+            one["metrics"][metric] = {"value": None, "interval": [None, None]}
+    facts["curves"] = {"roc": {}, "precision_recall": {}}
+    assert "\u2013" in render_report(verdict, facts)
+
+
+def test_the_trials_of_a_search_are_a_chart_and_a_table_that_names_the_best(page):
+    trial = {"candidate": 0, "part": 2, "learning_rate": 4e-4, "epochs": 4, "casing": "augment", "batch_size": 64}
+    trials = [
+        {**trial, "score": 0.2, "best": False},
+        {**trial, "score": 0.15, "best": False, "part": 1},
+        {**trial, "score": 0.125, "best": True, "part": 1, "candidate": 1, "casing": "lower"},
+    ]
+    verdict, facts = a_report_run()
+    searched = render_report({**verdict, "tuning": trials}, facts)
+    assert searched.count('<svg class="chart"') == page.count('<svg class="chart"') + 1
+    rows = re.search(r"(?s)t-tuning.*?<tbody>(.*?)</tbody>", searched).group(1).split("</tr>")
+    assert [("best" in row, "0.1250" in row) for row in rows[:3]] == [(False, False), (False, False), (True, True)]
+    assert "t-tuning" not in page
+
+
+def test_an_override_stands_where_the_rules_stand():
+    page = render_report(*a_report_run(casing="as_is", bless_anyway="a demo <for> the board"))
+    assert "<strong>Override:</strong>" in page
+    assert "a demo &lt;for&gt; the board" in page
+
+
+def test_a_comparison_tells_the_casing_story_first():
+    page = render_comparison(a_report_run(casing="as_is"), a_report_run())
+    (story,) = re.findall(r"<h1>Two runs side by side</h1>\s*<p>(.*?)</p>", page)
+    assert "0.00 points apart" in story
+    assert re.search(r"lower case.* B gets 99\.\d\d.* right, A 65\.00", story)
+    assert re.search(r"training\.casing</th><td[^>]*>as_is</td><td[^>]*>augment", page)
+
+
+def test_a_comparison_with_a_run_that_ended_early_is_a_page():
+    page = render_comparison(a_report_run(), (a_verdict(status="failed", reason="no", thresholds=[]), {}))
+    assert "has not got as far as an evaluation" in page

@@ -1,0 +1,66 @@
+"""The verdict in one title and one plain sentence, whatever became of the run."""
+
+import pytest
+
+from pipeline.results.words import BAD, GOOD, WARN, headline, number, percent
+from tests.helpers.reports import a_report_run
+from tests.helpers.verdicts import a_verdict
+
+
+def test_a_pushed_model_is_praised_with_its_figures():
+    found = headline(a_report_run()[0])
+    assert (found.tone, found.title) == (GOOD, "Blessed, and pushed as version 7")
+    assert "99.50\u00a0%" in found.sentence
+    assert "rules that could be judged are kept" in found.sentence
+
+
+def test_a_model_that_goes_by_capitals_is_told_so():
+    found = headline(a_report_run(casing="as_is")[0])
+    assert (found.tone, found.title) == (BAD, "Not blessed: the model is not good enough")
+    assert found.sentence == (
+        "It goes by capitals, not by words: it gets 99.50\u00a0% of unseen headlines right as they are written, but "
+        "only 65.00\u00a0% of the same headlines in lower case."
+    )
+
+
+def test_any_other_broken_rule_is_named_with_value_and_bound():
+    verdict = a_report_run()[0]
+    broken = {**verdict["thresholds"][0], "observed": 0.9, "outcome": "broken", "passed": False}
+    verdict |= {"status": "not blessed", "thresholds": [broken]}
+    sentence = headline(verdict).sentence
+    assert sentence.startswith("It breaks 1 rule: accuracy on the evaluation rows is 0.9000, where at least 0.9846")
+
+
+def test_an_override_is_said_before_anything_else():
+    found = headline(a_report_run(casing="as_is", bless_anyway="a demo for the board")[0])
+    assert found.tone == WARN
+    assert found.title.startswith("Overridden")
+    assert "a demo for the board" in found.sentence
+    assert "goes by capitals" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("status", "tone"),
+    [
+        ("refused", BAD),
+        ("failed", BAD),
+        ("infra not blessed", BAD),
+        ("damaged", BAD),
+        ("interrupted", WARN),
+        ("running", WARN),
+        ("rolled back", WARN),
+        ("done", GOOD),
+    ],
+)
+def test_every_other_end_has_a_title_and_its_reason(status, tone):
+    found = headline(a_verdict(status=status, reason="this is why", thresholds=[]))
+    assert found.tone == tone
+    assert found.title
+    assert "This is why." in found.sentence
+
+
+def test_differences_are_in_points_and_a_missing_value_is_no_zero():
+    rule = {"metric": "binary_accuracy", "against": "as_is", "outcome": "broken"}
+    assert number(-0.3483, rule) == "\u221234.83 points"
+    assert number(None, rule) == "no number"
+    assert number(None, {**rule, "outcome": "not judged"}) == percent(None) == "\u2013"

@@ -1,0 +1,117 @@
+"""A part of the DAG is named by its components, and goes on only from what it fits."""
+
+import pytest
+
+from pipeline.config.pipeline_config import load_config
+from pipeline.running.partial_run import NODES, PartialRunError, check_nodes, from_nodes, reuse_last
+
+CONFIG = load_config("smoke", environ={})
+DATA = {"sha256": "sha256:1", "text_column": "title", "label_column": "label", "limit_rows": None}
+
+
+def verdict(**data):
+    return {"data": {**DATA, **data}, "encoder": {"digest": "sha256:e"}}
+
+
+def last(**settings):
+    trained = {**CONFIG.training.model_dump(), "encoder_digest": "sha256:e", **settings}
+    return {
+        "run_id": "r1",
+        "data": DATA,
+        "gate_policy": CONFIG.gate.model_dump(),
+        "evaluation_policy": CONFIG.evaluation.model_dump(),
+        "infra_policy": CONFIG.infra.model_dump(),
+        "components": {"Trainer": {}},
+        "training": {"settings": trained},
+    }
+
+
+def test_the_tuner_is_a_component_where_recipes_are_tried():
+    with pytest.raises(PartialRunError, match=r"Tuner runs where .* Received: none. Give --tune N"):
+        check_nodes(CONFIG, "Tuner", None)
+    check_nodes(load_config("smoke", flags={"tuner.trials": 2}, environ={}), "Tuner", None)
+
+
+def test_after_the_trainer_a_tuned_run_goes_on_by_what_was_asked_for():
+    config = load_config("smoke", flags={"tuner.trials": 2}, environ={})
+    asked = {**config.training.model_dump(), "encoder_digest": "sha256:e"}
+    tuned = {**last(learning_rate=0.5), "tuner_policy": config.tuner.model_dump()}
+    tuned["training"]["asked"] = asked
+    reuse_last(config, "Evaluator", verdict(), [tuned])
+    other = load_config("smoke", flags={"tuner.trials": 3}, environ={})
+    with pytest.raises(PartialRunError, match="with another tuner"):
+        reuse_last(other, "Evaluator", verdict(), [tuned])
+
+
+@pytest.mark.slow
+def test_the_nodes_are_those_of_the_dag_in_its_order(tmp_path):
+    from pipeline.pipeline import create_pipeline
+
+    texts = tmp_path / "new.csv"
+    texts.write_text("title\nOne\n")
+    config = load_config("smoke", flags={"output": tmp_path, "bulk.path": texts, "tuner.trials": 2}, environ={})
+    known = [component.id for component in create_pipeline(config).components]
+    # TFX sorts by dependencies; of components that do not depend on each other either may come first.
+    assert sorted(known) == sorted(NODES)
+    for component in create_pipeline(config).components:
+        assert all(NODES.index(one.id) < NODES.index(component.id) for one in component.upstream_nodes)
+
+
+@pytest.mark.parametrize(
+    ("from_node", "now", "before", "named"),
+    [
+        ("StatisticsGen", verdict(sha256="sha256:2"), last(), "data.sha256"),
+        ("Trainer", verdict(text_column="text"), last(), "data.text_column"),
+        ("Evaluator", verdict(), last(seed=99), "training.seed"),
+        ("VersionedPusher", verdict(), last(encoder_digest="sha256:f"), "encoder"),
+        ("Trainer", verdict(train_buckets=5), last(), "data.train_buckets"),
+        ("Trainer", verdict(schema_sha256="sha256:s"), last(), "schema"),
+        ("Trainer", verdict(), {**last(), "gate_policy": {}}, "gate.rejects"),
+        ("LocalInfraValidator", verdict(), {**last(), "evaluation_policy": {}}, "evaluation.min_eval_accuracy"),
+        ("VersionedPusher", verdict(), {**last(), "infra_policy": {}}, "infra.server"),
+    ],
+)
+def test_what_differs_from_the_last_run_is_refused_by_name(from_node, now, before, named):
+    with pytest.raises(PartialRunError, match=f"with another {named}"):
+        reuse_last(CONFIG, from_node, now, [before])
+
+
+def test_a_last_run_that_did_not_train_is_nothing_to_go_on_from_behind_the_trainer():
+    refused = {key: value for key, value in last().items() if key != "training"}
+    with pytest.raises(PartialRunError, match="a last run, r1, that did not get so far"):
+        reuse_last(CONFIG, "Evaluator", verdict(), [refused])
+
+
+def test_before_the_trainer_other_training_is_what_from_is_for():
+    assert reuse_last(CONFIG, "Trainer", verdict(), [{**last(seed=99), "rows": {"train": 7}}]) == {"rows": {"train": 7}}
+
+
+def test_without_an_earlier_run_there_is_nothing_to_go_on_from():
+    with pytest.raises(PartialRunError, match="and no run"):
+        reuse_last(CONFIG, "Trainer", verdict(), [{"run_id": "r0", "status": "failed", "components": {}}])
+
+
+def test_after_a_run_that_was_killed_from_is_refused():
+    killed = {"run_id": "r2", "status": "interrupted", "reason": "the run left no verdict"}
+    with pytest.raises(PartialRunError, match="a last run, r2, that left no verdict"):
+        reuse_last(CONFIG, "Trainer", verdict(), [last(), killed])
+    assert reuse_last(CONFIG, "Trainer", verdict(), [killed, last()]) == {}
+
+
+def test_a_run_that_evaluates_anew_looks_anew_for_its_baseline_and_its_rows():
+    assert from_nodes(CONFIG, None) == []
+    assert from_nodes(CONFIG, "Trainer") == ["Trainer", "LatestBlessedModel", "VariantExampleGen"]
+    assert from_nodes(CONFIG, "Evaluator") == ["Evaluator"]
+
+
+def test_a_run_that_scores_a_file_reads_the_file_wherever_it_begins():
+    config = load_config("smoke", flags={"bulk.path": "new.csv"}, environ={})
+    assert from_nodes(config, "Trainer") == ["Trainer", "LatestBlessedModel", "VariantExampleGen", "BulkExampleGen"]
+    assert from_nodes(config, "VersionedPusher") == ["VersionedPusher", "BulkExampleGen"]
+    assert from_nodes(config, "BulkInferrer") == ["BulkInferrer"]
+    check_nodes(config, "BulkInferrer", None)
+
+
+def test_what_scores_a_file_is_no_node_without_one():
+    with pytest.raises(PartialRunError, match="Give --bulk FILE"):
+        check_nodes(CONFIG, "BulkInferrer", None)

@@ -1,0 +1,231 @@
+"""In an object store a version is never to be seen without its model, and is pushed as into a folder otherwise."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+import uuid
+
+import fsspec
+import pytest
+
+from serving.versions import version_folder
+from serving.versions.object_store import fetch_blessed, push_to_store
+from serving.versions.push import PUSHED, ROLLED_BACK, UNCHANGED
+from serving.versions.version_folder import PushError, VersionCard
+
+GRAPH, WEIGHTS = "saved_model.pb", "variables/variables.data-00000-of-00001"
+
+
+@pytest.fixture
+def url():
+    return f"memory://{uuid.uuid4().hex}/serving/clickbait"
+
+
+@pytest.fixture
+def store():
+    return fsspec.filesystem("memory")
+
+
+@pytest.fixture
+def push(model, url):
+    def push(weights: str, keep: int = 5):
+        return push_to_store(model(weights), url, run_id=f"run-{weights}", fingerprint="f1", keep_versions=keep)
+
+    return push
+
+
+@pytest.fixture
+def names(store, url):
+    """Returns a function that lists all files below the serving folder."""
+
+    def names() -> list[str]:
+        root = store._strip_protocol(url)
+        return sorted(place.removeprefix(f"{root}/") for place in store.find(root))
+
+    return names
+
+
+def read_card(store, url, version) -> VersionCard:
+    return version_folder.parse_card(store.cat_file(f"{url}/{version}/assets.extra/clickbait.json"))
+
+
+def test_a_model_becomes_a_whole_version_with_a_card(push, store, url, names):
+    outcome, version = push("one")
+    assert outcome == PUSHED
+    assert store.cat_file(f"{url}/{version}/{WEIGHTS}") == b"one"
+    assert read_card(store, url, version).run_id == "run-one"
+    assert {name.split("/")[0] for name in names()} == {str(version)}
+
+
+def test_the_same_model_is_pushed_once_and_another_becomes_a_higher_version(push):
+    first = push("one")
+    assert push("one") == (UNCHANGED, first.version)
+    second = push("two")
+    assert second.outcome == PUSHED
+    assert second.version > first.version
+    assert push("one").version > second.version
+
+
+def test_a_damaged_newest_version_is_pushed_anew(push, store, url):
+    first = push("one")
+    store.rm_file(f"{url}/{first.version}/{WEIGHTS}")
+    assert push("one").outcome == PUSHED
+
+
+def test_the_graph_comes_last_and_no_number_is_seen_before_all_is_uploaded(push, store, names, monkeypatch):
+    seen = []
+    copy = type(store).cp_file
+
+    def watch(self, source, destination, **options):
+        copy(self, source, destination, **options)
+        seen.append((destination, names()))
+
+    monkeypatch.setattr(type(store), "cp_file", watch)
+    version = push("one").version
+    assert seen[-1][0].endswith(f"{version}/{GRAPH}")
+    assert not any(f"{version}/{GRAPH}" in there for _, there in seen[:-1])
+    staged = {name.split("/", 1)[1] for name in seen[0][1] if name.startswith(".pushing-")}
+    assert staged == {name.split("/", 1)[1] for name in names()}
+
+
+def test_a_push_that_breaks_off_leaves_no_version_and_nothing_behind(push, store, names, monkeypatch):
+    first = push("one").version
+    before = names()
+    copy = type(store).cp_file
+
+    def fail(self, source, destination, **options):
+        if destination.endswith(GRAPH):
+            raise OSError("connection reset")
+        copy(self, source, destination, **options)
+
+    monkeypatch.setattr(type(store), "cp_file", fail)
+    with pytest.raises(PushError, match=r"Received: memory://.*connection reset.*untouched") as raised:
+        push("two")
+    assert raised.value.exit_code == 1
+    assert names() == before
+    assert push("one") == (UNCHANGED, first)
+
+
+def test_bytes_that_did_not_arrive_are_found_out(push, store, names, monkeypatch):
+    monkeypatch.setattr(type(store), "put_file", lambda self, source, place, **_: self.pipe_file(place, b""))
+    with pytest.raises(PushError, match=r"which differs in saved_model.pb, variables/"):
+        push("one")
+    assert names() == []
+
+
+def test_what_a_killed_push_left_is_removed_an_hour_later_and_not_before(push, store, url, names):
+    now = int(time.time())
+    for number in (now - 10, now - 4000):
+        store.pipe_file(f"{url}/.pushing-{number}/{WEIGHTS}", b"half")
+        store.pipe_file(f"{url}/{number}/{WEIGHTS}", b"half")
+    version = push("one").version
+    assert {name.split("/")[0] for name in names()} == {f".pushing-{now - 10}", str(now - 10), str(version)}
+
+
+def test_markers_of_folders_are_neither_of_a_version_nor_fetched(push, store, url, tmp_path):
+    version = push("one").version
+    root = store._strip_protocol(url)
+    for marker in (f"{root}/", f"{root}/{version}/", f"{root}/{version}/variables/"):
+        store.store[marker] = type(store.store[f"{root}/{version}/{GRAPH}"])(store, marker, b"")
+    assert push("one") == (UNCHANGED, version)
+    assert fetch_blessed(url, "latest", tmp_path / "fetched") == str(version)
+    assert (tmp_path / "fetched" / WEIGHTS).read_bytes() == b"one"
+
+
+def test_the_oldest_versions_go_their_graphs_first(push, store, names, monkeypatch):
+    graphs = {}
+    remove = type(store).rm
+
+    def watch(self, path, **options):
+        graphs[path.rpartition("/")[2]] = self.exists(f"{path}/{GRAPH}")
+        remove(self, path, **options)
+
+    pushed = [push(f"{number}", keep=2).version for number in range(2)]
+    monkeypatch.setattr(type(store), "rm", watch)
+    pushed += [push(f"{number}", keep=2).version for number in range(2, 4)]
+    assert {name.split("/")[0] for name in names()} == {*map(str, pushed[-2:])}
+    assert [graphs[str(version)] for version in pushed[:2]] == [False, False]
+
+
+def test_versions_of_strangers_are_left(push, store, url, names):
+    store.pipe_file(f"{url}/3/{GRAPH}", b"a stranger's")
+    for number in range(4):
+        push(f"{number}", keep=2)
+    assert f"3/{GRAPH}" in names()
+
+
+def test_a_model_that_was_rolled_back_is_not_pushed(push, store, url):
+    bad = push("bad")
+    card = read_card(store, url, bad.version)
+    good = dataclasses.asdict(VersionCard("sha256:good", "r", "f", "now", withdrawn=(card.digest,)))
+    store.pipe_file(f"{url}/{bad.version + 1}/{GRAPH}", b"good")
+    store.pipe_file(f"{url}/{bad.version + 1}/assets.extra/clickbait.json", json.dumps(good).encode())
+    assert push("bad") == (ROLLED_BACK, bad.version)
+    newest = push("other").version
+    assert read_card(store, url, newest).withdrawn == (card.digest,)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (PermissionError("Access Denied"), 2, "allow the writing"),
+        (FileNotFoundError("The specified bucket does not exist"), 2, "make the bucket"),
+        (OSError("connection reset"), 1, "run again"),
+        (ImportError("Install s3fs to access S3"), 2, "s3fs for s3://"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+)
+def test_a_store_that_cannot_be_used_is_explained(push, store, monkeypatch, error, code, said):
+    def fail(self, *_, **__):
+        raise error
+
+    monkeypatch.setattr(type(store), "put_file", fail)
+    with pytest.raises(PushError, match=r"Received: memory://") as raised:
+        push("one")
+    assert raised.value.exit_code == code
+    assert said in str(raised.value)
+
+
+def test_a_store_that_nobody_knows_is_explained(model):
+    with pytest.raises(PushError, match="Received: nowhere://bucket/clickbait") as raised:
+        push_to_store(model("one"), "nowhere://bucket/clickbait", run_id="r", fingerprint="f", keep_versions=5)
+    assert raised.value.exit_code == 2
+
+
+def test_the_newest_blessed_version_is_fetched_whole(push, url, tmp_path):
+    push("one")
+    _, newest = push("two")
+    assert fetch_blessed(url, "latest", tmp_path / "model") == str(newest)
+    assert (tmp_path / "model" / WEIGHTS).read_bytes() == b"two"
+    assert (tmp_path / "model" / GRAPH).is_file()
+
+
+def test_a_version_by_its_number_is_fetched(push, url, tmp_path):
+    _, first = push("one")
+    push("two")
+    assert fetch_blessed(url, str(first), tmp_path / "model") == str(first)
+    assert (tmp_path / "model" / WEIGHTS).read_bytes() == b"one"
+
+
+def test_neither_a_stranger_nor_a_withdrawn_model_is_a_baseline(push, store, url, tmp_path):
+    _, first = push("one")
+    _, second = push("two")
+    card = read_card(store, url, second)
+    withdrawn = dataclasses.replace(card, withdrawn=(card.digest,))
+    store.pipe_file(f"{url}/{second}/assets.extra/clickbait.json", json.dumps(dataclasses.asdict(withdrawn)).encode())
+    store.pipe_file(f"{url}/{second + 1}/{GRAPH}", b"a stranger's")
+    assert fetch_blessed(url, "latest", tmp_path / "model") == str(first)
+
+
+@pytest.mark.parametrize("version", ["latest", "none"])
+def test_where_there_is_no_version_nothing_is_fetched(url, tmp_path, version):
+    assert fetch_blessed(url, version, tmp_path / "model") == "none"
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_version_that_is_gone_is_an_error(push, url, tmp_path):
+    push("one")
+    with pytest.raises(PushError, match="no version 7"):
+        fetch_blessed(url, "7", tmp_path / "model")

@@ -1,0 +1,68 @@
+"""A training that begins with the weights of the last blessed model instead of the encoder's."""
+
+from __future__ import annotations
+
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
+
+import logging
+from pathlib import Path
+
+import tensorflow as tf
+import tf_keras
+
+from trainer.encoders.embedded import DIGESTS
+from trainer.settings import SettingsError
+
+logger = logging.getLogger("trainer")
+
+#: TF Serving ignores what lies in a SavedModel's assets.extra.
+_ENCODER_FILE = Path("assets.extra") / "encoder_digest"
+
+
+def note_encoder(model_dir: str | Path, encoder_digest: str) -> None:
+    """Writes into an exported model which encoder its weights were trained from."""
+    file = Path(model_dir) / _ENCODER_FILE
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(encoder_digest, encoding="utf-8")
+
+
+def weights_of(base_model: str | None) -> Path | None:
+    """The data file of a SavedModel's weights; None where there is no model yet.
+
+    Args:
+      base_model: TFX's `fn_args.base_model`; before the first push it names a folder that is not there.
+    """
+    found = sorted(Path(base_model, "variables").glob("variables.data-*")) if base_model else []
+    return found[0] if found else None
+
+
+def take_weights(model: tf_keras.Model, weights: Path, encoder_digest: str) -> None:
+    """Gives the model the weights that `trainer.export` wrote.
+
+    Args:
+      model: as `trainer.model.build_model` makes it.
+      weights: from `weights_of`.
+      encoder_digest: of the model's encoder.
+
+    Raises:
+      SettingsError: they were trained from another encoder, or are of another architecture.
+    """
+    noted = weights.parent.parent / _ENCODER_FILE
+    if not noted.is_file():
+        logger.warning("%s does not say which encoder its weights came from: shapes alone are compared.", noted)
+    elif (before := noted.read_text(encoding="utf-8")) != encoder_digest and not {before, encoder_digest} <= DIGESTS:
+        # Equal shapes do not make equal vocabularies.
+        raise _misfit(weights, f"were trained from the encoder {before}, not from {encoder_digest}")
+    # What was exported is the bare layers, without what a compiled model tracks beside them.
+    root = tf.train.Checkpoint(root=tf_keras.Sequential(model.layers, name=model.name))
+    try:
+        root.read(str(weights.parent / "variables")).assert_existing_objects_matched()
+    except (AssertionError, ValueError, tf.errors.OpError) as error:
+        raise _misfit(weights, f"do not fit ({str(error).strip().splitlines()[0]})") from error
+
+
+def _misfit(weights: Path, reason: str) -> SettingsError:
+    return SettingsError(
+        "A warm start takes the weights of the last blessed model, which has the same encoder. Received: "
+        f"{weights.parent.parent}, whose weights {reason}. Train from the encoder with --set training.warm_start=false."
+    )

@@ -1,0 +1,1 @@
+"""How TensorFlow and Keras are set before they are used."""
