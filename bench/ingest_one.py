@@ -20,6 +20,7 @@ from tfx.components.example_gen.csv_example_gen.component import CsvExampleGen
 from tfx.dsl.components.base.base_component import BaseComponent
 
 from components.headline_example_gen.component import HeadlineExampleGen
+from components.headline_example_gen.settings import DataConfig
 from trainer import features
 
 _PATTERN = "*.csv"
@@ -48,13 +49,9 @@ def _ours(folder: str) -> BaseComponent:
     return HeadlineExampleGen(
         input_base=folder,
         pattern=_PATTERN,
-        text_column="title",
-        label_column="label",
-        labels={"0": 0, "1": 1},
-        max_row_lines=20,
-        max_title_characters=10000,
-        train_buckets=_BUCKETS[features.TRAIN_SPLIT],
-        eval_buckets=_BUCKETS[features.EVAL_SPLIT],
+        settings=DataConfig(
+            train_buckets=_BUCKETS[features.TRAIN_SPLIT], eval_buckets=_BUCKETS[features.EVAL_SPLIT]
+        ).model_dump_json(),
     )
 
 

@@ -32,7 +32,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
-from pipeline.config.pipeline_config import TrainingConfig, load_config
+from pipeline.config.pipeline_config import load_config
+from trainer.settings import TrainingConfig
 from trainer.tensorflow_setup import threads
 
 DENSE, EXACT, SPARSE = "adam", "exact_adam", "lazy_adam"

@@ -79,8 +79,9 @@ def the_articles_model(encoder: str, training: dict[str, Any], rows: int) -> tf_
 
 def our_model(encoder: str, training: dict[str, Any], rows: int) -> tf_keras.Model:
     """As the Trainer makes it."""
-    here = {"encoder": encoder, "encoder_digest": "", "offline": True, "eval_batch_size": _EVAL_BATCH_ROWS}
-    settings = TrainerSettings(**here, **training)
+    settings = TrainerSettings(
+        encoder=encoder, encoder_digest="", offline=True, eval_batch_size=_EVAL_BATCH_ROWS, **training
+    )
     model = recipe.build(settings, encoder)
     recipe.prepare(model, settings, rows)
     return model

@@ -20,7 +20,8 @@ from kubeflow.spec.parameters import PARAMETERS, default_values
 from kubeflow.spec.pipeline_spec import Spec, SpecError, require_sound
 from kubeflow.tasks.run_report import RunReport
 from kubeflow.tasks.verdict import Verdict
-from pipeline.config.pipeline_config import KubeflowConfig, PipelineConfig
+from pipeline.config.kubeflow import KubeflowConfig
+from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.pipeline import create_pipeline
 
 ENTRYPOINT = ("python", "-m", "kubeflow.container.entrypoint")

@@ -7,15 +7,16 @@ import datetime
 import hashlib
 from pathlib import Path
 
+from components.bulk_example_gen.settings import BulkConfig
 from components.data_gate import accepted
 from components.errors import InputError
 from components.headline_example_gen.files import CsvInput, data_digest, file_digest, find_csv_files
-from components.headline_example_gen.rows import Rules, read_header
+from components.headline_example_gen.rows import read_header
 from components.headline_example_gen.spans import parse_specs
 from components.local_infra_validator.servers import identify_server
 from data.fetch import DEFAULT_DESTINATION
 from pipeline.config.paths import SAMPLE_FILE, SCHEMA_FILE, OutputPaths
-from pipeline.config.pipeline_config import BulkConfig, PipelineConfig
+from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.results.run_folders import newest_refusal
 from serving.client.bulk.files import file_digest as text_digest
 from serving.client.bulk.files import open_source
@@ -163,17 +164,8 @@ def choose_data(config: PipelineConfig) -> DataSource:
         origin, path = "sample", str(SAMPLE_FILE)
     csv = find_csv_files(path, window_spans=config.data.window_spans, last_span=config.data.last_span)
     for file in csv.paths:
-        read_header(file, ingest_rules(config))
+        read_header(file, config.data)
     return DataSource(csv, origin, data_digest(csv.paths))
-
-
-def ingest_rules(config: PipelineConfig) -> Rules:
-    """What a row must keep."""
-    return Rules(
-        **config.data.model_dump(
-            include={"text_column", "label_column", "labels", "max_title_characters", "max_row_lines"}
-        )
-    )
 
 
 def choose_schema(config: PipelineConfig) -> SchemaSource:

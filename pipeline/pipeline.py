@@ -6,7 +6,6 @@ import components.lean_tfx  # noqa: F401  isort: skip
 import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 from trainer.tensorflow_setup import threads  # noqa: F401  isort: skip
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,7 +28,7 @@ from components.trainer.component import Trainer
 from components.tuner.component import Tuner
 from components.variant_example_gen.component import VariantExampleGen
 from components.versioned_pusher.component import VersionedPusher
-from pipeline.config.beam_options import BEAM_COMPONENTS, beam_flags, require_known
+from pipeline.config.beam import BEAM_COMPONENTS, beam_flags, require_known
 from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.inputs import RunInputs, prepare_inputs
@@ -61,7 +60,7 @@ def create_pipeline(
         pattern=inputs.data.csv.pattern,
         content_digest=told("data_digest", inputs.data.digest),
         location=told("data"),
-        **config.data.model_dump(exclude={"path", "schema_file"}),
+        settings=config.data.model_dump_json(exclude={"path", "schema_file"}),
     )
     schema_gen = ImportSchemaGen(
         schema_file=str(inputs.schema.path), content_digest=inputs.schema.digest, text=inputs.schema.text
@@ -96,7 +95,7 @@ def create_pipeline(
         offline=config.encoder.offline,
         eval_batch_size=config.evaluation.batch_size,
         **config.training.model_dump(),
-    )
+    ).model_dump()
     tuning = []
     if config.tuner.trials:
         tuning = [
@@ -106,8 +105,8 @@ def create_pipeline(
                 data_verdict=data_gate.outputs["verdict"],
                 train_args=tfx.proto.TrainArgs(splits=[features.TRAIN_SPLIT]),
                 custom_config={
-                    **dataclasses.asdict(settings),
-                    **config.tuner.model_dump(),
+                    **settings,
+                    "tuner": config.tuner.model_dump(),
                     "directory": str(paths.tuner),
                 },
             )
@@ -118,7 +117,7 @@ def create_pipeline(
         data_verdict=data_gate.outputs["verdict"],
         train_args=tfx.proto.TrainArgs(splits=[features.TRAIN_SPLIT]),
         eval_args=tfx.proto.EvalArgs(splits=[features.EVAL_SPLIT]),
-        custom_config=dataclasses.asdict(settings),
+        custom_config=settings,
         encoder=told("encoder"),
         epochs=told("epochs"),
         seed=told("seed"),
@@ -159,13 +158,11 @@ def create_pipeline(
         serving_model_dir=serving_model_dir,
         run_id=inputs.run_id,
         fingerprint=inputs.fingerprint,
-        **config.push.model_dump(),
+        settings=config.push.model_dump_json(),
     )
     bulk_scoring = []
     if config.bulk.path is not None:
-        bulk_example_gen = BulkExampleGen(
-            input_file=config.bulk.path, text_column=config.bulk.text_column, content_digest=inputs.bulk_digest
-        )
+        bulk_example_gen = BulkExampleGen(settings=config.bulk.model_dump_json(), content_digest=inputs.bulk_digest)
         bulk_inferrer = BulkInferrer(
             examples=bulk_example_gen.outputs["examples"], model=trainer.outputs["model"], **blessings
         )

@@ -108,8 +108,8 @@ def _train(
     export_model(model, fn_args.serving_model_dir, policy=settings.casing)
     note_encoder(fn_args.serving_model_dir, encoder.digest)
     facts = {
-        "settings": {**vars(settings), "encoder_digest": encoder.digest},
-        "asked": vars(asked),
+        "settings": {**settings.model_dump(), "encoder_digest": encoder.digest},
+        "asked": asked.model_dump(),
         "warm_start": warm,
         "train_rows": rows,
         "steps": steps_per_epoch * len(checkpoints.progress.history["loss"]),

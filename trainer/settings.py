@@ -1,13 +1,16 @@
-"""What the Trainer is told, as one typed object."""
+"""The sections of the configuration that training obeys, and what the Trainer is given."""
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from trainer.section import Section
 
 HISTORY_FILE = "training.json"
 """What the Trainer writes of itself into its `model_run`."""
-
 
 TUNED = ("learning_rate", "epochs", "casing", "batch_size")
 """The settings that the Tuner tries other values of."""
@@ -19,86 +22,179 @@ class SettingsError(ValueError):
     exit_code = 2
 
 
-@dataclasses.dataclass(frozen=True)
-class TrainerSettings:
+class EncoderConfig(Section):
+    """The text encoder that is fine-tuned."""
+
+    source: str = Field(
+        "embedded",
+        min_length=1,
+        description="`embedded` (USE multilingual 3), a hub URL, a Kaggle handle, a SavedModel folder or a .tar.gz.",
+    )
+    offline: bool = Field(False, description="Never download: use the encoder cache or fail.")
+    digest: str | None = Field(
+        None,
+        pattern="^sha256:[0-9a-f]{64}$",
+        description="Load no encoder but the one of that digest, which `clickbait encoder digest` tells; null: any.",
+    )
+
+
+class TrainingConfig(Section):
+    """The recipe. Its defaults pass the article's thresholds in minutes on two cores, and stand changed casing.
+
+    README.md has the measurements by which each value was chosen.
+    """
+
+    fine_tune: bool = Field(True, description="Train the encoder's weights too; false: only the dense layer on top.")
+    # The dense layer starts with a length of about 6 and can be sure of itself within a few steps.
+    head_scale: float = Field(
+        4.0,
+        gt=0,
+        le=100,
+        description="Factor on the initial weights of the dense layer (no unit); 1 is Keras's default.",
+    )
+    epochs: int = Field(4, ge=1, le=1000, description="Epochs: passes over the training rows.")
+    batch_size: int = Field(64, ge=1, le=65536, description="Headlines per training step.")
+    learning_rate: float = Field(
+        4e-4, gt=0, le=1, description="The optimizer's step size at the first step (a factor, no unit)."
+    )
+    # The last steps settle instead of wandering at full step size.
+    learning_rate_decay: Literal["constant", "linear", "cosine"] = Field(
+        "linear",
+        description="How the learning rate goes on: `constant`, or `linear` or `cosine` down to 0 at the run's end.",
+    )
+    warmup_share: float = Field(
+        0.0, ge=0, le=0.9, description="Share of the steps over which the learning rate rises at first; 0: none."
+    )
+    encoder_learning_rate_factor: float = Field(
+        1.0,
+        gt=0,
+        le=100,
+        description="Factor on the learning rate of the encoder's weights (no unit); 1: as the head's.",
+    )
+    clip_norm: float | None = Field(
+        None, gt=0, description="Longest gradient of all weights together (a norm, no unit); null: not clipped."
+    )
+    frozen_epochs: int = Field(
+        0, ge=0, le=1000, description="Epochs at the beginning that train the dense layer alone; 0: none."
+    )
+    early_stopping_patience: int | None = Field(
+        None,
+        ge=1,
+        description="Epochs without a lower validation loss that end training, with the best epoch's weights; "
+        "null: all epochs.",
+    )
+    # For the curve: 98.9 % of so many are known to half a point.
+    validation_rows: int | None = Field(
+        2048,
+        ge=1,
+        description="Evaluation rows, drawn by a hash, whose loss and accuracy are shown after each epoch; null: all. "
+        "The thresholds judge all of them, whatever this is.",
+    )
+    # `auto` saves a fifth where the processor has bfloat16; see docs/performance.md.
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "float32",
+        description="Matrix products on a CPU in training: `float32`, `bfloat16` (weights stay float32), or `auto`: "
+        "bfloat16 where the processor has instructions for it.",
+    )
+    # Keras's Adam rewrites the moments of every vocabulary row at every step.
+    optimizer: Literal["lazy_adam", "exact_adam", "adam", "lazy_adamw", "sgd", "lazy_momentum", "adagrad"] = Field(
+        "lazy_adam",
+        description="`lazy_adam`, `lazy_adamw` (decay 0.004) and `lazy_momentum` (SGD, 0.9) update only the embedding "
+        "rows of the batch; `exact_adam` equals Keras's `adam` to float tolerance, many times faster; `sgd` and "
+        "`adagrad` equal Keras's.",
+    )
+    # So that Title Case, which most clickbait has, is not what the model learns.
+    casing: Literal["as_is", "lower", "augment"] = Field(
+        "augment",
+        description="Casing of the headlines: untouched, lower-cased (in the served model too), or varied in training.",
+    )
+    # The embedded encoder packs its tokens; more for one that pads.
+    length_buckets: int = Field(
+        1,
+        ge=1,
+        le=32,
+        description="Length buckets per shuffle window, so that batches pad less; 1 bucket: no bucketing.",
+    )
+    # More than the article's 22,400 training rows: a full shuffle.
+    shuffle_buffer_rows: int = Field(
+        32768, ge=1, le=10_000_000, description="Shuffle window, in rows; 1 row: no shuffling."
+    )
+    seed: int = Field(1, ge=0, le=2**31 - 1, description="Seed of weights, shuffling and casing (any number, no unit).")
+    warm_start: bool = Field(
+        False,
+        description="Begin with the weights of the last blessed model, where there is one, instead of the encoder's.",
+    )
+    # It costs time.
+    deterministic: bool = Field(
+        False, description="Train so that the same run, wherever it was broken off, gives the same model bit for bit."
+    )
+    # One takes 800 MB and seconds; together they take 3 % of the time at most.
+    checkpoint_seconds: float | None = Field(
+        120.0,
+        gt=0,
+        description="Least seconds between two checkpoints, from which a training that was killed goes on; null: none.",
+    )
+
+    @model_validator(mode="after")
+    def _something_is_fine_tuned(self) -> TrainingConfig:
+        if self.fine_tune and self.frozen_epochs >= self.epochs:
+            raise ValueError(
+                "fine-tuning must have an epoch after the frozen ones. Received: "
+                f"frozen_epochs={self.frozen_epochs} of epochs={self.epochs}. Give fewer frozen epochs, or "
+                "fine_tune=false."
+            )
+        return self
+
+
+class TunerConfig(Section):
+    """The search for a better recipe before the training; see `docs/tuning.md`."""
+
+    trials: int = Field(
+        0, ge=0, le=1000, description="Recipes that are tried, the configuration's among them; 0: no search."
+    )
+    validation_share: float = Field(
+        0.2,
+        gt=0,
+        lt=1,
+        description="Part of the training rows that the recipes are judged by and not trained on, from 0 to 1.",
+    )
+
+
+class TrainerSettings(TrainingConfig):
     """The Trainer's `custom_config`. Whatever changes the model must stand here, because TFX's cache keys on it."""
 
-    encoder: str
-    """`embedded`, a hub URL, a Kaggle handle, a SavedModel folder or a .tar.gz."""
-    encoder_digest: str
-    """sha256 of the encoder's content, as `trainer.encoders.resolve` counts it; empty where a run was not told."""
-    offline: bool
-    """Whether the encoder may not be fetched."""
-    fine_tune: bool
-    """Whether the encoder's weights are trained with the head."""
-    head_scale: float
-    """Factor on the head's initial weights; 1 is Keras's default."""
-    epochs: int
-    batch_size: int
-    """Headlines a step."""
-    eval_batch_size: int
-    """Headlines scored at a time after each epoch."""
-    validation_rows: int | None
-    """Evaluation rows that are scored after each epoch, the first ones, which a hash has drawn; None: all."""
-    learning_rate: float
-    learning_rate_decay: Literal["constant", "linear", "cosine"]
-    """`linear` and `cosine` go to 0 over all steps."""
-    warmup_share: float
-    """Of all steps, over which the rate rises at first."""
-    encoder_learning_rate_factor: float
-    """On the learning rate of the encoder's weights; 1 is that of the head."""
-    clip_norm: float | None
-    """Longest gradient, all weights together; none is not clipped."""
-    frozen_epochs: int
-    """Epochs at the beginning that train the head alone."""
-    early_stopping_patience: int | None
-    """Epochs without a lower validation loss that end the training with the best epoch's weights."""
-    precision: Literal["auto", "float32", "bfloat16"]
-    """Of matrix products in training; see `trainer.tensorflow_setup.graphs`."""
-    optimizer: Literal["lazy_adam", "exact_adam", "adam", "lazy_adamw", "sgd", "lazy_momentum", "adagrad"]
-    """See `trainer.optimizer`."""
-    casing: Literal["as_is", "lower", "augment"]
-    """See `trainer.casing`."""
-    length_buckets: int
-    """Batches that are cut together from one length-sorted window; 1 is no bucketing."""
-    shuffle_buffer_rows: int
-    seed: int
-    warm_start: bool
-    """Whether training begins with the last blessed model's weights; see `trainer.fitting.warm_start`."""
-    deterministic: bool
-    """Whether equal settings and data give equal bits."""
-    checkpoint_seconds: float | None
-    """Between two checkpoints; None writes none. See `trainer.fitting.checkpoints`."""
+    encoder: str = Field(description="`embedded`, a hub URL, a Kaggle handle, a SavedModel folder or a .tar.gz.")
+    encoder_digest: str = Field(
+        description="sha256 of the encoder's content, see `trainer.encoders.resolve`; empty where it is not known yet."
+    )
+    offline: bool = Field(description="Whether the encoder may not be fetched.")
+    eval_batch_size: int = Field(ge=1, description="Headlines scored at a time after each epoch.")
 
     @property
     def identity(self) -> dict[str, Any]:
         """Those that decide the model, whatever machine trains it."""
-        elsewhere = ("encoder", "offline", "checkpoint_seconds")
-        return {name: value for name, value in vars(self).items() if name not in elsewhere}
+        return self.model_dump(exclude={"encoder", "offline", "checkpoint_seconds"})
 
     @classmethod
-    def from_custom_config(cls, custom_config: dict[str, Any]) -> TrainerSettings:
+    def from_custom_config(cls, custom_config: Mapping[str, Any]) -> Self:
         """Reads `fn_args.custom_config`, leaving out the keys that TFX adds to it.
 
         Raises:
-          ValueError: a setting is missing.
-          SettingsError: the epochs, which a cluster's page lets anybody say, train nothing.
+          SettingsError: a setting is missing or out of its bounds, which a cluster's page lets anybody say.
         """
-        names = [field.name for field in dataclasses.fields(cls)]
-        missing = [name for name in names if name not in custom_config]
-        if missing:
-            raise ValueError(f"The Trainer's custom_config lacks {', '.join(missing)}. Received: {custom_config}.")
-        if custom_config["epochs"] < 1:  # the model as it was would be evaluated, and pushed
-            raise SettingsError(f"Training takes an epoch or more. Received: epochs={custom_config['epochs']}.")
-        if custom_config["fine_tune"] and custom_config["frozen_epochs"] >= custom_config["epochs"]:
+        try:
+            return cls.model_validate({key: custom_config[key] for key in cls.model_fields if key in custom_config})
+        except ValidationError as error:
+            problems = [
+                f"{each['loc'][0]}={each['input']!r} ({each['msg']})" if each["loc"] else str(each["ctx"]["error"])
+                for each in error.errors()
+            ]
             raise SettingsError(
-                f"Fine-tuning takes an epoch behind the frozen ones. Received: frozen_epochs="
-                f"{custom_config['frozen_epochs']} of epochs={custom_config['epochs']}. Give fewer frozen epochs, or "
-                "training.fine_tune=false."
-            )
-        return cls(**{name: custom_config[name] for name in names})
+                f"The Trainer's settings must keep their bounds, which `clickbait config` shows. Received: "
+                f"{'; '.join(problems)}."
+            ) from error
 
-    def with_hyperparameters(self, hyperparameters: dict[str, Any] | None) -> TrainerSettings:
+    def with_hyperparameters(self, hyperparameters: Mapping[str, Any] | None) -> Self:
         """With the values of a trial of the Tuner, KerasTuner's configuration of them; none change nothing."""
         values = (hyperparameters or {}).get("values", {})
-        return dataclasses.replace(self, **{name: values[name] for name in TUNED if name in values})
+        return self.model_copy(update={name: values[name] for name in TUNED if name in values})

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
@@ -19,16 +16,7 @@ class HeadlineExampleGenSpec(component_spec.ComponentSpec):
     PARAMETERS = {
         "input_base": component_spec.ExecutionParameter(type=str),
         "pattern": component_spec.ExecutionParameter(type=str),
-        "window_spans": component_spec.ExecutionParameter(type=int),
-        "last_span": component_spec.ExecutionParameter(type=str, optional=True),
-        "text_column": component_spec.ExecutionParameter(type=str),
-        "label_column": component_spec.ExecutionParameter(type=str),
-        "labels": component_spec.ExecutionParameter(type=str),
-        "max_title_characters": component_spec.ExecutionParameter(type=int),
-        "max_row_lines": component_spec.ExecutionParameter(type=int),
-        "train_buckets": component_spec.ExecutionParameter(type=int),
-        "eval_buckets": component_spec.ExecutionParameter(type=int),
-        "limit_rows": component_spec.ExecutionParameter(type=int, optional=True),
+        "settings": component_spec.ExecutionParameter(type=str),
         "content_digest": component_spec.ExecutionParameter(type=str, optional=True),
         "location": component_spec.ExecutionParameter(type=str, optional=True),
     }
@@ -53,16 +41,7 @@ class HeadlineExampleGen(base_beam_component.BaseBeamComponent):
     Args:
       input_base: folder of the CSV files.
       pattern: of the files below it: a glob, with TFX's `{SPAN}`, `{YYYY}`, `{MM}`, `{DD}`, `{VERSION}` or `{DATE}`.
-      text_column: the CSV's column of texts.
-      label_column: the CSV's column of labels.
-      labels: the label column's values to 0 and 1.
-      max_title_characters: longer titles are rejected.
-      max_row_lines: rows that span more lines are rejected.
-      train_buckets: hash buckets of the title that go to train; 7 with 3 for eval is 70/30.
-      eval_buckets: hash buckets that go to eval.
-      window_spans: how many spans are taken.
-      last_span: the newest of them, as a number or an ISO date; None takes the newest there is.
-      limit_rows: takes a sample of that many rows; None takes all.
+      settings: the section `data`, `DataConfig` as JSON; `location` or `input_base` and `pattern` stand for its `path`.
       content_digest: of the files, see `files.data_digest`. The cache goes by it, and an ingest of other content fails.
       location: stands for both `input_base` and `pattern`, as `--data` does, for a run that is told its data when it
         starts.
@@ -76,32 +55,14 @@ class HeadlineExampleGen(base_beam_component.BaseBeamComponent):
         *,
         input_base: str,
         pattern: str,
-        text_column: str,
-        label_column: str,
-        labels: Mapping[str, int],
-        max_title_characters: int,
-        max_row_lines: int,
-        train_buckets: int,
-        eval_buckets: int,
-        window_spans: int = 1,
-        last_span: str | None = None,
-        limit_rows: int | None = None,
+        settings: str,
         content_digest: str | None = None,
         location: str | None = None,
     ):
         spec = HeadlineExampleGenSpec(
             input_base=input_base,
             pattern=pattern,
-            window_spans=window_spans,
-            last_span=last_span,
-            text_column=text_column,
-            label_column=label_column,
-            labels=json.dumps(labels),
-            max_title_characters=max_title_characters,
-            max_row_lines=max_row_lines,
-            train_buckets=train_buckets,
-            eval_buckets=eval_buckets,
-            limit_rows=limit_rows,
+            settings=settings,
             content_digest=content_digest,
             location=location,
             examples=types.Channel(type=standard_artifacts.Examples),

@@ -20,7 +20,7 @@ from components.errors import InputError
 from components.headline_example_gen.files import files_digest, find_csv_files, resolve_pattern
 from components.headline_example_gen.rejects import REJECTS_FILE, merge_parts
 from components.headline_example_gen.report import REPORT_FILE, SHOWN_FAULTS, make_report, sum_tallies
-from components.headline_example_gen.rows import Rules
+from components.headline_example_gen.settings import DataConfig
 from components.headline_example_gen.streams import open_csv
 from components.headline_example_gen.transforms import FirstLeftOut, ReadFile, WriteShard
 from serving.untrusted import plain_cell
@@ -51,54 +51,48 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
         ingest = artifact_utils.get_single_instance(output_dict[INGEST_KEY])
-        asked = exec_properties
-        spans = {"window_spans": asked["window_spans"], "last_span": asked.get("last_span")}
-        if location := asked.get("location"):
-            found = find_csv_files(location, **spans)
+        settings = DataConfig.model_validate_json(exec_properties["settings"])
+        window, last = settings.window_spans, settings.last_span
+        if location := exec_properties.get("location"):
+            csv_input = find_csv_files(location, window_spans=window, last_span=last)
         else:
-            found = resolve_pattern(asked["input_base"], asked["pattern"], **spans)
-        rules = Rules(
-            text_column=asked["text_column"],
-            label_column=asked["label_column"],
-            labels=json.loads(asked["labels"]),
-            max_title_characters=asked["max_title_characters"],
-            max_row_lines=asked["max_row_lines"],
-        )
+            base, pattern = exec_properties["input_base"], exec_properties["pattern"]
+            csv_input = resolve_pattern(base, pattern, window_spans=window, last_span=last)
         folders = {split: f"{examples.uri}/Split-{split}" for split in _SPLITS}
         parts = f"{ingest.uri}/parts"
         for folder in (*folders.values(), parts):
             fileio.makedirs(folder)
 
-        shards = _number_of_shards(found.paths)
-        buckets = asked["train_buckets"] + asked["eval_buckets"]
+        shards = _number_of_shards(csv_input.paths)
+        buckets = settings.train_buckets + settings.eval_buckets
         with self._make_beam_pipeline() as pipeline:
             grouped = (
                 pipeline
-                | "Files" >> beam.Create(list(enumerate(found.paths)))
+                | "Files" >> beam.Create(list(enumerate(csv_input.paths)))
                 | "Spread" >> beam.Reshuffle()
-                | "Read" >> beam.ParDo(ReadFile(rules, shards, buckets, parts))
+                | "Read" >> beam.ParDo(ReadFile(settings, shards, buckets, parts))
                 | "Group" >> beam.GroupByKey()
             )
             sample = {}
-            if (limit := asked.get("limit_rows")) is not None:
+            if settings.limit_rows is not None:
                 sample["left_out"] = beam.pvalue.AsSingleton(
-                    grouped | "Sample" >> FirstLeftOut(found.paths, rules.label_names, limit)
+                    grouped | "Sample" >> FirstLeftOut(csv_input.paths, settings.label_names, settings.limit_rows)
                 )
-            write = WriteShard(found.paths, rules.label_names, shards, asked["train_buckets"], folders, parts)
+            write = WriteShard(csv_input.paths, settings.label_names, shards, settings.train_buckets, folders, parts)
             _ = grouped | "Write" >> beam.ParDo(write, **sample)
 
         try:
-            _check_files(found.paths, parts, asked.get("content_digest"))
+            _check_files(csv_input.paths, parts, exec_properties.get("content_digest"))
         except InputError:
             for folder in (*folders.values(), parts):
                 fileio.rmtree(folder)
             raise
-        _report(found.paths, rules, parts, ingest.uri)
+        _report(csv_input.paths, settings, parts, ingest.uri)
         fileio.rmtree(parts)
         _fill_empty_splits(folders)
         examples.split_names = artifact_utils.encode_split_names(list(_SPLITS))
-        if found.spans:
-            examples.span, version = found.spans[-1]
+        if csv_input.spans:
+            examples.span, version = csv_input.spans[-1]
             examples.version = version or 0
 
 
@@ -118,9 +112,9 @@ def _check_files(paths: Sequence[str], parts: str, expected_digest: str | None) 
         )
 
 
-def _report(paths: Sequence[str], rules: Rules, parts: str, target: str) -> None:
+def _report(paths: Sequence[str], settings: DataConfig, parts: str, target: str) -> None:
     rejects = f"{target}/{REJECTS_FILE}"
-    merge_parts(_list(parts, "file-*.csv"), _list(parts, "shard-*.csv"), paths, rules, rejects)
+    merge_parts(_list(parts, "file-*.csv"), _list(parts, "shard-*.csv"), paths, settings, rejects)
     with open_csv(rejects) as stream:
         rows = csv.reader(stream)
         next(rows)

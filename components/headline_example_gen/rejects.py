@@ -10,16 +10,17 @@ from typing import BinaryIO
 
 from tfx.dsl.io import fileio
 
-from components.headline_example_gen.rows import REJECT_NOTES, Fault, Rules
+from components.headline_example_gen.rows import REJECT_NOTES, Fault
+from components.headline_example_gen.settings import DataConfig
 from components.headline_example_gen.streams import open_csv
 from serving.untrusted import inert_cell
 
 REJECTS_FILE = "rejects.csv"
 
 
-def header(rules: Rules) -> list[str]:
+def header(settings: DataConfig) -> list[str]:
     """The data's own two columns, and what is said of each row; the reader skips columns that it does not know."""
-    names = [rules.text_column, rules.label_column]
+    names = [settings.text_column, settings.label_column]
     for note in REJECT_NOTES:
         while note in names:
             note = f"rejected_{note}"
@@ -53,7 +54,7 @@ class PartWriter:
 
 
 def merge_parts(
-    file_parts: Sequence[str], shard_parts: Sequence[str], paths: Sequence[str], rules: Rules, target: str
+    file_parts: Sequence[str], shard_parts: Sequence[str], paths: Sequence[str], settings: DataConfig, target: str
 ) -> None:
     """Merges parts by file and line, row by row.
 
@@ -62,13 +63,13 @@ def merge_parts(
         be more of them than a process may open.
       shard_parts: paths of parts that hold rows of any files.
       paths: the data's files, by number.
-      rules: for the names of the columns.
+      settings: for the names of the columns.
       target: path of `rejects.csv`; without parts it holds a header alone.
     """
     by_file = itertools.chain.from_iterable(map(_read_part, file_parts))
     with fileio.open(target, "wb") as stream:
         sink = _writer(stream)
-        sink.writerow(header(rules))
+        sink.writerow(header(settings))
         for file, fault in heapq.merge(by_file, *map(_read_part, shard_parts), key=lambda one: (one[0], one[1].line)):
             title, label, path, reason = map(inert_cell, (fault.title, fault.label, paths[file], fault.reason))
             sink.writerow((title, label, path, fault.line, fault.rule, reason))

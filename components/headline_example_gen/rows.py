@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import dataclasses
 import io
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from components.errors import InputError
+from components.headline_example_gen.settings import DataConfig
 from components.headline_example_gen.streams import TfxFile
 from components.titles import normalize
 from serving.untrusted import Gunzip, plain_cell
@@ -44,25 +44,6 @@ REJECT_NOTES = ("file", "line", "rule", "reason")
 """Columns by which a mended `rejects.csv` is known: there, what a spreadsheet would run stands behind an apostrophe."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Rules:
-    """What a row must keep."""
-
-    text_column: str
-    label_column: str
-    labels: Mapping[str, int]
-    """The label column's values, in lower case, to 0 and 1."""
-    max_title_characters: int
-    max_row_lines: int = 20
-    """A row that spans more is taken for one whose quote is closed late, by another row's."""
-
-    @property
-    def label_names(self) -> tuple[str, str]:
-        """A value of the label column for 0, and one for 1."""
-        of_class = {label: name for name, label in reversed([*self.labels.items()])}
-        return of_class[0], of_class[1]
-
-
 class Row(NamedTuple):
     """One row that keeps the rules."""
 
@@ -92,7 +73,7 @@ class Fault(NamedTuple):
     """How many lines the row spans."""
 
 
-def read_header(path: str, rules: Rules) -> list[str]:
+def read_header(path: str, settings: DataConfig) -> list[str]:
     """Checks that a file is a CSV with both columns, and returns all its columns.
 
     Raises:
@@ -100,12 +81,12 @@ def read_header(path: str, rules: Rules) -> list[str]:
     """
     try:
         with _open_text(path) as stream:
-            return _header(path, csv.reader(_Lines(path, stream), strict=True), rules)
+            return _header(path, csv.reader(_Lines(path, stream), strict=True), settings)
     except _UNREADABLE as error:
         raise _unreadable(path, error) from error
 
 
-def read_rows(path: str, rules: Rules) -> Iterator[Row | Fault]:
+def read_rows(path: str, settings: DataConfig) -> Iterator[Row | Fault]:
     """Streams a file's rows, in order; blank lines are no rows.
 
     Raises:
@@ -115,8 +96,8 @@ def read_rows(path: str, rules: Rules) -> Iterator[Row | Fault]:
         with _open_text(path) as stream:
             lines = _Lines(path, stream)
             reader = csv.reader(lines, strict=True)
-            header = _header(path, reader, rules)
-            check = _row_check(header, rules)
+            header = _header(path, reader, settings)
+            check = _row_check(header, settings)
             while True:
                 line = reader.line_num + 1
                 lines.pending.clear()
@@ -129,15 +110,15 @@ def read_rows(path: str, rules: Rules) -> Iterator[Row | Fault]:
                     continue
                 if fields:
                     row = check(line, fields)
-                    yield row if len(lines.pending) == 1 else _over_lines(row, len(lines.pending), rules)
+                    yield row if len(lines.pending) == 1 else _over_lines(row, len(lines.pending), settings)
     except _UNREADABLE as error:
         raise _unreadable(path, error) from error
 
 
-def _row_check(header: list[str], rules: Rules) -> Callable[[int, list[str]], Row | Fault]:
-    width, text_column, label_column = len(header), rules.text_column, rules.label_column
+def _row_check(header: list[str], settings: DataConfig) -> Callable[[int, list[str]], Row | Fault]:
+    width, text_column, label_column = len(header), settings.text_column, settings.label_column
     text_at, label_at = header.index(text_column), header.index(label_column)
-    labels, limit = rules.labels, rules.max_title_characters
+    labels, limit = settings.labels, settings.max_title_characters
     expected = " or ".join(labels)
     is_rejects = {*REJECT_NOTES} <= {*header}
 
@@ -176,14 +157,13 @@ def _row_check(header: list[str], rules: Rules) -> Callable[[int, list[str]], Ro
     return check
 
 
-def _over_lines(row: Row | Fault, lines: int, rules: Rules) -> Row | Fault:
+def _over_lines(row: Row | Fault, lines: int, settings: DataConfig) -> Row | Fault:
     if isinstance(row, Fault):
         return row._replace(lines=lines)
-    if lines <= rules.max_row_lines:
+    if lines <= settings.max_row_lines:
         return row
-    reason = (
-        f"the row spans {lines:,} lines, expected at most {rules.max_row_lines}; look for a quote that is closed late"
-    )
+    most = settings.max_row_lines
+    reason = f"the row spans {lines:,} lines, expected at most {most}; look for a quote that is closed late"
     return Fault(row.line, "long_row", reason, row.title, "", lines)
 
 
@@ -215,8 +195,8 @@ def _malformed(path: str, line: int, lines: _Lines, error: csv.Error) -> Fault:
     return Fault(line, "quoting", f"text after a closing quote{end}; quotes inside a field are doubled", text, "", read)
 
 
-def _header(path: str, reader, rules: Rules) -> list[str]:
-    expected = f"a first line with the columns {rules.text_column!r} and {rules.label_column!r}"
+def _header(path: str, reader, settings: DataConfig) -> list[str]:
+    expected = f"a first line with the columns {settings.text_column!r} and {settings.label_column!r}"
     header: list[str] = []
     try:
         while not header:
@@ -229,7 +209,7 @@ def _header(path: str, reader, rules: Rules) -> list[str]:
     found = ", ".join(_short(_legible(column)) for column in header[:20]) + (", ..." if len(header) > 20 else "")
     if any(_illegible(column) for column in header):
         raise InputError(f"{place}: expected {expected}, in UTF-8. Received: {found}.")
-    for column, option in ((rules.text_column, "--text-column"), (rules.label_column, "--label-column")):
+    for column, option in ((settings.text_column, "--text-column"), (settings.label_column, "--label-column")):
         if column not in header:
             other = next((name for mark, name in _SEPARATORS.items() if len(header) == 1 and mark in header[0]), None)
             way_out = (
@@ -244,9 +224,9 @@ def _header(path: str, reader, rules: Rules) -> list[str]:
                 f"{place}: each column has a name of its own. Received: {_short(column)!r} more than once in {found}. "
                 "Rename or remove one."
             )
-    if rules.text_column == rules.label_column:
+    if settings.text_column == settings.label_column:
         raise InputError(
-            f"The text and the label are two columns. Received: {rules.text_column!r} for both. Give --text-column "
+            f"The text and the label are two columns. Received: {settings.text_column!r} for both. Give --text-column "
             "and --label-column."
         )
     return header

@@ -21,7 +21,8 @@ from components.headline_example_gen.files import file_digest
 from components.headline_example_gen.rejects import PartWriter
 from components.headline_example_gen.report import Tally
 from components.headline_example_gen.resolve import CONFLICT, Candidate, Resolution, resolve
-from components.headline_example_gen.rows import Fault, Rules, read_rows
+from components.headline_example_gen.rows import Fault, read_rows
+from components.headline_example_gen.settings import DataConfig
 from components.titles import title_key
 from trainer import features
 
@@ -35,14 +36,14 @@ class ReadFile(beam.DoFn):
     """A file's number and path to batches of candidates.
 
     Args:
-      rules: what a row must keep.
+      settings: what a row must keep.
       shards: how many shards the titles are spread over.
       buckets: how many buckets they are split by.
       parts: the folder of the parts.
     """
 
-    def __init__(self, rules: Rules, shards: int, buckets: int, parts: str):
-        self._rules = rules
+    def __init__(self, settings: DataConfig, shards: int, buckets: int, parts: str):
+        self._settings = settings
         self._shards = shards
         self._buckets = buckets
         self._parts = parts
@@ -54,7 +55,7 @@ class ReadFile(beam.DoFn):
         batches: list[list[tuple[int, str, int, int, int, int]]] = [[] for _ in range(self._shards)]
         read = rejected = rejected_lines = 0
         try:
-            for row in read_rows(path, self._rules):
+            for row in read_rows(path, self._settings):
                 read += 1
                 if isinstance(row, Fault):
                     faults.write(number, row)
@@ -106,7 +107,7 @@ class WriteShard(beam.DoFn):
 
     Args:
       paths: the data's files, by number.
-      labels: `Rules.label_names`.
+      labels: `DataConfig.label_names`.
       shards: how many shards there are.
       train_buckets: buckets below this number are the split train.
       folders: of each split.

@@ -14,7 +14,7 @@ from tfx.dsl.components.base import executor_spec
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
-from components.derived_features import derive
+from components.statistics_gen.derived import derive
 
 
 class Executor(executor.Executor):

@@ -13,8 +13,9 @@ import pyarrow as pa
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from components.derived_features import derive
-from components.headline_example_gen.rows import Fault, Row, Rules, read_rows
+from components.headline_example_gen.rows import Fault, Row, read_rows
+from components.headline_example_gen.settings import DataConfig
+from components.statistics_gen.derived import derive
 from trainer import features
 
 _BATCH_ROWS = 1000
@@ -28,26 +29,26 @@ class FileStatistics(NamedTuple):
     """Rows that break a rule."""
 
 
-def compute_statistics(paths: Sequence[str], rules: Rules, schema: schema_pb2.Schema) -> FileStatistics:
+def compute_statistics(paths: Sequence[str], settings: DataConfig, schema: schema_pb2.Schema) -> FileStatistics:
     """Streams the files through Beam, in memory.
 
     Args:
       paths: of CSV files.
-      rules: what a row must keep.
+      settings: what a row must keep.
       schema: says which features are categorical.
 
     Raises:
       InputError: a file cannot be read as a CSV.
     """
     # First without Beam, which would make another exception of a file's fault.
-    rejected = sum(isinstance(row, Fault) for path in paths for row in read_rows(path, rules))
+    rejected = sum(isinstance(row, Fault) for path in paths for row in read_rows(path, settings))
     with tempfile.TemporaryDirectory() as folder:
         target = str(Path(folder, "FeatureStats.pb"))
         with beam.Pipeline() as pipeline:
             _ = (
                 pipeline
                 | beam.Create(list(paths))
-                | beam.FlatMap(_read_batches, rules)
+                | beam.FlatMap(_read_batches, settings)
                 | beam.Map(derive)
                 | tfdv.GenerateStatistics(tfdv.StatsOptions(schema=schema))
                 | tfdv.WriteStatisticsToBinaryFile(target)
@@ -55,8 +56,8 @@ def compute_statistics(paths: Sequence[str], rules: Rules, schema: schema_pb2.Sc
         return FileStatistics(tfdv.load_stats_binary(target), rejected)
 
 
-def _read_batches(path: str, rules: Rules) -> Iterator[pa.RecordBatch]:
-    rows = (row for row in read_rows(path, rules) if isinstance(row, Row))
+def _read_batches(path: str, settings: DataConfig) -> Iterator[pa.RecordBatch]:
+    rows = (row for row in read_rows(path, settings) if isinstance(row, Row))
     while batch := list(itertools.islice(rows, _BATCH_ROWS)):
         yield pa.RecordBatch.from_arrays(
             [

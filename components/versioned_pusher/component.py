@@ -8,6 +8,7 @@ from tfx.types.standard_artifacts import InfraBlessing, ModelBlessing, PushedMod
 from tfx.utils import path_utils
 
 from components.versioned_pusher.confirm import confirm_version
+from components.versioned_pusher.settings import PushConfig
 from serving.versions.object_store import push_to_store
 from serving.versions.push import PUSHED, UNCHANGED, push_model
 from serving.versions.version_folder import PushError
@@ -26,9 +27,7 @@ def VersionedPusher(  # noqa: N802  components are named as classes
     serving_model_dir: tfx.dsl.components.Parameter[str],
     run_id: tfx.dsl.components.Parameter[str],
     fingerprint: tfx.dsl.components.Parameter[str],
-    keep_versions: tfx.dsl.components.Parameter[int] = 5,
-    confirm_target: tfx.dsl.components.Parameter[str] = "",
-    confirm_seconds: tfx.dsl.components.Parameter[float] = 60.0,
+    settings: tfx.dsl.components.Parameter[str],
 ):
     """Pushes a model that was blessed by all validations, unless the newest version is that very model.
 
@@ -49,9 +48,7 @@ def VersionedPusher(  # noqa: N802  components are named as classes
       run_id: the run that pushes, for the version's card. It differs in each run, so the cache never skips this node:
         it must look at the folder as it is now.
       fingerprint: of configuration, data and encoder, for the version's card.
-      keep_versions: how many versions are kept, see `retention`.
-      confirm_target: `host:port` of a server that must serve the version before the run ends well; empty for none.
-      confirm_seconds: how long that may take.
+      settings: the section `push`, `PushConfig` as JSON.
 
     Raises:
       PushError: the folder cannot be written, or the server does not confirm the version.
@@ -69,6 +66,7 @@ def VersionedPusher(  # noqa: N802  components are named as classes
             f"What is pushed is what was served and scored. Received: {source}, which has changed since. Run "
             "again with --fresh."
         )
+    config = PushConfig.model_validate_json(settings)
     override = blessing.get_string_custom_property("override")
     push = push_to_store if "://" in serving_model_dir else push_model
     outcome, version = push(
@@ -76,13 +74,13 @@ def VersionedPusher(  # noqa: N802  components are named as classes
         serving_model_dir,
         run_id=run_id,
         fingerprint=fingerprint,
-        keep_versions=keep_versions,
+        keep_versions=config.keep_versions,
         override=override,
     )
     logger.info("%s: version %s in %s", outcome, version, serving_model_dir)
-    if version is not None and outcome in (PUSHED, UNCHANGED) and confirm_target:
-        confirm_version(confirm_target, Path(serving_model_dir).name, version, confirm_seconds)
-        pushed_model.set_string_custom_property("confirmed_by", confirm_target)
+    if version is not None and outcome in (PUSHED, UNCHANGED) and config.confirm_target:
+        confirm_version(config.confirm_target, Path(serving_model_dir).name, version, config.confirm_seconds)
+        pushed_model.set_string_custom_property("confirmed_by", config.confirm_target)
     pushed_model.set_int_custom_property("pushed", int(outcome == PUSHED))
     if override:
         pushed_model.set_string_custom_property("override", override)

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from rich.markup import escape
 
 from components.errors import explain
+from components.headline_example_gen.settings import DataConfig
 from kubeflow.container import staging
 from kubeflow.container.places import is_url
 from kubeflow.inputs import local_values
@@ -40,16 +41,6 @@ EXIT_INTERRUPTED = 130
 _FOLDER = "rehearsal"
 _UNFINISHED = "unfinished.json"
 _VERDICT_TASK, _INGEST = "Verdict", "HeadlineExampleGen"
-_ASKED = (
-    "text_column",
-    "label_column",
-    "labels",
-    "limit_rows",
-    "max_title_characters",
-    "max_row_lines",
-    "window_spans",
-    "last_span",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,10 +130,11 @@ def rehearse(
 def _as_compiled(config: PipelineConfig, spec: Spec) -> PipelineConfig:
     """The configuration with what the spec's ingest asks of the data: it is the spec that runs."""
     ingest = spec["root"]["dag"]["tasks"].get(_INGEST, {}).get("inputs", {}).get("parameters", {})
-    asked = {key: ingest.get(key, {}).get("runtimeValue", {}).get("constant") for key in _ASKED if ingest}
-    for key, value in asked.items():
-        asked[key] = json.loads(value) if key == "labels" else int(value) if isinstance(value, float) else value
-    return config.model_copy(update={"data": config.data.model_copy(update=asked)})
+    settings = ingest.get("settings", {}).get("runtimeValue", {}).get("constant")
+    if settings is None:
+        return config
+    here = {"path": config.data.path, "schema_file": config.data.schema_file}
+    return config.model_copy(update={"data": DataConfig.model_validate_json(settings).model_copy(update=here)})
 
 
 def _with_data(config: PipelineConfig, parameters: Mapping[str, Any]) -> PipelineConfig:

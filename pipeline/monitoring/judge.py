@@ -9,7 +9,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.data_gate.comparison import Statistics, judge_drift, judge_skew
 from components.data_gate.policy import Finding, apply_policy
-from components.derived_features import DERIVED
+from components.statistics_gen.derived import DERIVED
 from pipeline.config.monitor import MonitorConfig, too_few
 from pipeline.monitoring.statistics import score_statistics, text_statistics
 from pipeline.monitoring.traffic import Row

@@ -12,7 +12,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from components.derived_features import derive
+from components.statistics_gen.derived import derive
 from pipeline.monitoring.traffic import Row
 from trainer import features
 

@@ -12,7 +12,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from components.errors import DataRefused, explain
-from pipeline.config.beam_options import require_engine
+from pipeline.config.beam import require_engine
 from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.inputs import DataSource, LocalInputs, RunInputs, choose_data, choose_schema, new_run_id, prepare_inputs

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.bulk_example_gen import BULK_SPLIT
+from components.bulk_example_gen.settings import BulkConfig
 from components.evaluator.rules import describe as describe_rule
 from components.local_infra_validator.verdict import describe
-from pipeline.config.pipeline_config import BulkConfig, PipelineConfig
+from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.inputs import DataSource, SchemaSource
 from pipeline.results.run_folders import REJECTS_FILE, Verdict
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from components.headline_example_gen.settings import DataConfig
 from pipeline.config.pipeline_config import PipelineConfig
 
 #: In the DAG where there is a file to be scored.
@@ -32,17 +33,9 @@ NODES = (
     *BULK_NODES,
 )
 
-_DATA_KEYS = (
-    "sha256",
-    "text_column",
-    "label_column",
-    "labels",
-    "max_title_characters",
-    "max_row_lines",
-    "limit_rows",
-    "train_buckets",
-    "eval_buckets",
-)
+#: Settings that say which files are read; these count by their digest.
+_FILES = {"path", "schema_file", "window_spans", "last_span"}
+_DATA_KEYS = ("sha256", *(key for key in DataConfig.model_fields if key not in _FILES))
 _SCHEMA_KEY = "schema_sha256"
 
 #: Sections of the configuration, and the first component that judges by them.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from components.errors import DataRefused
 from pipeline.config.paths import SCHEMA_FILE
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.inputs import choose_data, choose_schema, ingest_rules
+from pipeline.inputs import choose_data, choose_schema
 from pipeline.terminal import captured_output
 from trainer import features
 
@@ -208,7 +208,7 @@ def _statistics(
     from components.statistics_gen.files import compute_statistics
 
     data = choose_data(config)
-    statistics, rejected = compute_statistics(data.csv.paths, ingest_rules(config), schema)
+    statistics, rejected = compute_statistics(data.csv.paths, config.data, schema)
     rows = statistics.datasets[0].num_examples
     if not rows:
         raise DataRefused(

@@ -103,9 +103,7 @@ def push(artifact, tmp_path):
             serving_model_dir=str(tmp_path / "serving"),
             run_id=f"run{number}",
             fingerprint="f1",
-            keep_versions=5,
-            confirm_target="",
-            confirm_seconds=1.0,
+            settings="{}",
         )
         return pushed
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from components.errors import explain
-from pipeline.config.beam_options import beam_flags
+from pipeline.config.beam import beam_flags
 from pipeline.config.pipeline_config import load_config
 from tests.components.headline_example_gen.ingests import Ingested, run_executor, write_csv
 from tests.helpers.beam_engine import Engine, free_port, local_engine, stop

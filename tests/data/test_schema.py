@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.derived_features import CASINGS, DERIVED
+from components.statistics_gen.derived import CASINGS, DERIVED
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = ROOT / "data" / "schema.pbtxt"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pipeline.config.beam_options import BEAM_COMPONENTS, beam_flags
-from pipeline.config.pipeline_config import BeamConfig, load_config
+from pipeline.config.beam import BEAM_COMPONENTS, BeamConfig, beam_flags
+from pipeline.config.pipeline_config import load_config
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "beam.md").read_text(encoding="utf-8")
@@ -37,7 +37,7 @@ def test_the_components_and_runners_are_those_there_are():
 
 
 def test_what_goes_wrong_is_said_in_these_words():
-    places = ("components/beam_faults.py", "pipeline/config/beam_options.py")
+    places = ("components/beam_faults.py", "pipeline/config/beam.py")
     code = "".join((ROOT / place).read_text(encoding="utf-8") for place in places)
     table = TEXT.partition("## What goes wrong")[2].partition("\n\n#")[0]
     said = [one.partition(" Received:")[0] for one in re.findall(r"`([A-Z][^`]+)`", table)]

@@ -9,7 +9,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from components.derived_features import derive
+from components.statistics_gen.derived import derive
 from trainer import features
 
 

@@ -158,7 +158,7 @@ def test_retries_and_resources_are_those_of_the_configuration(compiled):
 
 
 def test_an_engine_is_told_to_the_tasks_that_use_it_and_to_no_other(compiled):
-    from pipeline.config.beam_options import BEAM_COMPONENTS
+    from pipeline.config.beam import BEAM_COMPONENTS
 
     spec = compile_with(
         "beam.runner=FlinkRunner",
@@ -229,4 +229,4 @@ def test_the_command_writes_what_is_loaded_and_says_what_is_left_to_be_said(tmp_
     assert container(loaded, "Trainer")["image"] == "here/clickbait:7"
     assert container(loaded, "Trainer")["resources"]["accelerator"]["count"] == "1"
     ingest = tasks(loaded)["HeadlineExampleGen"]["inputs"]["parameters"]
-    assert ingest["text_column"]["runtimeValue"]["constant"] == "text"
+    assert json.loads(ingest["settings"]["runtimeValue"]["constant"])["text_column"] == "text"

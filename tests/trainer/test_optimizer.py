@@ -7,10 +7,9 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from pipeline.config.pipeline_config import TrainingConfig
 from trainer.optimizer import ExactAdam, LazyAdam, LazyAdamW, LazySGD, make_optimizer
 from trainer.optimizer.exact import steps_until_rest
-from trainer.settings import TrainerSettings
+from trainer.settings import TrainerSettings, TrainingConfig
 
 ROWS, WIDTH = 6, 3
 

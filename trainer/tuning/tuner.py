@@ -21,7 +21,7 @@ from tfx.components.tuner.component import TunerFnResult
 
 from trainer import inputs, recipe
 from trainer.fitting.divergence import Diverged
-from trainer.settings import TrainerSettings
+from trainer.settings import TrainerSettings, TunerConfig
 from trainer.tensorflow_setup.determinism import deterministic_ops
 from trainer.tensorflow_setup.graphs import training_graphs
 from trainer.tuning.halving import CANDIDATE, PART, HalvingOracle, rungs
@@ -34,26 +34,26 @@ def tuner(fn_args) -> TunerFnResult:
     """A search over `custom_config`'s recipe; a killed one goes on where it was.
 
     Args:
-      fn_args: `tfx.components.FnArgs`; uses `train_files` and `custom_config`: the Trainer's settings, and `trials`
-        (recipes to try), `validation_share` (of the training rows) and `directory` (of the unfinished search).
+      fn_args: `tfx.components.FnArgs`; uses `train_files` and `custom_config`: the Trainer's settings, `tuner` (the
+        section of the configuration) and `directory` (of the unfinished search).
     """
-    config = dict(fn_args.custom_config)
-    settings = TrainerSettings.from_custom_config(config)
+    settings = TrainerSettings.from_custom_config(fn_args.custom_config)
+    search = TunerConfig.model_validate(fn_args.custom_config["tuner"])
     files = inputs.matching_files(fn_args.train_files)
-    told = {**vars(settings), "trials": config["trials"], "validation_share": config["validation_share"]}
-    name = hashlib.sha256(json.dumps([told, files], sort_keys=True).encode()).hexdigest()[:16]
-    folder = Path(config["directory"], name)
+    identity = {**settings.model_dump(), **search.model_dump()}
+    name = hashlib.sha256(json.dumps([identity, files], sort_keys=True).encode()).hexdigest()[:16]
+    folder = Path(fn_args.custom_config["directory"], name)
     folder.mkdir(parents=True, exist_ok=True)
     rows = hold_out(
         files,
         folder,
-        share=config["validation_share"],
-        parts=[part for _, part in rungs(config["trials"])],
+        share=search.validation_share,
+        parts=[part for _, part in rungs(search.trials)],
         seed=settings.seed,
     )
 
     def make() -> RecipeTuner:
-        return RecipeTuner(settings, rows, HalvingOracle(config["trials"], _space(settings), settings.seed), folder)
+        return RecipeTuner(settings, rows, HalvingOracle(search.trials, _space(settings), settings.seed), folder)
 
     try:
         made = make()

@@ -29,7 +29,7 @@ def statistics_facts(statistics: mlmd.Artifact) -> dict[str, Any]:
     """Of each split: rows, share of each label and casing, and the lengths of the titles, out of TFDV's protos."""
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
-    from components.derived_features import TITLE_CASING, TITLE_LENGTH
+    from components.statistics_gen.derived import TITLE_CASING, TITLE_LENGTH
     from pipeline.results.lineage import split_uris
     from trainer import features
 

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 from components.headline_example_gen.files import find_csv_files
 from components.headline_example_gen.resolve import Candidate, Resolution, resolve
-from components.headline_example_gen.rows import Fault, Row, Rules, read_rows
+from components.headline_example_gen.rows import Fault, Row, read_rows
+from components.headline_example_gen.settings import DataConfig
 from components.titles import title_key
 
-RULES = Rules(text_column="title", label_column="label", labels={"0": 0, "1": 1}, max_title_characters=10_000)
+DATA = DataConfig()
 
 
 class Ingested(NamedTuple):
@@ -64,7 +65,7 @@ def run_executor(data: Path | str, output: Path, *, beam_flags: Sequence[str] = 
       data: as `--data`.
       output: folder for the artifacts.
       beam_flags: as the pipeline hands them to the component.
-      **settings: arguments of HeadlineExampleGen, instead of those of the presets.
+      **settings: keys of the section `data`, and arguments of HeadlineExampleGen.
     """
     import tfx.v1 as tfx
 
@@ -72,22 +73,10 @@ def run_executor(data: Path | str, output: Path, *, beam_flags: Sequence[str] = 
     from components.headline_example_gen.executor import Executor
     from components.headline_example_gen.ingest import Ingest
 
-    spans = {key: settings[key] for key in ("window_spans", "last_span") if key in settings}
-    found = find_csv_files(str(data), **spans)
-    component = HeadlineExampleGen(
-        **{
-            "input_base": found.base,
-            "pattern": found.pattern,
-            "text_column": RULES.text_column,
-            "label_column": RULES.label_column,
-            "labels": RULES.labels,
-            "max_title_characters": RULES.max_title_characters,
-            "max_row_lines": RULES.max_row_lines,
-            "train_buckets": 7,
-            "eval_buckets": 3,
-            **settings,
-        }
-    )
+    section = DataConfig(**{key: settings.pop(key) for key in {*settings} & {*DataConfig.model_fields}})
+    found = find_csv_files(str(data), window_spans=section.window_spans, last_span=section.last_span)
+    places = {"input_base": found.base, "pattern": found.pattern}
+    component = HeadlineExampleGen(settings=section.model_dump_json(), **{**places, **settings})
     left = Ingested(tfx.types.standard_artifacts.Examples(), Ingest())
     left.examples.uri, left.ingest.uri = str(output / "examples"), str(output / "ingest")
     context = Executor.Context(beam_pipeline_args=[*beam_flags], tmp_dir=str(output / "tmp"), unique_id="1")
@@ -115,18 +104,18 @@ class Account(NamedTuple):
         return sum(len(one.repeats) for one in self.resolutions)
 
 
-def account(paths: Sequence[str], rules: Rules = RULES, buckets: int = 10) -> Account:
+def account(paths: Sequence[str], settings: DataConfig = DATA, buckets: int = 10) -> Account:
     """Reads and compares all rows of some files, as the executor's steps do."""
     read, faults, candidates = [], [], []
     for number, path in enumerate(paths):
-        for row in read_rows(path, rules):
+        for row in read_rows(path, settings):
             read.append(row)
             if isinstance(row, Fault):
                 faults.append((number, row))
                 continue
             key = title_key(row.title)
             candidates.append(Candidate(key.order, row.title, number, row.line, row.label, key.split % buckets))
-    resolutions = list(resolve(candidates, paths, rules.label_names))
+    resolutions = list(resolve(candidates, paths, settings.label_names))
     faults += [conflict for one in resolutions for conflict in one.conflicts]
     return Account(read, sorted(faults), resolutions)
 

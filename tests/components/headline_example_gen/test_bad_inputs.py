@@ -27,7 +27,7 @@ from tests.components.headline_example_gen.bad_inputs import (
     HEADER,
     BadFile,
 )
-from tests.components.headline_example_gen.ingests import RULES, account, run_executor
+from tests.components.headline_example_gen.ingests import DATA, account, run_executor
 
 ROOT = Path(__file__).parents[3]
 
@@ -48,7 +48,7 @@ def test_a_bad_row_is_set_aside_with_its_line_and_rule(tmp_path, bad, newline):
     path = tmp_path / "a.csv"
     lines = [HEADER, *GOOD[:50], bad.row + b"\n", *GOOD[50:]]
     path.write_bytes(b"".join(lines).replace(b"\n", newline))
-    rows = list(read_rows(str(path), RULES))
+    rows = list(read_rows(str(path), DATA))
     (fault,) = (row for row in rows if isinstance(row, Fault))
     assert (fault.line, fault.rule) == (52, bad.rule)
     assert bad.reason.format(end=52 + bad.row.count(b"\n")) in fault.reason
@@ -129,7 +129,7 @@ def test_a_bad_file_is_refused_by_its_name_and_line(tmp_path, bad):
     path = tmp_path / bad.name
     path.write_bytes(bad.content)
     with pytest.raises(InputError) as caught:
-        list(read_rows(str(path), RULES))
+        list(read_rows(str(path), DATA))
     _check_message(caught.value, bad, path)
 
 
@@ -181,7 +181,7 @@ def test_all_bad_files_are_named_at_once_whatever_good_ones_are_beside_them(tmp_
 def test_a_folder_or_nothing_in_place_of_a_file_is_refused_by_its_name(tmp_path):
     for path, found in ((tmp_path, "Is a directory"), (tmp_path / "a.csv", "No such file or directory")):
         with pytest.raises(InputError, match=f"^{path}: .* Received: {found}.$"):
-            list(read_rows(str(path), RULES))
+            list(read_rows(str(path), DATA))
 
 
 def test_a_file_whose_name_is_no_text_is_refused_for_no_report_could_name_it(tmp_path):
@@ -194,7 +194,7 @@ def test_a_file_whose_name_is_no_text_is_refused_for_no_report_could_name_it(tmp
         with pytest.raises(
             InputError, match=f"^{tmp_path}/caf\ufffd.csv: a file's name is UTF-8. Received: other bytes"
         ):
-            list(function(path, RULES))
+            list(function(path, DATA))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
@@ -203,7 +203,7 @@ def test_a_file_that_may_not_be_read_is_refused_by_its_name(tmp_path):
     path.write_bytes(FILE)
     path.chmod(0)
     with pytest.raises(InputError, match=f"^{path}: .* Received: Permission denied.$"):
-        list(read_rows(str(path), RULES))
+        list(read_rows(str(path), DATA))
 
 
 # ---- The command line

@@ -18,7 +18,7 @@ from components.headline_example_gen.rejects import PartWriter, merge_parts
 from components.headline_example_gen.rows import MAX_FIELD_CHARACTERS, Fault, Row
 from components.titles import normalize
 from serving.untrusted import inert_cell
-from tests.components.headline_example_gen.ingests import RULES, Account, account, run_executor, write_csv
+from tests.components.headline_example_gen.ingests import DATA, Account, account, run_executor, write_csv
 
 pytestmark = pytest.mark.slow
 
@@ -213,7 +213,7 @@ def _write_rejects(folder: str, found: Account, paths: list[str]) -> str:
     for file, fault in found.faults:
         part.write(file, fault)
     part.close()
-    merge_parts([f"{folder}/part"] if found.faults else [], [], paths, RULES, target)
+    merge_parts([f"{folder}/part"] if found.faults else [], [], paths, DATA, target)
     return target
 
 

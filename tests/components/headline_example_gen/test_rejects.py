@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import resource
 from pathlib import Path
 
@@ -11,8 +10,9 @@ import pytest
 
 from components.headline_example_gen.rejects import PartWriter, header, merge_parts
 from components.headline_example_gen.rows import MAX_FIELD_CHARACTERS, Fault, read_rows
+from components.headline_example_gen.settings import DataConfig
 from serving.untrusted import plain_cell
-from tests.components.headline_example_gen.ingests import RULES
+from tests.components.headline_example_gen.ingests import DATA
 
 pytestmark = pytest.mark.slow  # TFX writes the files
 
@@ -34,7 +34,7 @@ def merge(tmp_path):
         part.close()
         return str(tmp_path / name)
 
-    def merge(files, shards=(), rules=RULES, paths=PATHS) -> str:
+    def merge(files, shards=(), rules=DATA, paths=PATHS) -> str:
         by_file = [write(f"file-{number}.csv", faults) for number, faults in enumerate(files)]
         by_shard = [write(f"shard-{number}.csv", faults) for number, faults in enumerate(shards)]
         target = str(tmp_path / "rejects.csv")
@@ -95,13 +95,13 @@ def test_any_text_is_kept_to_the_letter(merge, title):
 
 @pytest.mark.parametrize("title", ["=HYPERLINK(1)", "'=1+1", "@a", "-0.5", "- a", "+", "'tis"])
 def test_what_a_spreadsheet_would_run_is_read_back_to_the_letter(merge, title):
-    (again,) = read_rows(merge([[(1, a_fault(2, title))]]), RULES)
+    (again,) = read_rows(merge([[(1, a_fault(2, title))]]), DATA)
     assert again.title == title
 
 
 def test_what_was_set_aside_is_set_aside_again_until_it_is_mended(merge):
     path = merge([[(0, a_fault(2, "One\n", "yes")), (0, a_fault(3, "Two, 1", "")), (0, a_fault(4, " ", "1"))]])
-    assert [row.rule for row in read_rows(path, RULES)] == ["unknown_label", "blank_label", "blank_title"]
+    assert [row.rule for row in read_rows(path, DATA)] == ["unknown_label", "blank_label", "blank_title"]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_what_was_set_aside_is_set_aside_again_until_it_is_mended(merge):
     ],
 )
 def test_the_texts_stand_in_the_columns_that_the_data_has(merge, columns, expected):
-    rules = dataclasses.replace(RULES, text_column=columns[0], label_column=columns[1])
+    rules = DataConfig(text_column=columns[0], label_column=columns[1])
     assert header(rules) == expected
     path = merge([[(0, a_fault(2, "One", "yes"))]], rules=rules)
     assert read(path)[0] == expected

@@ -1,7 +1,6 @@
 """Rows come out of a CSV as they went in, and every fault says where it is. All that can be bad: `test_bad_inputs`."""
 
 import csv
-import dataclasses
 import gzip
 
 import pytest
@@ -10,9 +9,10 @@ from hypothesis import strategies as st
 
 from components.errors import InputError
 from components.headline_example_gen.rows import MAX_FIELD_CHARACTERS, Fault, Row, read_header, read_rows
+from components.headline_example_gen.settings import DataConfig
 from components.titles import normalize
 from serving import untrusted
-from tests.components.headline_example_gen.ingests import RULES
+from tests.components.headline_example_gen.ingests import DATA
 
 
 @pytest.fixture
@@ -26,14 +26,14 @@ def write(tmp_path):
 
 
 def read(path: str, **rules) -> list[Row | Fault]:
-    return list(read_rows(path, dataclasses.replace(RULES, **rules)))
+    return list(read_rows(path, DataConfig(**rules)))
 
 
 def test_gzip_that_is_a_bomb_is_refused(write, monkeypatch):
     monkeypatch.setattr(untrusted, "_FREE_BYTES", 1 << 12)
     path = write(gzip.compress(b"title,label\n" + b"One,1\n" * 100_000))
     with pytest.raises(InputError, match="a.csv: expected a CSV.*Received: it unpacks to more than 50 times its size"):
-        list(read_rows(path, RULES))
+        list(read_rows(path, DATA))
 
 
 # ---- What is read
@@ -116,7 +116,7 @@ def test_labels_may_be_words_in_any_casing_and_several_for_a_class(write):
 
 @pytest.mark.parametrize("labels", [{"news": 0, "bait": 1, "clickbait": 1}, {"bait": 1, "news": 0, "clickbait": 1}])
 def test_a_class_is_named_by_its_first_value(labels):
-    assert dataclasses.replace(RULES, labels=labels).label_names == ("news", "bait")
+    assert DataConfig(labels=labels).label_names == ("news", "bait")
 
 
 @pytest.mark.parametrize("name", ["a.csv.gz", "a.csv", "a"])
@@ -136,7 +136,7 @@ def test_a_file_on_one_of_the_filesystems_of_tfx_is_read_as_a_local_one(write):
 
 
 def test_read_header_returns_all_columns_in_order(write):
-    assert read_header(write("\ufeffid,label,title\n1,1,One\n"), RULES) == ["id", "label", "title"]
+    assert read_header(write("\ufeffid,label,title\n1,1,One\n"), DATA) == ["id", "label", "title"]
 
 
 letters = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffd") | st.sampled_from("\n\r\t")
@@ -233,7 +233,7 @@ def test_a_quote_that_another_row_closes_is_a_fault_that_counts_its_lines(write)
     rows = "".join(f"Headline {number},{number % 2}\n" for number in range(30))
     long_row = f'"Storm\n{rows}hits coast",1\n'
     path = write(f"title,label\nBefore,0\n{long_row}After,1\n")
-    before, fault, after = read_rows(path, RULES)
+    before, fault, after = read_rows(path, DATA)
     assert (before.title, after.title) == ("Before", "After")
     assert (fault.line, fault.rule, fault.lines) == (3, "long_row", 32)
     assert "spans 32 lines, expected at most 20" in fault.reason
@@ -241,7 +241,7 @@ def test_a_quote_that_another_row_closes_is_a_fault_that_counts_its_lines(write)
 
 def test_a_title_of_some_lines_is_a_title(write):
     text = "\n".join("line" for _ in range(20))
-    (row,) = read_rows(write(f'title,label\n"{text}",1\n'), RULES)
+    (row,) = read_rows(write(f'title,label\n"{text}",1\n'), DATA)
     assert row.title == text
 
 
@@ -270,7 +270,7 @@ def test_a_header_that_is_not_what_was_expected_is_shown_with_the_way_out(
 ):
     path = write(f"{before}{header}\nOne,1,x\n")
     with pytest.raises(InputError) as caught:
-        list(function(path, RULES))
+        list(function(path, DATA))
     assert str(caught.value).startswith(f"{path}:{line}: ")
     assert problem in str(caught.value)
 
@@ -281,7 +281,7 @@ def test_the_text_and_the_label_are_two_columns(write):
 
 
 def test_the_rows_before_a_file_fault_are_read(write):
-    rows = read_rows(write('title,label\nOne,1\n"Two,0\nThree,1\n'), RULES)
+    rows = read_rows(write('title,label\nOne,1\n"Two,0\nThree,1\n'), DATA)
     assert next(rows) == Row(2, "One", 1)
     with pytest.raises(
         InputError, match=r"a.csv:3: a quoted field must be closed. Received: .* at the end of the file"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from components.derived_features import DERIVED
+from components.statistics_gen.derived import DERIVED
 
 pytestmark = pytest.mark.slow
 

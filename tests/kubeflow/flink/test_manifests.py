@@ -12,7 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from pipeline.config.beam_options import beam_flags
+from pipeline.config.beam import beam_flags
 from pipeline.config.pipeline_config import load_config
 
 ROOT = Path(__file__).parents[3]

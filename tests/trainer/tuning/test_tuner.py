@@ -18,7 +18,7 @@ from trainer import features
 from trainer.settings import SettingsError, TrainerSettings
 from trainer.tuning.halving import CANDIDATE, PART, rungs
 from trainer.tuning.holdout import hold_out
-from trainer.tuning.tuner import tuner
+from trainer.tuning.tuner import RecipeTuner
 
 TRIALS = 3
 
@@ -38,7 +38,7 @@ def rows(examples):
 
 @pytest.fixture
 def fn_args(rows, tiny_encoder, tmp_path):
-    def make(**changes):
+    def make(trials=TRIALS, **changes):
         config = {
             **TRAINING,
             "encoder": str(tiny_encoder),
@@ -46,8 +46,7 @@ def fn_args(rows, tiny_encoder, tmp_path):
             "epochs": 2,
             "batch_size": 16,
             "learning_rate": 0.02,
-            "trials": TRIALS,
-            "validation_share": 0.2,
+            "tuner": {"trials": trials, "validation_share": 0.2},
             "directory": str(tmp_path / "tuner"),
         }
         return SimpleNamespace(train_files=[str(Path(rows).with_name("*"))], custom_config={**config, **changes})
@@ -70,7 +69,7 @@ def losses(monkeypatch):
             calls.append(arguments)
             return outcome() if len(calls) == number else pretended(*arguments)
 
-        monkeypatch.setattr(tuner.RecipeTuner, "_train", train)
+        monkeypatch.setattr(RecipeTuner, "_train", train)
         return calls
 
     return replace
@@ -173,7 +172,7 @@ def test_a_recipe_that_diverges_is_left_out(fn_args, losses):
 
 
 def test_no_finite_loss_at_all_is_refused(fn_args, monkeypatch):
-    monkeypatch.setattr(tuner.RecipeTuner, "_train", lambda *_: float("nan"))
+    monkeypatch.setattr(RecipeTuner, "_train", lambda *_: float("nan"))
     with pytest.raises(FloatingPointError, match=r"Received: none. Lower training\.learning_rate"):
         searched(fn_args())
 
@@ -182,7 +181,7 @@ def test_a_fault_that_is_not_the_recipe_s_stops_the_search(fn_args, monkeypatch)
     def fail(*_):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(tuner.RecipeTuner, "_train", fail)
+    monkeypatch.setattr(RecipeTuner, "_train", fail)
     with pytest.raises(Exception, match="No space left on device"):
         searched(fn_args())
 

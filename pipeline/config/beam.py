@@ -1,4 +1,4 @@
-"""The section `beam` of the configuration as Beam's flags of each component, and what no engine would run."""
+"""The section `beam` of the configuration, as Beam's flags of each component, and what no engine would run."""
 
 from __future__ import annotations
 
@@ -8,34 +8,25 @@ import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Literal, NoReturn, Self, get_args
 
-if TYPE_CHECKING:
-    from pipeline.config.pipeline_config import BeamComponent, BeamConfig
+from pydantic import Field, model_validator
 
-#: The components whose work Beam does, by their ids in the DAG.
-BEAM_COMPONENTS: tuple[BeamComponent, ...] = (
-    "HeadlineExampleGen",
-    "StatisticsGen",
-    "DataGate",
-    "Evaluator",
-    "BulkInferrer",
-)
+from trainer.section import Section
+
+BeamComponent = Literal["HeadlineExampleGen", "StatisticsGen", "DataGate", "Evaluator", "BulkInferrer"]
+"""The components whose work Beam does."""
+
+BEAM_COMPONENTS: tuple[BeamComponent, ...] = get_args(BeamComponent)
+
+_BeamOptions = dict[str, str | list[str] | None]
 
 _JOB_SERVER_RUNNERS = ("PortableRunner", "FlinkRunner", "SparkRunner")
 # With one of these options Beam starts a job server itself.
 _MASTERS = {"FlinkRunner": "flink_master", "SparkRunner": "spark_master_url"}
 _DATAFLOW_OPTIONS = ("project", "region", "temp_location")
-_KEYS = (
-    "runner",
-    "direct_running_mode",
-    "direct_num_workers",
-    "job_endpoint",
-    "environment_type",
-    "environment_config",
-    "sdk_container_image",
-    "setup_file",
-)
+# The keys that are no option of Beam's.
+_OUR_KEYS = ("options", "components", "pipeline_args")
 # What keeps TFX from packing its own installation for the workers, 42 MB a component.
 _SAYS_WHERE_CODE_IS = ("sdk_container_image", "setup_file", "requirements_file", "extra_package", "extra_packages")
 _CONNECT_SECONDS = 10
@@ -47,6 +38,59 @@ class BeamOptionsError(Exception):
     exit_code = 2
 
 
+class BeamConfig(Section):
+    """How Apache Beam runs the data components. The keys are Beam's own names of its options."""
+
+    runner: Literal["DirectRunner", "FlinkRunner", "SparkRunner", "PortableRunner", "DataflowRunner"] = Field(
+        "DirectRunner",
+        description="The engine: DirectRunner is this process; PortableRunner any Beam job server.",
+    )
+    direct_running_mode: Literal["in_memory", "multi_threading", "multi_processing"] = Field(
+        "in_memory", description="Where the DirectRunner's workers run."
+    )
+    direct_num_workers: int = Field(1, ge=0, le=1024, description="The DirectRunner's workers; 0: one for each core.")
+    job_endpoint: str | None = Field(
+        None,
+        pattern=r"^\S+:\d{1,5}$",
+        description="`host:port` of the Beam job server of Flink, Spark or another engine.",
+    )
+    environment_type: Literal["EXTERNAL", "DOCKER", "PROCESS", "LOOPBACK"] | None = Field(
+        None,
+        description="What a job server's workers are: a pool that runs already, containers, processes that the engine "
+        "starts, or this process.",
+    )
+    environment_config: str | None = Field(
+        None,
+        min_length=1,
+        description="EXTERNAL: `host:port` of the pool, as the engine sees it; DOCKER: the image; PROCESS: JSON with "
+        "the command.",
+    )
+    sdk_container_image: str | None = Field(
+        None,
+        min_length=1,
+        description="Dataflow's image for the workers; null: Beam's, where setup_file installs us.",
+    )
+    setup_file: str | None = Field(
+        None, min_length=1, description="Our setup.py, which Beam installs on workers that do not run our image."
+    )
+    options: _BeamOptions = Field(
+        default_factory=dict, description="Further options of Beam by their names, e.g. {parallelism: 8}."
+    )
+    components: dict[BeamComponent, _BeamOptions] = Field(
+        default_factory=dict,
+        description="Options of single components over these; {runner: DirectRunner} keeps one in its own process.",
+    )
+    pipeline_args: list[str] = Field(
+        default_factory=list, description="Flags handed to Beam as they are, after all others."
+    )
+
+    @model_validator(mode="after")
+    def _runs_somewhere(self) -> Self:
+        if problem := next(beam_problems(self), None):
+            raise ValueError(problem)
+        return self
+
+
 def beam_flags(beam: BeamConfig, component: BeamComponent) -> list[str]:
     """What a component hands to Beam; nothing for the DirectRunner in memory, which needs nothing.
 
@@ -55,15 +99,13 @@ def beam_flags(beam: BeamConfig, component: BeamComponent) -> list[str]:
       component: its id.
 
     Example:
-        >>> from pipeline.config.pipeline_config import BeamConfig
         >>> beam_flags(BeamConfig(components={"StatisticsGen": {"direct_runner_bundle_repeat": "1"}}), "DataGate")
         []
     """
     options = dict(beam.components.get(component, {}))
     if options.pop("runner", beam.runner) == beam.runner:
-        fields = type(beam).model_fields
-        said = {name: getattr(beam, name) for name in _KEYS if getattr(beam, name) != fields[name].default}
-        options = {**said, **beam.options, **options}
+        own = {key: value for key, value in beam.model_dump(exclude_defaults=True).items() if key not in _OUR_KEYS}
+        options = {**own, **beam.options, **options}
     if options and not any(options.get(name) for name in _SAYS_WHERE_CODE_IS):
         options["sdk_container_image"] = "clickbait-tfx"  # no runner without an image of its own looks at it
     return [*(flag for name, value in options.items() for flag in _flags(name, value)), *beam.pipeline_args]
@@ -188,7 +230,7 @@ def _job_server_problems(beam: BeamConfig) -> Iterator[str]:
         yield f"EXTERNAL has the address of a worker pool. Received: environment_config={place}. Say HOST:50000."
 
 
-def _flags(name: str, value: Any) -> list[str]:
+def _flags(name: str, value: str | list[str] | int | None) -> list[str]:
     if value is None or value == "false":
         return []
     if value == "true":

@@ -11,14 +11,16 @@ from typing import get_args
 
 import pytest
 
-from pipeline.config.beam_options import (
+from pipeline.config.beam import (
     BEAM_COMPONENTS,
+    BeamComponent,
+    BeamConfig,
     BeamOptionsError,
     beam_flags,
     require_engine,
     require_known,
 )
-from pipeline.config.pipeline_config import BeamComponent, BeamConfig, ConfigError, load_config
+from pipeline.config.pipeline_config import ConfigError, load_config
 from tests.helpers.beam_engine import free_port
 
 ROOT = Path(__file__).parents[3]

@@ -8,7 +8,7 @@ import sys
 import pyarrow as pa
 import pytest
 
-from components.derived_features import CASINGS, DERIVED, derive
+from components.statistics_gen.derived import CASINGS, DERIVED, derive
 
 BYTES, INTS = pa.large_list(pa.large_binary()), pa.large_list(pa.int64())
 
