@@ -6,7 +6,10 @@ from collections import defaultdict
 
 import click
 
-from pipeline.commands.options import KEPT_RUNS, OUTPUT_TO_READ
+from pipeline.commands.options import OUTPUT_TO_READ
+from pipeline.config.paths import OutputPaths
+from pipeline.results.run_folders import KEPT_RUNS, claim_output
+from serving.untrusted import visible
 
 
 @click.command()
@@ -20,11 +23,8 @@ def clean(output: str, keep: int, encoders: bool, yes: bool) -> None:
     What stays: the newest runs, all versions in the serving folders with the runs that made them, accepted data, and
     what a rerun, a rollback, a report or monitor needs of them. An older run that is asked for again runs anew.
     """
-    from pipeline.config.paths import OutputPaths
     from pipeline.config.pipeline_config import load_config
     from pipeline.results import clean as cleaning
-    from pipeline.results.run_folders import claim_output
-    from serving.untrusted import visible
 
     paths = OutputPaths.of(load_config(flags={"output": output}))
     if not paths.runs.is_dir():

@@ -2,61 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import shutil
-import sys
-from collections.abc import Callable, Iterator
-from importlib import metadata
-from pathlib import Path
-from typing import NamedTuple
-
-from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
-
-from data.fetch import DEFAULT_DESTINATION
-from pipeline.commands.options import KEPT_RUNS
-from pipeline.config.paths import OutputPaths
-from pipeline.config.pipeline_config import load_config
-from pipeline.extension_modules import ANEW, failure, installed_modules, load_error, origin
-from pipeline.results.clean import choose_removable
-from pipeline.results.run_folders import OutputError
-from pipeline.terminal import open_console
-from trainer.encoders.cache import cache_dir
-from trainer.encoders.embedded import verify_package
-from trainer.encoders.errors import EncoderError
-
-_DISTRIBUTION = "clickbait-tfx"
-_NEEDED_DISK_GIB = 5
-_NEEDED_MEMORY_GIB = 6
-_WORTH_CLEANING_GIB = 1
-_GIB = 2**30
-_ORIGINS = {
-    "published": "as published",
-    "fitted": "fitted to older systems than it was published for",
-    "unknown": "neither as published nor as fitted",
-}
-
-# In a process of its own, as every command of the project begins: policy first, then TensorFlow.
-_PROBE = """
-import trainer.tensorflow_setup.keras_policy, tensorflow as tf, tensorflow_hub, tensorflow_text, pipeline.pipeline
-assert tf.keras.layers.Dense.__module__.startswith("tf_keras."), "tf.keras is Keras 3"
-"""
+import click
 
 
-class Finding(NamedTuple):
-    """One check: what it looked at, what it found, and the way out where that is not well."""
+@click.command()
+@click.pass_context
+def doctor(ctx: click.Context) -> None:
+    """Check the installation and say what to do."""
+    from pipeline.installation import CHECKS
+    from pipeline.terminal import open_console
 
-    name: str
-    found: str
-    way_out: str | None = None
-
-
-def run_doctor() -> int:
-    """Prints a line a check and returns the exit code: 0 when all is well, else 1."""
     console = open_console()
     sick = 0
-    for check in _CHECKS:
+    for check in CHECKS:
         for finding in check():
             sick += finding.way_out is not None
             mark = "[green]✓[/]" if finding.way_out is None else "[red]✗[/]"
@@ -65,111 +23,4 @@ def run_doctor() -> int:
             if finding.way_out:
                 console.print(f"   {'':<12}{finding.way_out}", markup=False, soft_wrap=True)
     console.print("all is well: type `clickbait run`" if not sick else f"{sick} to mend, see above", style="bold")
-    return 1 if sick else 0
-
-
-def check_python() -> Iterator[Finding]:
-    """The interpreter against what the project asks for."""
-    needed = metadata.metadata(_DISTRIBUTION)["Requires-Python"]
-    fit = SpecifierSet(needed).contains(platform.python_version(), prereleases=True)
-    way_out = None if fit else f"Python must be {needed}: `make setup` makes .venv with one that is there."
-    yield Finding("python", f"{platform.python_version()} in {sys.prefix}", way_out)
-
-
-def check_packages() -> Iterator[Finding]:
-    """Each requirement of the project against what is installed."""
-    wrong = []
-    required = [Requirement(line) for line in metadata.requires(_DISTRIBUTION) or []]
-    required = [one for one in required if one.marker is None or one.marker.evaluate({"extra": ""})]
-    for requirement in required:
-        try:
-            version = metadata.version(requirement.name)
-        except metadata.PackageNotFoundError:
-            wrong.append(f"{requirement.name} is missing")
-            continue
-        if version not in requirement.specifier:
-            wrong.append(f"{requirement.name} is {version}, needed {requirement.specifier}")
-    found = "; ".join(wrong) or f"{len(required)} as pinned"
-    yield Finding("packages", found, "`make setup` installs the lock." if wrong else None)
-
-
-def check_modules() -> Iterator[Finding]:
-    """The extension modules that are fitted to older systems: which bytes they are, and whether they load."""
-    for module in installed_modules():
-        whose, error = origin(module), load_error(module.path)
-        loads = f"does not load: {error}" if error else "loads"
-        found = f"{module.distribution}'s extension module is {_ORIGINS[whose]} and {loads}"
-        way_out = None
-        if whose == "unknown" or (error and whose == "fitted"):
-            way_out = ANEW
-        elif error:
-            way_out = "`make setup` fits it to this system."
-        yield Finding("modules", found, way_out)
-
-
-def check_imports() -> Iterator[Finding]:
-    """TensorFlow, Hub, Text, TFX and all components import together, under the Keras policy."""
-    if error := failure(_PROBE):
-        # uv keeps what it compiled, also for a system that is no longer this one.
-        yield Finding("imports", error, f"{ANEW} Where it ends the same, `uv cache clean` goes before it.")
-    else:
-        yield Finding(
-            "imports", "tensorflow, tensorflow_hub, tensorflow_text, tfx and all components import with Keras 2"
-        )
-
-
-def check_encoder() -> Iterator[Finding]:
-    """The embedded encoder's files and the cache's folder."""
-    try:
-        verify_package()
-        yield Finding("encoder", "the embedded encoder's files have their checksums")
-    except EncoderError as error:
-        yield Finding("encoder", str(error), "`make setup` installs the lock.")
-    yield _writable("cache", cache_dir(), "Set CLICKBAIT_CACHE to a folder that you may write.")
-
-
-def check_machine() -> Iterator[Finding]:
-    """Disk and memory for a run on 32,000 rows."""
-    yield _writable("output", Path("output"), "Give a folder that you may write with --output.")
-    free = shutil.disk_usage(Path.cwd()).free / _GIB
-    way_out = f"A run writes up to {_NEEDED_DISK_GIB} GiB: give a larger place with --output."
-    yield Finding("disk", f"{free:.0f} GiB free{_cleanable()}", way_out if free < _NEEDED_DISK_GIB else None)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIB
-    way_out = f"Training takes up to {_NEEDED_MEMORY_GIB} GiB; --limit and a smaller batch take less."
-    found = f"{memory:.0f} GiB, {os.cpu_count()} cores"
-    yield Finding("memory", found, way_out if memory < _NEEDED_MEMORY_GIB else None)
-
-
-def _cleanable() -> str:
-    """What `clickbait clean` is worth, where it is worth the trouble."""
-    paths = OutputPaths.of(load_config(environ={}))
-    try:
-        freed = choose_removable(paths, KEPT_RUNS).size / _GIB
-    except OutputError:
-        return ""
-    return f"; `clickbait clean` frees {freed:.1f} GiB of {paths.runs.parent}" if freed > _WORTH_CLEANING_GIB else ""
-
-
-def check_data() -> Iterator[Finding]:
-    """Which data a plain run would take."""
-    if DEFAULT_DESTINATION.is_file():
-        yield Finding("data", f"{DEFAULT_DESTINATION} is there")
-    else:
-        yield Finding("data", "the bundled sample; `clickbait fetch` gets 32,000 real headlines")
-
-
-def _writable(name: str, folder: Path, way_out: str) -> Finding:
-    place = next(one for one in [folder.absolute(), *folder.absolute().parents] if one.exists())
-    fit = place.is_dir() and os.access(place, os.W_OK)
-    return Finding(name, f"{folder} {'can' if fit else 'cannot'} be written", None if fit else way_out)
-
-
-_CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    check_python,
-    check_packages,
-    check_modules,
-    check_imports,
-    check_encoder,
-    check_machine,
-    check_data,
-)
+    ctx.exit(1 if sick else 0)

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
+import click
+
 from pipeline.terminal import captured_output
-from trainer.encoders.resolve import resolve_encoder
 
 _SHOWN_VALUES = 8
 
 
-def embed_texts(texts: Sequence[str], source: str, *, offline: bool, whole: bool) -> None:
-    """Prints shape, norm and values of each text's vector: the first eight, or the whole.
-
-    Raises:
-      EncoderError: the encoder cannot be had, or does not map texts to vectors.
-    """
+@click.command()
+@click.argument("texts", nargs=-1, required=True)
+@click.option("--encoder", "source", default="embedded", show_default=True, help="As for run.")
+@click.option("--offline", is_flag=True, help="Never download.")
+@click.option("--all", "whole", is_flag=True, help="Print all values, not the first eight.")
+def embed(texts: tuple[str, ...], source: str, offline: bool, whole: bool) -> None:
+    """Print the encoder's vector for each text: shape, norm and values."""
     with tempfile.TemporaryDirectory() as folder, captured_output(Path(folder, "log.txt"), verbose=False) as terminal:
-        encoder = resolve_encoder(source, offline=offline)
         from trainer.encoders.check import check_encoder
+        from trainer.encoders.resolve import resolve_encoder
+
+        encoder = resolve_encoder(source, offline=offline)
 
         check_encoder(encoder.path, source=source, fine_tune=False)
 

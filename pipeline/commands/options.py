@@ -6,8 +6,6 @@ from pathlib import Path
 
 import click
 
-KEPT_RUNS = 5
-"""By `clean`, unless somebody says otherwise."""
 OUTPUT = click.option("--output", help="Folder that holds all that runs write.  [default: output]")
 # `run` reads the variable in the configuration's order of layers.
 OUTPUT_TO_READ = click.option(

@@ -8,22 +8,39 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import yaml
+from pydantic import JsonValue
 
 from serving.untrusted import compose_yaml
 
 ENV_PREFIX = "CLICKBAIT__"
 _MOST_FILE_BYTES = 1 << 20
 
-_Schema = Mapping[str, Any]  # JSON schema of one value
+
+class ValueSchema(TypedDict, total=False):
+    """JSON schema of one value, as pydantic writes it (https://json-schema.org/draft/2020-12)."""
+
+    type: str
+    description: str
+    default: JsonValue
+    anyOf: list[ValueSchema]
+    enum: list[str]
+    pattern: str
+    minimum: float
+    exclusiveMinimum: float
+    maximum: float
+    items: ValueSchema
+    additionalProperties: ValueSchema
+    propertyNames: ValueSchema
+    examples: list[JsonValue]
 
 
 class Given(NamedTuple):
     """A value and the layer it came from."""
 
-    value: Any
+    value: object
     source: str
 
 
@@ -40,7 +57,7 @@ class LayerReader:
         problems: a line each, in the order of reading.
     """
 
-    def __init__(self, keys: Mapping[str, _Schema]):
+    def __init__(self, keys: Mapping[str, ValueSchema]):
         self.problems: list[str] = []
         self._keys = keys
         self._sections = list(dict.fromkeys(key.partition(".")[0] for key in keys if "." in key))
@@ -90,7 +107,7 @@ class LayerReader:
                 self.problems.append(f"--set: must be key=value, as in training.epochs=3, received {shown(override)}.")
         return layer
 
-    def flags(self, flags: Mapping[str, Any]) -> Layer:
+    def flags(self, flags: Mapping[str, object]) -> Layer:
         """Values that have their type already; None was not given."""
         layer: Layer = {}
         for key, value in flags.items():
@@ -110,7 +127,7 @@ class LayerReader:
             elif key not in self._sections or not _is_null(node):  # an empty section says nothing
                 yield key, node
 
-    def _put(self, layer: Layer, key: str, value: Any, source: str) -> None:
+    def _put(self, layer: Layer, key: str, value: object, source: str) -> None:
         if key in self._keys:
             layer[key] = Given(value, source)
             return
@@ -142,13 +159,13 @@ class LayerReader:
         return f"Valid keys: {', '.join(top)}; sections: {', '.join(self._sections)}."
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value that was received, as a message shows it."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def allowed(schema: _Schema) -> str:
+def allowed(schema: ValueSchema) -> str:
     """The values that a key takes, in words."""
     if "anyOf" in schema:
         return " or ".join(allowed(option) for option in schema["anyOf"])
@@ -165,12 +182,16 @@ def allowed(schema: _Schema) -> str:
         "null": "null",
         "string": "text, not empty",
     }
-    ends = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}
-    bounds = " and ".join(f"{word} {schema[end]:.15g}" for end, word in ends.items() if end in schema)
+    ends = [
+        ("at least", schema.get("minimum")),
+        ("above", schema.get("exclusiveMinimum")),
+        ("at most", schema.get("maximum")),
+    ]
+    bounds = " and ".join(f"{word} {end:.15g}" for word, end in ends if end is not None)
     return ", ".join(filter(None, [words[schema["type"]], bounds]))
 
 
-def _allowed_mapping(schema: _Schema) -> str:
+def _allowed_mapping(schema: ValueSchema) -> str:
     if "examples" in schema:
         return f"mapping such as {schema['examples'][0]}"
     values = schema.get("additionalProperties", {})
@@ -211,7 +232,7 @@ def _composed(text: str) -> yaml.Node | None:
     return documents[0] if documents else None
 
 
-def _from_node(node: yaml.Node | None, schema: _Schema) -> Any:
+def _from_node(node: yaml.Node | None, schema: ValueSchema) -> object:
     """The value of a YAML node for a key. Where the key takes text, `2020` stays the text it was written as."""
     if node is None:
         return None
@@ -219,7 +240,8 @@ def _from_node(node: yaml.Node | None, schema: _Schema) -> Any:
         values = schema.get("additionalProperties", {})
         return {str(key.value): _from_node(value, values) for key, value in node.value}
     if isinstance(node, yaml.SequenceNode):
-        items: _Schema = next((option["items"] for option in schema.get("anyOf", [schema]) if "items" in option), {})
+        options = schema.get("anyOf", [schema])
+        items = next((option["items"] for option in options if "items" in option), ValueSchema())
         return [_from_node(item, items) for item in node.value]
     if _is_free_text(schema) and not _is_null(node):
         return node.value
@@ -232,7 +254,7 @@ def _from_node(node: yaml.Node | None, schema: _Schema) -> Any:
         return node.value
 
 
-def _from_text(text: str, schema: _Schema) -> Any:
+def _from_text(text: str, schema: ValueSchema) -> object:
     """The value of a text from the environment or `--set` for a key."""
     if _is_free_text(schema):
         # Not parsed: a glob, a Windows path or a column named `yes` means itself.
@@ -247,11 +269,11 @@ def _is_null(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")
 
 
-def _is_free_text(schema: _Schema) -> bool:
+def _is_free_text(schema: ValueSchema) -> bool:
     return _takes(schema, "string") and "enum" not in schema
 
 
-def _takes(schema: _Schema, kind: str) -> bool:
+def _takes(schema: ValueSchema, kind: str) -> bool:
     return any(option.get("type") == kind for option in schema.get("anyOf", [schema]))
 
 

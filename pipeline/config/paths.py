@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import data
-from pipeline.config.pipeline_config import PipelineConfig
+
+if TYPE_CHECKING:
+    from pipeline.config.pipeline_config import PipelineConfig
 
 DATA_DIR = Path(data.__file__).parent
 SCHEMA_FILE = DATA_DIR / "schema.pbtxt"

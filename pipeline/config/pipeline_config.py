@@ -8,7 +8,6 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import yaml
 from pydantic import Field, PrivateAttr, ValidationError
@@ -21,7 +20,7 @@ from components.local_infra_validator.policy import InfraConfig
 from components.versioned_pusher.settings import PushConfig
 from pipeline.config.beam import BeamConfig
 from pipeline.config.kubeflow import KubeflowConfig
-from pipeline.config.layers import Given, Layer, LayerReader, allowed, shown
+from pipeline.config.layers import Given, Layer, LayerReader, ValueSchema, allowed, shown
 from pipeline.config.monitor import MonitorConfig
 from trainer.section import Section
 from trainer.settings import EncoderConfig, TrainingConfig, TunerConfig
@@ -79,20 +78,11 @@ class PipelineConfig(Section):
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
 
 
-class Setting(NamedTuple):
-    """One key of the configuration, for a person."""
-
-    key: str
-    value: Any
-    allowed: str
-    description: str
-
-
 def load_config(
     preset: str = "default",
     file: Path | None = None,
     overrides: Sequence[str] = (),
-    flags: Mapping[str, Any] = {},
+    flags: Mapping[str, object] = {},
     environ: Mapping[str, str] = os.environ,
 ) -> PipelineConfig:
     """Builds the configuration from its layers.
@@ -110,7 +100,7 @@ def load_config(
     Raises:
         ConfigError: with all problems that were found, a line each.
     """
-    reader = LayerReader(_keys())
+    reader = LayerReader(setting_schemas())
     problems = reader.problems
     file_layer = reader.file(Path(file), f"file {file}") if file is not None else {}
     preset = _choose_preset(preset, file_layer.pop("preset", None), problems)
@@ -123,12 +113,12 @@ def load_config(
     ]
     given = {key: value for layer in layers for key, value in layer.items()}
     problems += _inherited(given)
-    tree: dict[str, Any] = {}
+    sections: dict[str, dict[str, object]] = {"": {}}
     for key, (value, _) in given.items():
         section, _, leaf = key.rpartition(".")
-        (tree.setdefault(section, {}) if section else tree)[leaf] = value
+        sections.setdefault(section, {})[leaf] = value
     try:
-        config = PipelineConfig.model_validate(tree)
+        config = PipelineConfig.model_validate({**sections.pop(""), **sections})
         config._preset = preset
     except ValidationError as error:
         problems += _refused_values(error, given, preset)
@@ -138,24 +128,28 @@ def load_config(
     return config
 
 
+@lru_cache(maxsize=1)
+def setting_schemas() -> dict[str, ValueSchema]:
+    """Returns the JSON schema of each key's value, by dotted key, in the order of the model."""
+    schema = PipelineConfig.model_json_schema()
+    schemas: dict[str, ValueSchema] = {}
+    for name, prop in schema["properties"].items():
+        if "$ref" in prop:
+            section = schema["$defs"][prop["$ref"].rpartition("/")[2]]
+            schemas.update({f"{name}.{leaf}": leaf_schema for leaf, leaf_schema in section["properties"].items()})
+        else:
+            schemas[name] = prop
+    return schemas
+
+
 def preset_names() -> list[str]:
     """The presets that there are."""
     return sorted(path.stem for path in PRESETS_DIR.glob("*.yaml"))
 
 
-def describe_config(config: PipelineConfig) -> list[Setting]:
-    """Every key with its value in `config`, what it takes and its meaning, in the order of the model."""
-    values = config.model_dump()
-    settings = []
-    for key, schema in _keys().items():
-        section, _, leaf = key.rpartition(".")
-        value = (values[section] if section else values)[leaf]
-        settings.append(Setting(key, value, allowed(schema), schema["description"]))
-    return settings
-
-
 def _choose_preset(asked: str, in_file: Given | None, problems: list[str]) -> str:
-    name, source = asked, "call"
+    name: object = asked
+    source = "call"
     if in_file is not None:
         if asked in ("default", in_file.value):
             name, source = in_file
@@ -165,7 +159,7 @@ def _choose_preset(asked: str, in_file: Given | None, problems: list[str]) -> st
                 "Keep one of the two."
             )
     names = preset_names()
-    if name in names:
+    if isinstance(name, str) and name in names:
         return name
     close = difflib.get_close_matches(name, names, n=1) if isinstance(name, str) else []
     hint = f" Did you mean {close[0]}?" if close else ""
@@ -186,25 +180,11 @@ def _refused_values(error: ValidationError, given: Layer, preset: str) -> list[s
     lines: dict[str, str] = {}
     for detail in error.errors(include_url=False):
         path = [str(part) for part in detail["loc"]]
-        key = next((key for key in (".".join(path[:2]), path[0]) if key in _keys()), None)
+        key = next((key for key in (".".join(path[:2]), path[0]) if key in setting_schemas()), None)
         if key is None:  # of a section as a whole, whose validator says it all
             lines[path[0]] = f"{path[0]}: {detail['ctx']['error']}"
             continue
         source = given[key].source if key in given else f"preset {preset}"
         received = shown(given[key].value) if key in given else "nothing"
-        lines[key] = f"{key} ({source}): received {received}, allowed: {allowed(_keys()[key])}."
+        lines[key] = f"{key} ({source}): received {received}, allowed: {allowed(setting_schemas()[key])}."
     return list(lines.values())
-
-
-@lru_cache(maxsize=1)
-def _keys() -> dict[str, dict[str, Any]]:
-    """Dotted key -> JSON schema of its value."""
-    schema = PipelineConfig.model_json_schema()
-    keys: dict[str, dict[str, Any]] = {}
-    for name, prop in schema["properties"].items():
-        if "$ref" in prop:
-            section = schema["$defs"][prop["$ref"].rpartition("/")[2]]
-            keys.update({f"{name}.{leaf}": leaf_schema for leaf, leaf_schema in section["properties"].items()})
-        else:
-            keys[name] = prop
-    return keys

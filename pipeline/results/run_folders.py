@@ -15,6 +15,8 @@ VERDICT_FILE = "verdict.json"
 CONFIG_FILE = "config.yaml"
 LOG_FILE = "log.txt"
 REJECTS_FILE = "rejects.csv"
+KEPT_RUNS = 5
+"""By `clickbait clean`, unless --keep says otherwise."""
 
 Verdict = dict[str, Any]
 """What `verdict.json` holds."""

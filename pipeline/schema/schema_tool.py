@@ -205,7 +205,7 @@ def _statistics(
     config: PipelineConfig, schema: schema_pb2.Schema
 ) -> tuple[str, statistics_pb2.DatasetFeatureStatisticsList]:
     """Which data it is, in words, and the statistics of all its accepted rows."""
-    from components.statistics_gen.files import compute_statistics
+    from pipeline.schema.statistics import compute_statistics
 
     data = choose_data(config)
     statistics, rejected = compute_statistics(data.csv.paths, config.data, schema)

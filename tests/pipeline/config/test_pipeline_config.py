@@ -13,7 +13,6 @@ from pipeline.config.pipeline_config import (
     PRESETS_DIR,
     ConfigError,
     PipelineConfig,
-    describe_config,
     preset_names,
 )
 from pipeline.config.pipeline_config import load_config as load_with_environment
@@ -465,32 +464,6 @@ def test_frozen_and_strict():
 def test_defaults_of_one_configuration_are_not_shared_with_the_next():
     load_config().beam.pipeline_args.append("--x")
     assert load_config().beam.pipeline_args == []
-
-
-def leaf_keys(model, prefix=""):
-    for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, pydantic.BaseModel):
-            yield from leaf_keys(field.annotation, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}"
-
-
-def test_every_key_is_described():
-    settings = {setting.key: setting for setting in describe_config(load_config())}
-    assert list(settings) == list(leaf_keys(PipelineConfig))
-    for key, value, _, description in settings.values():
-        assert description.endswith("."), key
-        assert value == get(load_config(), key)
-
-
-@pytest.mark.parametrize(
-    "setting", [s for s in describe_config(load_config()) if "number" in s.allowed], ids=lambda s: s.key
-)
-def test_every_number_has_a_unit(setting):
-    units = r"rows?|epochs?|headlines|buckets?|share|seconds|milliseconds|GB|versions|characters|spans|lines|no unit"
-    units += "|CPUs|GPUs|retries|workers|recipes"
-    assert re.search(rf"\b({units})\b", f"{setting.description} {setting.key.replace('_', ' ')}", re.I)
-    assert "at least" in setting.allowed or "above" in setting.allowed
 
 
 def test_import_is_light():

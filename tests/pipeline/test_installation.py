@@ -5,10 +5,11 @@ import os
 from importlib import metadata
 
 import pytest
+from click.testing import CliRunner
 
-from pipeline import extension_modules
-from pipeline.commands import doctor
-from pipeline.commands.doctor import Finding
+from pipeline import extension_modules, installation
+from pipeline.commands.doctor import doctor
+from pipeline.installation import Finding
 from trainer.encoders.errors import EncoderError
 
 
@@ -37,23 +38,23 @@ def named(check, name) -> Finding:
 @pytest.fixture
 def asked(monkeypatch):
     """What the project's metadata asks of Python."""
-    monkeypatch.setattr(doctor.metadata, "metadata", lambda name: {"Requires-Python": ">=3.11,<3.14"})
+    monkeypatch.setattr(installation.metadata, "metadata", lambda name: {"Requires-Python": ">=3.11,<3.14"})
 
 
 def test_the_python_that_the_project_was_installed_with_is_well():
-    assert only(doctor.check_python).way_out is None
+    assert only(installation.check_python).way_out is None
 
 
 @pytest.mark.parametrize("version", ["3.11.0", "3.12.1", "3.13.7"])
 def test_a_python_that_the_project_asks_for_is_well(asked, monkeypatch, version):
-    monkeypatch.setattr(doctor.platform, "python_version", lambda: version)
-    assert only(doctor.check_python).way_out is None
+    monkeypatch.setattr(installation.platform, "python_version", lambda: version)
+    assert only(installation.check_python).way_out is None
 
 
 @pytest.mark.parametrize("version", ["3.9.25", "3.14.0", "3.14.0rc1"])
 def test_another_python_is_found(asked, monkeypatch, version):
-    monkeypatch.setattr(doctor.platform, "python_version", lambda: version)
-    finding = only(doctor.check_python)
+    monkeypatch.setattr(installation.platform, "python_version", lambda: version)
+    finding = only(installation.check_python)
     assert finding.found.startswith(version)
     assert finding.way_out.startswith("Python must be >=3.11,<3.14: `make setup`")
 
@@ -69,31 +70,31 @@ def installed(monkeypatch):
         except KeyError:
             raise metadata.PackageNotFoundError(name) from None
 
-    monkeypatch.setattr(doctor.metadata, "version", version)
+    monkeypatch.setattr(installation.metadata, "version", version)
     requires = ["click>=8,<9", "tfx==1.21.0", 'extra-only; extra == "dev"', 'mac-only; sys_platform == "nowhere"']
-    monkeypatch.setattr(doctor.metadata, "requires", lambda name: requires)
+    monkeypatch.setattr(installation.metadata, "requires", lambda name: requires)
     return versions
 
 
 def test_packages_as_required_are_well_and_extras_are_not_required(installed):
-    assert only(doctor.check_packages) == Finding("packages", "2 as pinned")
+    assert only(installation.check_packages) == Finding("packages", "2 as pinned")
 
 
 def test_a_missing_package_is_found(installed):
     del installed["tfx"]
-    assert only(doctor.check_packages) == Finding("packages", "tfx is missing", "`make setup` installs the lock.")
+    assert only(installation.check_packages) == Finding("packages", "tfx is missing", "`make setup` installs the lock.")
 
 
 def test_each_package_of_a_wrong_version_is_found(installed):
     installed.update({"tfx": "1.20.0", "click": "9.0"})
-    finding = only(doctor.check_packages)
+    finding = only(installation.check_packages)
     assert "click is 9.0, needed <9,>=8" in finding.found
     assert "tfx is 1.20.0, needed ==1.21.0" in finding.found
     assert finding.way_out
 
 
 def test_the_real_installation_has_what_it_requires():
-    assert only(doctor.check_packages).way_out is None
+    assert only(installation.check_packages).way_out is None
 
 
 # ---- Extension modules
@@ -108,12 +109,12 @@ def module(monkeypatch, tmp_path):
     published = extension_modules.sha256(AS_PUBLISHED)
     monkeypatch.setattr(extension_modules, "FITTED", {published: extension_modules.sha256(FITTED)})
     one = extension_modules.ExtensionModule("ml-metadata", tmp_path / "extension.so", published)
-    monkeypatch.setattr(doctor, "installed_modules", lambda: [one])
+    monkeypatch.setattr(installation, "installed_modules", lambda: [one])
 
     def install(data: bytes | None, error: str | None) -> None:
         if data is not None:
             one.path.write_bytes(data)
-        monkeypatch.setattr(doctor, "load_error", lambda path: error)
+        monkeypatch.setattr(installation, "load_error", lambda path: error)
 
     return install
 
@@ -124,7 +125,7 @@ def module(monkeypatch, tmp_path):
 )
 def test_a_module_that_loads_is_well_and_told_apart(module, data, says):
     module(data, LOADS)
-    assert only(doctor.check_modules) == Finding("modules", f"ml-metadata's extension module is {says}")
+    assert only(installation.check_modules) == Finding("modules", f"ml-metadata's extension module is {says}")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ def test_a_module_that_loads_is_well_and_told_apart(module, data, says):
 )
 def test_a_module_that_is_unfitted_damaged_or_missing_is_found(module, data, error, way_out):
     module(data, error)
-    finding = only(doctor.check_modules)
+    finding = only(installation.check_modules)
     assert finding.way_out == way_out
     assert finding.found.endswith(f"does not load: {error}" if error else "and loads")
     assert ("neither as published nor as fitted" in finding.found) is (data in (NEITHER, None))
@@ -157,7 +158,7 @@ def test_a_module_that_ends_the_process_does_not_load(tmp_path, monkeypatch):
 
 
 def test_the_real_modules_are_well():
-    findings = list(doctor.check_modules())
+    findings = list(installation.check_modules())
     assert [finding.way_out for finding in findings] == [None, None]
 
 
@@ -165,27 +166,27 @@ def test_the_real_modules_are_well():
 
 
 def test_imports_that_work_are_well(monkeypatch):
-    monkeypatch.setattr(doctor, "_PROBE", "pass")
-    assert only(doctor.check_imports).way_out is None
+    monkeypatch.setattr(installation, "_PROBE", "pass")
+    assert only(installation.check_imports).way_out is None
 
 
 def test_an_import_that_fails_is_found_by_its_last_line(monkeypatch):
-    monkeypatch.setattr(doctor, "_PROBE", "import os\nos.write(2, b'noise\\n')\nimport no_such_module")
-    finding = only(doctor.check_imports)
+    monkeypatch.setattr(installation, "_PROBE", "import os\nos.write(2, b'noise\\n')\nimport no_such_module")
+    finding = only(installation.check_imports)
     assert finding.found == "ModuleNotFoundError: No module named 'no_such_module'"
     assert "`rm -rf .venv && make setup`" in finding.way_out
 
 
 def test_a_probe_that_dies_without_a_word_is_found(monkeypatch):
-    monkeypatch.setattr(doctor, "_PROBE", "import os; os._exit(139)")
-    finding = only(doctor.check_imports)
+    monkeypatch.setattr(installation, "_PROBE", "import os; os._exit(139)")
+    finding = only(installation.check_imports)
     assert finding.found == "the process ended with 139"
     assert finding.way_out
 
 
 def test_the_probe_is_valid_code_that_sets_the_keras_policy_first():
-    compile(doctor._PROBE, "probe", "exec")
-    imports = next(line for line in doctor._PROBE.splitlines() if line.startswith("import"))
+    compile(installation._PROBE, "probe", "exec")
+    imports = next(line for line in installation._PROBE.splitlines() if line.startswith("import"))
     assert imports.startswith("import trainer.tensorflow_setup.keras_policy, tensorflow")
 
 
@@ -193,24 +194,26 @@ def test_the_probe_is_valid_code_that_sets_the_keras_policy_first():
 
 
 def test_an_encoder_with_its_checksums_and_a_cache_that_can_be_written_are_well(monkeypatch):
-    monkeypatch.setattr(doctor, "verify_package", lambda: None)
-    assert [one.way_out for one in doctor.check_encoder()] == [None, None]
+    monkeypatch.setattr(installation, "verify_package", lambda: None)
+    assert [one.way_out for one in installation.check_encoder()] == [None, None]
 
 
 def test_an_encoder_that_was_changed_is_found(monkeypatch):
     def refuse():
         raise EncoderError("model.onnx is not the file")
 
-    monkeypatch.setattr(doctor, "verify_package", refuse)
-    assert named(doctor.check_encoder, "encoder") == Finding(
+    monkeypatch.setattr(installation, "verify_package", refuse)
+    assert named(installation.check_encoder, "encoder") == Finding(
         "encoder", "model.onnx is not the file", "`make setup` installs the lock."
     )
 
 
-@pytest.mark.parametrize(("name", "check"), [("cache", doctor.check_encoder), ("output", doctor.check_machine)])
+@pytest.mark.parametrize(
+    ("name", "check"), [("cache", installation.check_encoder), ("output", installation.check_machine)]
+)
 @pytest.mark.parametrize("fault", ["file", "read-only"])
 def test_a_folder_that_cannot_be_written_is_found(monkeypatch, tmp_path, work, name, check, fault):
-    monkeypatch.setattr(doctor, "verify_package", lambda: None)
+    monkeypatch.setattr(installation, "verify_package", lambda: None)
     place = tmp_path / "cache" if name == "cache" else work / "output"
     if fault == "file":
         place.write_text("in the way")
@@ -222,9 +225,9 @@ def test_a_folder_that_cannot_be_written_is_found(monkeypatch, tmp_path, work, n
 
 
 def test_checking_makes_no_folder(monkeypatch, tmp_path, work):
-    monkeypatch.setattr(doctor, "verify_package", lambda: None)
-    list(doctor.check_encoder())
-    list(doctor.check_machine())
+    monkeypatch.setattr(installation, "verify_package", lambda: None)
+    list(installation.check_encoder())
+    list(installation.check_machine())
     assert not (tmp_path / "cache").exists()
     assert not (work / "output").exists()
 
@@ -232,8 +235,8 @@ def test_checking_makes_no_folder(monkeypatch, tmp_path, work):
 @pytest.mark.parametrize(("free", "well"), [(5, True), (4.9, False)])
 def test_a_full_disk_is_found(monkeypatch, free, well):
     usage = collections.namedtuple("usage", "total used free")
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: usage(0, 0, int(free * 2**30)))
-    finding = named(doctor.check_machine, "disk")
+    monkeypatch.setattr(installation.shutil, "disk_usage", lambda path: usage(0, 0, int(free * 2**30)))
+    finding = named(installation.check_machine, "disk")
     assert (finding.way_out is None) is well
     assert well or "5 GiB" in finding.way_out
 
@@ -241,24 +244,24 @@ def test_a_full_disk_is_found(monkeypatch, free, well):
 @pytest.mark.parametrize(("memory", "well"), [(6, True), (5, False)])
 def test_too_little_memory_is_found(monkeypatch, memory, well):
     pages = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": memory * 2**30 // 4096}
-    monkeypatch.setattr(doctor.os, "sysconf", pages.__getitem__)
-    finding = named(doctor.check_machine, "memory")
+    monkeypatch.setattr(installation.os, "sysconf", pages.__getitem__)
+    finding = named(installation.check_machine, "memory")
     assert finding.found.startswith(f"{memory} GiB")
     assert (finding.way_out is None) is well
     assert well or "--limit" in finding.way_out
 
 
 def test_without_fetched_data_the_sample_is_named_with_the_way_to_more():
-    finding = only(doctor.check_data)
+    finding = only(installation.check_data)
     assert "the bundled sample; `clickbait fetch`" in finding.found
     assert finding.way_out is None
 
 
 def test_fetched_data_is_named(work):
-    path = work / doctor.DEFAULT_DESTINATION
+    path = work / installation.DEFAULT_DESTINATION
     path.parent.mkdir()
     path.write_text("title,label\n")
-    assert only(doctor.check_data).found == "data/clickbait.csv is there"
+    assert only(installation.check_data).found == "data/clickbait.csv is there"
 
 
 # ---- The whole
@@ -271,10 +274,11 @@ def test_fetched_data_is_named(work):
         ([Finding("a", "fine"), Finding("b", "[odd]", "do this"), Finding("c", "odd", "do that")], 1, "2 to mend"),
     ],
 )
-def test_the_exit_code_and_the_last_line_say_whether_all_is_well(monkeypatch, capsys, findings, code, last):
-    monkeypatch.setattr(doctor, "_CHECKS", (lambda: iter(findings),))
-    assert doctor.run_doctor() == code
-    lines = capsys.readouterr().out.splitlines()
+def test_the_exit_code_and_the_last_line_say_whether_all_is_well(monkeypatch, findings, code, last):
+    monkeypatch.setattr(installation, "CHECKS", (lambda: iter(findings),))
+    done = CliRunner().invoke(doctor)
+    assert done.exit_code == code
+    lines = done.output.splitlines()
     assert lines[-1].startswith(last)
     for finding in findings:
         at = next(number for number, line in enumerate(lines) if line.split()[1:2] == [finding.name])
@@ -284,8 +288,8 @@ def test_the_exit_code_and_the_last_line_say_whether_all_is_well(monkeypatch, ca
 
 
 def test_every_check_of_the_module_is_made():
-    checks = {value for name, value in vars(doctor).items() if name.startswith("check_")}
-    assert set(doctor._CHECKS) == checks
+    checks = {value for name, value in vars(installation).items() if name.startswith("check_")}
+    assert set(installation.CHECKS) == checks
 
 
 @pytest.mark.slow
@@ -296,5 +300,5 @@ def test_the_libraries_import_together_from_any_folder_without_the_clients_of_cl
         f"import sys, tfx.v1\nassert not [name for name in {clients} if name in sys.modules]\n"
         "assert tfx.v1.orchestration.experimental.KubeflowV2DagRunner.__name__ == 'KubeflowV2DagRunner'\n"
     )
-    monkeypatch.setattr(doctor, "_PROBE", doctor._PROBE + more)
-    assert only(doctor.check_imports).way_out is None
+    monkeypatch.setattr(installation, "_PROBE", installation._PROBE + more)
+    assert only(installation.check_imports).way_out is None

@@ -1,0 +1,85 @@
+"""`clickbait run`: from a CSV to a pushed model, on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.commands.options import CONFIG_FILE, OUTPUT, OVERRIDES, PRESET
+
+
+def _reason(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not value.strip():
+        raise click.UsageError("--bless-anyway takes a reason. Received: none. Say why it is pushed.")
+    return value
+
+
+@click.command()
+@click.option(
+    "--data",
+    "data_path",
+    help="CSV file, folder or glob; may hold {SPAN}, {DATE}, {VERSION}.  [default: the fetched CSV, else the sample]",
+)
+@click.option("--text-column", help="The CSV's column of texts.  [default: title]")
+@click.option("--label-column", help="The CSV's column of labels.  [default: label]")
+@click.option("--encoder", help="embedded, hub URL, Kaggle handle, SavedModel folder or .tar.gz.  [default: embedded]")
+@click.option("--offline", is_flag=True, default=None, help="Never download: the encoder is in the cache, or it fails.")
+@PRESET
+@CONFIG_FILE
+@OVERRIDES
+@OUTPUT
+@click.option("--limit", type=int, help="Use a sample of that many rows.")
+@click.option("--epochs", type=int, help="Passes over the training rows.")
+@click.option("--tune", type=click.IntRange(min=1), metavar="N", help="Try N recipes, and train by the best.")
+@click.option("--seed", type=int, help="Of weights, shuffling and casing.")
+@click.option("--bulk", metavar="FILE", help="Texts to score by the model, if it is blessed; as for predict --input.")
+@click.option("--bless-anyway", metavar="REASON", callback=_reason, help="Push whatever rules it breaks, and say why.")
+@click.option("--from", "from_node", metavar="NODE", help="First component to run.")
+@click.option("--to", "to_node", metavar="NODE", help="Last component to run.")
+@click.option("--fresh", is_flag=True, help="Run every component anew, whatever the cache holds.")
+@click.option("-v", "--verbose", is_flag=True, help="Show the libraries' log, too.")
+@click.pass_context
+def run(
+    ctx: click.Context,
+    data_path: str | None,
+    text_column: str | None,
+    label_column: str | None,
+    encoder: str | None,
+    offline: bool | None,
+    preset: str,
+    config_file: Path | None,
+    overrides: tuple[str, ...],
+    output: str | None,
+    limit: int | None,
+    epochs: int | None,
+    tune: int | None,
+    seed: int | None,
+    bulk: str | None,
+    bless_anyway: str | None,
+    from_node: str | None,
+    to_node: str | None,
+    fresh: bool,
+    verbose: bool,
+) -> None:
+    """Run the pipeline here: from a CSV to a pushed model."""
+    from pipeline.config.pipeline_config import load_config
+    from pipeline.running.local_runner import run_pipeline
+
+    flags = {
+        "data.path": data_path,
+        "data.text_column": text_column,
+        "data.label_column": label_column,
+        "data.limit_rows": limit,
+        "encoder.source": encoder,
+        "encoder.offline": offline,
+        "training.epochs": epochs,
+        "training.seed": seed,
+        "tuner.trials": tune,
+        "bulk.path": bulk,
+        "evaluation.bless_anyway": bless_anyway,
+        "output": output,
+        "cache": False if fresh else None,
+    }
+    config = load_config(preset, config_file, overrides, flags)
+    ctx.exit(run_pipeline(config, from_node=from_node, to_node=to_node, verbose=verbose))

@@ -1,0 +1,41 @@
+"""`clickbait runs` and `clickbait verdict`: what was run, and what came of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from pipeline.commands.options import OUTPUT_TO_READ
+from pipeline.results.run_folders import read_run, read_runs
+from pipeline.results.summary import print_head, print_summary, run_table
+from pipeline.terminal import open_console
+from serving.untrusted import visible
+
+
+@click.command()
+@OUTPUT_TO_READ
+def runs(output: str) -> None:
+    """List what was run."""
+    known = read_runs(output)
+    if not known:
+        click.echo(f"No runs in {output}. Type `clickbait run`.")
+        return
+    open_console().print(run_table(known))
+
+
+@click.command()
+@click.argument("run", required=False)
+@OUTPUT_TO_READ
+@click.option("--json", "as_json", is_flag=True, help="Print verdict.json as it is.")
+def verdict(run: str | None, output: str, as_json: bool) -> None:
+    """Say why a run was or was not blessed and pushed; RUN is an id or its beginning, by default the newest."""
+    found = read_run(output, run)
+    if as_json:
+        click.echo(visible(json.dumps(found, indent=2, ensure_ascii=False)))
+        return
+    console, folder = open_console(), Path(found["folder"])
+    if "data" in found:
+        print_head(console, found, folder)
+    print_summary(console, found, folder)

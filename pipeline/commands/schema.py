@@ -1,0 +1,128 @@
+"""`clickbait schema`: the schema, and what in the data does not fit it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from pipeline.commands.options import CONFIG_FILE, OVERRIDES, PRESET
+from serving.untrusted import visible
+
+
+@click.group()
+def schema() -> None:
+    """Hold data against the schema, and change the schema with it.
+
+    The data is a run's: the same options choose it.
+    """
+
+
+def _with_data(command):
+    """The options that choose the data of a `schema` command, and its schema."""
+    options = (
+        click.option("--data", "data_path", help="As for run."),
+        click.option("--text-column", help="As for run."),
+        click.option("--label-column", help="As for run."),
+        PRESET,
+        CONFIG_FILE,
+        OVERRIDES,
+        click.option(
+            "--schema",
+            "schema_file",
+            metavar="FILE",
+            help="The schema, instead of data.schema_file.  [default: data/schema.pbtxt]",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@schema.command()
+@_with_data
+@click.option("--output-file", type=click.Path(path_type=Path), help="Write it there.  [default: print it]")
+def infer(output_file: Path | None, **choice) -> None:
+    """Print the schema with the presences and domains that the data has."""
+    from pipeline.schema import schema_tool
+
+    text = schema_tool.infer_schema(_schema_config(**choice))
+    if output_file is None:
+        click.echo(text, nl=False)
+        return
+    schema_tool.write_schema(output_file, text)
+    click.echo(f"wrote {output_file}")
+
+
+@schema.command()
+@_with_data
+@click.pass_context
+def diff(ctx: click.Context, **choice) -> None:
+    """Show what in the data does not fit the schema, and the schema that would take it.
+
+    Exit codes: 0 the data fits, 3 it does not.
+    """
+    from pipeline.schema import schema_tool
+
+    found = schema_tool.compare_schema(_schema_config(**choice))
+    _show_comparison(found)
+    ctx.exit(schema_tool.EXIT_DOES_NOT_FIT if found.findings else 0)
+
+
+@schema.command()
+@_with_data
+@click.option("--yes", is_flag=True, help="Write without asking.")
+@click.pass_context
+def update(ctx: click.Context, yes: bool, **choice) -> None:
+    """Change the schema file so that it takes the data, after showing the change.
+
+    The rules for title and label stay as they are: no data changes what the model reads. Exit codes: 0 the data fits
+    the schema now, 3 something in it still does not.
+    """
+    from pipeline.schema import schema_tool
+
+    found = schema_tool.compare_schema(_schema_config(**choice))
+    _show_comparison(found)
+    if found.diff:
+        if not yes:
+            if not sys.stdin.isatty():
+                raise click.UsageError("update asks before it writes. Received: no terminal to ask on. Give --yes.")
+            click.confirm(f"Write {found.schema_file}?", abort=True)
+        schema_tool.write_schema(found.schema_file, found.updated)
+        click.echo(f"wrote {found.schema_file}")
+    ctx.exit(schema_tool.EXIT_DOES_NOT_FIT if found.remaining else 0)
+
+
+def _schema_config(
+    data_path: str | None,
+    text_column: str | None,
+    label_column: str | None,
+    preset: str,
+    config_file: Path | None,
+    overrides: tuple[str, ...],
+    schema_file: str | None,
+):
+    from pipeline.config.pipeline_config import load_config
+
+    flags = {
+        "data.path": data_path,
+        "data.text_column": text_column,
+        "data.label_column": label_column,
+        "data.schema_file": schema_file,
+    }
+    return load_config(preset, config_file, overrides, flags)
+
+
+def _show_comparison(found) -> None:
+    click.echo(f"{found.data}, against {found.schema_file}")
+    if not found.findings:
+        click.echo("the data fits the schema")
+    for finding in found.findings:
+        click.echo(visible(f"  {finding}"))
+    for line in found.diff.splitlines():
+        click.secho(visible(line), fg={"+": "green", "-": "red"}.get(line[0]))
+    if found.remaining:
+        click.echo("no update takes what the model cannot read; mend the data, or edit the schema by hand:")
+    for finding in found.remaining:
+        click.echo(visible(f"  {finding}"))
