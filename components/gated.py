@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, component_spec
 
+from components import Properties
 from components.data_gate.verdict import DataVerdict, require_accepted
 
 _VERDICT_KEY = "data_verdict"
@@ -23,7 +22,7 @@ class Gated(base_executor.BaseExecutor):
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
+        exec_properties: Properties,
     ) -> None:
         """Goes on with the other inputs.
 

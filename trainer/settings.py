@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from trainer.section import Section
 
@@ -171,12 +171,12 @@ class TrainerSettings(TrainingConfig):
     eval_batch_size: int = Field(ge=1, description="Headlines scored at a time after each epoch.")
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, JsonValue]:
         """Those that decide the model, whatever machine trains it."""
         return self.model_dump(exclude={"encoder", "offline", "checkpoint_seconds"})
 
     @classmethod
-    def from_custom_config(cls, custom_config: Mapping[str, Any]) -> Self:
+    def from_custom_config(cls, custom_config: Mapping[str, JsonValue]) -> Self:
         """Reads `fn_args.custom_config`, leaving out the keys that TFX adds to it.
 
         Raises:
@@ -194,7 +194,7 @@ class TrainerSettings(TrainingConfig):
                 f"{'; '.join(problems)}."
             ) from error
 
-    def with_hyperparameters(self, hyperparameters: Mapping[str, Any] | None) -> Self:
+    def with_hyperparameters(self, hyperparameters: Mapping[str, Mapping[str, JsonValue]] | None) -> Self:
         """With the values of a trial of the Tuner, KerasTuner's configuration of them; none change nothing."""
         values = (hyperparameters or {}).get("values", {})
         return self.model_copy(update={name: values[name] for name in TUNED if name in values})

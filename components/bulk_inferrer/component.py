@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import tfx.v1 as tfx
 from tfx import types
@@ -11,6 +10,7 @@ from tfx.components.bulk_inferrer import executor
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
 
+from components import Properties
 from trainer import features
 
 logger = logging.getLogger("components")
@@ -39,7 +39,7 @@ class Executor(executor.Executor):
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
+        exec_properties: Properties,
     ) -> None:
         inputs = dict(input_dict)
         blessings = [artifact_utils.get_single_instance(inputs.pop(key)) for key in _BLESSINGS]

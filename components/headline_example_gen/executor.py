@@ -7,7 +7,6 @@ import fnmatch
 import itertools
 import json
 from collections.abc import Sequence
-from typing import Any
 
 import apache_beam as beam
 import tensorflow as tf
@@ -16,6 +15,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 
+from components import Properties
 from components.errors import InputError
 from components.headline_example_gen.files import files_digest, find_csv_files, resolve_pattern
 from components.headline_example_gen.rejects import REJECTS_FILE, merge_parts
@@ -41,7 +41,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
+        exec_properties: Properties,
     ) -> None:
         """Runs the ingest.
 

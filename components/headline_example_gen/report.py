@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+
+from pydantic import JsonValue
 
 REPORT_FILE = "report.json"
 SHOWN_FAULTS = 20
@@ -55,8 +56,8 @@ def sum_tallies(parts: Iterable[str]) -> Tally:
 
 
 def make_report(
-    total: Tally, paths: Sequence[str], splits: Sequence[str], faults: Sequence[dict[str, Any]]
-) -> dict[str, Any]:
+    total: Tally, paths: Sequence[str], splits: Sequence[str], faults: Sequence[Mapping[str, str]]
+) -> dict[str, JsonValue]:
     """The report of a whole ingest.
 
     Args:
@@ -79,5 +80,5 @@ def make_report(
             {"path": path, **{name: total.files.get(number, Counter())[name] for name in _ROWS}}
             for number, path in enumerate(paths)
         ],
-        "faults": list(faults),
+        "faults": [{**fault} for fault in faults],
     }

@@ -39,18 +39,14 @@ def score_here(model_dir: str | Path, titles: Sequence[str]) -> dict[str, list[f
     On the CPU, where the server runs: a GPU multiplies less exactly than the scores are compared.
 
     Raises:
+      SignatureError: the model has no signature that maps titles to probabilities.
       Exception: TensorFlow's.
     """
-    import tensorflow as tf
-    import tensorflow_text  # noqa: F401  registers the ops that text encoders are made of
+    from components.text_scorer import TextScorer
 
-    texts = [title.encode() for title in titles]
-    with tf.device("/CPU:0"):
-        loaded = tf.saved_model.load(str(model_dir))
-        raw = loaded.signatures[features.RAW_SIGNATURE](title=tf.constant(texts))
-        examples = loaded.signatures[features.EXAMPLES_SIGNATURE](examples=tf.constant([*map(_example, texts)]))
-    found = dict(zip(SIGNATURES, (raw, examples), strict=True))
-    return {name: outputs[features.PROBABILITY].numpy().ravel().tolist() for name, outputs in found.items()}
+    scorer = TextScorer(model_dir, batch_rows=len(titles), device="/CPU:0")
+    scores = scorer(titles), scorer.score_examples([_example(title.encode()) for title in titles])
+    return {name: values.tolist() for name, values in zip(SIGNATURES, scores, strict=True)}
 
 
 def write_warmup(model_dir: Path, model_name: str) -> None:

@@ -35,8 +35,8 @@ def ModelScorer(  # noqa: N802  components are named as classes
       batch_rows: texts scored at a time.
       explained_errors: how many, at most.
     """
-    from components.model_scorer.saved_model import TextScorer
     from components.model_scorer.score import explain_errors, score_splits
+    from components.text_scorer import TextScorer
 
     splits = artifact_utils.decode_split_names(examples.split_names)
     predictions.split_names = examples.split_names

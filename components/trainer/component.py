@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
 
+from pydantic import JsonValue
 from tfx import types
 from tfx.components.trainer import executor
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.proto import trainer_pb2
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
+from components import Properties
 from components.gated import VERDICT_INPUT, Gated
 
 _OVERRIDES = {"encoder": str, "epochs": int, "seed": int}
@@ -38,7 +40,7 @@ class Executor(Gated, executor.GenericExecutor):
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
+        exec_properties: Properties,
     ) -> None:
         properties = dict(exec_properties)
         overrides = {key: properties.pop(key, None) for key in _OVERRIDES}
@@ -76,7 +78,7 @@ class Trainer(base_component.BaseComponent):
         data_verdict: types.BaseChannel,
         train_args: trainer_pb2.TrainArgs,
         eval_args: trainer_pb2.EvalArgs,
-        custom_config: dict[str, Any],
+        custom_config: Mapping[str, JsonValue],
         encoder: str | None = None,
         epochs: int | None = None,
         seed: int | None = None,

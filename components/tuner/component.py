@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from pydantic import JsonValue
 from tfx import types
 from tfx.components.tuner import executor
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.proto import trainer_pb2
 from tfx.types import component_spec, standard_artifacts, standard_component_specs
 
+from components import Properties
 from components.gated import VERDICT_INPUT, Gated
 
 
@@ -35,7 +37,7 @@ class Executor(Gated, executor.Executor):
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
+        exec_properties: Properties,
     ) -> None:
         super().Do(input_dict, output_dict, exec_properties)
         config = json.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
@@ -65,7 +67,7 @@ class Tuner(base_component.BaseComponent):
         examples: types.BaseChannel,
         data_verdict: types.BaseChannel,
         train_args: trainer_pb2.TrainArgs,
-        custom_config: dict[str, Any],
+        custom_config: Mapping[str, JsonValue],
     ):
         super().__init__(
             spec=TunerSpec(

@@ -7,6 +7,8 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples
 
 from components.data_gate.verdict import DataVerdict, require_accepted
+from components.variant_example_gen.policy import VariantPolicy
+from components.variant_example_gen.write import write_variants
 from trainer import features
 
 
@@ -31,9 +33,6 @@ def VariantExampleGen(  # noqa: N802  components are named as classes
     Raises:
       DataRefused: the verdict does not accept the data.
     """
-    from components.variant_example_gen.policy import VariantPolicy
-    from components.variant_example_gen.write import write_variants
-
     require_accepted(data_verdict.uri)
     made = VariantPolicy(**json.loads(policy)).variants
     variants.split_names = artifact_utils.encode_split_names([features.TRAIN_SPLIT, features.EVAL_SPLIT])

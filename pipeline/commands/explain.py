@@ -186,7 +186,7 @@ def _load(folder: Path) -> Scorer:
     from pipeline.terminal import captured_output
 
     with tempfile.TemporaryDirectory() as logs, captured_output(Path(logs, "log.txt"), verbose=False):
-        from components.model_scorer.saved_model import TextScorer
+        from components.text_scorer import TextScorer
 
         scorer = TextScorer(folder, _BATCH_ROWS)
 

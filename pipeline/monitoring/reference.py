@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from components.model_scorer.saved_model import TextScorer
 from components.record_batches import read_values
+from components.text_scorer import TextScorer
 from trainer import features
 
 _SCHEMA_VERSION = 1

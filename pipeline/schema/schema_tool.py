@@ -9,40 +9,29 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from google.protobuf import text_format
 
 from components.errors import DataRefused
 from pipeline.config.paths import SCHEMA_FILE
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.inputs import choose_data, choose_schema
+from pipeline.schema.schema_text import edit_schema, parse_schema
 from pipeline.terminal import captured_output
-from trainer import features
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-EXIT_DOES_NOT_FIT = 3
+    from pipeline.schema.statistics import Finding
 
-KEPT = (features.TITLE, features.LABEL)
-"""What the model reads: exactly one text, and 0 or 1. No data changes that; an update leaves them as they are."""
+EXIT_DOES_NOT_FIT = 3
 
 
 class SchemaError(Exception):
     """The schema cannot be read or written."""
 
     exit_code = 2
-
-
-class Finding(NamedTuple):
-    """One rule of the schema that the data breaks."""
-
-    feature: str
-    rule: str
-    """In TFDV's words."""
-    found: str
-
-    def __str__(self) -> str:
-        return f"{self.feature}: {self.rule}. {self.found}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +76,7 @@ def infer_schema(config: PipelineConfig) -> str:
     with _quiet():
         text, schema = _read(given if given.exists() else SCHEMA_FILE)
         data, statistics = _statistics(config, schema)
-        from pipeline.schema.schema_text import edit_schema
+        from pipeline.schema.statistics import inferred
 
         return f"# Inferred from {data}.\n{edit_schema(text, inferred(schema, statistics))}"
 
@@ -107,7 +96,7 @@ def compare_schema(config: PipelineConfig) -> Comparison:
     with _quiet():
         text, schema = _read(schema_file)
         data, statistics = _statistics(config, schema)
-        from pipeline.schema.schema_text import edit_schema
+        from pipeline.schema.statistics import find, updated
 
         after = updated(schema, statistics)
         return Comparison(
@@ -140,67 +129,6 @@ def write_schema(schema_file: Path, text: str) -> None:
             draft.unlink()
 
 
-def find(statistics: statistics_pb2.DatasetFeatureStatisticsList, schema: schema_pb2.Schema) -> list[Finding]:
-    """What TFDV finds in the statistics that the schema does not allow, in the schema's order of features."""
-    import tensorflow_data_validation as tfdv
-
-    order = [feature.name for feature in schema.feature]
-    found = [
-        Finding(name, reason.short_description, reason.description.strip())
-        for name, anomaly in tfdv.validate_statistics(statistics, schema).anomaly_info.items()
-        for reason in anomaly.reason
-    ]
-    return sorted(found, key=lambda one: order.index(one.feature) if one.feature in order else len(order))
-
-
-def updated(schema: schema_pb2.Schema, statistics: statistics_pb2.DatasetFeatureStatisticsList) -> schema_pb2.Schema:
-    """TFDV's update of the schema to take the data, but for the features that are `KEPT`."""
-    import tensorflow_data_validation as tfdv
-
-    result = tfdv.update_schema(schema, statistics)
-    committed = {feature.name: feature for feature in schema.feature}
-    for feature in result.feature:
-        if feature.name in KEPT and feature.name in committed:
-            feature.CopyFrom(committed[feature.name])
-    return result
-
-
-def inferred(schema: schema_pb2.Schema, statistics: statistics_pb2.DatasetFeatureStatisticsList) -> schema_pb2.Schema:
-    """The schema with the presences and domains of the data; a feature that it has not is added as TFDV infers it."""
-    import tensorflow_data_validation as tfdv
-
-    result = type(schema)()
-    result.CopyFrom(schema)
-    known = {feature.name: feature for feature in result.feature}
-    for found in tfdv.infer_schema(statistics).feature:
-        feature = known.get(found.name)
-        if feature is None:
-            result.feature.add().CopyFrom(found)
-            continue
-        feature.type = found.type
-        if feature.HasField("presence"):
-            feature.presence.CopyFrom(found.presence)
-        values = _values(statistics, found.name)
-        if feature.HasField("int_domain") and values:
-            feature.int_domain.min, feature.int_domain.max = min(map(int, values)), max(map(int, values))
-        if feature.HasField("string_domain"):
-            seen = set(values)
-            in_order = [value for value in feature.string_domain.value if value in seen]
-            in_order += sorted(seen.difference(in_order))
-            feature.string_domain.value[:] = in_order
-    return result
-
-
-def _values(statistics: statistics_pb2.DatasetFeatureStatisticsList, name: str) -> list[str | float]:
-    """A feature's values, as far as statistics know them: those of a class, or the least and the greatest number."""
-    for feature in statistics.datasets[0].features:
-        if name in feature.path.step:
-            if feature.HasField("num_stats"):
-                return [feature.num_stats.min, feature.num_stats.max]
-            return [bucket.label for bucket in feature.string_stats.rank_histogram.buckets]
-    return []
-
-
 def _statistics(
     config: PipelineConfig, schema: schema_pb2.Schema
 ) -> tuple[str, statistics_pb2.DatasetFeatureStatisticsList]:
@@ -219,10 +147,6 @@ def _statistics(
 
 
 def _read(schema_file: Path) -> tuple[str, schema_pb2.Schema]:
-    from google.protobuf import text_format
-
-    from pipeline.schema.schema_text import parse_schema
-
     try:
         text = schema_file.read_text(encoding="utf-8")
         return text, parse_schema(text)

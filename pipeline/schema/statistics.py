@@ -1,4 +1,4 @@
-"""The statistics that StatisticsGen would compute, straight from CSV files: without Examples, artifacts or TFX."""
+"""Statistics straight from CSV files, as StatisticsGen computes them, and what they say of a schema, by TFDV."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from components.headline_example_gen.settings import DataConfig
 from components.statistics_gen.derived import derive
 from trainer import features
 
+KEPT = (features.TITLE, features.LABEL)
+"""What the model reads: exactly one text, and 0 or 1. No data changes that; an update leaves them as they are."""
+
 _BATCH_ROWS = 1000
 
 
@@ -27,6 +30,18 @@ class FileStatistics(NamedTuple):
     statistics: statistics_pb2.DatasetFeatureStatisticsList
     rejected: int
     """Rows that break a rule."""
+
+
+class Finding(NamedTuple):
+    """One rule of the schema that the data breaks."""
+
+    feature: str
+    rule: str
+    """In TFDV's words."""
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.feature}: {self.rule}. {self.found}"
 
 
 def compute_statistics(paths: Sequence[str], settings: DataConfig, schema: schema_pb2.Schema) -> FileStatistics:
@@ -54,6 +69,61 @@ def compute_statistics(paths: Sequence[str], settings: DataConfig, schema: schem
                 | tfdv.WriteStatisticsToBinaryFile(target)
             )
         return FileStatistics(tfdv.load_stats_binary(target), rejected)
+
+
+def find(statistics: statistics_pb2.DatasetFeatureStatisticsList, schema: schema_pb2.Schema) -> list[Finding]:
+    """What TFDV finds in the statistics that the schema does not allow, in the schema's order of features."""
+    order = [feature.name for feature in schema.feature]
+    found = [
+        Finding(name, reason.short_description, reason.description.strip())
+        for name, anomaly in tfdv.validate_statistics(statistics, schema).anomaly_info.items()
+        for reason in anomaly.reason
+    ]
+    return sorted(found, key=lambda one: order.index(one.feature) if one.feature in order else len(order))
+
+
+def updated(schema: schema_pb2.Schema, statistics: statistics_pb2.DatasetFeatureStatisticsList) -> schema_pb2.Schema:
+    """TFDV's update of the schema to take the data, but for the features that are `KEPT`."""
+    result = tfdv.update_schema(schema, statistics)
+    committed = {feature.name: feature for feature in schema.feature}
+    for feature in result.feature:
+        if feature.name in KEPT and feature.name in committed:
+            feature.CopyFrom(committed[feature.name])
+    return result
+
+
+def inferred(schema: schema_pb2.Schema, statistics: statistics_pb2.DatasetFeatureStatisticsList) -> schema_pb2.Schema:
+    """The schema with the presences and domains of the data; a feature that it has not is added as TFDV infers it."""
+    result = type(schema)()
+    result.CopyFrom(schema)
+    known = {feature.name: feature for feature in result.feature}
+    for found in tfdv.infer_schema(statistics).feature:
+        feature = known.get(found.name)
+        if feature is None:
+            result.feature.add().CopyFrom(found)
+            continue
+        feature.type = found.type
+        if feature.HasField("presence"):
+            feature.presence.CopyFrom(found.presence)
+        values = _values(statistics, found.name)
+        if feature.HasField("int_domain") and values:
+            feature.int_domain.min, feature.int_domain.max = min(map(int, values)), max(map(int, values))
+        if feature.HasField("string_domain"):
+            seen = set(values)
+            in_order = [value for value in feature.string_domain.value if value in seen]
+            in_order += sorted(seen.difference(in_order))
+            feature.string_domain.value[:] = in_order
+    return result
+
+
+def _values(statistics: statistics_pb2.DatasetFeatureStatisticsList, name: str) -> list[str | float]:
+    """A feature's values, as far as statistics know them: those of a class, or the least and the greatest number."""
+    for feature in statistics.datasets[0].features:
+        if name in feature.path.step:
+            if feature.HasField("num_stats"):
+                return [feature.num_stats.min, feature.num_stats.max]
+            return [bucket.label for bucket in feature.string_stats.rank_histogram.buckets]
+    return []
 
 
 def _read_batches(path: str, settings: DataConfig) -> Iterator[pa.RecordBatch]:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import trainer.tensorflow_setup.keras_policy  # noqa: F401
 
@@ -74,7 +73,7 @@ def versions() -> dict[str, str]:
     return {library.__name__: library.__version__ for library in (tf, hub, tensorflow_text)}
 
 
-def _load(path: Path, refuse: Callable[..., EncoderError]) -> Any:
+def _load(path: Path, refuse: Callable[..., EncoderError]) -> tf.Module:
     try:
         return hub.load(str(path))
     except Exception as error:
@@ -87,7 +86,7 @@ def _load(path: Path, refuse: Callable[..., EncoderError]) -> Any:
         raise refuse(f"it cannot be loaded: {_one_line(error)}") from error
 
 
-def _refuse_uncallable(module: Any, refuse: Callable[..., EncoderError]) -> None:
+def _refuse_uncallable(module: tf.Module, refuse: Callable[..., EncoderError]) -> None:
     if callable(module):
         return
     signatures = {
@@ -103,7 +102,9 @@ def _refuse_uncallable(module: Any, refuse: Callable[..., EncoderError]) -> None
     )
 
 
-def _encode(module: Any, layer: hub.KerasLayer, fine_tune: bool, refuse: Callable[..., EncoderError]) -> tf.Tensor:
+def _encode(
+    module: tf.Module, layer: hub.KerasLayer, fine_tune: bool, refuse: Callable[..., EncoderError]
+) -> tf.Tensor:
     """Calls the module as it will be called, on batches of unknown size, and returns the vectors of two headlines."""
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
@@ -135,7 +136,7 @@ def _encode(module: Any, layer: hub.KerasLayer, fine_tune: bool, refuse: Callabl
     return outputs
 
 
-def _refuse_frozen(module: Any, layer: hub.KerasLayer, refuse: Callable[..., EncoderError]) -> None:
+def _refuse_frozen(module: tf.Module, layer: hub.KerasLayer, refuse: Callable[..., EncoderError]) -> None:
     if not layer.trainable_weights:
         has = "an empty" if hasattr(module, "trainable_variables") else "no"
         raise refuse(
@@ -166,7 +167,7 @@ def _stored_parameters(path: Path) -> int:
     )
 
 
-def _accepts(module: Any) -> str:
+def _accepts(module: tf.Module) -> str:
     """Says what a loaded `__call__` takes, if not batches of strings; TensorFlow spreads that over many lines."""
     calls = [function.structured_input_signature[0] for function in getattr(module.__call__, "concrete_functions", [])]
     first = [spec for call in calls for spec in tf.nest.flatten(call)[:1] if isinstance(spec, tf.TensorSpec)]
@@ -179,7 +180,7 @@ def _any_batch(shape: tf.TensorShape) -> bool:
     return shape.rank is None or shape.as_list() == [None]
 
 
-def _spec(spec: Any) -> str:
+def _spec(spec: tf.TypeSpec) -> str:
     if isinstance(spec, tf.TensorSpec):
         return f"{spec.dtype.name} {spec.shape.as_list() if spec.shape.rank is not None else 'of any shape'}"
     return repr(spec)

@@ -18,10 +18,10 @@ import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 import tf_keras
+from pydantic import JsonValue
 
 PLACE_VARIABLE = "CLICKBAIT_CHECKPOINTS"
 """Environment variable: a folder for checkpoints that outlives the machine, such as a volume of a cluster."""
@@ -49,11 +49,11 @@ class Progress:
     """Spent so far, in all attempts."""
     history: dict[str, list[float]] = dataclasses.field(default_factory=dict)
     """The metrics of the epochs that are done."""
-    metrics: list[Any] = dataclasses.field(default_factory=list)
+    metrics: list[JsonValue] = dataclasses.field(default_factory=list)
     """The running values of the epoch that is not."""
 
 
-def checkpoint_folder(model_run_dir: str, identity: dict[str, Any], files: Iterable[str]) -> Path | None:
+def checkpoint_folder(model_run_dir: str, identity: Mapping[str, JsonValue], files: Iterable[str]) -> Path | None:
     """Where a training's checkpoints lie: one place for each model that settings, code and data lead to.
 
     Beside TFX's own folders of the Trainer, which have another number at each attempt; or below `PLACE_VARIABLE`. None
@@ -102,7 +102,7 @@ class Checkpoints(tf_keras.callbacks.Callback):
         seconds: float | None,
         writes: bool = True,
         within_epochs: bool = True,
-        beside: Mapping[str, Any] = {},
+        beside: Mapping[str, tf.Variable] = {},
     ):
         super().__init__()
         self._folder = folder
@@ -170,24 +170,24 @@ class Checkpoints(tf_keras.callbacks.Callback):
         # The end of the last batch is the end of the epoch, which has its validation still to come.
         if self._within_epochs and (folder := self._due()) and batch + 1 < self.params["steps"]:
             running = [variable.numpy().tolist() for variable in _running(self._model)]
-            self._write(folder, epoch=self._epoch, batch=batch + 1, metrics=running)
+            self._write(folder, self._epoch, batch + 1, running)
 
     def on_epoch_end(self, epoch, logs=None):
         for name, value in (logs or {}).items():
             self.progress.history.setdefault(name, []).append(float(value))
         if folder := self._due():
-            self._write(folder, epoch=epoch + 1, batch=0, metrics=[])
+            self._write(folder, epoch + 1, 0, [])
 
     def _due(self) -> Path | None:
         """The folder to write to, where it is time."""
         return self._written if time.monotonic() - self._last >= self._interval else None
 
-    def _write(self, folder: Path, **place: Any) -> None:
+    def _write(self, folder: Path, epoch: int, batch: int, metrics: list[JsonValue]) -> None:
         began = time.monotonic()
-        state = dataclasses.asdict(dataclasses.replace(self.progress, seconds=self.seconds_spent, **place))
+        progress = Progress(epoch, batch, self.seconds_spent, self.progress.history, metrics)
         number = self._model.optimizer.iterations.numpy()
         try:
-            _publish(folder, f"{number:012d}", state, self._state)
+            _publish(folder, f"{number:012d}", dataclasses.asdict(progress), self._state)
         except (OSError, tf.errors.OpError) as error:
             _remove_unfinished(folder)
             if not self._warned:
@@ -231,7 +231,7 @@ def _whole(folder: Path) -> list[Path]:
     return sorted(one for one in folder.glob("*") if one.name.isdigit()) if folder.is_dir() else []
 
 
-def _publish(folder: Path, name: str, state: dict[str, Any], arrays: tf.train.Checkpoint) -> None:
+def _publish(folder: Path, name: str, state: dict[str, JsonValue], arrays: tf.train.Checkpoint) -> None:
     """Writes one checkpoint, and only then removes those before it."""
     _remove_unfinished(folder)
     unfinished = folder / _UNFINISHED

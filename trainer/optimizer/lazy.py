@@ -11,7 +11,6 @@ different optimizers, but for SGD without momentum. Keras's Adagrad is row-spars
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 import tf_keras
@@ -56,7 +55,7 @@ class _Once:
     """Keeps what is computed while it is entered, and nothing afterwards: a tensor is one of its graph alone."""
 
     def __init__(self) -> None:
-        self._kept: dict[tf.DType, Any] | None = None
+        self._kept: dict[tf.DType, tf.Tensor] | None = None
 
     def __enter__(self) -> None:
         self._kept = {}
@@ -64,7 +63,7 @@ class _Once:
     def __exit__(self, *failure) -> None:
         self._kept = None
 
-    def get(self, key: tf.DType, compute: Callable[[], Any]) -> Any:
+    def get(self, key: tf.DType, compute: Callable[[], tf.Tensor]) -> tf.Tensor:
         """What was computed for `key`."""
         if self._kept is None:
             return compute()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pydantic import JsonValue
+
 import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
-from typing import Any
 
 import keras_tuner
 from keras_tuner.engine import trial as trials
@@ -51,7 +52,7 @@ class HalvingOracle(keras_tuner.Oracle):
         self.verbose = 0
         self._candidates = _draw(space, candidates, seed)
 
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
+    def populate_space(self, trial_id: str) -> dict[str, JsonValue]:
         """The next recipe, of the first round that is not whole."""
         entered = list(range(len(self._candidates)))
         for place, (count, part) in enumerate(self._rungs):
@@ -93,7 +94,7 @@ def _key(one: trials.Trial) -> tuple[float, int]:
     return one.score, one.hyperparameters.values[CANDIDATE]
 
 
-def _draw(space: keras_tuner.HyperParameters, count: int, seed: int) -> list[dict[str, Any]]:
+def _draw(space: keras_tuner.HyperParameters, count: int, seed: int) -> list[dict[str, JsonValue]]:
     drawn = [{one.name: one.default for one in space.space}]
     for number in range(_DRAWS * count):
         if len(drawn) == count:

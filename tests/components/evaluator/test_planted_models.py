@@ -80,8 +80,8 @@ def evaluated(variants, tmp_path_factory):
     import tensorflow_model_analysis as tfma
 
     from components.evaluator.evaluate import evaluate_predictions
-    from components.model_scorer.saved_model import TextScorer
     from components.model_scorer.score import score_splits
+    from components.text_scorer import TextScorer
     from tests.components.evaluator.planted import write_model
 
     def evaluated(weights, last_blessed=None, *, model=None, **policy) -> Evaluated:

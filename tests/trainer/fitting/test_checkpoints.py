@@ -156,7 +156,7 @@ def test_a_damaged_one_is_named_with_the_way_out(train, broken_off):
 
 def test_what_diverges_leaves_no_checkpoint_to_diverge_from_again(train, tmp_path):
     with pytest.raises(FloatingPointError, match=r"learning rate .*Nothing was exported"):
-        train(learning_rate=1e30, learning_rate_decay="constant", casing="lower")
+        train(learning_rate=1.0, encoder_learning_rate_factor=100.0, learning_rate_decay="constant", casing="lower")
     assert kept(tmp_path) == []
 
 

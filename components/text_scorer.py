@@ -23,18 +23,21 @@ class SignatureError(Exception):
 
 
 class TextScorer:
-    """Scores texts by the signature that takes them.
+    """Scores texts by the signature that takes them, and tf.Examples by the one that parses them.
 
     Args:
       model_dir: of a SavedModel.
       batch_rows: texts scored at a time.
+      device: TensorFlow's name of where it is done; None leaves it to TensorFlow.
 
     Raises:
       SignatureError: the model has no signature that maps titles to probabilities.
     """
 
-    def __init__(self, model_dir: str | Path, batch_rows: int):
-        self._loaded = tf.saved_model.load(str(model_dir))  # a signature keeps no hold of its model
+    def __init__(self, model_dir: str | Path, batch_rows: int, device: str | None = None):
+        self._device = device
+        with tf.device(device):
+            self._loaded = tf.saved_model.load(str(model_dir))  # a signature keeps no hold of its model
         self._signature = _titles_signature(self._loaded, model_dir)
         self._batch_rows = batch_rows
 
@@ -48,8 +51,15 @@ class TextScorer:
         with ThreadPoolExecutor(threads.SIDE_BY_SIDE) as pool:
             return np.concatenate([np.empty(0, np.float32), *pool.map(self._score, batches)])
 
+    def score_examples(self, examples: Sequence[bytes]) -> np.ndarray:
+        """The probability of clickbait for each serialized tf.Example with a title, all scored at once, float32."""
+        with tf.device(self._device):
+            outputs = self._loaded.signatures[features.EXAMPLES_SIGNATURE](examples=tf.constant([*examples]))
+        return outputs[features.PROBABILITY].numpy().ravel()
+
     def _score(self, batch: list[bytes]) -> np.ndarray:
-        return self._signature(title=tf.constant(batch))[features.PROBABILITY].numpy().ravel()
+        with tf.device(self._device):  # of this thread, one of the pool's
+            return self._signature(title=tf.constant(batch))[features.PROBABILITY].numpy().ravel()
 
 
 def _titles_signature(loaded, model_dir: str | Path):

@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from components.model_scorer.saved_model import SignatureError, TextScorer
+from components.text_scorer import SignatureError, TextScorer
 from tests.helpers.encoders import write_reusable_encoder
 from tests.helpers.serving import write_model
 from trainer.export import export_model
