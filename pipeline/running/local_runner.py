@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import os
 import shutil
 import sys
 import time
-import traceback
 from typing import TYPE_CHECKING
 
-from components.errors import DataRefused, explain
 from pipeline.config.beam import require_engine
 from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.inputs import DataSource, LocalInputs, RunInputs, choose_data, choose_schema, new_run_id, prepare_inputs
-from pipeline.results import run_folders
+from pipeline.inputs import DataSource, LocalInputs, RunInputs, choose_data, prepare_inputs
 from pipeline.results.report.write import leave_report
-from pipeline.results.summary import print_head, print_summary
-from pipeline.running.outcome import Verdict, collect_facts, judge_model, open_verdict
+from pipeline.running.attempt import open_attempt
+from pipeline.running.outcome import Verdict, collect_facts, judge_model
 from pipeline.running.partial_run import PartialRunError, check_nodes, from_nodes, reuse_last
 from pipeline.running.progress_view import RunView
-from pipeline.terminal import captured_output
 from serving.imports import uncollected_imports
 
 if TYPE_CHECKING:
     from pipeline.results.lineage import Outputs
-
-EXIT_INTERRUPTED = 130
 
 
 def run_pipeline(
@@ -54,48 +46,28 @@ def run_pipeline(
     began = time.monotonic()
     check_nodes(config, from_node, to_node)
     require_engine(config.beam)
-    data, schema = choose_data(config), choose_schema(config)
-    paths, run_id = OutputPaths.of(config), new_run_id()
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(run_folders.claim_output(paths.runs.parent, paths.metadata))
+    data = choose_data(config)
+    with open_attempt(config, data, began=began, verbose=verbose) as attempt:
         if not config.cache:  # neither does it go on from a training that was broken off
-            shutil.rmtree(paths.checkpoints, ignore_errors=True)
-        earlier = run_folders.read_runs(paths.runs.parent)
-        folder = run_folders.make_folder(paths.runs / run_id, config.to_yaml())
-        verdict = open_verdict(config, run_id, data, schema)
-        terminal = stack.enter_context(captured_output(folder / run_folders.LOG_FILE, verbose=verbose))
-        print_head(terminal.out, verdict, folder)
-        terminal.out.print()
-        view = RunView(terminal.out)
-        try:
-            with view.listening():
-                inputs = _prepare(view, verdict, config, run_id, data)
-                if from_node:
-                    verdict |= reuse_last(config, from_node, verdict, earlier)
-                try:
-                    _run_dag(view, config, inputs, from_node, to_node)
-                finally:
-                    if view.timings:
-                        verdict |= collect_facts(_read_outputs(config), folder)
-                verdict |= judge_model(_read_outputs(config), config.bulk)
-        except DataRefused as error:
-            verdict |= {"status": "refused", "exit_code": error.exit_code, "reason": str(error)}
-            verdict |= {"gate": {"accepted": False, "findings": error.findings}}
-        except KeyboardInterrupt:
-            verdict |= {"status": "interrupted", "exit_code": EXIT_INTERRUPTED}
-            verdict["reason"] = "the same command goes on from the finished components"
-        except Exception as error:
-            os.write(2, traceback.format_exc().encode())  # into the log, whatever sys.stderr is
-            exit_code, reason = explain(error)
-            verdict |= {"status": "failed", "exit_code": exit_code, "reason": reason}
-        finally:
-            verdict["components"] = view.timings
-            verdict["seconds"] = round(time.monotonic() - began, 2)
-            run_folders.write_verdict(folder, verdict)
+            shutil.rmtree(OutputPaths.of(config).checkpoints, ignore_errors=True)
+        attempt.terminal.out.print()
+        view = RunView(attempt.terminal.out)
+        with (
+            attempt.judged(view.timings, "the same command goes on from the finished components"),
+            view.listening(),
+        ):
+            inputs = _prepare(view, attempt.verdict, config, attempt.run_id, data)
+            if from_node:
+                attempt.verdict |= reuse_last(config, from_node, attempt.verdict, attempt.earlier)
+            try:
+                _run_dag(view, config, inputs, from_node, to_node)
+            finally:
+                if view.timings:
+                    attempt.verdict |= collect_facts(_read_outputs(config), attempt.folder)
+            attempt.verdict |= judge_model(_read_outputs(config), config.bulk)
         outputs = functools.partial(_read_outputs, config) if view.timings else dict
-        leave_report(folder, verdict, outputs, earlier, terminal.err)
-        print_summary(terminal.err if verdict["status"] in ("failed", "refused") else terminal.out, verdict, folder)
-    return verdict["exit_code"]
+        leave_report(attempt.folder, attempt.verdict, outputs, attempt.earlier, attempt.terminal.err)
+        return attempt.print_outcome()
 
 
 def _prepare(view: RunView, verdict: Verdict, config: PipelineConfig, run_id: str, data: DataSource) -> LocalInputs:

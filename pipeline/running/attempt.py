@@ -1,0 +1,93 @@
+"""The life of a run, here or in a rehearsal: opens its folder and its log, and turns what ends it into a verdict."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from components.errors import DataRefused, explain
+from pipeline.config.paths import OutputPaths
+from pipeline.config.pipeline_config import PipelineConfig
+from pipeline.inputs import DataSource, choose_schema, new_run_id
+from pipeline.results import run_folders
+from pipeline.results.summary import print_head, print_summary
+from pipeline.running.outcome import Verdict, open_verdict
+from pipeline.running.progress_view import Timing
+from pipeline.terminal import Terminal, captured_output
+
+EXIT_INTERRUPTED = 130
+
+
+@dataclasses.dataclass
+class Attempt:
+    """A run at work."""
+
+    run_id: str
+    folder: Path
+    verdict: Verdict
+    """As far as it is known."""
+    earlier: run_folders.Runs
+    """The verdicts of the runs before it."""
+    terminal: Terminal
+    began: float
+    """By the clock `time.monotonic`."""
+
+    @contextlib.contextmanager
+    def judged(self, timings: Mapping[str, Timing], resume: str) -> Iterator[None]:
+        """Turns what ends the run into its verdict, which is written whatever happens.
+
+        Args:
+          timings: of the components, filled while they run.
+          resume: how an interrupted run goes on, for the person who interrupted it.
+        """
+        try:
+            yield
+        except DataRefused as error:
+            self.verdict |= {"status": "refused", "exit_code": error.exit_code, "reason": str(error)}
+            self.verdict |= {"gate": {"accepted": False, "findings": error.findings}}
+        except KeyboardInterrupt:
+            self.verdict |= {"status": "interrupted", "exit_code": EXIT_INTERRUPTED, "reason": resume}
+        except Exception as error:
+            os.write(2, traceback.format_exc().encode())  # into the log, whatever sys.stderr is
+            exit_code, reason = explain(error)
+            self.verdict |= {"status": "failed", "exit_code": exit_code, "reason": reason}
+        finally:
+            self.verdict["components"] = timings
+            self.verdict["seconds"] = round(time.monotonic() - self.began, 2)
+            run_folders.write_verdict(self.folder, self.verdict)
+
+    def print_outcome(self) -> int:
+        """Prints the verdict, and returns the command's exit code."""
+        failed = self.verdict["status"] in ("failed", "refused")
+        print_summary(self.terminal.err if failed else self.terminal.out, self.verdict, self.folder)
+        exit_code: int = self.verdict["exit_code"]
+        return exit_code
+
+
+@contextlib.contextmanager
+def open_attempt(config: PipelineConfig, data: DataSource, *, began: float, verbose: bool) -> Iterator[Attempt]:
+    """Begins a run: keeps others out of its output, makes its folder, and sends what libraries print into its log.
+
+    Args:
+      config: everything a run can be told.
+      data: from `choose_data`.
+      began: when the command began, by the clock `time.monotonic`.
+      verbose: shows the libraries' log on the terminal.
+
+    Raises:
+      InputError: the schema cannot be read.
+      OutputError: the output cannot be used.
+    """
+    schema, paths, run_id = choose_schema(config), OutputPaths.of(config), new_run_id()
+    with run_folders.claim_output(paths.runs.parent, paths.metadata):
+        earlier = run_folders.read_runs(paths.runs.parent)
+        folder = run_folders.make_folder(paths.runs / run_id, config.to_yaml())
+        verdict = open_verdict(config, run_id, data, schema)
+        with captured_output(folder / run_folders.LOG_FILE, verbose=verbose) as terminal:
+            print_head(terminal.out, verdict, folder)
+            yield Attempt(run_id, folder, verdict, earlier, terminal, began)
