@@ -1,13 +1,19 @@
-"""`clickbait kubeflow`: the commands. Every command imports what it needs when it runs, so that `--help` is instant."""
+"""`clickbait kubeflow`: the commands. `clickbait --help` imports them, so what they need is imported late."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from kubeflow.spec.pipeline_spec import check_name, write_spec
 from pipeline.commands.options import CONFIG_FILE, OUTPUT, OVERRIDES, PRESET
+
+if TYPE_CHECKING:
+    from pipeline.config.pipeline_config import PipelineConfig
 
 _SPEC = click.option(
     "--spec",
@@ -29,6 +35,14 @@ def _require_kfp() -> None:
             "The extra `kubeflow` must be installed. Received: an installation without kfp. "
             "Give: pip install 'clickbait-tfx[kubeflow]'."
         )
+
+
+def _load_config(
+    preset: str, config_file: Path | None, overrides: tuple[str, ...], flags: Mapping[str, object]
+) -> PipelineConfig:
+    from pipeline.config.pipeline_config import load_config
+
+    return load_config(preset, config_file, overrides, flags)
 
 
 @kubeflow.command("compile")
@@ -59,8 +73,6 @@ def compile_command(
     """Compile the pipeline to YAML that open-source Kubeflow Pipelines takes (schema 2.1.0)."""
     _require_kfp()
     from kubeflow.container.quiet import quiet_libraries
-    from kubeflow.spec.pipeline_spec import check_name, write_spec
-    from pipeline.config.pipeline_config import load_config
 
     check_name(spec)
     flags = {
@@ -72,17 +84,17 @@ def compile_command(
         "kubeflow.image": image,
         "kubeflow.gpus": gpus,
     }
-    config = load_config(preset, config_file, overrides, flags)
+    config = _load_config(preset, config_file, overrides, flags)
     with quiet_libraries():
         from kubeflow.compiler import compile_pipeline
 
         compiled = compile_pipeline(config)
     write_spec(compiled, spec)
     parameters = compiled["root"]["inputDefinitions"]["parameters"]
-    told = sorted(name for name, one in parameters.items() if "defaultValue" not in one)
+    required = sorted(name for name, parameter in parameters.items() if "defaultValue" not in parameter)
     click.echo(f"{spec}: {len(compiled['root']['dag']['tasks'])} tasks, image {config.kubeflow.image}")
-    if told:
-        click.echo(f"to be said when a run starts: {', '.join(told)}")
+    if required:
+        click.echo(f"to be said when a run starts: {', '.join(required)}")
 
 
 @kubeflow.command()
@@ -126,13 +138,10 @@ def rehearse(
     """
     _require_kfp()
     from kubeflow.rehearsal.run import Options, rehearse
-    from kubeflow.spec.pipeline_spec import load_spec
-    from kubeflow.spec.values import parse_values
-    from pipeline.config.pipeline_config import load_config
 
-    config = load_config(preset, config_file, overrides, {"data.path": data_path, "output": output})
+    config = _load_config(preset, config_file, overrides, {"data.path": data_path, "output": output})
     options = Options(parallel, isolated, store, endpoint, verbose)
-    ctx.exit(rehearse(config, spec, parse_values(load_spec(spec), parameters), options))
+    ctx.exit(rehearse(config, spec, parameters, options))
 
 
 @kubeflow.command("submit")
@@ -180,13 +189,9 @@ def submit_command(
     that was canceled ends with 143, and one that is still at work at --timeout with 1.
     """
     _require_kfp()
-    from kubeflow.submit.address import read_address
-    from kubeflow.submit.follow import Pace
-    from kubeflow.submit.submit import Options, follow_run, submit
-    from pipeline.terminal import open_console
+    from kubeflow.submit import address, follow, submit
 
-    address = read_address(host, token, token_file, tls_ca, call_s)
-    pace = Pace(poll_s, timeout_s)
-    options = Options(namespace, experiment, name, parameters, cron, wait, terminate, pace)
-    console = open_console()
-    ctx.exit(follow_run(address, run_id, options, console) if run_id else submit(address, spec, options, console))
+    cluster = address.read_address(host, token, token_file, tls_ca, call_s)
+    pace = follow.Pace(poll_s, timeout_s)
+    options = submit.Options(namespace, experiment, name, parameters, cron, wait, terminate, pace)
+    ctx.exit(submit.follow_run(cluster, run_id, options) if run_id else submit.submit(cluster, spec, options))

@@ -1,4 +1,4 @@
-"""The DAG as a pipeline spec for open-source Kubeflow Pipelines: TFX's compiler, and what that leaves out."""
+"""Compiles the DAG to a pipeline spec for open-source Kubeflow Pipelines: TFX's compiler, and what that leaves out."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import components.lean_tfx  # noqa: F401  isort: skip
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeVar
 
 import tfx.v1 as tfx
 from tfx.dsl.components.base import base_node
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.kubeflow.v2.compiler_utils import TITLE_TO_CLASS_PATH
 from tfx.types import artifact
+from tfx.types.channel import Channel
 from tfx.utils import name_utils
 
 from kubeflow.inputs import RUN_ID, cluster_inputs
+from kubeflow.spec.messages import ArtifactType, Container, DefinitionsKey, Json, Spec, Task
 from kubeflow.spec.parameters import PARAMETERS, default_values
-from kubeflow.spec.pipeline_spec import Spec, SpecError, require_sound
+from kubeflow.spec.pipeline_spec import SpecError, require_sound
 from kubeflow.tasks.run_report import RunReport
 from kubeflow.tasks.verdict import Verdict
 from pipeline.config.kubeflow import KubeflowConfig
@@ -30,9 +33,10 @@ ENTRYPOINT = ("python", "-m", "kubeflow.container.entrypoint")
 UNCACHED = ("LatestBlessedModel", "LocalInfraValidator", "VersionedPusher", "RunReport", "Verdict")
 
 _SYSTEM = "system."
+_Setting = TypeVar("_Setting")
 
 
-def compile_pipeline(config: PipelineConfig, values: Mapping[str, Any] | None = None) -> Spec:
+def compile_pipeline(config: PipelineConfig, values: Mapping[str, Json] | None = None) -> Spec:
     """Compiles the pipeline.
 
     Args:
@@ -61,7 +65,7 @@ def compile_pipeline(config: PipelineConfig, values: Mapping[str, Any] | None = 
             f"evaluation.bless_anyway={config.evaluation.bless_anyway!r}. Leave it out, or say "
             "--set kubeflow.allow_override=true."
         )
-    parameters = {one.name: tfx.dsl.experimental.RuntimeParameter(name=one.name, ptype=one.kind) for one in PARAMETERS}
+    parameters = {item.name: RuntimeParameter(name=item.name, ptype=item.kind) for item in PARAMETERS}
     pipeline = create_pipeline(config, cluster_inputs(config), parameters)
     _add(pipeline, _cluster_tasks(pipeline.components, config, parameters))
     runner = tfx.orchestration.experimental.KubeflowV2DagRunner(
@@ -69,7 +73,7 @@ def compile_pipeline(config: PipelineConfig, values: Mapping[str, Any] | None = 
             default_image=config.kubeflow.image, default_commands=ENTRYPOINT, use_pipeline_spec_2_1=True
         )
     )
-    spec = runner.run(pipeline, write_out=False)["pipelineSpec"]
+    spec: Spec = runner.run(pipeline, write_out=False)["pipelineSpec"]
     _name(spec, config)
     _set_types(spec, pipeline.components)
     _set_defaults(spec, {**default_values(config), **(values or {})})
@@ -89,7 +93,9 @@ def _add(pipeline: tfx.dsl.Pipeline, nodes: list[base_node.BaseNode]) -> None:
 
 
 def _cluster_tasks(
-    nodes: list[base_node.BaseNode], config: PipelineConfig, parameters: Mapping[str, Any]
+    nodes: list[base_node.BaseNode],
+    config: PipelineConfig,
+    parameters: Mapping[str, RuntimeParameter],
 ) -> list[base_node.BaseNode]:
     outputs = {node.id: node.outputs for node in nodes}
     pushed_model = outputs["VersionedPusher"]["pushed_model"]
@@ -126,7 +132,7 @@ def _name(spec: Spec, config: PipelineConfig) -> None:
 
 
 def pipeline_name(config: PipelineConfig) -> str:
-    """The model's name, as Kubeflow Pipelines allows names."""
+    """Returns the model's name as Kubeflow Pipelines allows names."""
     return re.sub("[^a-z0-9]+", "-", config.model_name.lower()).strip("-")
 
 
@@ -138,36 +144,37 @@ def _set_types(spec: Spec, nodes: list[base_node.BaseNode]) -> None:
     """
     for node in nodes:
         component = spec["components"][node.id]
-        for side, channels in (("inputDefinitions", node.inputs), ("outputDefinitions", node.outputs)):
-            for key, channel in channels.items():
-                component[side]["artifacts"][key]["artifactType"] |= _own_type(channel.type)
-                if channel.type.TYPE_NAME.startswith(_SYSTEM):
-                    del component[side]["artifacts"][key]["artifactType"]["instanceSchema"]
-        arguments = spec["deploymentSpec"]["executors"][component["executorLabel"]]["container"]["args"]
-        place = 1 + arguments.index("--json_serialized_inputs_spec_args")
-        inputs, outputs = (
-            json.dumps(component.get(side, {}), sort_keys=True) for side in ("inputDefinitions", "outputDefinitions")
+        sides: tuple[tuple[DefinitionsKey, Mapping[str, Channel]], ...] = (
+            ("inputDefinitions", node.inputs),
+            ("outputDefinitions", node.outputs),
         )
-        arguments[place : place + 1] = [inputs, "--json_serialized_outputs_spec_args", outputs]
+        for side, channels in sides:
+            for key, channel in channels.items():
+                definition = component[side]["artifacts"][key]
+                definition["artifactType"] = _own_type(channel.type) or definition["artifactType"]
+        arguments = spec["deploymentSpec"]["executors"][component["executorLabel"]]["container"]["args"]
+        position = 1 + arguments.index("--json_serialized_inputs_spec_args")
+        inputs, outputs = (json.dumps(component.get(side, {}), sort_keys=True) for side, _ in sides)
+        arguments[position : position + 1] = [inputs, "--json_serialized_outputs_spec_args", outputs]
 
 
-def _own_type(kind: type[artifact.Artifact]) -> dict[str, str]:
+def _own_type(kind: type[artifact.Artifact]) -> ArtifactType | None:
     if kind.TYPE_NAME.startswith(_SYSTEM):
         return {"schemaTitle": kind.TYPE_NAME, "schemaVersion": "0.0.1"}
     if f"tfx.{kind.TYPE_NAME}" in TITLE_TO_CLASS_PATH:
-        return {}
+        return None
     return {"instanceSchema": f"title: {name_utils.get_full_name(kind)}\ntype: object\n"}
 
 
-def _set_defaults(spec: Spec, values: Mapping[str, Any]) -> None:
+def _set_defaults(spec: Spec, values: Mapping[str, Json]) -> None:
     definitions = spec["root"]["inputDefinitions"]["parameters"]
-    for one in PARAMETERS:
-        definitions[one.name]["description"] = one.description
-        if one.name in values:
-            definitions[one.name]["defaultValue"] = values[one.name]
+    for parameter in PARAMETERS:
+        definitions[parameter.name]["description"] = parameter.description
+        if parameter.name in values:
+            definitions[parameter.name]["defaultValue"] = values[parameter.name]
 
 
-def _set_policies(name: str, task: dict[str, Any], config: PipelineConfig) -> None:
+def _set_policies(name: str, task: Task, config: PipelineConfig) -> None:
     task["cachingOptions"] = {"enableCache": True} if config.cache and name not in UNCACHED else {}
     settings = config.kubeflow
     task["retryPolicy"] = {
@@ -178,7 +185,7 @@ def _set_policies(name: str, task: dict[str, Any], config: PipelineConfig) -> No
     }
 
 
-def _set_resources(name: str, container: dict[str, Any], settings: KubeflowConfig) -> None:
+def _set_resources(name: str, container: Container, settings: KubeflowConfig) -> None:
     container["resources"] = {
         "cpuRequest": by_task(settings.cpu_request, name),
         "cpuLimit": by_task(settings.cpu_limit, name),
@@ -189,11 +196,11 @@ def _set_resources(name: str, container: dict[str, Any], settings: KubeflowConfi
         container["resources"]["accelerator"] = {"type": settings.gpu_resource, "count": str(settings.gpus)}
 
 
-def by_task(values: Mapping[str, Any], task: str) -> Any:
-    """The value of a task in a mapping that has a default."""
+def by_task(values: Mapping[str, _Setting], task: str) -> _Setting:
+    """Returns the value of a task in a mapping that has a default."""
     return values.get(task, values["default"])
 
 
-def _container(spec: Spec, task: str) -> dict[str, Any]:
+def _container(spec: Spec, task: str) -> Container:
     label = spec["components"][spec["root"]["dag"]["tasks"][task]["componentRef"]["name"]]["executorLabel"]
     return spec["deploymentSpec"]["executors"][label]["container"]

@@ -1,12 +1,12 @@
-"""What a compiled run starts from: constants for the cluster, and the parameters' values for this machine."""
+"""The inputs of a compiled run: constants for the cluster, and the parameters' values for this machine."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-from typing import Any
 
 from components.headline_example_gen.files import CsvInput
+from kubeflow.spec.messages import Json
 from kubeflow.spec.parameters import default_values
 from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
@@ -19,7 +19,7 @@ _LATEST = "latest"
 
 
 def cluster_inputs(config: PipelineConfig) -> RunInputs:
-    """What no parameter says: nothing of this machine, and nothing that is known only when a run starts."""
+    """Returns what no parameter says: nothing of this machine, and nothing that is known only when a run starts."""
     schema = choose_schema(config)
     text = schema.path.read_text(encoding="utf-8")
     return RunInputs(
@@ -37,8 +37,8 @@ def cluster_inputs(config: PipelineConfig) -> RunInputs:
     )
 
 
-def local_values(config: PipelineConfig) -> tuple[DataSource, dict[str, Any]]:
-    """The data that this machine has, and the values of all parameters for a run on it.
+def local_values(config: PipelineConfig) -> tuple[DataSource, dict[str, Json]]:
+    """Returns the data that this machine has, and the values of all parameters for a run on it.
 
     Raises:
       InputError: the data is not there or has not the columns.

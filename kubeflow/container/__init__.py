@@ -1,1 +1,1 @@
-"""What happens inside a task's container."""
+"""The command of a task's container, and what it reads and writes there."""

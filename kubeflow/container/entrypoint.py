@@ -18,19 +18,30 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from types import FrameType
+from typing import NoReturn, TypedDict
 
-from components.errors import EXIT_FAILED, explain
+from components.errors import EXIT_FAILED, DataRefused, explain
 from kubeflow.container.exit_codes import termination_message
 from kubeflow.container.invocation import for_launcher, for_tfx
 from kubeflow.container.places import mount_root
+from kubeflow.spec.messages import Json
 
-#: Variables that say other places than Kubernetes's: of the message, and of the facts behind it as JSON.
+#: Variables with other paths than Kubernetes's: of the message, and of the facts behind it as JSON.
 TERMINATION_LOG, FAILURE_FILE = "CLICKBAIT_TERMINATION_LOG", "CLICKBAIT_FAILURE_FILE"
 
 _KUBERNETES_LOG = "/dev/termination-log"
 
 logger = logging.getLogger("kubeflow")
+
+
+class Failure(TypedDict, total=False):
+    """The facts of a failure; nothing of a container that is not ours."""
+
+    exit_code: int
+    reason: str
+    findings: list[dict[str, Json]]
+    """Of the gate, see `DataRefused`."""
 
 
 class Stopped(BaseException):
@@ -51,12 +62,12 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 
 def run_task(argv: Sequence[str]) -> int:
-    """Runs one task and returns its exit code; why it failed is written for a person."""
+    """Runs one task and returns its exit code; writes for a person why it failed."""
     signal.signal(signal.SIGTERM, _stop)
     try:
         _execute(*_parse(argv))
     except BaseException as error:  # also what ends processes: the message has to be written
-        return _tell(error)
+        return _report(error)
     return 0
 
 
@@ -70,8 +81,9 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 
 
 def _execute(arguments: argparse.Namespace, beam_args: list[str]) -> None:
-    import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip  before anything imports TensorFlow
-    from trainer.tensorflow_setup import threads  # noqa: F401  isort: skip  before it runs anything
+    # In this order: the policy before anything imports TensorFlow, the threads before it runs anything. With TFX they
+    # take 10 s, which a wrong call and a rehearsal need not wait for.
+    from trainer.tensorflow_setup import keras_policy, threads  # noqa: F401  isort: skip
 
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
@@ -80,26 +92,26 @@ def _execute(arguments: argparse.Namespace, beam_args: list[str]) -> None:
     # TFX's Beam components read absl's flags from the command line.
     sys.argv = sys.argv[:1]
     root = mount_root()
-    told = for_tfx(
+    executor_input = for_tfx(
         json.loads(arguments.json_serialized_invocation_args),
         json.loads(arguments.json_serialized_inputs_spec_args),
         json.loads(arguments.json_serialized_outputs_spec_args),
         root,
     )
-    with staged_parameters(told["inputs"].get("parameterValues", {})) as values:
-        told["inputs"]["parameterValues"] = values
-        arguments.json_serialized_invocation_args = json.dumps(told)
+    with staged_parameters(executor_input["inputs"].get("parameterValues", {})) as values:
+        executor_input["inputs"]["parameterValues"] = values
+        arguments.json_serialized_invocation_args = json.dumps(executor_input)
         kubeflow_v2_run_executor._run_executor(arguments, beam_args)
-    output_file = Path(told["outputs"]["outputFile"])
+    output_file = Path(executor_input["outputs"]["outputFile"])
     output = for_launcher(json.loads(output_file.read_text(encoding="utf-8")), root)
     output_file.write_text(json.dumps(output), encoding="utf-8")
 
 
-def _stop(*_: Any) -> NoReturn:
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
     raise Stopped("stopped by SIGTERM: the pod was deleted or its node drained; a retry runs the task again")
 
 
-def _tell(error: BaseException) -> int:
+def _report(error: BaseException) -> int:
     if isinstance(error, SystemExit):  # argparse
         return error.code if isinstance(error.code, int) else EXIT_FAILED
     exit_code, reason = (130, "interrupted") if isinstance(error, KeyboardInterrupt) else explain(error)
@@ -110,16 +122,16 @@ def _tell(error: BaseException) -> int:
     print(message, file=sys.stderr)
     with contextlib.suppress(OSError):  # no Kubernetes here
         Path(os.environ.get(TERMINATION_LOG, _KUBERNETES_LOG)).write_text(message, encoding="utf-8")
-    if place := os.environ.get(FAILURE_FILE):
-        facts = {"exit_code": exit_code, "reason": reason, "findings": _findings(error)}
-        Path(place).write_text(json.dumps(facts), encoding="utf-8")
+    if path := os.environ.get(FAILURE_FILE):
+        facts: Failure = {"exit_code": exit_code, "reason": reason, "findings": _findings(error)}
+        Path(path).write_text(json.dumps(facts), encoding="utf-8")
     return exit_code
 
 
-def _findings(error: BaseException) -> list[dict[str, Any]]:
+def _findings(error: BaseException) -> list[dict[str, Json]]:
     seen: BaseException | None = error
     while seen is not None:
-        if hasattr(seen, "findings"):
+        if isinstance(seen, DataRefused):
             return seen.findings
         seen = seen.__cause__ or seen.__context__
     return []

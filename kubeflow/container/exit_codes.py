@@ -1,4 +1,4 @@
-"""How a task on a cluster says which exit code a run ends with.
+"""The termination message, by which a task on a cluster passes on the exit code that a run ends with.
 
 The pod's own exit code is the launcher's, which is 1 whatever failed; what comes through to the UI and the API is the
 termination message.
@@ -22,13 +22,13 @@ _FIRST_LINE = re.compile(r"clickbait exit code (\d+)\b")
 
 
 def termination_message(exit_code: int, reason: str) -> str:
-    """What a person reads in the UI; Kubernetes keeps 4,096 bytes of it."""
+    """Returns what a person reads in the UI, cut to the 4,096 bytes that Kubernetes keeps of it."""
     text = f"clickbait exit code {exit_code}, {MEANINGS.get(exit_code, 'failed')}: {reason}"
     encoded = text.encode()
     return text if len(encoded) <= 4096 else encoded[:4093].decode(errors="ignore") + "..."
 
 
 def read_exit_code(message: str) -> int | None:
-    """The exit code that a message names, whatever the cluster put around it; None where it names none."""
-    found = _FIRST_LINE.search(message)
-    return int(found[1]) if found else None
+    """Returns the exit code that a message names, whatever the cluster put around it; None where it names none."""
+    match = _FIRST_LINE.search(message)
+    return int(match[1]) if match else None

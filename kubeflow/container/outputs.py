@@ -1,16 +1,17 @@
-"""What tasks hand on, in the form in which `pipeline.running.outcome` reads a run."""
+"""Makes of what tasks hand on the artifacts that `pipeline.running.outcome` reads a run by."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx.types.artifact import Artifact
 
+from kubeflow.spec.messages import Json
 
-def as_artifact(uri: str, metadata: Mapping[str, Any]) -> mlmd.Artifact:
-    """An artifact of ML Metadata; Kubeflow Pipelines does not tell properties from custom ones, so it has both."""
+
+def as_artifact(uri: str, metadata: Mapping[str, Json]) -> mlmd.Artifact:
+    """Returns an artifact with properties and custom ones, which Kubeflow Pipelines does not tell apart."""
     artifact = mlmd.Artifact(uri=uri)
     for name, value in metadata.items():
         for properties in (artifact.properties, artifact.custom_properties):
@@ -23,8 +24,8 @@ def as_artifact(uri: str, metadata: Mapping[str, Any]) -> mlmd.Artifact:
     return artifact
 
 
-def metadata_of(artifact: Artifact) -> dict[str, Any]:
-    """The properties of what the launcher handed over, where TFX keeps each custom one in a struct."""
+def metadata_of(artifact: Artifact) -> dict[str, Json]:
+    """Returns the properties of what the launcher handed over, where TFX keeps each custom one in a struct."""
     own = {name: getattr(artifact, name) for name in artifact.PROPERTIES or ()}
     names = artifact.mlmd_artifact.custom_properties
     return own | {name: artifact.get_json_value_custom_property(name) for name in names}

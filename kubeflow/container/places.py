@@ -1,4 +1,4 @@
-"""Where the launcher lays an object of a store into a container, and which object a path there is."""
+"""Translates between URIs of object stores and the paths at which the launcher mounts them in a container."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ MOUNT_ROOT = "CLICKBAIT_MOUNT_ROOT"
 _MOUNTS = {"minio://": "/minio/", "s3://": "/s3/", "gs://": "/gcs/"}
 
 
-def is_url(place: str) -> bool:
-    """Whether a place lies in an object store."""
-    return place.startswith(tuple(_MOUNTS))
+def is_url(location: str) -> bool:
+    """Returns whether a location is in an object store."""
+    return location.startswith(tuple(_MOUNTS))
 
 
 def mount_root() -> str:
-    """Of this process."""
+    """Returns the root of this process's mounts."""
     return os.environ.get(MOUNT_ROOT, "")
 
 
 def local_path(uri: str, root: str | Path = "") -> str:
-    """The path of a URI; anything else is itself.
+    """Returns the path of a URI; anything else is itself.
 
     Example:
         >>> local_path("minio://bucket/a/b")
@@ -35,7 +35,7 @@ def local_path(uri: str, root: str | Path = "") -> str:
 
 
 def uri_of(path: str, root: str | Path = "") -> str:
-    """The URI of a path that is mounted; anything else is itself.
+    """Returns the URI of a path that is mounted; anything else is itself.
 
     Example:
         >>> uri_of("/gcs/bucket/a/b")

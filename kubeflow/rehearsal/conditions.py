@@ -1,4 +1,4 @@
-"""The conditions of tasks: as much of the Common Expression Language as TFX and kfp write."""
+"""Evaluates the conditions of tasks: as much of the Common Expression Language as TFX and kfp write."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import operator
 import re
 from collections.abc import Mapping
 from typing import Any
+
+from kubeflow.spec.messages import ExecutorInput
 
 _COMPARE = {
     ast.Eq: operator.eq,
@@ -22,8 +24,8 @@ _TOKENS = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|&&|\|\||!=|!|\btrue
 _PYTHON = {"&&": " and ", "||": " or ", "!": " not ", "true": "True", "false": "False", "int(": "(", "double(": "("}
 
 
-def evaluate(condition: str, executor_input: Mapping[str, Any]) -> bool:
-    """Whether a task with these inputs is triggered.
+def evaluate(condition: str, executor_input: ExecutorInput) -> bool:
+    """Returns whether a task with these inputs is triggered.
 
     Example:
         >>> evaluate("inputs.parameter_values['n'] == 2.0", {"inputs": {"parameterValues": {"n": 2}}})
@@ -32,7 +34,7 @@ def evaluate(condition: str, executor_input: Mapping[str, Any]) -> bool:
     Raises:
       ValueError: the condition has what this does not know, or what is not there.
     """
-    text = _TOKENS.sub(lambda found: _PYTHON.get(found[0], found[0]), condition).strip()
+    text = _TOKENS.sub(lambda token: _PYTHON.get(token[0], token[0]), condition).strip()
     try:
         return bool(_value(ast.parse(text, mode="eval").body, executor_input))
     except (SyntaxError, KeyError, IndexError, TypeError) as error:
@@ -41,7 +43,7 @@ def evaluate(condition: str, executor_input: Mapping[str, Any]) -> bool:
         ) from error
 
 
-def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
+def _value(node: ast.expr, names: Mapping[str, object]) -> Any:  # a condition says no types
     match node:
         case ast.Constant():
             return node.value
@@ -52,9 +54,9 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
         case ast.Subscript():
             return _value(node.value, names)[_value(node.slice, names)]
         case ast.BoolOp(op=ast.And()):
-            return all(_value(one, names) for one in node.values)
+            return all(_value(operand, names) for operand in node.values)
         case ast.BoolOp():
-            return any(_value(one, names) for one in node.values)
+            return any(_value(operand, names) for operand in node.values)
         case ast.UnaryOp(op=ast.Not()):
             return not _value(node.operand, names)
         case ast.UnaryOp(op=ast.USub()):
@@ -63,6 +65,6 @@ def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
             return _value(node.left, names) + _value(node.right, names)
         case ast.Compare(ops=[op], comparators=[right]) if type(op) in _COMPARE:
             return _COMPARE[type(op)](_value(node.left, names), _value(right, names))
-        case ast.Call(func=ast.Name(id="parseJson"), args=[one]):
-            return json.loads(_value(one, names))
+        case ast.Call(func=ast.Name(id="parseJson"), args=[text]):
+            return json.loads(_value(text, names))
     raise SyntaxError(f"{ast.unparse(node)} is not known here")

@@ -1,4 +1,4 @@
-"""The driver's part: a task's inputs, whether it runs, whether the cache has it, where its outputs go."""
+"""The driver's part: resolves a task's inputs, computes its key in the cache, and says where its outputs go."""
 
 from __future__ import annotations
 
@@ -8,37 +8,59 @@ import hashlib
 import json
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict
 
-from kubeflow.spec.pipeline_spec import Spec, executors
+from kubeflow.spec.messages import (
+    ArtifactDefinition,
+    Component,
+    Container,
+    DagParameter,
+    ExecutorInputs,
+    ExecutorOutputs,
+    InputSource,
+    Json,
+    RuntimeArtifact,
+    Spec,
+    SubtaskOutput,
+    Task,
+    parameter_defaults,
+)
+from kubeflow.spec.pipeline_spec import executors
 
 _STATES = {"SUCCEEDED": "COMPLETE", "FAILED": "FAILED"}
 #: What the driver adds to the outputs of every task.
-_UNDECLARED = {"executor-logs": {"artifactType": {"schemaTitle": "system.Artifact"}}}
+_UNDECLARED: dict[str, ArtifactDefinition] = {"executor-logs": {"artifactType": {"schemaTitle": "system.Artifact"}}}
 
 
 class DriverError(Exception):
-    """The driver cannot make a task's inputs: the spec, or what the run was told, is at fault."""
+    """The driver cannot make a task's inputs: the spec, or a value of the run, is at fault."""
 
     exit_code = 2
 
 
+class TaskOutputs(TypedDict):
+    """What a task has handed on, by key."""
+
+    artifacts: dict[str, list[RuntimeArtifact]]
+    parameters: dict[str, Json]
+
+
 @dataclasses.dataclass
 class Dag:
-    """One DAG at work: what it was told, and what its tasks have handed on so far."""
+    """One DAG at work: its inputs, and what its tasks have handed on so far."""
 
     path: str
-    component: Mapping[str, Any]
-    parameters: dict[str, Any]
-    artifacts: dict[str, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)
-    outputs: dict[str, Any] = dataclasses.field(default_factory=dict)
-    """Of the tasks that ended well, each with `artifacts` and `parameters`."""
+    component: Component
+    parameters: dict[str, Json]
+    artifacts: dict[str, list[RuntimeArtifact]] = dataclasses.field(default_factory=dict)
+    outputs: dict[str, TaskOutputs] = dataclasses.field(default_factory=dict)
+    """Of the tasks that ended well."""
     states: dict[str, str] = dataclasses.field(default_factory=dict)
     """Of the tasks that ended, as a final status has them."""
 
 
-def root_dag(spec: Spec, values: Mapping[str, Any]) -> Dag:
-    """The whole pipeline, told its parameters.
+def root_dag(spec: Spec, values: Mapping[str, Json]) -> Dag:
+    """Returns the whole pipeline with the parameters of a run.
 
     Raises:
       DriverError: a parameter is not known, not said, or of another type.
@@ -47,17 +69,17 @@ def root_dag(spec: Spec, values: Mapping[str, Any]) -> Dag:
     if unknown := sorted({*values} - {*definitions}):
         known = ", ".join(definitions)
         raise DriverError(f"A run is told what its pipeline asks for. Received: {', '.join(unknown)}. Known: {known}.")
-    told = {name: one["defaultValue"] for name, one in definitions.items() if "defaultValue" in one} | dict(values)
-    missing = [name for name, one in definitions.items() if name not in told and not one.get("isOptional")]
+    parameters = parameter_defaults(spec["root"]) | dict(values)
+    missing = [name for name, entry in definitions.items() if name not in parameters and not entry.get("isOptional")]
     if missing:
         raise DriverError(f"A run needs all its parameters. Received: none for {', '.join(missing)}. Give --parameter.")
-    for name, value in told.items():
+    for name, value in parameters.items():
         _check_type(name, value, definitions[name]["parameterType"])
-    return Dag("root", spec["root"], told)
+    return Dag("root", spec["root"], parameters)
 
 
-def resolve_inputs(dag: Dag, task: Mapping[str, Any], run: Mapping[str, str]) -> dict[str, Any]:
-    """The inputs of a task, as ExecutorInput has them: artifacts with ids for names and no types.
+def resolve_inputs(dag: Dag, task: Task, run: Mapping[str, str]) -> ExecutorInputs:
+    """Returns the inputs of a task, as ExecutorInput has them: artifacts with ids for names and no types.
 
     Args:
       dag: around the task.
@@ -68,18 +90,18 @@ def resolve_inputs(dag: Dag, task: Mapping[str, Any], run: Mapping[str, str]) ->
       DriverError: what an input comes from is not there.
     """
     sources = task.get("inputs", {})
-    values = {key: _parameter(dag, key, one, run) for key, one in sources.get("parameters", {}).items()}
-    artifacts = {key: _artifact(dag, key, one) for key, one in sources.get("artifacts", {}).items()}
-    inputs: dict[str, Any] = {}
-    if values := {key: value for key, value in values.items() if value is not None}:
-        inputs["parameterValues"] = values
+    values = {key: _parameter(dag, key, source, run) for key, source in sources.get("parameters", {}).items()}
+    artifacts = {key: _artifact(dag, key, source) for key, source in sources.get("artifacts", {}).items()}
+    inputs: ExecutorInputs = {}
+    if present := {key: value for key, value in values.items() if value is not None}:
+        inputs["parameterValues"] = dict(present)
     if artifacts:
-        inputs["artifacts"] = {key: {"artifacts": [_untyped(one) for one in those]} for key, those in artifacts.items()}
+        inputs["artifacts"] = {key: {"artifacts": [*map(_untyped, entry)]} for key, entry in artifacts.items()}
     return inputs
 
 
-def provision_outputs(component: Mapping[str, Any], task: str, run_root: str) -> dict[str, Any]:
-    """Where a task's outputs go.
+def provision_outputs(component: Component, task: str, run_root: str) -> ExecutorOutputs:
+    """Returns where a task's outputs go.
 
     Args:
       component: of the task.
@@ -89,23 +111,25 @@ def provision_outputs(component: Mapping[str, Any], task: str, run_root: str) ->
     task_root = f"{run_root}/{task}/{uuid.uuid4()}"
     definitions = component.get("outputDefinitions", {})
     artifacts = {**definitions.get("artifacts", {}), **_UNDECLARED}
-    outputs: dict[str, Any] = {
+    outputs: ExecutorOutputs = {
         "outputFile": f"{task_root}/output_metadata.json",
-        "artifacts": {key: {"artifacts": [_provisioned(key, one, task_root)]} for key, one in artifacts.items()},
+        "artifacts": {
+            key: {"artifacts": [_provisioned(key, definition, task_root)]} for key, definition in artifacts.items()
+        },
     }
     if parameters := definitions.get("parameters"):
         outputs["parameters"] = {key: {"outputFile": f"{task_root}/parameters/{key}"} for key in parameters}
     return outputs
 
 
-def fingerprint(task: Mapping[str, Any], component: Mapping[str, Any], container: Mapping[str, Any], given) -> str:
-    """What the cache goes by: ids of the inputs, parameters, shapes of the outputs, image and command.
+def fingerprint(task: Task, component: Component, container: Container, inputs: ExecutorInputs) -> str:
+    """Returns the key in the cache: of ids of the inputs, parameters, shapes of the outputs, image and command.
 
     Args:
       task: of the spec.
       component: its component.
       container: its container.
-      given: its inputs, from `resolve_inputs`.
+      inputs: from `resolve_inputs`.
     """
     caching = task.get("cachingOptions", {})
     if not caching.get("enableCache"):
@@ -114,9 +138,10 @@ def fingerprint(task: Mapping[str, Any], component: Mapping[str, Any], container
         return hashlib.sha256(f"{task['componentRef']['name']}\0{key}".encode()).hexdigest()
     cache_key = {
         "inputArtifactNames": {
-            key: [one["name"] for one in those["artifacts"]] for key, those in given.get("artifacts", {}).items()
+            key: [artifact["name"] for artifact in entry["artifacts"]]
+            for key, entry in inputs.get("artifacts", {}).items()
         },
-        "inputParameterValues": given.get("parameterValues", {}),
+        "inputParameterValues": inputs.get("parameterValues", {}),
         "outputs": component.get("outputDefinitions", {}),
         "image": container["image"],
         "cmdArgs": [*container.get("command", []), *container.get("args", [])],
@@ -124,39 +149,42 @@ def fingerprint(task: Mapping[str, Any], component: Mapping[str, Any], container
     return hashlib.sha256(json.dumps(cache_key, sort_keys=True).encode()).hexdigest()
 
 
-def import_artifact(spec: Spec, component: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """What an importer task emits: an artifact that is there already.
+def import_artifact(spec: Spec, component: Component, inputs: ExecutorInputs) -> dict[str, list[RuntimeArtifact]]:
+    """Returns what an importer task emits: an artifact that is there already.
 
     Raises:
       DriverError: it is told no URI.
     """
     importer = executors(spec)[component["executorLabel"]]["importer"]
     source = importer.get("artifactUri", {})
-    uri = source.get("constant") or inputs.get("parameterValues", {}).get(source.get("runtimeParameter"))
-    if not uri:
+    uri = source.get("constant") or inputs.get("parameterValues", {}).get(source.get("runtimeParameter", ""))
+    if not isinstance(uri, str) or not uri:
         raise DriverError(f"An importer is told a URI. Received: {source or 'nothing'}.")
     (key,) = component["outputDefinitions"]["artifacts"]
     return {key: [{"uri": uri, "metadata": dict(importer.get("metadata", {}))}]}
 
 
-def dag_outputs(dag: Dag) -> dict[str, Any]:
-    """What a DAG hands on of what its tasks did."""
-    given = dag.component["dag"].get("outputs", {})
-    artifacts: dict[str, Any] = {}
-    for key, one in given.get("artifacts", {}).items():
-        for selector in one["artifactSelectors"]:
+def dag_outputs(dag: Dag) -> TaskOutputs:
+    """Returns what a DAG hands on of what its tasks did."""
+    declared = dag.component["dag"].get("outputs", {})
+    artifacts, parameters = {}, {}
+    for key, artifact in declared.get("artifacts", {}).items():
+        for selector in artifact["artifactSelectors"]:
             if produced := dag.outputs.get(selector["producerSubtask"]):
                 artifacts[key] = produced["artifacts"][selector["outputArtifactKey"]]
-    parameters: dict[str, Any] = {}
-    for key, one in given.get("parameters", {}).items():
-        selectors = one.get("valueFromOneof", {}).get("parameterSelectors", [one.get("valueFromParameter")])
-        for selector in filter(None, selectors):
+    for key, parameter in declared.get("parameters", {}).items():
+        for selector in _parameter_selectors(parameter):
             if produced := dag.outputs.get(selector["producerSubtask"]):
                 parameters[key] = produced["parameters"][selector["outputParameterKey"]]
     return {"artifacts": artifacts, "parameters": parameters}
 
 
-def _parameter(dag: Dag, key: str, source: Mapping[str, Any], run: Mapping[str, str]) -> Any:
+def _parameter_selectors(parameter: DagParameter) -> list[SubtaskOutput]:
+    direct = [parameter["valueFromParameter"]] if parameter.get("valueFromParameter") else []
+    return parameter.get("valueFromOneof", {}).get("parameterSelectors", direct)
+
+
+def _parameter(dag: Dag, key: str, source: InputSource, run: Mapping[str, str]) -> Json:
     match source:
         case {"componentInputParameter": name}:
             return dag.parameters.get(name)
@@ -182,7 +210,7 @@ def _parameter(dag: Dag, key: str, source: Mapping[str, Any], run: Mapping[str, 
     raise DriverError(f"An input comes from somewhere. Received: {key} from {dict(source)}.")
 
 
-def _artifact(dag: Dag, key: str, source: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _artifact(dag: Dag, key: str, source: InputSource) -> list[RuntimeArtifact]:
     try:
         if "componentInputArtifact" in source:
             return dag.artifacts[source["componentInputArtifact"]]
@@ -192,7 +220,7 @@ def _artifact(dag: Dag, key: str, source: Mapping[str, Any]) -> list[dict[str, A
         raise DriverError(f"A task's input is there. Received: {key} from {dict(source)}, which is not.") from error
 
 
-def _untyped(artifact: Mapping[str, Any]) -> dict[str, Any]:
+def _untyped(artifact: RuntimeArtifact) -> RuntimeArtifact:
     metadata = {name: _stored(value) for name, value in artifact.get("metadata", {}).items()}
     return {
         "name": artifact["name"],
@@ -202,8 +230,8 @@ def _untyped(artifact: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _stored(value: Any) -> Any:
-    """As ML Metadata gives a value back."""
+def _stored(value: Json) -> Json:
+    """Returns a value as ML Metadata gives it back."""
     if isinstance(value, bool | int):
         return float(value)
     if isinstance(value, list):
@@ -211,8 +239,12 @@ def _stored(value: Any) -> Any:
     return {"struct": value} if isinstance(value, dict) else value
 
 
-def _provisioned(key: str, definition: Mapping[str, Any], task_root: str) -> dict[str, Any]:
-    artifact = {"name": key, "uri": f"{task_root}/{key}", "type": copy.deepcopy(definition["artifactType"])}
+def _provisioned(key: str, definition: ArtifactDefinition, task_root: str) -> RuntimeArtifact:
+    artifact: RuntimeArtifact = {
+        "name": key,
+        "uri": f"{task_root}/{key}",
+        "type": copy.deepcopy(definition["artifactType"]),
+    }
     if metadata := definition.get("metadata"):
         artifact["metadata"] = copy.deepcopy(metadata)
     return artifact
@@ -228,9 +260,9 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def _check_type(name: str, value: Any, kind: str) -> None:
-    wanted: type | tuple[type, ...] = _KINDS.get(kind, object)
-    if wanted is int and isinstance(value, float) and value.is_integer():
+def _check_type(name: str, value: Json, kind: str) -> None:
+    kinds: type | tuple[type, ...] = _KINDS.get(kind, object)
+    if kinds is int and isinstance(value, float) and value.is_integer():
         return  # as kfp writes a default
-    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted in (int, (int, float))):
+    if not isinstance(value, kinds) or (isinstance(value, bool) and kinds in (int, (int, float))):
         raise DriverError(f"The parameter {name} is a {kind}. Received: {value!r}.")

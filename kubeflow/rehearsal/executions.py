@@ -1,4 +1,4 @@
-"""What was run: the rehearsal's ML Metadata, a JSON file an execution, each written whole or not at all."""
+"""Keeps the executions, as ML Metadata does on a cluster: a JSON file each, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import dataclasses
 import json
 import threading
 from pathlib import Path
-from typing import Any
+
+from kubeflow.spec.messages import Json, RuntimeArtifact
 
 COMPLETE, CACHED, CANCELED = "COMPLETE", "CACHED", "CANCELED"
 
 
 @dataclasses.dataclass(frozen=True)
 class Execution:
-    """One that ended well, or was not triggered."""
+    """An execution that ended well, or was not triggered."""
 
     run_id: str
     task: str
@@ -21,13 +22,13 @@ class Execution:
     state: str
     fingerprint: str = ""
     """What the cache goes by; empty for a task that is not cached."""
-    artifacts: dict[str, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)
-    """RuntimeArtifacts, by key."""
-    parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
+    artifacts: dict[str, list[RuntimeArtifact]] = dataclasses.field(default_factory=dict)
+    """By key."""
+    parameters: dict[str, Json] = dataclasses.field(default_factory=dict)
 
 
 class Executions:
-    """All of them, kept in a folder; for several threads.
+    """All executions, kept in a folder; for several threads.
 
     Args:
       folder: made when missing.
@@ -38,26 +39,25 @@ class Executions:
         self._folder = folder
         self._lock = threading.Lock()
         files = sorted(folder.glob("[0-9]*.json"))
-        self._known = [Execution(**json.loads(one.read_text(encoding="utf-8"))) for one in files]
-        self._artifacts = sum(
-            len(those) for one in self._known if one.state == COMPLETE for those in one.artifacts.values()
-        )
+        self._known = [Execution(**json.loads(file.read_text(encoding="utf-8"))) for file in files]
+        complete = [execution for execution in self._known if execution.state == COMPLETE]
+        self._artifacts = sum(len(entry) for execution in complete for entry in execution.artifacts.values())
 
     def of_run(self, run_id: str, task: str) -> Execution | None:
-        """A task's execution in a run."""
-        return next((one for one in self._known if (one.run_id, one.task) == (run_id, task)), None)
+        """Returns a task's execution in a run."""
+        return next((item for item in self._known if (item.run_id, item.task) == (run_id, task)), None)
 
     def cached(self, fingerprint: str) -> Execution | None:
-        """The newest with that fingerprint."""
+        """Returns the newest with that fingerprint."""
         with self._lock:
-            return next((one for one in reversed(self._known) if one.fingerprint == fingerprint), None)
+            return next((item for item in reversed(self._known) if item.fingerprint == fingerprint), None)
 
     def add(self, execution: Execution) -> Execution:
         """Keeps an execution; new artifacts get their ids, which are their names from then on."""
         with self._lock:
             if execution.state == COMPLETE:
-                for those in execution.artifacts.values():
-                    for artifact in those:
+                for entry in execution.artifacts.values():
+                    for artifact in entry:
                         self._artifacts += 1
                         artifact["name"] = str(self._artifacts)
             path = self._folder / f"{len(self._known):06d}.json"

@@ -1,20 +1,31 @@
-"""The launcher's part: a container's files, its command with the placeholders filled in, and what it left behind."""
+"""The launcher's part: stages a container's files, fills in its command, and collects what it left behind."""
 
 from __future__ import annotations
 
 import copy
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from components.errors import InputError
-from kubeflow.container.entrypoint import FAILURE_FILE, TERMINATION_LOG
+from kubeflow.container.entrypoint import FAILURE_FILE, TERMINATION_LOG, Failure
 from kubeflow.container.places import MOUNT_ROOT, local_path
 from kubeflow.rehearsal.store import Store
+from kubeflow.spec.messages import (
+    Component,
+    Container,
+    ExecutorInput,
+    ExecutorOutput,
+    ExecutorOutputs,
+    Json,
+    RuntimeArtifact,
+    iterate_artifacts,
+    parameter_defaults,
+)
 
-Progress = Callable[[dict[str, Any]], None]
+Progress = Callable[[Mapping[str, float]], None]
 
 
 class Processes(Protocol):
@@ -33,16 +44,16 @@ class Attempt(NamedTuple):
     exit_code: int
     message: str
     """Its termination message; empty where it left none."""
-    failure: dict[str, Any]
-    """Our entrypoint's facts of a failure: `exit_code`, `reason`, `findings`; else empty."""
-    artifacts: dict[str, list[dict[str, Any]]]
-    parameters: dict[str, Any]
+    failure: Failure
+    """From our entrypoint; empty where there is none."""
+    artifacts: dict[str, list[RuntimeArtifact]]
+    parameters: dict[str, Json]
 
 
 def launch(
-    container: Mapping[str, Any],
-    component: Mapping[str, Any],
-    executor_input: Mapping[str, Any],
+    container: Container,
+    component: Component,
+    executor_input: ExecutorInput,
     *,
     store: Store,
     processes: Processes,
@@ -62,7 +73,7 @@ def launch(
       pod: a folder for its files, emptied before and removed after.
       log: appended to.
       environ: more variables for it.
-      progress: hears what the Trainer says.
+      progress: is called with the progress that the Trainer logs.
     """
     shutil.rmtree(pod, ignore_errors=True)
     pod.mkdir(parents=True)
@@ -74,62 +85,71 @@ def launch(
         shutil.rmtree(pod, ignore_errors=True)
 
 
-def _launch(container, component, executor_input, store, processes, pod, log, environ, progress) -> Attempt:
-    told = copy.deepcopy(dict(executor_input))
-    _place_outputs(told, pod)
-    for _, artifact in _artifacts(told.get("inputs", {})):
+def _launch(
+    container: Container,
+    component: Component,
+    executor_input: ExecutorInput,
+    store: Store,
+    processes: Processes,
+    pod: Path,
+    log: Path,
+    environ: Mapping[str, str],
+    progress: Progress,
+) -> Attempt:
+    executor_input = copy.deepcopy(executor_input)
+    outputs = executor_input["outputs"]
+    _localize_outputs(outputs, pod)
+    for _, artifact in iterate_artifacts(executor_input.get("inputs", {})):
         store.download(artifact["uri"], Path(local_path(artifact["uri"], pod)))
-    for _, artifact in _artifacts(told["outputs"]):
+    for _, artifact in iterate_artifacts(outputs):
         Path(local_path(artifact["uri"], pod)).parent.mkdir(parents=True, exist_ok=True)
-    message, failure = pod / "termination-log", pod / "failure.json"
-    places = {MOUNT_ROOT: str(pod), TERMINATION_LOG: str(message), FAILURE_FILE: str(failure)}
-    for one in container.get("env", []):
-        places[one["name"]] = one["value"]
-    command = fill_in([*container.get("command", []), *container.get("args", [])], with_defaults(told, component), pod)
-    exit_code = processes.run(command, {**environ, **places}, log, progress)
-    said = message.read_text(encoding="utf-8") if message.is_file() else ""
-    facts = json.loads(failure.read_text(encoding="utf-8")) if failure.is_file() else {}
+    message_file, failure_file = pod / "termination-log", pod / "failure.json"
+    variables = {MOUNT_ROOT: str(pod), TERMINATION_LOG: str(message_file), FAILURE_FILE: str(failure_file)}
+    for variable in container.get("env", []):
+        variables[variable["name"]] = variable["value"]
+    words = [*container.get("command", []), *container.get("args", [])]
+    command = fill_in(words, with_defaults(executor_input, component), pod)
+    exit_code = processes.run(command, {**environ, **variables}, log, progress)
     if exit_code:
-        return Attempt(exit_code, said, facts, {}, {})
-    output = _read_output(Path(told["outputs"]["outputFile"]))
-    parameters = _collect_parameters(told["outputs"], output, component)
-    return Attempt(0, "", {}, _upload(told["outputs"], output, store, pod), parameters)
+        message = message_file.read_text(encoding="utf-8") if message_file.is_file() else ""
+        failure: Failure = json.loads(failure_file.read_text(encoding="utf-8")) if failure_file.is_file() else {}
+        return Attempt(exit_code, message, failure, {}, {})
+    output = _read_output(Path(outputs["outputFile"]))
+    parameters = _collect_parameters(outputs, output, component)
+    return Attempt(0, "", {}, _upload(outputs, output, store, pod), parameters)
 
 
-def fill_in(command: list[str], told: Mapping[str, Any], root: str | Path) -> list[str]:
-    """A command with its placeholders replaced, as the launcher knows them.
+def fill_in(command: list[str], executor_input: ExecutorInput, root: str | Path) -> list[str]:
+    """Returns a command with its placeholders replaced, as the launcher knows them.
 
     Example:
         >>> fill_in(["echo", "{{$.inputs.parameters['n']}}"], {"inputs": {"parameterValues": {"n": 2.0}}}, "")
         ['echo', '2']
     """
-    words = {"{{$}}": json.dumps(told)}
-    for key, value in told.get("inputs", {}).get("parameterValues", {}).items():
+    inputs, outputs = executor_input.get("inputs", {}), executor_input.get("outputs", {})
+    words = {"{{$}}": json.dumps(executor_input)}
+    for key, value in inputs.get("parameterValues", {}).items():
         words[f"{{{{$.inputs.parameters['{key}']}}}}"] = as_text(value)
-    for side in ("inputs", "outputs"):
-        for key, artifact in _artifacts(told.get(side, {})):
+    for side, artifacts in (("inputs", iterate_artifacts(inputs)), ("outputs", iterate_artifacts(outputs))):
+        for key, artifact in artifacts:
             words[f"{{{{$.{side}.artifacts['{key}'].uri}}}}"] = artifact["uri"]
             words[f"{{{{$.{side}.artifacts['{key}'].path}}}}"] = local_path(artifact["uri"], root)
-    for key, one in told.get("outputs", {}).get("parameters", {}).items():
-        words[f"{{{{$.outputs.parameters['{key}'].output_file}}}}"] = one["outputFile"]
+    for key, parameter in outputs.get("parameters", {}).items():
+        words[f"{{{{$.outputs.parameters['{key}'].output_file}}}}"] = parameter["outputFile"]
     return [_replaced(word, words) for word in command]
 
 
-def with_defaults(told: Mapping[str, Any], component: Mapping[str, Any]) -> dict[str, Any]:
-    """An ExecutorInput with the defaults of the component's parameters."""
-    defaults = {
-        name: one["defaultValue"]
-        for name, one in component.get("inputDefinitions", {}).get("parameters", {}).items()
-        if "defaultValue" in one
-    }
+def with_defaults(executor_input: ExecutorInput, component: Component) -> ExecutorInput:
+    """Returns an ExecutorInput with the defaults of the component's parameters."""
+    inputs, defaults = executor_input.get("inputs", {}), parameter_defaults(component)
     if not defaults:
-        return dict(told)
-    inputs = told.get("inputs", {})
-    return {**told, "inputs": {**inputs, "parameterValues": {**defaults, **inputs.get("parameterValues", {})}}}
+        return executor_input
+    values = {**defaults, **inputs.get("parameterValues", {})}
+    return {**executor_input, "inputs": {**inputs, "parameterValues": values}}
 
 
-def as_text(value: Any) -> str:
-    """A parameter as the launcher writes it into a command."""
+def as_text(value: Json) -> str:
+    """Returns a parameter as the launcher writes it into a command."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float) and value.is_integer():
@@ -137,11 +157,12 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def from_text(text: str, kind: str) -> Any:
-    """A parameter that a container wrote into a file."""
+def from_text(text: str, kind: str) -> Json:
+    """Reads a parameter that a container wrote into a file."""
     if kind == "STRING":
         return text
-    return json.loads(text.strip().lower() if kind == "BOOLEAN" else text)
+    value: Json = json.loads(text.strip().lower() if kind == "BOOLEAN" else text)
+    return value
 
 
 def _replaced(word: str, words: Mapping[str, str]) -> str:
@@ -150,45 +171,39 @@ def _replaced(word: str, words: Mapping[str, str]) -> str:
     return word
 
 
-def _place_outputs(told: dict[str, Any], pod: Path) -> None:
-    """Files that the launcher alone looks at have paths of the container."""
-    outputs = told["outputs"]
+def _localize_outputs(outputs: ExecutorOutputs, pod: Path) -> None:
+    """Puts paths of the container in place of URIs of files that the launcher alone looks at, and makes the folders."""
     outputs["outputFile"] = local_path(outputs["outputFile"], pod)
     Path(outputs["outputFile"]).parent.mkdir(parents=True, exist_ok=True)
-    for one in outputs.get("parameters", {}).values():
-        one["outputFile"] = local_path(one["outputFile"], pod)
-        Path(one["outputFile"]).parent.mkdir(parents=True, exist_ok=True)
+    for parameter in outputs.get("parameters", {}).values():
+        parameter["outputFile"] = local_path(parameter["outputFile"], pod)
+        Path(parameter["outputFile"]).parent.mkdir(parents=True, exist_ok=True)
 
 
-def _read_output(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+def _read_output(path: Path) -> ExecutorOutput:
+    output: ExecutorOutput = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return output
 
 
-def _collect_parameters(
-    outputs: Mapping[str, Any], output: Mapping[str, Any], component: Mapping[str, Any]
-) -> dict[str, Any]:
+def _collect_parameters(outputs: ExecutorOutputs, output: ExecutorOutput, component: Component) -> dict[str, Json]:
     definitions = component.get("outputDefinitions", {}).get("parameters", {})
-    found = dict(output.get("parameterValues", {}))
-    for key, one in outputs.get("parameters", {}).items():
-        if key not in found:
-            found[key] = from_text(
-                Path(one["outputFile"]).read_text(encoding="utf-8"), definitions[key]["parameterType"]
-            )
-    return found
+    values = dict(output.get("parameterValues", {}))
+    for key, parameter in outputs.get("parameters", {}).items():
+        if key not in values:
+            text = Path(parameter["outputFile"]).read_text(encoding="utf-8")
+            values[key] = from_text(text, definitions[key]["parameterType"])
+    return values
 
 
-def _upload(outputs: Mapping[str, Any], output: Mapping[str, Any], store: Store, pod: Path) -> dict[str, Any]:
-    uploaded: dict[str, Any] = {}
-    for key, artifact in _artifacts(outputs):
-        said = output.get("artifacts", {}).get(key, {}).get("artifacts", [{}])[0]
-        uri = said.get("uri") or artifact["uri"]
+def _upload(
+    outputs: ExecutorOutputs, output: ExecutorOutput, store: Store, pod: Path
+) -> dict[str, list[RuntimeArtifact]]:
+    uploaded: dict[str, list[RuntimeArtifact]] = {}
+    for key, artifact in iterate_artifacts(outputs):
+        nothing: list[RuntimeArtifact] = [{}]
+        written = output.get("artifacts", {}).get(key, {}).get("artifacts", nothing)[0]
+        uri = written.get("uri") or artifact["uri"]
         store.upload(Path(local_path(uri, pod)), uri)
-        metadata = {"display_name": key, **artifact.get("metadata", {}), **said.get("metadata", {})}
+        metadata = {"display_name": key, **artifact.get("metadata", {}), **written.get("metadata", {})}
         uploaded[key] = [{"uri": uri, "metadata": metadata}]
     return uploaded
-
-
-def _artifacts(side: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for key, those in side.get("artifacts", {}).items():
-        for artifact in those.get("artifacts", []):
-            yield key, artifact

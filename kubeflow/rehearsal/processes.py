@@ -1,4 +1,4 @@
-"""Each task in a process of its own: forked from one that has imported everything, or started anew as in a container.
+"""Runs each task in a process of its own: forked from one that has imported everything, or new as in a container.
 
 Importing TensorFlow and TFX takes some 15 s a process. TensorFlow allows a fork as long as the process that forks has
 run none of its ops.
@@ -9,19 +9,22 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
-import importlib
 import logging
 import multiprocessing
 import multiprocessing.connection
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from kubeflow.container.entrypoint import main
 from kubeflow.rehearsal.launcher import Progress
 
 ENTRYPOINT = ["python", "-m", "kubeflow.container.entrypoint"]
@@ -34,6 +37,8 @@ _IMPORTED = [
     "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor",
 ]
 _PR_SET_PDEATHSIG = 1
+_Process = subprocess.Popen[bytes] | ForkServerProcess
+_AnyProcess = TypeVar("_AnyProcess", bound=_Process)
 # Starting a process collects the exit codes of all others, and where their own threads wait for those, they get 255.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -41,13 +46,13 @@ _ONE_AT_A_TIME = threading.Lock()
 class Isolated:
     """New processes, which import everything themselves."""
 
-    def __init__(self):
-        self._running: set = set()
+    def __init__(self) -> None:
+        self._running: set[_Process] = set()
 
     def stop(self) -> None:
         """See `launcher.Processes`."""
-        for one in [*self._running]:
-            one.terminate()
+        for process in [*self._running]:
+            process.terminate()
 
     def run(self, command: list[str], environ: Mapping[str, str], log: Path, progress: Progress) -> int:
         """See `launcher.Processes`."""
@@ -62,7 +67,7 @@ class Isolated:
                 return _exit_code(process.wait())
 
     @contextlib.contextmanager
-    def _known(self, process):
+    def _known(self, process: _AnyProcess) -> Iterator[_AnyProcess]:
         self._running.add(process)
         try:
             yield process
@@ -85,7 +90,7 @@ class Forked(Isolated):
             return _exit_code(_end(child))
 
 
-def call_forked(name: str, *arguments: Any) -> Any:
+def call_forked(name: str, *arguments: object) -> Any:
     """Calls `module.function` in a fork, and returns what it returns: what needs TFX for a moment does not import it.
 
     Raises:
@@ -94,11 +99,11 @@ def call_forked(name: str, *arguments: Any) -> Any:
     child, receiver = _start(_call, name, arguments)
     with receiver:
         try:
-            found = receiver.recv()
+            result = receiver.recv()
         except EOFError as error:
             raise RuntimeError(f"{name} could not be called: see above, and the log") from error
     _end(child)
-    return found
+    return result
 
 
 def prepare() -> None:
@@ -107,13 +112,13 @@ def prepare() -> None:
 
 
 @functools.cache
-def _context() -> multiprocessing.context.BaseContext:
+def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_IMPORTED)
     return context
 
 
-def _start(target, *arguments):
+def _start(target: Callable[..., None], *arguments: object) -> tuple[ForkServerProcess, Connection]:
     receiver, sender = _context().Pipe(duplex=False)
     child = _context().Process(target=target, args=(*arguments, sender), daemon=True)
     with _ONE_AT_A_TIME:
@@ -122,14 +127,15 @@ def _start(target, *arguments):
     return child, receiver
 
 
-def _end(child) -> int:
+def _end(child: ForkServerProcess) -> int:
     multiprocessing.connection.wait([child.sentinel])
     with _ONE_AT_A_TIME:
         child.join()
-        return child.exitcode
+    assert child.exitcode is not None  # it was waited for
+    return child.exitcode
 
 
-def _run_entrypoint(argv: list[str], environ: dict[str, str], log: str, sender) -> None:
+def _run_entrypoint(argv: list[str], environ: dict[str, str], log: str, sender: Connection) -> None:
     _die_with_parent()
     with Path(log).open("ab") as stream:
         os.dup2(stream.fileno(), 1)
@@ -138,18 +144,15 @@ def _run_entrypoint(argv: list[str], environ: dict[str, str], log: str, sender) 
     for name in ("trainer", "components", "kubeflow"):
         logging.getLogger(name).setLevel(logging.INFO)
     logging.getLogger("trainer").addHandler(_ProgressSender(sender))
-    from kubeflow.container.entrypoint import main
-
     main(argv)
 
 
-def _call(name: str, arguments: tuple[object, ...], sender) -> None:
-    module, _, function = name.rpartition(".")
-    sender.send(getattr(importlib.import_module(module), function)(*arguments))
+def _call(name: str, arguments: tuple[object, ...], sender: Connection) -> None:
+    sender.send(pkgutil.resolve_name(name)(*arguments))
 
 
 class _ProgressSender(logging.Handler):
-    def __init__(self, sender):
+    def __init__(self, sender: Connection):
         super().__init__(logging.INFO)
         self._sender = sender
 
@@ -164,5 +167,5 @@ def _die_with_parent() -> None:
 
 
 def _exit_code(code: int) -> int:
-    """A shell's word for a process that a signal ended."""
+    """Returns an exit code as a shell has it, also of a process that a signal ended."""
     return 128 - code if code < 0 else code

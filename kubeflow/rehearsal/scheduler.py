@@ -1,4 +1,4 @@
-"""Argo's part: DAGs walked in their order, several tasks at a time, with conditions, retries and exit handlers."""
+"""Argo's part: walks DAGs in their order, several tasks at a time, with conditions, retries and exit handlers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any
 
 from kubeflow.container.exit_codes import read_exit_code
 from kubeflow.rehearsal import driver
@@ -18,7 +17,8 @@ from kubeflow.rehearsal.executions import CACHED, CANCELED, COMPLETE, Execution,
 from kubeflow.rehearsal.launcher import Attempt, Processes, launch
 from kubeflow.rehearsal.store import Store
 from kubeflow.rehearsal.view import RehearsalView
-from kubeflow.spec.pipeline_spec import Spec, dependencies, executors, sort_tasks
+from kubeflow.spec.messages import Component, Container, ExecutorInputs, Json, Spec, Task, parameter_defaults
+from kubeflow.spec.pipeline_spec import dependencies, executors, sort_tasks
 
 _INTERRUPTED = 130
 _EXIT_HANDLER = "ALL_UPSTREAM_TASKS_COMPLETED"
@@ -34,14 +34,15 @@ class Failure:
 
     @property
     def exit_code(self) -> int:
-        """As the termination message has it: the launcher's own says nothing."""
+        """The one in the termination message: the launcher's own says nothing."""
         code = read_exit_code(self.attempt.message)
         return self.attempt.exit_code if code is None else code
 
     @property
     def reason(self) -> str:
-        said = self.attempt.failure.get("reason") or self.attempt.message or "it left no message"
-        return f"{self.task}: {said}"
+        """The task, and why it failed."""
+        reason = self.attempt.failure.get("reason") or self.attempt.message or "it left no message"
+        return f"{self.task}: {reason}"
 
 
 @dataclasses.dataclass
@@ -65,10 +66,10 @@ class Run:
     parallel: int = 1
     failure: Failure | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._stopping = threading.Event()
 
-    def run(self, values: Mapping[str, Any]) -> Dag:
+    def run(self, values: Mapping[str, Json]) -> Dag:
         """Runs the pipeline to its end, and returns what its tasks handed on.
 
         Raises:
@@ -92,7 +93,7 @@ class Run:
         try:
             while running or (waiting and not self.failure):
                 for name in [*waiting]:
-                    needed = [dag.states.get(one) for one in dependencies(tasks[name])]
+                    needed = [dag.states.get(task) for task in dependencies(tasks[name])]
                     if _SKIPPED in needed:
                         self._skip(dag, name)
                         waiting.remove(name)
@@ -124,8 +125,8 @@ class Run:
         inner = Dag(
             f"{dag.path}/{name}",
             self._component(task),
-            {**_defaults(self._component(task)), **inputs.get("parameterValues", {})},
-            {key: those["artifacts"] for key, those in inputs.get("artifacts", {}).items()},
+            {**parameter_defaults(self._component(task)), **inputs.get("parameterValues", {})},
+            {key: entry["artifacts"] for key, entry in inputs.get("artifacts", {}).items()},
         )
         state = self._run_dag(inner, pool)
         if state == _SUCCEEDED:
@@ -145,8 +146,8 @@ class Run:
             return self._take(dag, name, self.executions.add(Execution(self.run_id, path, CANCELED)), "skipped")
         executor = executors(self.spec)[component["executorLabel"]]
         if "importer" in executor:
-            found = driver.import_artifact(self.spec, component, inputs)
-            execution = Execution(self.run_id, path, COMPLETE, artifacts=found)
+            artifacts = driver.import_artifact(self.spec, component, inputs)
+            execution = Execution(self.run_id, path, COMPLETE, artifacts=artifacts)
             return self._take(dag, name, self.executions.add(execution), "done")
         key = driver.fingerprint(task, component, executor["container"], inputs)
         if key and (known := self.executions.cached(key)):
@@ -161,14 +162,16 @@ class Run:
         execution = Execution(self.run_id, path, COMPLETE, key, attempt.artifacts, attempt.parameters)
         return self._take(dag, name, self.executions.add(execution), "done")
 
-    def _attempt(self, path: str, task: Mapping[str, Any], component, container, inputs) -> Attempt:
+    def _attempt(
+        self, path: str, task: Task, component: Component, container: Container, inputs: ExecutorInputs
+    ) -> Attempt:
         """Starts a container as often as its retry policy allows."""
         shown = path.removeprefix("root/")
         policy = task.get("retryPolicy", {})
         pause, began = _seconds(policy.get("backoffDuration", "0s")), time.monotonic()
         latest = _seconds(policy.get("backoffMaxDuration", "3600s"))
         outputs = driver.provision_outputs(component, task["taskInfo"]["name"], self._run_root)
-        place = path.replace("/", "-")
+        file_name = path.replace("/", "-")
         for number in range(1, 2 + int(policy.get("maxRetryCount", 0))):
             attempt = launch(
                 container,
@@ -176,10 +179,10 @@ class Run:
                 {"inputs": inputs, "outputs": outputs},
                 store=self.store,
                 processes=self.processes,
-                pod=self.folder / place,
-                log=self.logs / f"{place.removeprefix('root-')}.txt",
+                pod=self.folder / file_name,
+                log=self.logs / f"{file_name.removeprefix('root-')}.txt",
                 environ=self.environ,
-                progress=lambda said: self.view.progress(shown, said),
+                progress=lambda progress: self.view.progress(shown, progress),
             )
             if self._stopping.is_set() or attempt.exit_code == _INTERRUPTED:  # Ctrl-C goes to all processes at once
                 raise KeyboardInterrupt
@@ -203,7 +206,7 @@ class Run:
         dag.states[name] = _SKIPPED
         self.view.ended(f"{dag.path}/{name}".removeprefix("root/"), "skipped")
 
-    def _inputs(self, dag: Dag, task: Mapping[str, Any]) -> dict[str, Any]:
+    def _inputs(self, dag: Dag, task: Task) -> ExecutorInputs:
         run = {
             "pipeline_job_uuid": self.run_id,
             "pipeline_job_name": self.run_id,
@@ -213,7 +216,7 @@ class Run:
         }
         return driver.resolve_inputs(dag, task, run)
 
-    def _component(self, task: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _component(self, task: Task) -> Component:
         return self.spec["components"][task["componentRef"]["name"]]
 
     @property
@@ -221,20 +224,15 @@ class Run:
         return f"{self.store.pipeline_root}/{self.spec['pipelineInfo']['name']}/{self.run_id}"
 
 
-def _is_exit_handler(task: Mapping[str, Any]) -> bool:
+def _is_exit_handler(task: Task) -> bool:
     return task.get("triggerPolicy", {}).get("strategy") == _EXIT_HANDLER
 
 
-def _is_triggered(task: Mapping[str, Any], inputs: Mapping[str, Any]) -> bool:
+def _is_triggered(task: Task, inputs: ExecutorInputs) -> bool:
     condition = task.get("triggerPolicy", {}).get("condition")
     return not condition or evaluate(condition, {"inputs": inputs})
 
 
-def _defaults(component: Mapping[str, Any]) -> dict[str, Any]:
-    definitions = component.get("inputDefinitions", {}).get("parameters", {})
-    return {name: one["defaultValue"] for name, one in definitions.items() if "defaultValue" in one}
-
-
 def _seconds(duration: str) -> float:
-    """Of a Duration as JSON writes it, e.g. `30s`."""
+    """Returns the seconds of a Duration as JSON writes it, e.g. `30s`."""
     return float(duration.removesuffix("s"))

@@ -1,4 +1,4 @@
-"""Object stores: what the launcher downloads from and uploads to. As in a store, there are no empty folders."""
+"""Object stores, which the launcher downloads from and uploads to. As in a store, there are no empty folders."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from kubeflow.container import staging
 
 
 class Store(Protocol):
-    """Where the artifacts of a rehearsal lie, by their URIs."""
+    """Holds the artifacts of a rehearsal by their URIs."""
 
     pipeline_root: str
 
     def download(self, uri: str, target: Path) -> None:
-        """Lays what is at a URI to a path, a file or the files of a folder; nothing where nothing is."""
+        """Copies what is at a URI to a path, a file or the files of a folder; nothing where nothing is."""
 
     def upload(self, source: Path, uri: str) -> None:
-        """The other way; nothing where the path is not there."""
+        """Copies a file or the files of a folder to a URI; nothing where the path is not there."""
 
 
 class FolderStore:
@@ -31,12 +31,12 @@ class FolderStore:
         self._folder = folder
 
     def download(self, uri: str, target: Path) -> None:
-        _link(self._place(uri), target)
+        _link(self._path(uri), target)
 
     def upload(self, source: Path, uri: str) -> None:
-        _link(source, self._place(uri))
+        _link(source, self._path(uri))
 
-    def _place(self, uri: str) -> Path:
+    def _path(self, uri: str) -> Path:
         return self._folder / uri.replace("://", "/", 1)
 
 
@@ -59,12 +59,12 @@ class UrlStore:
 
 def _link(source: Path, target: Path) -> None:
     """Hard links: what a task has written or was handed, nobody changes in place."""
-    for one in [source] if source.is_file() else sorted(source.rglob("*")):
-        if one.is_file():
-            place = target / one.relative_to(source)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.unlink(missing_ok=True)
+    for file in [source] if source.is_file() else sorted(source.rglob("*")):
+        if file.is_file():
+            link = target / file.relative_to(source)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.unlink(missing_ok=True)
             try:
-                os.link(one, place)
+                os.link(file, link)
             except OSError:
-                shutil.copy2(one, place)
+                shutil.copy2(file, link)

@@ -1,4 +1,4 @@
-"""What a person sees of a rehearsal while it runs: a line a task, in the style of a run."""
+"""Draws a rehearsal while it runs: a line a task, in the style of a run."""
 
 from __future__ import annotations
 
@@ -55,17 +55,17 @@ class RehearsalView:
             self._live.stop()
 
     def say(self, text: str) -> None:
-        """What goes on."""
+        """Shows what goes on."""
         self._spinner.update(text=Text(text, overflow="ellipsis", no_wrap=True))
 
     def started(self, task: str) -> None:
-        """A task begins."""
+        """Notes that a task begins."""
         with self._lock:
             self._began[task] = time.monotonic()
             self.say(", ".join(self._began))
 
     def ended(self, task: str, status: str) -> None:
-        """A task has come to its end."""
+        """Prints the line of a task that has come to its end."""
         with self._lock:
             seconds = round(time.monotonic() - self._began.pop(task, time.monotonic()), 2)
             self.timings[task] = {"status": status, "seconds": seconds}
@@ -74,14 +74,14 @@ class RehearsalView:
             self.say(", ".join(self._began))
 
     def retried(self, task: str, attempt: int, exit_code: int, wait: float) -> None:
-        """A task failed and is to be started again."""
+        """Prints that a task failed and will be started again."""
         self._console.print(
             f"   [yellow]{escape(task)} failed with exit code {exit_code}; retry {attempt} in {wait:g} s[/]",
             soft_wrap=True,
         )
 
     def progress(self, task: str, progress: Mapping[str, float]) -> None:
-        """The Trainer says where it is."""
+        """Shows where the Trainer is."""
         line = progress_line(progress)
         if progress["done"]:
             self._console.print(f"   [dim]{line}[/]", soft_wrap=True)

@@ -1,1 +1,1 @@
-"""What is compiled: the spec of a pipeline, and the values that a run is given."""
+"""The spec of a compiled pipeline, and the values that a run of it is given."""

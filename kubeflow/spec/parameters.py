@@ -1,15 +1,16 @@
-"""What a compiled run is told when it starts: the runtime parameters, and the settings that they stand for."""
+"""The runtime parameters of a compiled run, and the settings that they stand for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from kubeflow.spec.messages import Json
 from pipeline.config.pipeline_config import ConfigError, PipelineConfig, load_config
 
 
 class RunParameter(NamedTuple):
-    """One of them."""
+    """A runtime parameter."""
 
     name: str
     kind: type
@@ -33,14 +34,14 @@ PARAMETERS = (
 )
 
 
-def default_values(config: PipelineConfig) -> dict[str, Any]:
-    """The values that a configuration gives; what it does not say has to be said when a run starts."""
+def default_values(config: PipelineConfig) -> dict[str, Json]:
+    """Returns the values that a configuration gives; the others must be given when a run starts."""
     settings = config.model_dump()
     values = {}
-    for one in PARAMETERS:
-        section, _, key = one.setting.partition(".")
-        if one.setting and settings[section][key] is not None:
-            values[one.name] = settings[section][key]
+    for parameter in PARAMETERS:
+        section, _, key = parameter.setting.partition(".")
+        if parameter.setting and settings[section][key] is not None:
+            values[parameter.name] = settings[section][key]
     return values
 
 
@@ -50,13 +51,13 @@ class ParameterError(Exception):
     exit_code = 2
 
 
-def check_bounds(values: Mapping[str, Any]) -> None:
+def check_bounds(values: Mapping[str, Json]) -> None:
     """Holds values to the bounds of the settings that they stand for.
 
     Raises:
       ParameterError: some are out of them.
     """
-    flags = {one.setting: values[one.name] for one in PARAMETERS if one.setting and one.name in values}
+    flags = {item.setting: values[item.name] for item in PARAMETERS if item.setting and item.name in values}
     try:
         load_config(flags=flags, environ={})
     except ConfigError as error:

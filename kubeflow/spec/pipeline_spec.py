@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal, NamedTuple, cast
 
 import yaml
 
-from kubeflow.spec.shape import find_misshapen
+from kubeflow.spec.messages import Component, DefinitionsKey, Executor, Json, Kind, Platform, Spec, Task
 from serving.untrusted import compose_yaml
 
 SCHEMA_VERSION = "2.1.0"
 
-Spec = dict[str, Any]
+_DEFINITIONS: tuple[DefinitionsKey, DefinitionsKey] = ("inputDefinitions", "outputDefinitions")
+
+
+class _SourceKeys(NamedTuple):
+    """The keys of what an input comes from."""
+
+    task_output: Literal["taskOutputArtifact", "taskOutputParameter"]
+    output_key: Literal["outputArtifactKey", "outputParameterKey"]
+    component_input: Literal["componentInputArtifact", "componentInputParameter"]
+
+
+_SOURCE_KEYS: dict[Kind, _SourceKeys] = {
+    "artifacts": _SourceKeys("taskOutputArtifact", "outputArtifactKey", "componentInputArtifact"),
+    "parameters": _SourceKeys("taskOutputParameter", "outputParameterKey", "componentInputParameter"),
+}
 
 
 class SpecError(Exception):
@@ -28,19 +42,24 @@ def load_spec(path: str | Path) -> Spec:
     Raises:
       SpecError: with all faults, a line each.
     """
-    spec, *others = _read_documents(path)
+    document, *platforms = _read_documents(path)
+    spec = cast(Spec, document)  # of which `require_sound` makes sure
     require_sound(spec, str(path))
-    _check_platforms(others, path)
+    _check_platforms(platforms, path)
     return spec
 
 
-def load_platforms(path: str | Path) -> list[dict[str, Any]]:
-    """What stands behind a spec in its file: kfp writes there what only Kubernetes knows, as secrets and volumes."""
+def load_platforms(path: str | Path) -> list[Platform]:
+    """Reads what stands behind a spec in its file: kfp writes there what only Kubernetes knows, as secrets and volumes.
+
+    Raises:
+      SpecError: the file cannot be read, or has something else there.
+    """
     _, *platforms = _read_documents(path)
-    return platforms
+    return _check_platforms(platforms, path)
 
 
-def _read_documents(path: str | Path) -> list[Any]:
+def _read_documents(path: str | Path) -> list[Json]:
     try:
         nodes = compose_yaml(Path(path).read_text(encoding="utf-8"), yaml.SafeLoader)
         documents = [yaml.SafeLoader("").construct_document(node) for node in nodes]
@@ -54,18 +73,20 @@ def _read_documents(path: str | Path) -> list[Any]:
     return documents
 
 
-def _check_platforms(documents: list[Any], path: str | Path) -> None:
-    for one in documents:
-        if not isinstance(one, dict) or not isinstance(one.get("platforms"), dict):
+def _check_platforms(documents: list[Json], path: str | Path) -> list[Platform]:
+    for document in documents:
+        platforms = document.get("platforms") if isinstance(document, dict) else None
+        if not isinstance(platforms, dict):
             raise SpecError(
                 f"Behind a spec stands at most what a platform knows of it (`platforms:`). Received: {path} with "
-                f"{str(one)[:60]!r}. Give a file of one spec."
+                f"{str(document)[:60]!r}. Give a file of one spec."
             )
-        if unknown := sorted({*one["platforms"]} - {"kubernetes"}, key=str):
+        if unknown := sorted({*platforms} - {"kubernetes"}, key=str):
             raise SpecError(
                 f"The platform of open-source Kubeflow Pipelines is kubernetes. Received: {path} with "
                 f"{', '.join(map(str, unknown))}. Take it out."
             )
+    return cast(list[Platform], documents)
 
 
 def require_sound(spec: Spec, name: str = "the spec") -> None:
@@ -93,26 +114,28 @@ def check_name(path: Path) -> None:
         raise SpecError(f"A spec is a .yaml file; kfp goes by the ending. Received: {path}. Give another --spec.")
 
 
-def write_spec(spec: Spec, path: Path, platforms: Sequence[Mapping[str, Any]] = ()) -> None:
-    """Writes it, and what a platform knows of it behind.
+def write_spec(spec: Spec, path: Path, platforms: Sequence[Platform] = ()) -> None:
+    """Writes a spec, and what a platform knows of it behind.
 
     Raises:
       SpecError: it cannot be written there.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("---\n".join(map(to_yaml, (spec, *platforms))), encoding="utf-8")
+        path.write_text("---\n".join([to_yaml(spec), *map(to_yaml, platforms)]), encoding="utf-8")
     except OSError as error:
         raise SpecError(f"The spec can be written. Received: {path}: {error.strerror}. Give another --spec.") from error
 
 
-def to_yaml(spec: Mapping[str, Any]) -> str:
-    """As the API server, kfp and people read it."""
-    return yaml.safe_dump(spec, sort_keys=True, width=120, allow_unicode=True)
+def to_yaml(document: Spec | Platform) -> str:
+    """Returns a document as the API server, kfp and people read it."""
+    return yaml.safe_dump(document, sort_keys=True, width=120, allow_unicode=True)
 
 
 def find_faults(spec: Spec) -> list[str]:
-    """What in a spec open-source Kubeflow Pipelines would refuse or could not run, a line each."""
+    """Lists what in a spec open-source Kubeflow Pipelines would refuse or could not run, a line each."""
+    from kubeflow.spec.shape import find_misshapen  # with most of kfp, which takes 0.5 s
+
     version = spec.get("schemaVersion")
     if version != SCHEMA_VERSION:
         return [f"schemaVersion is {SCHEMA_VERSION}, the one that the API server takes; received {version!r}"]
@@ -142,12 +165,12 @@ def _check_executors(spec: Spec) -> Iterator[str]:
             yield f"{label}: a container without an image"
 
 
-def _check_component(spec: Spec, name: str, component: Mapping[str, Any]) -> Iterator[str]:
+def _check_component(spec: Spec, name: str, component: Component) -> Iterator[str]:
     if "dag" not in component and name != "root":
         label = component.get("executorLabel")
         if label not in executors(spec):
             yield f"{name}: its executor label {label!r} names no executor"
-    for side in ("inputDefinitions", "outputDefinitions"):
+    for side in _DEFINITIONS:
         definitions = component.get(side, {})
         for key, artifact in definitions.get("artifacts", {}).items():
             kinds = artifact.get("artifactType", {})
@@ -158,8 +181,8 @@ def _check_component(spec: Spec, name: str, component: Mapping[str, Any]) -> Ite
                 yield f"{name}: the parameter {key} of its {side} has no type"
 
 
-def _check_tasks(spec: Spec, dag: str, around: Mapping[str, Any]) -> Iterator[str]:
-    tasks = around.get("dag", {}).get("tasks", {})
+def _check_tasks(spec: Spec, dag: str, parent: Component) -> Iterator[str]:
+    tasks = parent.get("dag", {}).get("tasks", {})
     for name, task in tasks.items():
         component = _component(spec, task)
         if component is None:
@@ -172,62 +195,59 @@ def _check_tasks(spec: Spec, dag: str, around: Mapping[str, Any]) -> Iterator[st
         for needed in sorted(dependencies(task), key=str):
             if needed not in tasks:
                 yield f"{name}: depends on the task {needed!r}, which is not there"
-        for side, kind in (("artifacts", "Artifact"), ("parameters", "Parameter")):
-            yield from _check_inputs(spec, name, component, side, kind, around)
+        for kind in _SOURCE_KEYS:
+            yield from _check_inputs(spec, name, component, kind, parent)
     try:
         sort_tasks(tasks)
     except SpecError as error:
         yield f"{dag}: {error}"
 
 
-def _check_inputs(
-    spec: Spec, name: str, component: Mapping[str, Any], side: str, kind: str, around: Mapping[str, Any]
-) -> Iterator[str]:
-    """Of a task: each comes from somewhere, and nothing is missing."""
-    tasks = around["dag"]["tasks"]
-    sources = tasks[name].get("inputs", {}).get(side, {})
+def _check_inputs(spec: Spec, name: str, component: Component, kind: Kind, parent: Component) -> Iterator[str]:
+    """Checks that each input of a task comes from somewhere, and that none is missing."""
+    tasks, keys = parent["dag"]["tasks"], _SOURCE_KEYS[kind]
+    sources = tasks[name].get("inputs", {}).get(kind, {})
     for key, source in sources.items():
-        produced, told = source.get(f"taskOutput{kind}"), source.get(f"componentInput{kind}")
+        produced, component_input = source.get(keys.task_output), source.get(keys.component_input)
         if produced is not None:
-            output, producer = produced.get(f"output{kind}Key"), produced.get("producerTask")
+            output, producer = produced.get(keys.output_key), produced.get("producerTask", "")
             made_by = _component(spec, tasks.get(producer, {}))
-            if made_by is not None and output not in made_by.get("outputDefinitions", {}).get(side, {}):
+            if made_by is not None and output not in made_by.get("outputDefinitions", {}).get(kind, {}):
                 yield f"{name}: its input {key} is {output!r}, which {producer} has not"
-        elif told is not None:
-            if told not in around.get("inputDefinitions", {}).get(side, {}):
-                yield f"{name}: its input {key} is {told!r}, which nobody tells the pipeline"
+        elif component_input is not None:
+            if component_input not in parent.get("inputDefinitions", {}).get(kind, {}):
+                yield f"{name}: its input {key} is {component_input!r}, which nobody tells the pipeline"
         elif not {"runtimeValue", "taskFinalStatus"} & {*source}:
             yield f"{name}: its input {key} comes from {', '.join(source) or 'nowhere'}"
-    for key, one in component.get("inputDefinitions", {}).get(side, {}).items():
-        if key not in sources and not one.get("isOptional") and "defaultValue" not in one:
+    for key, definition in component.get("inputDefinitions", {}).get(kind, {}).items():
+        if key not in sources and not definition.get("isOptional") and "defaultValue" not in definition:
             yield f"{name}: nothing is said of its input {key}"
 
 
-def _component(spec: Spec, task: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    return spec.get("components", {}).get(task.get("componentRef", {}).get("name"))
+def _component(spec: Spec, task: Task) -> Component | None:
+    return spec.get("components", {}).get(task.get("componentRef", {}).get("name", ""))
 
 
-def executors(spec: Spec) -> dict[str, Any]:
-    """The executors, by their labels."""
+def executors(spec: Spec) -> dict[str, Executor]:
+    """Returns the executors by their labels."""
     return spec.get("deploymentSpec", {}).get("executors", {})
 
 
-def dependencies(task: Mapping[str, Any]) -> set[str]:
-    """The tasks that a task waits for: those that it names, and those whose outputs it takes."""
-    needed = {*task.get("dependentTasks", [])}
-    for source in task.get("inputs", {}).get("artifacts", {}).values():
-        needed |= {value.get("producerTask") for key, value in source.items() if key == "taskOutputArtifact"}
-    for source in task.get("inputs", {}).get("parameters", {}).values():
-        needed |= {
-            value.get("producerTask")
-            for key, value in source.items()
-            if key in ("taskOutputParameter", "taskFinalStatus")
-        }
+def dependencies(task: Task) -> set[str]:
+    """Returns the tasks that a task waits for: those that it names, and those whose outputs it takes."""
+    needed, inputs = {*task.get("dependentTasks", [])}, task.get("inputs", {})
+    for source in inputs.get("artifacts", {}).values():
+        if "taskOutputArtifact" in source:
+            needed.add(source["taskOutputArtifact"].get("producerTask", ""))
+    for source in inputs.get("parameters", {}).values():
+        for produced in (source.get("taskOutputParameter"), source.get("taskFinalStatus")):
+            if produced is not None:
+                needed.add(produced.get("producerTask", ""))
     return needed
 
 
-def sort_tasks(tasks: Mapping[str, Any]) -> list[str]:
-    """The tasks of a DAG in an order in which they can run; of those that could be next, by name.
+def sort_tasks(tasks: Mapping[str, Task]) -> list[str]:
+    """Returns the tasks of a DAG in an order in which they can run; of those that could be next, by name.
 
     Raises:
       SpecError: there is a cycle.

@@ -1,23 +1,44 @@
-"""The values of a run's parameters, held to the spec before anything is sent or run."""
+"""Reads what a spec was compiled with, and a run's parameters, held to the spec before anything is sent or run."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import get_origin
 
+from kubeflow.spec.messages import Json, ParameterDefinition, Spec
 from kubeflow.spec.parameters import PARAMETERS, ParameterError, check_bounds
-from kubeflow.spec.pipeline_spec import Spec
+from pipeline.config.pipeline_config import DataConfig
+
+INGEST = "HeadlineExampleGen"
+#: Settings of the data that no parameter of the ingest holds.
+_NOT_COMPILED = {"path", "schema_file"}
 
 
-def definitions(spec: Spec) -> Mapping[str, Any]:
-    """What a spec says of its parameters, by name."""
+def definitions(spec: Spec) -> Mapping[str, ParameterDefinition]:
+    """Returns the definitions of a spec's parameters by name."""
     return spec["root"].get("inputDefinitions", {}).get("parameters", {})
 
 
-def check_values(spec: Spec, texts: Iterable[str]) -> dict[str, Any]:
-    """Values from `name=value` each, of which the later wins; every parameter has one then, or a default.
+def ingest_settings(spec: Spec) -> dict[str, Json]:
+    """Returns the settings of the section `data` that a spec was compiled with; none of a spec without an ingest."""
+    constants = spec["root"]["dag"]["tasks"].get(INGEST, {}).get("inputs", {}).get("parameters", {})
+    settings: dict[str, Json] = {}
+    for name, field in DataConfig.model_fields.items():
+        value = constants.get(name, {}).get("runtimeValue", {}).get("constant")
+        if name in _NOT_COMPILED or (value is None and (not constants or field.default is not None)):
+            continue  # a setting that is null is left out of a spec
+        if isinstance(value, str) and get_origin(field.annotation) is dict:
+            value = json.loads(value)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # the spec's JSON has no whole numbers
+        settings[name] = value
+    return settings
+
+
+def check_values(spec: Spec, texts: Iterable[str]) -> dict[str, Json]:
+    """Reads values from `name=value` each, of which the later wins; every parameter has one then, or a default.
 
     Raises:
       ParameterError: the spec has no such parameter, a value is not of its type or out of bounds, or one is not said.
@@ -25,8 +46,8 @@ def check_values(spec: Spec, texts: Iterable[str]) -> dict[str, Any]:
     values = parse_values(spec, texts)
     missing = [
         name
-        for name, one in definitions(spec).items()
-        if name not in values and "defaultValue" not in one and not one.get("isOptional")
+        for name, definition in definitions(spec).items()
+        if name not in values and "defaultValue" not in definition and not definition.get("isOptional")
     ]
     if missing:
         raise ParameterError(
@@ -36,13 +57,14 @@ def check_values(spec: Spec, texts: Iterable[str]) -> dict[str, Any]:
     return values
 
 
-def parse_values(spec: Spec, texts: Iterable[str]) -> dict[str, Any]:
-    """Values from `name=value` each, of which the later wins.
+def parse_values(spec: Spec, texts: Iterable[str]) -> dict[str, Json]:
+    """Reads values from `name=value` each, of which the later wins.
 
     Raises:
       ParameterError: the spec has no such parameter, or a value is not of its type or out of bounds.
     """
-    known, values = definitions(spec), {}
+    known = definitions(spec)
+    values: dict[str, Json] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if name not in known or not equals:
@@ -53,7 +75,7 @@ def parse_values(spec: Spec, texts: Iterable[str]) -> dict[str, Any]:
             values[name] = read(value)
         except ValueError as error:
             raise ParameterError(f"The parameter {name} is a {word}. Received: {value}.") from error
-    if {one.name for one in PARAMETERS if one.setting} <= {*known}:  # the compiled pipeline, and nobody else's
+    if {item.name for item in PARAMETERS if item.setting} <= {*known}:  # the compiled pipeline, and nobody else's
         check_bounds(values)
     return values
 
@@ -69,10 +91,10 @@ def _number(text: str) -> float:
     return number
 
 
-def _json(kind: type) -> Callable[[str], Any]:
-    def read(text: str) -> Any:
+def _json(kind: type) -> Callable[[str], Json]:
+    def read(text: str) -> Json:
         try:
-            value = json.loads(text)
+            value: Json = json.loads(text)
         except RecursionError as error:
             raise ValueError("nested too deep") from error
         if not isinstance(value, kind):
@@ -82,7 +104,7 @@ def _json(kind: type) -> Callable[[str], Any]:
     return read
 
 
-_TYPES: dict[str, tuple[str, Callable[[str], Any]]] = {
+_TYPES: dict[str, tuple[str, Callable[[str], Json]]] = {
     "STRING": ("text", str),
     "NUMBER_INTEGER": ("whole number", _whole),
     "NUMBER_DOUBLE": ("number", _number),

@@ -1,4 +1,4 @@
-"""Where the API server is, and as whom to talk to it."""
+"""Reads where the API server is, and the token for it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class AddressError(Exception):
 
 
 class Address(NamedTuple):
-    """The address."""
+    """The address of an API server, and the token for it."""
 
     host: str
     token: str = ""
@@ -30,7 +30,7 @@ class Address(NamedTuple):
     """Most that one call may take."""
 
     def read_token(self) -> str:
-        """The token as it is now: Kubernetes renews those that it mounts. Empty where there is none.
+        """Returns the token as it is now: Kubernetes renews those that it mounts. Empty where there is none.
 
         Raises:
           AddressError: the file holds none.
@@ -49,7 +49,7 @@ class Address(NamedTuple):
 def read_address(
     host: str | None, token: str | None, token_file: Path | None, tls_ca: Path | None, seconds: float
 ) -> Address:
-    """The address that the command line and the environment say. No message ever holds the token.
+    """Returns the address that the command line and the environment give. No message ever holds the token.
 
     Raises:
       AddressError: they say none, or nonsense.

@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-import kfp_server_api as kfp
-
+from kubeflow.submit.api import ApiRun
 from kubeflow.submit.outcome import FINAL
 from kubeflow.submit.server import Server, ServerError
 from kubeflow.submit.view import ClusterView
@@ -18,7 +17,7 @@ class TimedOut(Exception):  # noqa: N818  as of a clock, not of a fault
 
 
 class Pace(NamedTuple):
-    """How a run is followed."""
+    """Intervals and bounds of following a run, in seconds."""
 
     poll_seconds: float = 5.0
     timeout_seconds: float | None = None
@@ -34,8 +33,8 @@ def follow(
     pace: Pace,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> kfp.V2beta1Run:
-    """The run in its final state.
+) -> ApiRun:
+    """Waits for the end of a run, and returns the run in its final state.
 
     Raises:
       ServerError: the server refuses, or is away for too long.
@@ -44,7 +43,7 @@ def follow(
     began = answered = clock()
     while True:
         try:
-            run = server.call(server.runs.run_service_get_run, run_id)
+            run: ApiRun = server.call(server.runs.run_service_get_run, run_id)
             answered = clock()
             view.show(run)
             if run.state in FINAL:

@@ -1,7 +1,7 @@
-"""How a run ended, as an exit code: what the failed task's termination message says, wherever the API has it.
+"""Finds the exit code of a run: in the failed task's termination message, wherever the API has it.
 
 The API of v2beta1 names the failed tasks but drops the messages of their pods (it fills in no `error` of a task).
-So the task's log is asked, too: the entrypoint ends it with the same line, and the API serves the archived log as the
+So the task's log is read, too: the entrypoint ends it with the same line, and the API serves the archived log as the
 artifact `main-logs` of the Argo node, or the pod's own log while the pod is there.
 """
 
@@ -11,12 +11,11 @@ import base64
 import itertools
 import json
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
-import kfp_server_api as kfp
-
 from kubeflow.container.exit_codes import MEANINGS, read_exit_code
+from kubeflow.submit.api import ApiRun, TaskDetail, task_details
 from kubeflow.submit.server import Server
 
 SUCCEEDED, FAILED, SKIPPED, CANCELED = "SUCCEEDED", "FAILED", "SKIPPED", "CANCELED"
@@ -36,8 +35,8 @@ class Outcome(NamedTuple):
     reason: str
 
 
-def judge(server: Server, run: kfp.V2beta1Run) -> Outcome:
-    """The outcome of a run that is in a final state.
+def judge(server: Server, run: ApiRun) -> Outcome:
+    """Returns the outcome of a run that is in a final state.
 
     Raises:
       ServerError: the server cannot be asked.
@@ -47,21 +46,21 @@ def judge(server: Server, run: kfp.V2beta1Run) -> Outcome:
     if run.state == CANCELED:
         return Outcome(_EXIT_STOPPED, "the run was canceled on the cluster")
     failed = failed_tasks(run)
-    for text in itertools.chain(_told(run, failed), _logs(server, run, failed)):
-        if found := find_outcome(text):
-            return found
-    names = ", ".join(dict.fromkeys(one.display_name for one in failed if one.display_name)) or "no task"
-    said = next((one.strip() for one in _told(run, failed) if one.strip()), "")
+    for text in itertools.chain(_messages(run, failed), _logs(server, run, failed)):
+        if outcome := find_outcome(text):
+            return outcome
+    names = ", ".join(dict.fromkeys(task.display_name for task in failed if task.display_name)) or "no task"
+    message = next((text.strip() for text in _messages(run, failed) if text.strip()), "")
     return Outcome(
         _EXIT_FAILED,
         f"the run is {run.state}, and neither the API nor a log says why. Failed: {names}. "
-        + (f"{said} " if said else "")
+        + (f"{message} " if message else "")
         + "Look at the pods' events in the UI",
     )
 
 
 def find_outcome(text: str) -> Outcome | None:
-    """The last termination message in a text, such as a log of several attempts.
+    """Returns the last termination message in a text, such as a log of several attempts.
 
     Example:
         >>> find_outcome("main: clickbait exit code 3, the data was refused: too few rows")
@@ -75,45 +74,47 @@ def find_outcome(text: str) -> Outcome | None:
     return None
 
 
-def failed_tasks(run: kfp.V2beta1Run) -> list[kfp.V2beta1PipelineTaskDetail]:
-    """Those that failed, without what failed because they did: the root, and the Argo workflow itself."""
-    details = (run.run_details and run.run_details.task_details) or []
-    return [one for one in details if one.state == FAILED and not _is_root(one)]
+def failed_tasks(run: ApiRun) -> list[TaskDetail]:
+    """Returns the tasks that failed, without what failed because they did: the root, and the Argo workflow itself."""
+    return [task for task in task_details(run) if task.state == FAILED and not _is_root(task)]
 
 
-def _is_root(one: kfp.V2beta1PipelineTaskDetail) -> bool:
-    name = one.display_name or ""
+def _is_root(task: TaskDetail) -> bool:
+    name = task.display_name or ""
     # Argo calls a workflow's nodes after the workflow.
-    return name == "root" or any((child.pod_name or "").startswith(f"{name}-") for child in one.child_tasks or [])
+    return name == "root" or any((child.pod_name or "").startswith(f"{name}-") for child in task.child_tasks or [])
 
 
-def _told(run: kfp.V2beta1Run, failed: list[kfp.V2beta1PipelineTaskDetail]) -> Iterator[str]:
-    for one in (*failed, run):
-        for error in (one.error, *(status.error for status in one.state_history or [])):
+def _messages(run: ApiRun, failed: list[TaskDetail]) -> Iterator[str]:
+    sources: list[TaskDetail | ApiRun] = [*failed, run]
+    for source in sources:
+        for error in (source.error, *(state.error for state in source.state_history or [])):
             if error and error.message:
                 yield error.message
 
 
-def _logs(server: Server, run: kfp.V2beta1Run, failed: list[kfp.V2beta1PipelineTaskDetail]) -> Iterator[str]:
+def _logs(server: Server, run: ApiRun, failed: list[TaskDetail]) -> Iterator[str]:
     nodes = dict.fromkeys(
-        node for one in failed for node in (one.pod_name, *(child.pod_name for child in one.child_tasks or [])) if node
+        node
+        for task in failed
+        for node in (task.pod_name, *(child.pod_name for child in task.child_tasks or []))
+        if node
     )
-    place = f"/runs/{quote(run.run_id)}/nodes"
+    path = f"/runs/{quote(run.run_id)}/nodes"
     for node in [*nodes][:_MOST_NODES]:
-        archived = server.read(f"/apis/v2beta1{place}/{quote(node)}/artifacts/main-logs:read")
+        archived = server.read(f"/apis/v2beta1{path}/{quote(node)}/artifacts/main-logs:read")
         if archived:
             yield _text(archived)
     for node in [*nodes][:_MOST_NODES]:
         workflow, _, number = node.rpartition("-")
         for pod in (node, *(f"{workflow}-{template}-{number}" for template in _TEMPLATES)):
-            if log := server.read(f"/apis/v1alpha1{place}/{quote(pod)}/log"):
+            if log := server.read(f"/apis/v1alpha1{path}/{quote(pod)}/log"):
                 yield log.decode(errors="replace")
 
 
 def _text(answer: bytes) -> str:
-    """Of an artifact: base64 in JSON, unless a proxy made something else of it."""
+    """Returns the text of an artifact: base64 in JSON, unless a proxy made something else of it."""
     try:
-        told: Any = json.loads(answer)
-        return base64.b64decode(told["data"], validate=True).decode(errors="replace")
+        return base64.b64decode(json.loads(answer)["data"], validate=True).decode(errors="replace")
     except (ValueError, KeyError, TypeError):
         return answer.decode(errors="replace")

@@ -1,29 +1,28 @@
-"""Recurring runs: a spec that reads whatever is new, and one schedule of it by name."""
+"""Makes recurring runs: of a spec that reads whatever is new, one schedule by name."""
 
 from __future__ import annotations
 
 import contextlib
 import copy
 from collections.abc import Mapping
-from typing import Any
 
 import kfp_server_api as kfp
 
 from components.headline_example_gen.spans import parse_specs
+from kubeflow.spec.messages import Json, Spec
 from kubeflow.spec.parameters import ParameterError
-from kubeflow.spec.pipeline_spec import Spec
-from kubeflow.spec.values import definitions
+from kubeflow.spec.values import INGEST, definitions, ingest_settings
+from kubeflow.submit.api import PipelineVersion, RecurringRun
 from kubeflow.submit.server import Server, ServerError
 
 _DIGEST = "data_digest"
-_INGEST = "HeadlineExampleGen"
 _GATE = "DataGate"
 #: The driver puts the run's id in its place.
 RUN_ID = "{{$.pipeline_job_uuid}}"
 
 
 def recurring_spec(spec: Spec) -> Spec:
-    """The spec without a digest of the data, which nobody knows before the span is there.
+    """Returns the spec without a digest of the data, which nobody knows before the span is there.
 
     The ingest is not cached then, because its parameters do not change with the files; everything after it is cached by
     what the ingest wrote. Where the gate tells one span's data from another's by the digest, the run's id does.
@@ -33,8 +32,7 @@ def recurring_spec(spec: Spec) -> Spec:
     """
     spec = copy.deepcopy(spec)
     tasks = spec["root"]["dag"]["tasks"]
-    ingest = tasks.get(_INGEST, {}).get("inputs", {}).get("parameters", {})
-    if "last_span" in ingest:
+    if ingest_settings(spec).get("last_span") is not None:
         raise ParameterError(
             "A recurring run reads the newest spans. Received: a spec compiled with data.last_span. "
             "Compile it without; data.window_spans says how many."
@@ -42,24 +40,22 @@ def recurring_spec(spec: Spec) -> Spec:
     if _DIGEST in definitions(spec):
         del spec["root"]["inputDefinitions"]["parameters"][_DIGEST]
     for name, task in tasks.items():
-        for source in task.get("inputs", {}).get("parameters", {}).values():
+        parameters = task.get("inputs", {}).get("parameters", {})
+        for key, source in parameters.items():
             if source.get("componentInputParameter") == _DIGEST:
-                source.clear()
-                source["runtimeValue"] = {"constant": RUN_ID if name == _GATE else ""}
-    if _INGEST in tasks:
-        tasks[_INGEST]["cachingOptions"] = {}
+                parameters[key] = {"runtimeValue": {"constant": RUN_ID if name == _GATE else ""}}
+    if INGEST in tasks:
+        tasks[INGEST]["cachingOptions"] = {}
     return spec
 
 
 def window(spec: Spec) -> int | None:
-    """How many spans a run of a spec reads; None where the spec does not say."""
-    tasks = spec["root"]["dag"]["tasks"]
-    source = tasks.get(_INGEST, {}).get("inputs", {}).get("parameters", {}).get("window_spans", {})
-    constant = source.get("runtimeValue", {}).get("constant")
-    return None if constant is None else int(constant)
+    """Returns how many spans a run of a spec reads; None where the spec does not say."""
+    spans = ingest_settings(spec).get("window_spans")
+    return spans if isinstance(spans, int) else None
 
 
-def check_pattern(spec: Spec, values: Mapping[str, Any]) -> None:
+def check_pattern(spec: Spec, values: Mapping[str, Json]) -> None:
     """Raises unless the data comes in spans.
 
     Raises:
@@ -67,7 +63,7 @@ def check_pattern(spec: Spec, values: Mapping[str, Any]) -> None:
     """
     known = definitions(spec)
     data = values.get("data", known.get("data", {}).get("defaultValue"))
-    if data is not None and parse_specs(data) is None:
+    if data is not None and parse_specs(str(data)) is None:
         raise ParameterError(
             f"A recurring run reads new spans. Received: data={data}, which has none. "
             "Give a pattern, as --parameter data=s3://bucket/{SPAN}/*.csv or with {DATE}."
@@ -75,7 +71,7 @@ def check_pattern(spec: Spec, values: Mapping[str, Any]) -> None:
 
 
 def check_cron(text: str) -> str:
-    """A schedule as Kubeflow Pipelines takes it: six fields, the first of them seconds.
+    """Returns a schedule as Kubeflow Pipelines takes it: six fields, the first of them seconds.
 
     Raises:
       ParameterError: it is none.
@@ -95,7 +91,7 @@ def check_cron(text: str) -> str:
     return " ".join(fields)
 
 
-def ensure_recurring(server: Server, wanted: kfp.V2beta1RecurringRun) -> tuple[str, str]:
+def ensure_recurring(server: Server, wanted: RecurringRun) -> tuple[str, str]:
     """Makes the one recurring run of its name in its experiment be as wanted.
 
     The API changes none, so a new one takes the place of the old: at no time are both enabled, and where the new one is
@@ -108,20 +104,21 @@ def ensure_recurring(server: Server, wanted: kfp.V2beta1RecurringRun) -> tuple[s
       ServerError: the server refuses.
     """
     api = server.recurring
-    old = server.find(
+    old: RecurringRun | None = server.find(
         api.recurring_run_service_list_recurring_runs,
         "recurring_runs",
         wanted.display_name,
         experiment_id=wanted.experiment_id,
     )
     if old is None:
-        return server.call(api.recurring_run_service_create_recurring_run, wanted).recurring_run_id, "created"
+        created: RecurringRun = server.call(api.recurring_run_service_create_recurring_run, wanted)
+        return created.recurring_run_id, "created"
     enabled = old.status == kfp.V2beta1RecurringRunStatus.ENABLED
     if enabled and _facts(old) == _facts(wanted):
         return old.recurring_run_id, "unchanged"
     server.call(api.recurring_run_service_disable_recurring_run, old.recurring_run_id)
     try:
-        made = server.call(api.recurring_run_service_create_recurring_run, wanted)
+        made: RecurringRun = server.call(api.recurring_run_service_create_recurring_run, wanted)
     except ServerError:
         if enabled:
             with contextlib.suppress(ServerError):  # the refusal is what matters
@@ -132,10 +129,10 @@ def ensure_recurring(server: Server, wanted: kfp.V2beta1RecurringRun) -> tuple[s
 
 
 def recurring_run(
-    name: str, experiment: str, version: kfp.V2beta1PipelineVersion, values: Mapping[str, Any], cron: str
-) -> kfp.V2beta1RecurringRun:
-    """A schedule: one run at a time, and none for the times that were missed, as the newest spans are read anyway."""
-    return kfp.V2beta1RecurringRun(
+    name: str, experiment: str, version: PipelineVersion, values: Mapping[str, Json], cron: str
+) -> RecurringRun:
+    """Returns a schedule: one run at a time, and none for missed times, as the newest spans are read anyway."""
+    schedule: RecurringRun = kfp.V2beta1RecurringRun(
         display_name=name,
         experiment_id=experiment,
         pipeline_version_reference=kfp.V2beta1PipelineVersionReference(
@@ -147,14 +144,15 @@ def recurring_run(
         max_concurrency="1",
         no_catchup=True,
     )
+    return schedule
 
 
-def _facts(one: kfp.V2beta1RecurringRun) -> tuple[Any, ...]:
-    reference, schedule = one.pipeline_version_reference, one.trigger and one.trigger.cron_schedule
+def _facts(run: RecurringRun) -> tuple[object, ...]:
+    reference, schedule = run.pipeline_version_reference, run.trigger and run.trigger.cron_schedule
     return (
         reference and reference.pipeline_version_id,
         schedule and schedule.cron,
-        (one.runtime_config and one.runtime_config.parameters) or {},
-        str(one.max_concurrency),
-        bool(one.no_catchup),
+        (run.runtime_config and run.runtime_config.parameters) or {},
+        str(run.max_concurrency),
+        bool(run.no_catchup),
     )

@@ -1,10 +1,10 @@
-"""The API server of Kubeflow Pipelines: kfp's generated client, and what goes wrong with it told to a person."""
+"""Calls the API server of Kubeflow Pipelines by kfp's generated client; its errors become messages for a person."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import kfp_server_api as kfp
@@ -16,6 +16,8 @@ from kubeflow.submit.address import FORWARD, NO_CLUSTER, TOKEN, Address
 LEAST_RELEASE = "2.5.0"
 _SHOWN = 300
 _PAUSE_SECONDS = 0.5  # the first new try comes at once, the second after twice that, and so on
+
+_Answer = TypeVar("_Answer")
 
 
 class ServerError(Exception):
@@ -35,7 +37,7 @@ class ServerError(Exception):
 
 
 class Health(NamedTuple):
-    """What a server says of itself."""
+    """The facts that a server gives of itself."""
 
     several_users: bool
     """It separates its users by namespaces."""
@@ -44,7 +46,7 @@ class Health(NamedTuple):
 
 
 class Server:
-    """The server.
+    """A client of the API server.
 
     Args:
       address: where it is.
@@ -68,8 +70,8 @@ class Server:
         """Its URL."""
         return self._address.host
 
-    def call(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Calls a method of a generated API; whatever fails is told.
+    def call(self, method: Callable[..., _Answer], *args: object, **kwargs: object) -> _Answer:
+        """Calls a method of a generated API.
 
         Raises:
           ServerError: the server is not there, refuses, or is something else.
@@ -91,7 +93,7 @@ class Server:
         return answer
 
     def check(self) -> Health:
-        """What the server says of itself.
+        """Returns what the server says of itself.
 
         Raises:
           ServerError: nobody answers, or not the API that is needed.
@@ -117,16 +119,16 @@ class Server:
             f"Behind Kubeflow's gateway the URL ends in /pipeline; {FORWARD}."
         )
 
-    def find(self, method: Callable[..., Any], field: str, name: str, *args: Any, **kwargs: Any) -> Any | None:
-        """What a listing method has under a display name; the newest of several, None of none."""
+    def find(self, method: Callable[..., object], field: str, name: str, *args: object, **kwargs: object) -> Any | None:
+        """Returns what a listing method has under a display name; the newest of several, None of none."""
         predicate = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
         # The server decodes the filter once more than it decodes the query.
         kwargs |= {"filter": quote(json.dumps({"predicates": [predicate]})), "sort_by": "created_at desc"}
-        found = getattr(self.call(method, *args, **kwargs), field) or []
-        return next((one for one in found if one.display_name == name), None)
+        items = getattr(self.call(method, *args, **kwargs), field) or []
+        return next((item for item in items if item.display_name == name), None)
 
     def read(self, path: str) -> bytes | None:
-        """What a GET gives; None where there is nothing to be had."""
+        """Returns what a GET gives; None where there is nothing to be had."""
         try:
             answer = self.call(
                 self._client.call_api,
@@ -140,11 +142,11 @@ class Server:
             if error.status in (400, 403, 404, 500, 501):
                 return None
             raise
-        return answer.data
+        body: bytes = answer.data
+        return body
 
     def _refusal(self, error: kfp.ApiException) -> ServerError:
-        said = _message(error)
-        received = f"Received: {error.status} from {self.host}: {said}"
+        received = f"Received: {error.status} from {self.host}: {_message(error)}"
         if error.status == 401:
             return ServerError(f"The server asks who calls. {received} Give a token that has not expired. {TOKEN}", 401)
         if error.status == 403:
@@ -169,11 +171,11 @@ class Server:
                 "Give its authority by --tls-ca FILE."
             )
         if isinstance(reason, urllib3.exceptions.ReadTimeoutError):
-            said = f"no answer within {self._address.seconds:g} s."
+            cause = f"no answer within {self._address.seconds:g} s."
         else:
-            said = _short(str(reason).rpartition(">: ")[2])
+            cause = _short(str(reason).rpartition(">: ")[2])
         return ServerError(
-            f"A server answers at --host. Received: {self.host}: {said} Is the cluster there, and the port forwarded? "
+            f"A server answers at --host. Received: {self.host}: {cause} Is the cluster there, and the port forwarded? "
             f"{FORWARD}. {NO_CLUSTER}",
             passing=True,
         )
@@ -186,7 +188,7 @@ class Server:
 
 
 def old_backend(received: str) -> ServerError:
-    """The error of a server that cannot run what is compiled."""
+    """Returns the error of a server that cannot run what is compiled."""
     return ServerError(
         "The server has the API v2beta1, takes specs of schema 2.1.0 and puts a run's id into its parameters, as "
         f"Kubeflow Pipelines {LEAST_RELEASE} and later do. "
@@ -211,15 +213,15 @@ def _configuration(address: Address) -> kfp.Configuration:
     if token := address.read_token():
         configuration.api_key_prefix["authorization"] = "Bearer"
         configuration.api_key["authorization"] = token
-        configuration.refresh_api_key_hook = lambda one: one.api_key.update(authorization=address.read_token())
+        configuration.refresh_api_key_hook = lambda client: client.api_key.update(authorization=address.read_token())
     return configuration
 
 
 def _message(error: kfp.ApiException) -> str:
     body = error.body.decode(errors="replace") if isinstance(error.body, bytes) else error.body or ""
     try:
-        told = json.loads(body)
-        body = told.get("message") or told.get("error_message") or told.get("error") or body
+        answer = json.loads(body)
+        body = answer.get("message") or answer.get("error_message") or answer.get("error") or body
     except (ValueError, AttributeError):
         pass  # plain text, as Istio's, or a page
     return _short(error.reason if "<html" in body.lower() or not body.strip() else body)

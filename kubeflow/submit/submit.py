@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import kfp_server_api as kfp
 from packaging.version import InvalidVersion, Version
@@ -13,9 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from kubeflow.container.exit_codes import MEANINGS
-from kubeflow.spec.pipeline_spec import Spec, load_platforms, load_spec, to_yaml
+from kubeflow.spec.messages import Json, Spec
+from kubeflow.spec.pipeline_spec import load_platforms, load_spec, to_yaml
 from kubeflow.spec.values import check_values
 from kubeflow.submit.address import Address
+from kubeflow.submit.api import ApiRun, PipelineVersion, RecurringRun
 from kubeflow.submit.follow import Pace, TimedOut, follow
 from kubeflow.submit.outcome import judge
 from kubeflow.submit.recurring import (
@@ -30,6 +31,7 @@ from kubeflow.submit.recurring import (
 from kubeflow.submit.server import LEAST_RELEASE, Server, ServerError, old_backend
 from kubeflow.submit.versions import find_experiment, upload
 from kubeflow.submit.view import ClusterView
+from pipeline.terminal import open_console
 
 _EXIT_INTERRUPTED, _EXIT_TIMED_OUT = 130, 1
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -37,7 +39,7 @@ _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What is asked for."""
+    """Options of a submission."""
 
     namespace: str | None = None
     """Of the user; only a server for several has such."""
@@ -56,13 +58,13 @@ class Options:
     pace: Pace = Pace()
 
 
-def submit(address: Address, spec_file: Path, options: Options, console: Console) -> int:
+def submit(address: Address, spec_file: Path, options: Options) -> int:
     """Starts a run of a spec, or its recurring runs, and returns the command's exit code.
 
     Raises:
       Exception: those with an `exit_code` are messages for the user.
     """
-    spec = load_spec(spec_file)
+    console, spec = open_console(), load_spec(spec_file)
     cron = None
     if options.cron is not None:
         cron, spec = check_cron(options.cron), recurring_spec(spec)
@@ -79,8 +81,8 @@ def submit(address: Address, spec_file: Path, options: Options, console: Console
     experiment = find_experiment(server, options.experiment or pipeline, namespace)
     if cron:
         wanted = recurring_run(options.name or pipeline, experiment, version, values, cron)
-        return _schedule(server, wanted, spec, console)
-    run = server.call(
+        return _schedule(server, wanted, spec, cron, console)
+    run: ApiRun = server.call(
         server.runs.run_service_create_run, _run(options.name or _run_name(pipeline), experiment, version, values)
     )
     _line(console, "run", run.run_id)
@@ -91,7 +93,7 @@ def submit(address: Address, spec_file: Path, options: Options, console: Console
     return _follow(server, run.run_id, {*spec["root"]["dag"]["tasks"]}, options, console)
 
 
-def follow_run(address: Address, run_id: str, options: Options, console: Console) -> int:
+def follow_run(address: Address, run_id: str, options: Options) -> int:
     """Follows a run that was started before, and returns the command's exit code.
 
     Raises:
@@ -99,7 +101,7 @@ def follow_run(address: Address, run_id: str, options: Options, console: Console
     """
     server = Server(address)
     server.check()
-    return _follow(server, run_id, None, options, console)
+    return _follow(server, run_id, None, options, open_console())
 
 
 def require_release(release: str, spec: Spec, host: str) -> None:
@@ -116,33 +118,33 @@ def require_release(release: str, spec: Spec, host: str) -> None:
         raise old_backend(f"{host}, which is {release}")
 
 
-def _namespace(several: bool, asked: str | None, host: str) -> str | None:
-    if asked and not several:
+def _namespace(several: bool, namespace: str | None, host: str) -> str | None:
+    if namespace and not several:
         raise ServerError(
-            f"--namespace is for a server that separates its users. Received: {asked}, and {host} has one user. "
+            f"--namespace is for a server that separates its users. Received: {namespace}, and {host} has one user. "
             "Leave it out."
         )
-    if several and not asked:
+    if several and not namespace:
         if _POD_NAMESPACE.is_file():
             return _POD_NAMESPACE.read_text(encoding="utf-8").strip()
         raise ServerError(
             f"A server that separates its users is told whose run it is. Received: {host} and no --namespace. "
             "Give it: the profile's name, as `kubectl get profiles` shows it."
         )
-    return asked
+    return namespace
 
 
-def _schedule(server: Server, wanted: kfp.V2beta1RecurringRun, spec: Spec, console: Console) -> int:
-    recurring_id, what = ensure_recurring(server, wanted)
+def _schedule(server: Server, wanted: RecurringRun, spec: Spec, cron: str, console: Console) -> int:
+    recurring_id, action = ensure_recurring(server, wanted)
     spans = window(spec)
     reads = f", each of the newest {f'{spans} spans' if spans > 1 else 'span'}" if spans else ""
-    _line(console, "recurring", f"{wanted.display_name} {what}: {wanted.trigger.cron_schedule.cron} (UTC){reads}")
+    _line(console, "recurring", f"{wanted.display_name} {action}: {cron} (UTC){reads}")
     _line(console, "page", f"{server.host}/#/recurringrun/details/{recurring_id}")
     return 0
 
 
-def _run(name: str, experiment: str, version: kfp.V2beta1PipelineVersion, values: dict[str, Any]) -> kfp.V2beta1Run:
-    return kfp.V2beta1Run(
+def _run(name: str, experiment: str, version: PipelineVersion, values: dict[str, Json]) -> ApiRun:
+    run: ApiRun = kfp.V2beta1Run(
         display_name=name,
         experiment_id=experiment,
         pipeline_version_reference=kfp.V2beta1PipelineVersionReference(
@@ -150,6 +152,7 @@ def _run(name: str, experiment: str, version: kfp.V2beta1PipelineVersion, values
         ),
         runtime_config=kfp.V2beta1RuntimeConfig(parameters=values),
     )
+    return run
 
 
 def _run_name(pipeline: str) -> str:
@@ -165,23 +168,23 @@ def _follow(server: Server, run_id: str, tasks: set[str] | None, options: Option
     except KeyboardInterrupt:
         return _leave(server, run_id, "interrupted", _EXIT_INTERRUPTED, options, console)
     except TimedOut:
-        said = f"not done in {options.pace.timeout_seconds:g} s"
-        return _leave(server, run_id, said, _EXIT_TIMED_OUT, options, console)
+        reason = f"not done in {options.pace.timeout_seconds:g} s"
+        return _leave(server, run_id, reason, _EXIT_TIMED_OUT, options, console)
     except ServerError as error:
         raise ServerError(f"{error}\nThe run was not touched; {_go_on(server, run_id)}", error.status) from error
     colour = "green" if exit_code == 0 else "red"
     meaning = MEANINGS.get(exit_code, MEANINGS[1])
-    said = meaning if reason == meaning else f"{meaning}: {reason}"
-    console.print(f"[{colour}]{escape(said)}[/]  [dim]exit code {exit_code}[/]", soft_wrap=True)
+    message = meaning if reason == meaning else f"{meaning}: {reason}"
+    console.print(f"[{colour}]{escape(message)}[/]  [dim]exit code {exit_code}[/]", soft_wrap=True)
     return exit_code
 
 
-def _leave(server: Server, run_id: str, why: str, exit_code: int, options: Options, console: Console) -> int:
+def _leave(server: Server, run_id: str, reason: str, exit_code: int, options: Options, console: Console) -> int:
     if options.terminate:
         server.call(server.runs.run_service_terminate_run, run_id)
-        console.print(f"{why}: the run {run_id} is told to end", soft_wrap=True)
+        console.print(f"{reason}: the run {run_id} is told to end", soft_wrap=True)
     else:
-        console.print(f"{why}: the run goes on; {_go_on(server, run_id)}", soft_wrap=True)
+        console.print(f"{reason}: the run goes on; {_go_on(server, run_id)}", soft_wrap=True)
     return exit_code
 
 

@@ -1,4 +1,4 @@
-"""What a person sees of a run on a cluster: a line a task, in the style of a run."""
+"""Draws a run on a cluster for a person: a line a task, in the style of a run."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import contextlib
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
-import kfp_server_api as kfp
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.spinner import Spinner
 from rich.text import Text
 
+from kubeflow.submit.api import ApiRun, TaskDetail, task_details
 from kubeflow.submit.outcome import CANCELED, FAILED, FINAL, SKIPPED, SUCCEEDED
 from pipeline.running.progress_view import MARKS
 
@@ -50,32 +50,29 @@ class ClusterView:
             self._live.stop()
 
     def say(self, text: str) -> None:
-        """What goes on."""
+        """Shows what goes on."""
         self._spinner.update(text=Text(text, overflow="ellipsis", no_wrap=True))
 
-    def show(self, run: kfp.V2beta1Run) -> None:
+    def show(self, run: ApiRun) -> None:
         """Prints the tasks that have come to their ends since, and says which are at work."""
-        details = [
-            one for one in ((run.run_details and run.run_details.task_details) or []) if self._is_task(one.display_name)
-        ]
-        for one in sorted(details, key=lambda one: (one.end_time is None, str(one.end_time or ""))):
-            if one.state in FINAL and one.display_name not in self._shown:
-                self._shown.add(one.display_name)
-                self._ended(one)
-        at_work = [one.display_name for one in details if one.state not in FINAL]
+        details = task_details(run)
+        tasks = [(name, task) for task in details if (name := task.display_name) and self._is_task(name)]
+        for name, task in sorted(tasks, key=lambda named: (named[1].end_time is None, str(named[1].end_time or ""))):
+            if task.state in FINAL and name not in self._shown:
+                self._shown.add(name)
+                self._ended(name, task)
+        at_work = [name for name, task in tasks if task.state not in FINAL]
         self.say(", ".join(at_work) or f"the run is {(run.state or 'pending').lower()}")
 
-    def _is_task(self, name: str | None) -> bool:
-        if not name:
-            return False
+    def _is_task(self, name: str) -> bool:
         if self._tasks is not None:
             return name in self._tasks
         return not (name == "root" or name.endswith("-driver") or name.partition("(")[0] == "executor")
 
-    def _ended(self, one: kfp.V2beta1PipelineTaskDetail) -> None:
-        mark, note = _MARKS[one.state]
-        seconds = _seconds(one.start_time, one.end_time)
-        self._console.print(f" {mark} {escape(one.display_name):<22}{seconds:>7.0f} s{note}", soft_wrap=True)
+    def _ended(self, name: str, task: TaskDetail) -> None:
+        mark, note = _MARKS[task.state]
+        seconds = _seconds(task.start_time, task.end_time)
+        self._console.print(f" {mark} {escape(name):<22}{seconds:>7.0f} s{note}", soft_wrap=True)
 
 
 def _seconds(began: datetime | None, ended: datetime | None) -> float:

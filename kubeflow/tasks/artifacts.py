@@ -1,4 +1,4 @@
-"""What the UI of Kubeflow Pipelines draws, as TFX artifacts."""
+"""The artifacts that the UI of Kubeflow Pipelines draws."""
 
 from tfx.types.artifact import Artifact
 

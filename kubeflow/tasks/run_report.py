@@ -1,4 +1,4 @@
-"""RunReport: what a run came to, for the run's page."""
+"""RunReport: emits the outcome of a run for the run's page."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def RunReport(  # noqa: N802  components are named as classes
     data: tfx.dsl.components.Parameter[str],
     data_digest: tfx.dsl.components.Parameter[str],
     mask_examples: tfx.dsl.components.Parameter[int],
-):
+) -> None:
     """Emits what the UI draws. It ends well whatever the outcome: of a task that fails nothing is kept.
 
     Args:
@@ -65,8 +65,8 @@ def RunReport(  # noqa: N802  components are named as classes
       mask_examples: whether the page may not show a headline, 0 or 1.
     """
     outputs = {
-        node: {key: as_artifact(one.uri, metadata_of(one))}
-        for node, key, one in (
+        node: {key: as_artifact(artifact.uri, metadata_of(artifact))}
+        for node, key, artifact in (
             ("HeadlineExampleGen", "ingest", ingest),
             ("StatisticsGen", "statistics", statistics),
             ("DataGate", "verdict", data_verdict),
@@ -78,19 +78,19 @@ def RunReport(  # noqa: N802  components are named as classes
             ("VersionedPusher", "pushed_model", pushed_model),
         )
     }
-    told = {
+    verdict = {
         "run_id": run_id,
         "data": {"description": data, "sha256": data_digest or None},
         "gate_policy": {"mask_examples": bool(mask_examples)},
         **outcome.collect_facts(outputs),
         **outcome.judge_model(outputs),
     }
-    for one in told["thresholds"]:
-        if one["against"] == "bound" and not one["slice"] and one["observed"] is not None:
-            metrics.set_float_custom_property(f"{one['split']} {one['metric']}", float(one["observed"]))
-    for split, counts in told["rows"].items():
+    for rule in verdict["thresholds"]:
+        if rule["against"] == "bound" and not rule["slice"] and rule["observed"] is not None:
+            metrics.set_float_custom_property(f"{rule['split']} {rule['metric']}", float(rule["observed"]))
+    for split, counts in verdict["rows"].items():
         metrics.set_float_custom_property(f"{split} rows", float(counts["rows"]))
-    matrix = lineage.confusion_matrix(told["evaluation"])
+    matrix = lineage.confusion_matrix(verdict["evaluation"])
     confusion_matrix.set_json_value_custom_property(
         "confusionMatrix",
         {
@@ -99,4 +99,4 @@ def RunReport(  # noqa: N802  components are named as classes
         },
     )
     Path(report.uri).parent.mkdir(parents=True, exist_ok=True)
-    Path(report.uri).write_text(render_report(told, facts.collect_facts(told, outputs)), encoding="utf-8")
+    Path(report.uri).write_text(render_report(verdict, facts.collect_facts(verdict, outputs)), encoding="utf-8")

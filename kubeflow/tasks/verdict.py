@@ -22,7 +22,7 @@ def Verdict(  # noqa: N802  components are named as classes
     pushed_model: tfx.dsl.components.InputArtifact[PushedModel],
     evaluation: tfx.dsl.components.InputArtifact[ModelEvaluation],
     infra_blessing: tfx.dsl.components.InputArtifact[InfraBlessing],
-):
+) -> None:
     """Ends the run as `clickbait run` ends.
 
     VersionedPusher itself ends well when there is nothing to push: a retry of it would be a retry of a verdict.
@@ -37,8 +37,9 @@ def Verdict(  # noqa: N802  components are named as classes
     """
     outcome = pushed_model.get_string_custom_property("outcome")
     if outcome == NOT_BLESSED:
-        broken = [one for one in read_evaluation(evaluation.uri)["thresholds"] if one["gates"] and not one["passed"]]
-        raise NotPushed("not kept: " + "; ".join(map(describe_rule, broken)), 4)
+        rules = read_evaluation(evaluation.uri)["thresholds"]
+        failed = [rule for rule in rules if rule["gates"] and not rule["passed"]]
+        raise NotPushed("not kept: " + "; ".join(map(describe_rule, failed)), 4)
     if outcome == NOT_FIT:
-        findings = [one for one in read_verdict(infra_blessing.uri)["findings"] if one["outcome"] == "fail"]
+        findings = [item for item in read_verdict(infra_blessing.uri)["findings"] if item["outcome"] == "fail"]
         raise NotPushed("not fit to be served: " + "; ".join(map(describe, findings)), 5)

@@ -192,7 +192,7 @@ def test_an_unchanged_rerun_takes_from_the_cache_what_the_world_has_no_part_in(c
 
 
 def test_a_model_that_is_not_blessed_ends_with_exit_code_4_and_no_push(configure, spec, first, place, capfd):
-    assert rehearse(configure("output"), spec, {"min_eval_accuracy": 1.0, "min_eval_auc": 1.0}) == 4
+    assert rehearse(configure("output"), spec, ["min_eval_accuracy=1.0", "min_eval_auc=1.0"]) == 4
     verdict = read_run(place / "output")
     assert (verdict["status"], verdict["blessed"], verdict["pushed"]) == ("not blessed", False, None)
     assert verdict["reason"].startswith("not kept: eval ")
@@ -280,13 +280,13 @@ def test_over_s3_all_lies_in_the_bucket_and_what_was_killed_in_the_trainer_goes_
     files = s3fs.S3FileSystem(endpoint_url=bucket)
     files.mkdir("bucket")
     files.put_file(str(place / "headlines.csv"), "bucket/in/headlines.csv")
-    told = {"data": "s3://bucket/in/headlines.csv", "accepted_data": "s3://bucket/accepted"}
+    parameters = ["data=s3://bucket/in/headlines.csv", "accepted_data=s3://bucket/accepted"]
     options = Options(store="s3://bucket/artifacts", endpoint=bucket)
     (place / "config.yaml").write_text(configure("s3").to_yaml(), encoding="utf-8")
-    said = [f"--parameter={name}={value}" for name, value in told.items()]
+    said = [f"--parameter={parameter}" for parameter in parameters]
     where = ["--output", place / "s3", "--store", options.store, "--endpoint", bucket]
     kill_in_the_trainer(place, "--spec", spec, "--config", place / "config.yaml", *where, *said)
-    assert rehearse(configure("s3"), spec, told, options) == 0
+    assert rehearse(configure("s3"), spec, parameters, options) == 0
     verdict = read_run(place / "s3")
     after = {"Trainer", "VariantExampleGen", "BaselineScorer"}
     assert verdict["status"] == "pushed"
@@ -304,7 +304,7 @@ def test_over_s3_all_lies_in_the_bucket_and_what_was_killed_in_the_trainer_goes_
     assert not (place / "s3" / "rehearsal" / "store").exists()
 
     # Once more: the version there is the baseline, and the model is that very one.
-    assert rehearse(configure("s3"), spec, told, options) == 0
+    assert rehearse(configure("s3"), spec, parameters, options) == 0
     again = read_run(place / "s3")
     assert (again["status"], again["baseline_version"]) == ("unchanged", str(verdict["pushed"]["version"]))
     assert with_status(again, "cached") == CACHED_AGAIN

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from kubeflow.spec.parameters import PARAMETERS, ParameterError
-from kubeflow.spec.values import check_values, parse_values
+from kubeflow.spec.values import check_values, ingest_settings, parse_values
+from pipeline.config.pipeline_config import DataConfig
+from tests.helpers.specs import container_task, pipeline_of
 
 
 def spec(**types):
@@ -82,3 +84,20 @@ def test_a_value_out_of_the_bounds_of_its_setting_is_refused(text, said):
 
 def test_bounds_are_those_of_our_pipeline_alone():
     assert parse_values(spec(epochs="NUMBER_INTEGER"), ["epochs=-3"]) == {"epochs": -3}
+
+
+def compiled(**constants):
+    """A spec whose ingest has these parameters."""
+    parameters = {key: {"runtimeValue": {"constant": value}} for key, value in constants.items()}
+    return pipeline_of([container_task("HeadlineExampleGen", "true", parameters=parameters)])
+
+
+def test_the_settings_of_the_ingest_are_those_of_the_spec():
+    settings = ingest_settings(compiled(labels='{"no": 0, "yes": 1}', window_spans=2.0, last_span="7"))
+    assert settings == {"labels": {"no": 0, "yes": 1}, "window_spans": 2, "last_span": "7", "limit_rows": None}
+    assert type(settings["window_spans"]) is int
+    assert {*settings} < {*DataConfig.model_fields}
+
+
+def test_a_spec_without_an_ingest_has_no_settings_of_it():
+    assert ingest_settings(pipeline_of([container_task("any", "true")])) == {}

@@ -1,0 +1,29 @@
+"""Reads what a rehearsal came to. Imports TFX: for a fork, see `processes.call_forked`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+from kubeflow.container.outputs import as_artifact
+from kubeflow.spec.messages import Json
+from pipeline.results.run_folders import Verdict
+from pipeline.running.outcome import collect_facts, judge_model
+
+Outputs: TypeAlias = dict[str, dict[str, tuple[str, Mapping[str, Json]]]]
+"""By task and by key: the path of an artifact, and its metadata."""
+
+
+def read_outcome(outputs: Outputs, folder: str) -> Verdict:
+    """Returns what the tasks of a run came to, as a part of its verdict.
+
+    Args:
+      outputs: of the tasks that ended well.
+      folder: of the run, for the rejected rows.
+    """
+    artifacts = {
+        task: {key: as_artifact(path, metadata) for key, (path, metadata) in entry.items()}
+        for task, entry in outputs.items()
+    }
+    return {**collect_facts(artifacts, Path(folder)), **judge_model(artifacts)}

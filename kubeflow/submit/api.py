@@ -1,0 +1,106 @@
+"""The objects of the API v2beta1, as far as they are read; kfp's generated client has no types."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from kubeflow.spec.messages import Json
+
+
+class Status(Protocol):
+    """Why something failed."""
+
+    message: str | None
+
+
+class State(Protocol):
+    """A state that a run or a task was in."""
+
+    error: Status | None
+
+
+class ChildTask(Protocol):
+    """A node of Argo below a task."""
+
+    pod_name: str | None
+
+
+class TaskDetail(Protocol):
+    """A task of a run, or another node of Argo."""
+
+    display_name: str | None
+    pod_name: str | None
+    state: str
+    start_time: datetime | None
+    end_time: datetime | None
+    error: Status | None
+    state_history: list[State] | None
+    child_tasks: list[ChildTask] | None
+
+
+class RunDetails(Protocol):
+    """The tasks of a run."""
+
+    task_details: list[TaskDetail] | None
+
+
+class ApiRun(Protocol):
+    """A run."""
+
+    run_id: str
+    state: str | None
+    run_details: RunDetails | None
+    error: Status | None
+    state_history: list[State] | None
+
+
+class PipelineVersion(Protocol):
+    """An uploaded spec."""
+
+    pipeline_id: str
+    pipeline_version_id: str
+    display_name: str
+
+
+class VersionReference(Protocol):
+    """Which version is run."""
+
+    pipeline_version_id: str
+
+
+class RuntimeConfig(Protocol):
+    """The parameters of a run."""
+
+    parameters: dict[str, Json] | None
+
+
+class CronSchedule(Protocol):
+    """When."""
+
+    cron: str
+
+
+class Trigger(Protocol):
+    """What starts a recurring run."""
+
+    cron_schedule: CronSchedule | None
+
+
+class RecurringRun(Protocol):
+    """A schedule of runs."""
+
+    recurring_run_id: str
+    display_name: str
+    experiment_id: str
+    status: str | None
+    pipeline_version_reference: VersionReference | None
+    runtime_config: RuntimeConfig | None
+    trigger: Trigger | None
+    max_concurrency: str | int | None
+    no_catchup: bool | None
+
+
+def task_details(run: ApiRun) -> list[TaskDetail]:
+    """Returns the tasks of a run and Argo's other nodes, as far as the server knows of any."""
+    return (run.run_details and run.run_details.task_details) or []
