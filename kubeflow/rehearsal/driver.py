@@ -39,7 +39,7 @@ class DriverError(Exception):
 
 
 class TaskOutputs(TypedDict):
-    """What a task has handed on, by key."""
+    """The outputs of a task that ended well, by key."""
 
     artifacts: dict[str, list[RuntimeArtifact]]
     parameters: dict[str, Json]

@@ -29,7 +29,7 @@ Progress = Callable[[Mapping[str, float]], None]
 
 
 class Processes(Protocol):
-    """What starts a container's command as a process of its own."""
+    """Starts a container's command as a process of its own."""
 
     def run(self, command: list[str], environ: Mapping[str, str], log: Path, progress: Progress) -> int:
         """Runs it to its end, and returns its exit code."""
@@ -39,7 +39,7 @@ class Processes(Protocol):
 
 
 class Attempt(NamedTuple):
-    """What came of one start of a container."""
+    """The result of one start of a container."""
 
     exit_code: int
     message: str

@@ -63,7 +63,7 @@ class RuntimeValue(TypedDict, total=False):
 
 
 class InputSource(TypedDict, total=False):
-    """What a task's input comes from."""
+    """TaskInputSpec: the source of a task's input."""
 
     taskOutputArtifact: TaskOutput
     componentInputArtifact: str
@@ -87,14 +87,14 @@ class Name(TypedDict, total=False):
 
 
 class CachingOptions(TypedDict, total=False):
-    """Whether a task's outputs are taken from the cache, and by which key instead of the usual one."""
+    """The cache of a task's outputs; `cacheKey` takes the place of the usual key."""
 
     enableCache: bool
     cacheKey: str
 
 
 class RetryPolicy(TypedDict, total=False):
-    """How often a task is started again; durations as `30s`."""
+    """The limits of starting a failed task again; durations as `30s`."""
 
     maxRetryCount: int
     backoffDuration: str
@@ -294,14 +294,14 @@ class ExecutorOutputs(TypedDict, total=False):
 
 
 class ExecutorInput(TypedDict, total=False):
-    """What the driver gives a container to work with."""
+    """ExecutorInput: from the driver, for a container."""
 
     inputs: ExecutorInputs
     outputs: ExecutorOutputs
 
 
 class ExecutorOutput(TypedDict, total=False):
-    """What a container hands on."""
+    """ExecutorOutput: from a container, for the launcher."""
 
     artifacts: dict[str, ArtifactList]
     parameterValues: dict[str, Json]

@@ -82,7 +82,7 @@ class CronSchedule(Protocol):
 
 
 class Trigger(Protocol):
-    """What starts a recurring run."""
+    """The trigger of a recurring run."""
 
     cron_schedule: CronSchedule | None
 

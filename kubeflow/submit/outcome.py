@@ -29,7 +29,7 @@ _TEMPLATES = ("system-container-impl", "retry-system-container-impl")
 
 
 class Outcome(NamedTuple):
-    """How a run ended."""
+    """The exit code of a run, and its reason."""
 
     exit_code: int
     reason: str
