@@ -111,7 +111,11 @@ def rehearse(
 
 def _as_compiled(config: PipelineConfig, spec: Spec) -> PipelineConfig:
     """Returns the configuration with the settings of the spec's ingest: it is the spec that runs."""
-    return config.model_copy(update={"data": config.data.model_copy(update=ingest_settings(spec))})
+    settings = ingest_settings(spec)
+    if settings is None:
+        return config
+    here = {"path": config.data.path, "schema_file": config.data.schema_file}
+    return config.model_copy(update={"data": settings.model_copy(update=here)})
 
 
 def _with_data(config: PipelineConfig, values: Mapping[str, Json]) -> PipelineConfig:

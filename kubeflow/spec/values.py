@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import get_origin
 
+from components.headline_example_gen.settings import DataConfig
 from kubeflow.spec.messages import Json, ParameterDefinition, Spec
 from kubeflow.spec.parameters import PARAMETERS, ParameterError, check_bounds
-from pipeline.config.pipeline_config import DataConfig
 
 INGEST = "HeadlineExampleGen"
-#: Settings of the data that no parameter of the ingest holds.
-_NOT_COMPILED = {"path", "schema_file"}
 
 
 def definitions(spec: Spec) -> Mapping[str, ParameterDefinition]:
@@ -21,20 +18,11 @@ def definitions(spec: Spec) -> Mapping[str, ParameterDefinition]:
     return spec["root"].get("inputDefinitions", {}).get("parameters", {})
 
 
-def ingest_settings(spec: Spec) -> dict[str, Json]:
-    """Returns the settings of the section `data` that a spec was compiled with; none of a spec without an ingest."""
-    constants = spec["root"]["dag"]["tasks"].get(INGEST, {}).get("inputs", {}).get("parameters", {})
-    settings: dict[str, Json] = {}
-    for name, field in DataConfig.model_fields.items():
-        value = constants.get(name, {}).get("runtimeValue", {}).get("constant")
-        if name in _NOT_COMPILED or (value is None and (not constants or field.default is not None)):
-            continue  # a setting that is null is left out of a spec
-        if isinstance(value, str) and get_origin(field.annotation) is dict:
-            value = json.loads(value)
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)  # the spec's JSON has no whole numbers
-        settings[name] = value
-    return settings
+def ingest_settings(spec: Spec) -> DataConfig | None:
+    """Returns the section `data` that a spec was compiled with; None of a spec without our ingest."""
+    parameters = spec["root"]["dag"]["tasks"].get(INGEST, {}).get("inputs", {}).get("parameters", {})
+    settings = parameters.get("settings", {}).get("runtimeValue", {}).get("constant")
+    return DataConfig.model_validate_json(settings) if isinstance(settings, str) else None
 
 
 def check_values(spec: Spec, texts: Iterable[str]) -> dict[str, Json]:

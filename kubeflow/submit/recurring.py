@@ -32,7 +32,8 @@ def recurring_spec(spec: Spec) -> Spec:
     """
     spec = copy.deepcopy(spec)
     tasks = spec["root"]["dag"]["tasks"]
-    if ingest_settings(spec).get("last_span") is not None:
+    settings = ingest_settings(spec)
+    if settings and settings.last_span is not None:
         raise ParameterError(
             "A recurring run reads the newest spans. Received: a spec compiled with data.last_span. "
             "Compile it without; data.window_spans says how many."
@@ -51,8 +52,8 @@ def recurring_spec(spec: Spec) -> Spec:
 
 def window(spec: Spec) -> int | None:
     """Returns how many spans a run of a spec reads; None where the spec does not say."""
-    spans = ingest_settings(spec).get("window_spans")
-    return spans if isinstance(spans, int) else None
+    settings = ingest_settings(spec)
+    return settings.window_spans if settings else None
 
 
 def check_pattern(spec: Spec, values: Mapping[str, Json]) -> None:
