@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
+from components.headline_example_gen.settings import DataConfig
 from kubeflow.spec.parameters import ParameterError
 from kubeflow.spec.pipeline_spec import find_faults, load_spec
 from kubeflow.submit.recurring import check_cron, recurring_spec
@@ -114,7 +115,7 @@ def test_its_spec_reads_what_is_new_and_is_sound():
 def test_a_spec_of_one_span_for_ever_is_refused():
     spec = load_spec(GOLDEN)
     ingest = spec["root"]["dag"]["tasks"]["HeadlineExampleGen"]["inputs"]["parameters"]
-    ingest["last_span"] = {"runtimeValue": {"constant": "7"}}
+    ingest["settings"] = {"runtimeValue": {"constant": DataConfig(last_span="7").model_dump_json()}}
     with pytest.raises(ParameterError, match=r"data\.last_span"):
         recurring_spec(spec)
 
