@@ -13,6 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 ARGS ?=
 SBOM ?= sbom.json
 # A file is one worker's; three, because some wait; their order is that of tests/conftest.py.
+export COVERAGE_FILE := $(CURDIR)/.coverage/data
 PYTEST = .venv/bin/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 # All that the image has, which is all but the development tools.
 EXPORT = $(UV) export --quiet --frozen --all-extras --no-extra dev --no-emit-project --no-annotate
@@ -33,7 +34,9 @@ run: setup ## Run the pipeline: from a CSV to a pushed model
 	@.venv/bin/clickbait run $(ARGS)
 
 test: setup test-tools ## Run all tests, three files at a time; ends with what each folder cost
-	@$(PYTEST) --forked-workers --cpu-by-folder $(ARGS)
+	@rm -rf .coverage && mkdir .coverage
+	@COVERAGE_OF_TESTS=1 $(PYTEST) --forked-workers --cpu-by-folder $(ARGS)
+	@.venv/bin/coverage combine --quiet && .venv/bin/coverage report --skip-covered $(if $(ARGS),--fail-under=0) | tail -1
 
 test-quick: setup ## Run the tests that need no TensorFlow
 	@$(PYTEST) --forked-workers --without-tensorflow -m 'not slow' $(ARGS)

@@ -80,6 +80,7 @@ setup(
             "playwright>=1.48",
             "promql-parser>=0.12",
             "psutil>=7",
+            "coverage>=7.10",
             "pytest>=8.3",
             "pytest-timeout>=2.4",
             "pytest-xdist>=3.8",

@@ -36,6 +36,9 @@ IMPORTED = (
     "serving.server.app",
 )
 
+MEASURED = "COVERAGE_OF_TESTS"
+"""The variable that has the lines counted which the workers run; see `[tool.coverage]` in pyproject.toml."""
+
 _IN_HOST = "__host__"
 _SWITCHES = ("-u", "-B")  # of Python, which tell a fork nothing
 _FORWARDED = (signal.SIGINT, signal.SIGTERM)
@@ -150,6 +153,10 @@ def _host(address: str, sender: str, *imported: str) -> None:
     _die_with_parent()
     before = dict(os.environ)
     sys.path.insert(0, str(ROOT))
+    if MEASURED in os.environ:  # before what is to be measured is imported; the forks go on with it
+        import coverage
+
+        coverage.Coverage(config_file=str(ROOT / "pyproject.toml")).start()
     if not imported:
         from kubeflow.rehearsal.processes import _IMPORTED
 
