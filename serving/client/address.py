@@ -13,7 +13,7 @@ import socket
 
 from serving.client.calls import metadata_call
 from serving.client.errors import Failure
-from serving.client.explain import nobody_listened
+from serving.client.failures import nobody_listened
 from serving.client.options import ClientOptions, Retry
 from serving.client.transport import GrpcTransport
 

@@ -24,10 +24,11 @@ from serving.client.calls import (
 )
 from serving.client.channel import failure_of, open_aio_channel
 from serving.client.errors import Failure, ServingError
-from serving.client.explain import explain, lookup_for, waiting_helps
+from serving.client.failures import error_for, lookup_for, waiting_helps
 from serving.client.logs import open_log
 from serving.client.options import ClientOptions, check_wait, merge_options
-from serving.protocol.methods import PREDICT
+from serving.client.transport import open_transport
+from serving.protocol.methods import PREDICT, Request, Response
 from serving.request_log import writer
 
 
@@ -48,7 +49,7 @@ class AsyncClient:
       ServingError: an option is out of its bounds, or its log's folder cannot be had.
     """
 
-    def __init__(self, target: str = "", *, options: ClientOptions | None = None, **changes):
+    def __init__(self, target: str = "", *, options: ClientOptions | None = None, **changes: object) -> None:
         self.options = merge_options(target, options, changes)
         self._log = open_log(self.options)
         self._transport = _RestThreads(self.options) if self.options.rest else _AioTransport(self.options)
@@ -57,7 +58,7 @@ class AsyncClient:
     async def __aenter__(self) -> AsyncClient:
         return self
 
-    async def __aexit__(self, *exception) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -126,7 +127,7 @@ class AsyncClient:
         if self._log:
             self._log.offer(writer.PREDICT, lambda: (batch.request, response))
 
-    async def _call(self, asked: Asked):
+    async def _call(self, asked: Asked[Request, Response]) -> Response:
         try:
             return await self._transport.call(asked, self.options.timeout_s)
         except Failure as failure:
@@ -135,12 +136,12 @@ class AsyncClient:
     async def _explained(self, failure: Failure) -> ServingError:
         elsewhere = await asyncio.to_thread(failure_where_one_listens, failure, self.options)
         failure = elsewhere or failure
-        lookup, found = lookup_for(failure), None
+        lookup, answer = lookup_for(failure), None
         if lookup:
             with contextlib.suppress(Failure):
                 response = await self._transport.call(lookup_call(lookup, self.options), LOOKUP_TIMEOUT_S)
-                found = read_lookup(lookup, response)
-        return explain(failure, self.options, found)
+                answer = read_lookup(response)
+        return error_for(failure, self.options, answer)
 
 
 class _AioTransport:
@@ -150,13 +151,15 @@ class _AioTransport:
         self._options = options
         self._channel = open_aio_channel(options)
 
-    async def call(self, asked: Asked, timeout_s: float):
+    async def call(self, asked: Asked[Request, Response], timeout_s: float) -> Response:
         method, request = asked
         send = self._channel.unary_unary(method.path, method.request.SerializeToString, method.response.FromString)
         try:
-            return await send(request, timeout=timeout_s, wait_for_ready=self._options.wait_for_ready or None)
+            wait = self._options.wait_for_ready or None
+            response: Response = await send(request, timeout=timeout_s, wait_for_ready=wait)
         except grpc.RpcError as error:
             raise failure_of(error) from error
+        return response
 
     async def close(self) -> None:
         await self._channel.close()
@@ -166,11 +169,9 @@ class _RestThreads:
     """REST calls in threads of their own."""
 
     def __init__(self, options: ClientOptions):
-        from serving.client.rest import RestTransport
+        self._rest = open_transport(options)
 
-        self._rest = RestTransport(options)
-
-    async def call(self, asked: Asked, timeout_s: float):
+    async def call(self, asked: Asked[Request, Response], timeout_s: float) -> Response:
         call = self._rest.start(*asked, timeout_s)
         return await asyncio.to_thread(call.result)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from serving.client.errors import EXIT_UNFORESEEN, ServingError
 from serving.client.options import ClientOptions
-from serving.protocol.messages import SignatureDefMap
+from serving.protocol import messages
 from serving.protocol.tensors import decode_tensor, dtype_name
 
 AVAILABLE = "AVAILABLE"
@@ -58,7 +58,7 @@ class Metadata(NamedTuple):
     signatures: Mapping[str, Signature]
 
 
-def read_status(response) -> list[VersionStatus]:
+def read_status(response: messages.GetModelStatusResponse) -> list[VersionStatus]:
     """Of a GetModelStatusResponse, the newest version first."""
     states = response.DESCRIPTOR.file.message_types_by_name["ModelVersionStatus"].enum_types_by_name["State"]
     found = [
@@ -70,9 +70,9 @@ def read_status(response) -> list[VersionStatus]:
     return sorted(found, reverse=True)
 
 
-def read_metadata(response) -> Metadata:
+def read_metadata(response: messages.GetModelMetadataResponse) -> Metadata:
     """Of a GetModelMetadataResponse."""
-    signatures = SignatureDefMap.FromString(response.metadata["signature_def"].value).signature_def
+    signatures = messages.SignatureDefMap.FromString(response.metadata["signature_def"].value).signature_def
     return Metadata(
         response.model_spec.name,
         response.model_spec.version.value,
@@ -83,7 +83,7 @@ def read_metadata(response) -> Metadata:
     )
 
 
-def read_scores(response, rows: int, options: ClientOptions) -> list[float]:
+def read_scores(response: messages.PredictResponse, rows: int, options: ClientOptions) -> list[float]:
     """The output's values in a PredictResponse, one for each row sent.
 
     Raises:
@@ -113,11 +113,11 @@ def count_no_numbers(scores: Sequence[float]) -> int:
     return sum(not math.isfinite(score) for score in scores)
 
 
-def _infos(found) -> dict[str, TensorInfo]:
+def _infos(infos: Mapping[str, messages.TensorInfo]) -> dict[str, TensorInfo]:
     return {
         name: TensorInfo(
             dtype_name(info.dtype),
             None if info.tensor_shape.unknown_rank else tuple(dim.size for dim in info.tensor_shape.dim),
         )
-        for name, info in sorted(found.items())
+        for name, info in sorted(infos.items())
     }

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeAlias
 
 from google.protobuf.message import Message
 
 from serving.client.answers import Metadata, VersionStatus, read_metadata, read_status
-from serving.client.explain import Lookup
+from serving.client.failures import Lookup
 from serving.client.options import ClientOptions
 from serving.protocol import messages
-from serving.protocol.methods import GET_MODEL_METADATA, GET_MODEL_STATUS, Method
+from serving.protocol.methods import GET_MODEL_METADATA, GET_MODEL_STATUS, Method, RequestOf, ResponseOf
 from serving.protocol.tensors import string_tensor
 from trainer.features import TITLE
 
@@ -20,11 +20,15 @@ LOOKUP_TIMEOUT_S = 5.0
 READY_POLL_S = 0.25
 
 
-class Asked(NamedTuple):
+class Asked(NamedTuple, Generic[RequestOf, ResponseOf]):
     """A request and where it goes."""
 
-    method: Method
-    request: Message
+    method: Method[RequestOf, ResponseOf]
+    request: RequestOf
+
+
+_StatusCall: TypeAlias = Asked[messages.GetModelStatusRequest, messages.GetModelStatusResponse]
+_MetadataCall: TypeAlias = Asked[messages.GetModelMetadataRequest, messages.GetModelMetadataResponse]
 
 
 def predict_request(texts: Iterable[bytes], options: ClientOptions) -> messages.PredictRequest:
@@ -46,7 +50,7 @@ def set_model(spec: messages.ModelSpec, options: ClientOptions) -> None:
         spec.version_label = options.label
 
 
-def status_call(options: ClientOptions, *, all_versions: bool = False) -> Asked:
+def status_call(options: ClientOptions, *, all_versions: bool = False) -> _StatusCall:
     """Asks for the state of the version that the options name, or of all."""
     request = messages.GetModelStatusRequest()
     request.model_spec.name = options.model
@@ -55,21 +59,23 @@ def status_call(options: ClientOptions, *, all_versions: bool = False) -> Asked:
     return Asked(GET_MODEL_STATUS, request)
 
 
-def metadata_call(options: ClientOptions) -> Asked:
+def metadata_call(options: ClientOptions) -> _MetadataCall:
     """Asks for the signatures of the version that the options name."""
     request = messages.GetModelMetadataRequest(metadata_field=["signature_def"])
     set_model(request.model_spec, options)
     return Asked(GET_MODEL_METADATA, request)
 
 
-def lookup_call(lookup: Lookup, options: ClientOptions) -> Asked:
-    """Asks what `explain` wants to know."""
+def lookup_call(lookup: Lookup, options: ClientOptions) -> Asked[Message, Message]:
+    """Asks what `error_for` wants to know."""
     return status_call(options, all_versions=True) if lookup is Lookup.STATUS else metadata_call(options)
 
 
-def read_lookup(lookup: Lookup, response) -> Sequence[VersionStatus] | Metadata:
-    """The answer to that."""
-    return read_status(response) if lookup is Lookup.STATUS else read_metadata(response)
+def read_lookup(response: Message) -> Sequence[VersionStatus] | Metadata | None:
+    """Reads the response to that; None where it is no such response."""
+    if isinstance(response, messages.GetModelStatusResponse):
+        return read_status(response)
+    return read_metadata(response) if isinstance(response, messages.GetModelMetadataResponse) else None
 
 
 def poll_timeout_s(deadline: float) -> float:

@@ -21,11 +21,12 @@ from serving.client.calls import (
     status_call,
 )
 from serving.client.errors import Failure, ServingError
-from serving.client.explain import explain, lookup_for, waiting_helps
+from serving.client.failures import error_for, lookup_for, waiting_helps
 from serving.client.logs import open_log
 from serving.client.options import ClientOptions, check_wait, merge_options
 from serving.client.transport import Call, Transport, open_transport
-from serving.protocol.methods import PREDICT
+from serving.protocol.messages import PredictResponse
+from serving.protocol.methods import PREDICT, Request, Response
 from serving.request_log import writer
 
 
@@ -46,7 +47,7 @@ class Client:
       ServingError: an option is out of its bounds, or its log's folder cannot be had.
     """
 
-    def __init__(self, target: str = "", *, options: ClientOptions | None = None, **changes):
+    def __init__(self, target: str = "", *, options: ClientOptions | None = None, **changes: object) -> None:
         self.options = merge_options(target, options, changes)
         self._log = open_log(self.options)
         self._transport: Transport = open_transport(self.options)
@@ -54,7 +55,7 @@ class Client:
     def __enter__(self) -> Client:
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -82,7 +83,7 @@ class Client:
         Raises:
           ServingError: as `predict`.
         """
-        flying: deque[tuple[Scores, Batch, Call]] = deque()
+        flying: deque[tuple[Scores, Batch, Call[PredictResponse]]] = deque()
         waiting: deque[Scores] = deque()
         try:
             for texts in chunks:
@@ -136,34 +137,34 @@ class Client:
                     raise self._explained(failure) from None
             time.sleep(READY_POLL_S)
 
-    def _land(self, scores: Scores, batch: Batch, call: Call) -> None:
+    def _land(self, scores: Scores, batch: Batch, call: Call[PredictResponse]) -> None:
         try:
             response = call.result()
         except Failure as failure:
             raise self._explained(failure) from None
         self._fill(scores, batch, response)
 
-    def _fill(self, scores: Scores, batch: Batch, response) -> None:
+    def _fill(self, scores: Scores, batch: Batch, response: PredictResponse) -> None:
         scores.fill(batch.places, read_scores(response, len(batch.places), self.options))
         if self._log:
             self._log.offer(writer.PREDICT, lambda: (batch.request, response))
 
-    def _call(self, asked: Asked):
+    def _call(self, asked: Asked[Request, Response]) -> Response:
         try:
             return self._ask(asked, self.options.timeout_s)
         except Failure as failure:
             raise self._explained(failure) from None
 
-    def _ask(self, asked: Asked, timeout_s: float):
+    def _ask(self, asked: Asked[Request, Response], timeout_s: float) -> Response:
         return self._transport.call(*asked, timeout_s)
 
     def _explained(self, failure: Failure) -> ServingError:
         failure = failure_where_one_listens(failure, self.options) or failure
-        lookup, found = lookup_for(failure), None
+        lookup, answer = lookup_for(failure), None
         if lookup:
             with contextlib.suppress(Failure):
-                found = read_lookup(lookup, self._ask(lookup_call(lookup, self.options), LOOKUP_TIMEOUT_S))
-        return explain(failure, self.options, found)
+                answer = read_lookup(self._ask(lookup_call(lookup, self.options), LOOKUP_TIMEOUT_S))
+        return error_for(failure, self.options, answer)
 
 
 def _completed(waiting: deque[Scores]) -> Iterator[list[float]]:

@@ -6,7 +6,7 @@ EXIT_UNFORESEEN = 1
 EXIT_CALL = 2
 
 
-class Failure(Exception):  # noqa: N818  not for users: `explain` turns it into a ServingError
+class Failure(Exception):  # noqa: N818  not for users: `error_for` turns it into a ServingError
     """A call that failed, in gRPC's terms, whatever carried it.
 
     Attributes:

@@ -6,7 +6,6 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from serving.client.errors import ServingError
 from trainer.features import EXAMPLES_SIGNATURE, PROBABILITY, RAW_SIGNATURE, TITLE
@@ -29,7 +28,7 @@ class Retry:
     first_pause_s: float = 0.1
     longest_pause_s: float = 2.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 1 <= self.attempts <= 5:
             raise ServingError(f"A call is tried 1 to 5 times. Received: attempts={self.attempts}.")
         if not 0 < self.first_pause_s <= self.longest_pause_s:
@@ -52,7 +51,7 @@ class Tls:
     server_name: str | None = None
     """The name in the server's certificate, where it is not the target's host."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if bool(self.cert) != bool(self.key):
             raise ServingError(
                 f"A client's certificate and its key go together. Received: cert={self.cert}, key={self.key}.",
@@ -65,7 +64,7 @@ class Tls:
         Raises:
           ServingError: it is no readable PEM file.
         """
-        path = getattr(self, name)
+        path: str | Path | None = getattr(self, name)
         if path is None:
             return None
         try:
@@ -120,7 +119,7 @@ class ClientOptions:
     log_rate: float = 1.0
     """Share of the calls that are logged."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.target:
             object.__setattr__(self, "target", REST_TARGET if self.rest else GRPC_TARGET)
         self._check_target()
@@ -174,12 +173,13 @@ def check_wait(seconds: float) -> None:
         raise ServingError(f"A wait is 0 to {_LONGEST_S:,} s. Received: {seconds}.")
 
 
-def merge_options(target: str, options: ClientOptions | None, changes: Mapping[str, Any]) -> ClientOptions:
+def merge_options(target: str, options: ClientOptions | None, changes: Mapping[str, object]) -> ClientOptions:
     """The options that a client's arguments mean: `target` and `changes` over `options` over the defaults."""
     if target:
         changes = {**changes, "target": target}
     try:
-        return dataclasses.replace(options, **changes) if options else ClientOptions(**changes)
+        # A name or a value that is wrong raises.
+        return dataclasses.replace(options, **changes) if options else ClientOptions(**changes)  # type: ignore[arg-type]
     except TypeError as error:
         known = ", ".join(field.name for field in dataclasses.fields(ClientOptions))
         raise ServingError(f"A client's options are {known}. Received: {', '.join(changes)}.") from error

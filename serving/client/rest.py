@@ -6,16 +6,16 @@ import json
 import random
 import time
 from concurrent import futures
+from typing import Generic
 
 import requests
-from google.protobuf.message import Message
 from requests.adapters import HTTPAdapter
 
 from serving.client import rest_json
 from serving.client.errors import Failure
-from serving.client.explain import waiting_helps
+from serving.client.failures import waiting_helps
 from serving.client.options import ClientOptions
-from serving.protocol.methods import Method
+from serving.protocol.methods import Method, Request, Response
 
 _CODES = {
     400: "INVALID_ARGUMENT",
@@ -53,12 +53,12 @@ class RestTransport:
             self._session.verify = str(options.tls.ca) if options.tls.ca else True
             self._session.cert = (str(options.tls.cert), str(options.tls.key)) if options.tls.cert else None
 
-    def start(self, method: Method, request, timeout_s: float) -> _RestCall:
+    def start(self, method: Method[Request, Response], request: Request, timeout_s: float) -> _RestCall[Response]:
         """As `Transport.start`."""
         deadline = time.monotonic() + timeout_s
         return _RestCall(self._pool.submit(self._send, method, request, deadline), deadline)
 
-    def call(self, method: Method, request, timeout_s: float):
+    def call(self, method: Method[Request, Response], request: Request, timeout_s: float) -> Response:
         """As `Transport.call`."""
         return self.start(method, request, timeout_s).result()
 
@@ -67,7 +67,7 @@ class RestTransport:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._session.close()
 
-    def _send(self, method: Method, request, deadline: float):
+    def _send(self, method: Method[Request, Response], request: Request, deadline: float) -> Response:
         retry, attempt = self._options.retry, 0
         while True:
             attempt += 1
@@ -82,8 +82,8 @@ class RestTransport:
                     raise
                 time.sleep(pause)
 
-    def _send_once(self, method: Method, request, deadline: float):
-        verb, path, body = rest_json.http_request(method, request)
+    def _send_once(self, method: Method[Request, Response], request: Request, deadline: float) -> Response:
+        verb, path, body = rest_json.http_request(request)
         left = deadline - time.monotonic()
         if left <= 0:
             raise Failure("DEADLINE_EXCEEDED", "no time was left to send it")
@@ -101,12 +101,12 @@ class RestTransport:
             raise Failure("UNKNOWN", f"an answer that is not TF Serving's: {_shorten(answer.text)!r}") from error
 
 
-class _RestCall:
-    def __init__(self, future: futures.Future[Message], deadline: float):
+class _RestCall(Generic[Response]):
+    def __init__(self, future: futures.Future[Response], deadline: float):
         self._future = future
         self._deadline = deadline
 
-    def result(self):
+    def result(self) -> Response:
         try:
             return self._future.result(max(0.0, self._deadline - time.monotonic()))
         except futures.TimeoutError as error:

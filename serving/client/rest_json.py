@@ -5,31 +5,40 @@ from __future__ import annotations
 import array
 import base64
 import json
-from typing import Any
 from urllib.parse import quote
 
+from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from serving.client.options import ClientOptions
+from serving.json_value import JsonValue
 from serving.protocol.messages import (
+    GetModelMetadataRequest,
     GetModelMetadataResponse,
+    GetModelStatusRequest,
     GetModelStatusResponse,
     ModelSpec,
+    PredictRequest,
     PredictResponse,
     SignatureDefMap,
 )
-from serving.protocol.methods import GET_MODEL_METADATA, GET_MODEL_STATUS, Method
+from serving.protocol.methods import Method, Request, Response
 from serving.protocol.tensors import float_tensor
 from trainer.features import EXAMPLES_SIGNATURE
 
 
-def http_request(method: Method, request) -> tuple[str, str, bytes | None]:
-    """The HTTP method, the path below `/v1/models/` and the body of a request."""
-    path = _model_path(request.model_spec)
-    if method is GET_MODEL_STATUS:
-        return "GET", path, None
-    if method is GET_MODEL_METADATA:
-        return "GET", f"{path}/metadata", None
+def http_request(request: Message) -> tuple[str, str, bytes | None]:
+    """The HTTP method, the path below `/v1/models/` and the body of a request.
+
+    Raises:
+      TypeError: the client makes no such request.
+    """
+    if isinstance(request, GetModelStatusRequest):
+        return "GET", _model_path(request.model_spec), None
+    if isinstance(request, GetModelMetadataRequest):
+        return "GET", f"{_model_path(request.model_spec)}/metadata", None
+    if not isinstance(request, PredictRequest):
+        raise TypeError(f"A request must be one of the client's. Received: {request.DESCRIPTOR.full_name}.")
     binary = request.model_spec.signature_name == EXAMPLES_SIGNATURE
     body = {
         "signature_name": request.model_spec.signature_name,
@@ -37,42 +46,59 @@ def http_request(method: Method, request) -> tuple[str, str, bytes | None]:
             name: [_json_value(value, binary) for value in tensor.string_val] for name, tensor in request.inputs.items()
         },
     }
-    return "POST", f"{path}:predict", json.dumps(body, ensure_ascii=False).encode()
+    return "POST", f"{_model_path(request.model_spec)}:predict", json.dumps(body, ensure_ascii=False).encode()
 
 
-def read_response(method: Method, answer: dict[str, Any], options: ClientOptions) -> Message:
+def read_response(method: Method[Request, Response], answer: JsonValue, options: ClientOptions) -> Response:
     """The response that a JSON answer tells.
 
     Raises:
       ValueError, KeyError, TypeError: it is not one of TF Serving.
     """
-    from google.protobuf import json_format
+    response = method.response()
+    if isinstance(response, GetModelStatusResponse):
+        if not isinstance(answer, dict):
+            raise TypeError("a status is an object")
+        json_format.ParseDict(answer, response, ignore_unknown_fields=True)
+    elif isinstance(response, GetModelMetadataResponse):
+        _fill_metadata(response, answer)
+    elif isinstance(response, PredictResponse):
+        _fill_outputs(response, _member(answer, "outputs"), options.output_name)
+    return response
 
-    if method is GET_MODEL_STATUS:
-        return json_format.ParseDict(answer, GetModelStatusResponse(), ignore_unknown_fields=True)
-    if method is GET_MODEL_METADATA:
-        signatures = json_format.ParseDict(
-            {"signature_def": answer["metadata"]["signature_def"]["signature_def"]},
-            SignatureDefMap(),
-            ignore_unknown_fields=True,
-        )
-        metadata = GetModelMetadataResponse()
-        metadata.model_spec.name = answer["model_spec"]["name"]
-        metadata.model_spec.version.value = int(answer["model_spec"]["version"])
-        metadata.metadata["signature_def"].value = signatures.SerializeToString()
-        return metadata
-    outputs = answer["outputs"]
+
+def _fill_metadata(response: GetModelMetadataResponse, answer: JsonValue) -> None:
+    signatures = json_format.ParseDict(
+        {"signature_def": _member(answer, "metadata", "signature_def", "signature_def")},
+        SignatureDefMap(),
+        ignore_unknown_fields=True,
+    )
+    name, version = (_member(answer, "model_spec", key) for key in ("name", "version"))
+    if not isinstance(name, str) or not isinstance(version, str | int | float):
+        raise TypeError("a model has a name and a version")
+    response.model_spec.name = name
+    response.model_spec.version.value = int(version)
+    response.metadata["signature_def"].value = signatures.SerializeToString()
+
+
+def _fill_outputs(response: PredictResponse, outputs: JsonValue, output_name: str) -> None:
     if not isinstance(outputs, dict):  # the only output stands without its name
-        outputs = {options.output_name: outputs}
-    response = PredictResponse()
+        outputs = {output_name: outputs}
     for name, values in outputs.items():
-        if name == options.output_name:
+        if name == output_name:
             # JSON has the shortest digits of a float32; the same number as over gRPC comes of it.
-            flat = array.array("f", _flatten(values)).tolist()
+            flat = array.array("f", _numbers(values)).tolist()
             response.outputs[name].CopyFrom(float_tensor(flat, (len(flat),)))
         else:
             response.outputs[name].SetInParent()
-    return response
+
+
+def _member(value: JsonValue, *path: str) -> JsonValue:
+    for name in path:
+        if not isinstance(value, dict):
+            raise TypeError(f"{name} is in an object")
+        value = value[name]
+    return value
 
 
 def _model_path(spec: ModelSpec) -> str:
@@ -88,7 +114,16 @@ def _json_value(value: bytes, binary: bool) -> str | dict[str, str]:
     return {"b64": base64.b64encode(value).decode()} if binary else value.decode()
 
 
-def _flatten(values: list[Any]) -> list[float]:
-    while values and isinstance(values[0], list):
-        values = [one for inner in values for one in inner]
-    return values
+def _numbers(rows: JsonValue) -> list[float]:
+    """The numbers of rows, or of rows of rows, as one list."""
+    if not isinstance(rows, list):
+        raise TypeError("an output is a list")
+    numbers: list[float] = []
+    for row in rows:
+        if isinstance(row, list):
+            numbers.extend(_numbers(row))
+        elif isinstance(row, int | float):
+            numbers.append(row)
+        else:
+            raise TypeError("an output is of numbers")
+    return numbers

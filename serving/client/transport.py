@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import grpc
 
 from serving.client.channel import failure_of, open_channel
 from serving.client.options import ClientOptions
-from serving.protocol.methods import Method
+from serving.protocol.methods import Method, Request, Response
+
+_Result = TypeVar("_Result", covariant=True)
 
 
-class Call(Protocol):
+class Call(Protocol[_Result]):
     """A call on its way."""
 
-    def result(self):
+    def result(self) -> _Result:
         """Waits for the response and returns it.
 
         Raises:
@@ -28,10 +30,10 @@ class Call(Protocol):
 class Transport(Protocol):
     """Sends calls to one server."""
 
-    def start(self, method: Method, request, timeout_s: float) -> Call:
+    def start(self, method: Method[Request, Response], request: Request, timeout_s: float) -> Call[Response]:
         """Sends a call, which fails by itself after `timeout_s`."""
 
-    def call(self, method: Method, request, timeout_s: float):
+    def call(self, method: Method[Request, Response], request: Request, timeout_s: float) -> Response:
         """Sends a call, waits for its response and returns it.
 
         Raises:
@@ -50,22 +52,23 @@ class GrpcTransport:
         self._channel = open_channel(options)
         self._callables: dict[str, grpc.UnaryUnaryMultiCallable] = {}
 
-    def start(self, method: Method, request, timeout_s: float) -> _GrpcCall:
+    def start(self, method: Method[Request, Response], request: Request, timeout_s: float) -> _GrpcCall[Response]:
         """As `Transport.start`."""
         return _GrpcCall(self._callable(method).future(request, **self._terms(timeout_s)))
 
-    def call(self, method: Method, request, timeout_s: float):
+    def call(self, method: Method[Request, Response], request: Request, timeout_s: float) -> Response:
         """As `Transport.call`; saves a change of threads, some 0.2 ms."""
         try:
-            return self._callable(method)(request, **self._terms(timeout_s))
+            response: Response = self._callable(method)(request, **self._terms(timeout_s))
         except grpc.RpcError as error:
             raise failure_of(error) from error
+        return response
 
     def close(self) -> None:
         """As `Transport.close`."""
         self._channel.close()
 
-    def _callable(self, method: Method) -> grpc.UnaryUnaryMultiCallable:
+    def _callable(self, method: Method[Request, Response]) -> grpc.UnaryUnaryMultiCallable:
         callable_ = self._callables.get(method.path)
         if callable_ is None:
             callable_ = self._channel.unary_unary(
@@ -78,15 +81,16 @@ class GrpcTransport:
         return {"timeout": timeout_s, "wait_for_ready": self._options.wait_for_ready or None}
 
 
-class _GrpcCall:
+class _GrpcCall(Generic[Response]):
     def __init__(self, future: grpc.Future):
         self._future = future
 
-    def result(self):
+    def result(self) -> Response:
         try:
-            return self._future.result()
+            response: Response = self._future.result()
         except grpc.RpcError as error:
             raise failure_of(error) from error
+        return response
 
     def cancel(self) -> None:
         self._future.cancel()

@@ -34,32 +34,14 @@ class PlainReporter(Reporter):
         click.echo(visible(message), err=True)
 
 
-class BarReporter(Reporter):
-    """A bar with rows, speed and the time that is left."""
-
-    def __init__(self):
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"))
-        self.bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
-        self._task = self.bar.add_task("reading", total=None)
-
-    def say(self, message: str) -> None:
-        """As `Reporter.say`."""
-        self.bar.console.print(visible(message), markup=False, highlight=False, soft_wrap=True)
-
-    def progress(self, done: int, total: int) -> None:
-        """As `Reporter.progress`."""
-        self.bar.update(self._task, description="scoring", completed=done, total=total)
-
-
 @contextlib.contextmanager
 def shown_progress() -> Iterator[Reporter]:
     """A bar on a terminal, else plain lines."""
     if not sys.stderr.isatty():
         yield PlainReporter()
         return
+    from serving.client.progress_bar import BarReporter
+
     reporter = BarReporter()
     with reporter.bar:
         yield reporter

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from google.protobuf import descriptor_pb2, text_format
+from google.protobuf.descriptor import FileDescriptor
+from tensorflow_serving.apis import model_service_pb2, prediction_log_pb2, prediction_service_pb2
 
-from google.protobuf import descriptor_pb2
-
-PROTOCOL_FILE = Path(__file__).with_name("protocol.pb")
+from serving.protocol import PROTOCOL_FILE
 
 # What grpcio-health-checking holds, without which the client is to work.
 _HEALTH = """
@@ -53,12 +53,9 @@ service {
 
 def make_protocol() -> descriptor_pb2.FileDescriptorSet:
     """Collects the files of both services, of PredictionLog and of the health check, each after what it imports."""
-    from google.protobuf import text_format
-    from tensorflow_serving.apis import model_service_pb2, prediction_log_pb2, prediction_service_pb2
-
     files: dict[str, descriptor_pb2.FileDescriptorProto] = {}
 
-    def add(file) -> None:
+    def add(file: FileDescriptor) -> None:
         if file.name in files:
             return
         for imported in file.dependencies:

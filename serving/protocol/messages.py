@@ -7,14 +7,21 @@ of the other: hand over bytes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from serving.protocol.generate import PROTOCOL_FILE
+from serving.protocol import PROTOCOL_FILE
+
+if TYPE_CHECKING:
+    from google.protobuf.internal.containers import (
+        MessageMap,
+        RepeatedCompositeFieldContainer,
+        RepeatedScalarFieldContainer,
+    )
 
 
 def _load_pool() -> DescriptorPool:
@@ -33,33 +40,105 @@ def message_class(name: str) -> type[Message]:
 
 
 if TYPE_CHECKING:
-    # Classes that are made at run time are no types; their fields are in `protocol.pb` alone.
+    # What this project reads and writes of classes that are made at run time; all that they have is in `protocol.pb`.
     class _Made(Message):
         def __init__(self, **fields: object) -> None: ...
-        def __getattr__(self, name: str) -> Any: ...
-        def __setattr__(self, name: str, value: object) -> None: ...
 
-    class PredictRequest(_Made): ...
+    class _Int64Value(_Made):
+        value: int
 
-    class PredictResponse(_Made): ...
+    class _PackedMessage(_Made):
+        value: bytes
 
-    class GetModelMetadataRequest(_Made): ...
+    class _Size(_Made):
+        size: int
 
-    class GetModelMetadataResponse(_Made): ...
+    class _Shape(_Made):
+        dim: RepeatedCompositeFieldContainer[_Size]
+        unknown_rank: bool
 
-    class GetModelStatusRequest(_Made): ...
+    class TensorProto(_Made):
+        dtype: int
+        tensor_shape: _Shape
+        tensor_content: bytes
+        string_val: RepeatedScalarFieldContainer[bytes]
+        float_val: RepeatedScalarFieldContainer[float]
 
-    class GetModelStatusResponse(_Made): ...
+    class ModelSpec(_Made):
+        name: str
+        version: _Int64Value
+        version_label: str
+        signature_name: str
 
-    class ModelSpec(_Made): ...
+    class PredictRequest(_Made):
+        model_spec: ModelSpec
+        inputs: MessageMap[str, TensorProto]
 
-    class SignatureDefMap(_Made): ...
+    class PredictResponse(_Made):
+        model_spec: ModelSpec
+        outputs: MessageMap[str, TensorProto]
 
-    class PredictionLog(_Made): ...
+    class GetModelMetadataRequest(_Made):
+        model_spec: ModelSpec
 
-    class Example(_Made): ...
+    class GetModelMetadataResponse(_Made):
+        model_spec: ModelSpec
+        metadata: MessageMap[str, _PackedMessage]
 
-    class TensorProto(_Made): ...
+    class GetModelStatusRequest(_Made):
+        model_spec: ModelSpec
+
+    class _Status(_Made):
+        error_code: int
+        error_message: str
+
+    class _ModelVersionStatus(_Made):
+        version: int
+        state: int
+        status: _Status
+
+    class GetModelStatusResponse(_Made):
+        model_version_status: RepeatedCompositeFieldContainer[_ModelVersionStatus]
+
+    class TensorInfo(_Made):
+        dtype: int
+        tensor_shape: _Shape
+
+    class _SignatureDef(_Made):
+        inputs: MessageMap[str, TensorInfo]
+        outputs: MessageMap[str, TensorInfo]
+        method_name: str
+
+    class SignatureDefMap(_Made):
+        signature_def: MessageMap[str, _SignatureDef]
+
+    class _BytesList(_Made):
+        value: RepeatedScalarFieldContainer[bytes]
+
+    class _Feature(_Made):
+        bytes_list: _BytesList
+
+    class _Features(_Made):
+        feature: MessageMap[str, _Feature]
+
+    class Example(_Made):
+        features: _Features
+
+    class _PredictLog(_Made):
+        request: PredictRequest
+        response: PredictResponse
+
+    class _SamplingConfig(_Made):
+        sampling_rate: float
+
+    class _LogMetadata(_Made):
+        model_spec: ModelSpec
+        sampling_config: _SamplingConfig
+        timestamp_secs: int
+
+    class PredictionLog(_Made):
+        log_metadata: _LogMetadata
+        predict_log: _PredictLog
 
 else:
     PredictRequest = message_class("tensorflow.serving.PredictRequest")
@@ -69,6 +148,7 @@ else:
     GetModelStatusRequest = message_class("tensorflow.serving.GetModelStatusRequest")
     GetModelStatusResponse = message_class("tensorflow.serving.GetModelStatusResponse")
     ModelSpec = message_class("tensorflow.serving.ModelSpec")
+    TensorInfo = message_class("tensorflow.TensorInfo")
     SignatureDefMap = message_class("tensorflow.serving.SignatureDefMap")
     PredictionLog = message_class("tensorflow.serving.PredictionLog")
     Example = message_class("tensorflow.Example")

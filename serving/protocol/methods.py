@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from google.protobuf.message import Message
 
 from serving.protocol import messages
 
+Request = TypeVar("Request", bound=Message)
+Response = TypeVar("Response", bound=Message)
+RequestOf = TypeVar("RequestOf", bound=Message, covariant=True)
+ResponseOf = TypeVar("ResponseOf", bound=Message, covariant=True)
 
-class Method(NamedTuple):
+
+class Method(NamedTuple, Generic[RequestOf, ResponseOf]):
     """One unary call."""
 
     path: str
     """As gRPC writes it: `/package.Service/Method`."""
-    request: type[Message]
-    response: type[Message]
+    request: type[RequestOf]
+    response: type[ResponseOf]
 
     @property
     def name(self) -> str:
@@ -23,7 +28,7 @@ class Method(NamedTuple):
         return self.path.rpartition("/")[2]
 
 
-def _methods(service: str) -> dict[str, Method]:
+def _methods(service: str) -> dict[str, Method[Any, Any]]:
     return {
         method.name: Method(
             f"/{service}/{method.name}",
@@ -37,7 +42,9 @@ def _methods(service: str) -> dict[str, Method]:
 PREDICTION_SERVICE = _methods("tensorflow.serving.PredictionService")
 MODEL_SERVICE = _methods("tensorflow.serving.ModelService")
 
-PREDICT = PREDICTION_SERVICE["Predict"]
+PREDICT: Method[messages.PredictRequest, messages.PredictResponse] = PREDICTION_SERVICE["Predict"]
+GET_MODEL_METADATA: Method[messages.GetModelMetadataRequest, messages.GetModelMetadataResponse]
 GET_MODEL_METADATA = PREDICTION_SERVICE["GetModelMetadata"]
+GET_MODEL_STATUS: Method[messages.GetModelStatusRequest, messages.GetModelStatusResponse]
 GET_MODEL_STATUS = MODEL_SERVICE["GetModelStatus"]
 HEALTH_CHECK = _methods("grpc.health.v1.Health")["Check"]

@@ -92,7 +92,7 @@ class ParquetSource:
         return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
 
     def _texts(self, batch: pa.RecordBatch, before: int) -> list[str]:
-        texts = batch.column(batch.schema.get_field_index(self.text_column)).to_pylist()
+        texts: list[str] = batch.column(batch.schema.get_field_index(self.text_column)).to_pylist()
         for place, text in enumerate(texts):
             if isinstance(text, bytes):
                 try:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from serving.client.errors import FileError
+from serving.json_value import JsonObject
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -15,9 +16,9 @@ class Chunk(NamedTuple):
     """Rows that follow each other, in the form that their file gives them; a sink takes any."""
 
     texts: list[str]
-    rows: Sequence[Sequence[Any]] | None = None
+    rows: Sequence[Sequence[object]] | None = None
     """A value for each of the source's columns."""
-    objects: list[dict[str, Any]] | None = None
+    objects: list[JsonObject] | None = None
     batch: pa.RecordBatch | None = None
 
 

@@ -12,12 +12,14 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
+
+from filelock import FileLock, Timeout
 
 from serving.client.answers import count_no_numbers
 from serving.client.bulk.files import check_output, file_digest, open_sink, open_source, writing
 from serving.client.bulk.rows import Contents, Source
-from serving.client.bulk.score_log import ScoreLog
+from serving.client.bulk.score_log import Identity, ScoreLog
 from serving.client.bulk.text_files import LinesSource
 from serving.client.client import Client
 from serving.client.errors import FileError
@@ -112,7 +114,7 @@ def score_file(
     return BulkResult(contents.rows, resumed, version, time.monotonic() - began, no_numbers)
 
 
-def _identity(digest: str, text_column: str, options: ClientOptions) -> dict[str, Any]:
+def _identity(digest: str, text_column: str, options: ClientOptions) -> Identity:
     return {
         "schema_version": _SCHEMA_VERSION,
         "input": digest,
@@ -168,8 +170,6 @@ def _write_output(source: Source, contents: Contents, log: ScoreLog, temporary: 
 @contextlib.contextmanager
 def _work_folder(output: Path) -> Iterator[Path]:
     """`OUTPUT.partial`, which one process at a time has."""
-    from filelock import FileLock, Timeout
-
     folder = output.with_name(f"{output.name}.partial")
     with writing(folder):
         folder.mkdir(exist_ok=True)

@@ -12,9 +12,12 @@ import os
 import struct
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, TypeAlias
+
+Identity: TypeAlias = Mapping[str, str | int | None]
+"""What scores depend on, by name."""
 
 _HEAD = struct.Struct("<II")
 _SCORE_BYTES = 8
@@ -33,7 +36,7 @@ class ScoreLog:
       changes: where a log was begun anew, what in the identity is not as it was: names to (was, is).
     """
 
-    def __init__(self, folder: Path, identity: dict[str, Any]):
+    def __init__(self, folder: Path, identity: Identity):
         self._path = folder / "scores"
         state_path = folder / "state.json"
         self.changes = _changes(state_path, identity)
@@ -81,7 +84,7 @@ class ScoreLog:
         stream.seek(end)
 
 
-def _changes(state_path: Path, identity: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+def _changes(state_path: Path, identity: Identity) -> dict[str, tuple[object, object]]:
     try:
         known = json.loads(state_path.read_text())
     except FileNotFoundError:

@@ -10,11 +10,15 @@ import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from serving.client.bulk.rows import Chunk, Contents, no_column, no_text
 from serving.client.errors import FileError
+from serving.json_value import JsonObject, JsonValue
 from serving.untrusted import Gunzip
+
+if TYPE_CHECKING:
+    from _csv import Reader as _Reader
 
 MAX_LINE_CHARACTERS = 1 << 24
 MAX_FIELD_CHARACTERS = 1 << 20
@@ -132,11 +136,11 @@ class CsvSource(_TextSource):
             for rows in _groups(self._rows(reader, len(header)), size):
                 yield Chunk([row[at] for row in rows], rows=rows)
 
-    def _reader(self, lines: Iterator[str]):
+    def _reader(self, lines: Iterator[str]) -> _Reader:
         csv.field_size_limit(max(csv.field_size_limit(), MAX_FIELD_CHARACTERS))
         return csv.reader(lines, strict=True)
 
-    def _header(self, reader) -> list[str]:
+    def _header(self, reader: _Reader) -> list[str]:
         header = next(self._records(reader), (0, []))[1]
         if self.text_column not in header:
             raise no_column(self.path, self.text_column, header)
@@ -147,7 +151,7 @@ class CsvSource(_TextSource):
                 )
         return header
 
-    def _rows(self, reader, width: int) -> Iterator[list[str]]:
+    def _rows(self, reader: _Reader, width: int) -> Iterator[list[str]]:
         for line, fields in self._records(reader):
             if len(fields) != width:
                 raise FileError(
@@ -156,7 +160,7 @@ class CsvSource(_TextSource):
                 )
             yield fields
 
-    def _records(self, reader) -> Iterator[tuple[int, list[str]]]:
+    def _records(self, reader: _Reader) -> Iterator[tuple[int, list[str]]]:
         """The rows that are not blank, each with the line where it begins."""
         while True:
             line = reader.line_num + 1
@@ -191,9 +195,9 @@ class JsonlSource(_TextSource):
         """As `Source.chunks`."""
         with self._lines() as lines:
             for objects in _groups(self._objects(lines), size):
-                yield Chunk([one[self.text_column] for one in objects], objects=objects)
+                yield Chunk([str(row[self.text_column]) for row in objects], objects=objects)
 
-    def _objects(self, lines: Iterator[str]) -> Iterator[dict[str, Any]]:
+    def _objects(self, lines: Iterator[str]) -> Iterator[JsonObject]:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
@@ -216,7 +220,7 @@ class JsonlSource(_TextSource):
             yield found
 
 
-def _kind(value: Any) -> str:
+def _kind(value: JsonValue) -> str:
     if value is None:
         return ""
     kind = _KINDS.get(type(value), "json")

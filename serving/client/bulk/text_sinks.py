@@ -7,8 +7,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 from serving.client.bulk.rows import Chunk, Contents
 from serving.untrusted import inert_cell
@@ -46,13 +45,15 @@ class JsonlSink(_TextSink):
 
     def write(self, chunk: Chunk, scores: Sequence[float]) -> None:
         """As `Sink.write`."""
-        objects = chunk.objects or [dict(zip(self._columns, row, strict=True)) for row in rows_of(chunk, self._columns)]
-        for one, score in zip(objects, scores, strict=True):
+        rows: Iterable[Mapping[str, object]] = chunk.objects or (
+            dict(zip(self._columns, row, strict=True)) for row in rows_of(chunk, self._columns)
+        )
+        for row, score in zip(rows, scores, strict=True):
             text = format_score(score)
-            self._stream.write(f"{_json({**one, PROBABILITY: float(text) if text else None})}\n")
+            self._stream.write(f"{_json({**row, PROBABILITY: float(text) if text else None})}\n")
 
 
-def rows_of(chunk: Chunk, columns: Sequence[str]) -> Sequence[Sequence[Any]]:
+def rows_of(chunk: Chunk, columns: Sequence[str]) -> Sequence[Sequence[object]]:
     """A chunk's values, one for each column, None where a row has none."""
     if chunk.batch is not None:
         return list(zip(*(column.to_pylist() for column in chunk.batch.columns), strict=True))
@@ -66,14 +67,14 @@ def format_score(score: float) -> str:
     return f"{score:.9g}" if math.isfinite(score) else ""
 
 
-def _json(one: dict[str, Any]) -> str:
+def _json(row: Mapping[str, object]) -> str:
     try:
-        return json.dumps(one, ensure_ascii=False, default=str, allow_nan=False)
+        return json.dumps(row, ensure_ascii=False, default=str, allow_nan=False)
     except ValueError:
-        return json.dumps(_finite(one), ensure_ascii=False, default=str, allow_nan=False)
+        return json.dumps(_finite(row), ensure_ascii=False, default=str, allow_nan=False)
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: object) -> object:
     """None for the numbers that JSON does not have."""
     if isinstance(value, dict):
         return {name: _finite(one) for name, one in value.items()}
@@ -89,7 +90,7 @@ def _csv_line(fields: Sequence[str]) -> str:
     return ",".join(quoted) + "\n"
 
 
-def _csv_value(value: Any) -> str:
+def _csv_value(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, bytes):

@@ -10,7 +10,7 @@ import pytest
 
 from serving.client import Client, ClientOptions, Retry, ServingError, Tls
 from serving.client.errors import Failure
-from serving.client.explain import Lookup, explain, lookup_for
+from serving.client.failures import Lookup, error_for, lookup_for
 from tests.serving.client.fakes import Fault
 
 
@@ -181,7 +181,7 @@ def test_a_lookup_that_fails_still_leaves_a_message():
     for code in ("NOT_FOUND", "INVALID_ARGUMENT", "FAILED_PRECONDITION"):
         failed = Failure(code, "said")
         assert isinstance(lookup_for(failed), Lookup)
-        assert "said" in str(explain(failed, ClientOptions()))
+        assert "said" in str(error_for(failed, ClientOptions()))
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_the_finding_is_the_message_without_the_commands_options(options, change
 @pytest.mark.parametrize("code", ["UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "UNIMPLEMENTED", "UNKNOWN"])
 @pytest.mark.parametrize("said", ["connect: Connection refused (111)", "Socket closed", "DNS resolution failed", "odd"])
 def test_no_finding_has_a_commands_option(code, said):
-    error = explain(Failure(code, said), ClientOptions())
+    error = error_for(Failure(code, said), ClientOptions())
     assert "--" not in error.finding
     assert str(error).startswith(error.finding)
 

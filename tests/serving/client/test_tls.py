@@ -15,7 +15,7 @@ import pytest
 from serving.client import AsyncClient, Client, ClientOptions, Retry, ServingError, Tls
 from serving.client.address import failure_where_one_listens
 from serving.client.errors import Failure
-from serving.client.explain import explain
+from serving.client.failures import error_for
 from tests.helpers.certificates import make_authority, make_certificate
 from tests.serving.client.fakes import FakeModel, grpc_server, rest_server, score
 
@@ -113,7 +113,7 @@ def test_an_authority_without_the_extensions_of_rfc_5280_does_for_grpc_alone(tmp
 
 def test_extensions_of_rfc_5280_that_are_missing_are_told_with_the_way_out():
     refused = "certificate verify failed: Missing Authority Key Identifier (_ssl.c:1020)')))"
-    error = explain(Failure("UNAVAILABLE", refused), ClientOptions("localhost:1", rest=True, tls=Tls(ca="ca.pem")))
+    error = error_for(Failure("UNAVAILABLE", refused), ClientOptions("localhost:1", rest=True, tls=Tls(ca="ca.pem")))
     assert "Received: Missing Authority Key Identifier. Make both anew" in str(error)
 
 

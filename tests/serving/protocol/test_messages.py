@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from google.protobuf import descriptor_pb2
 
-from serving.protocol import messages, methods
-from serving.protocol.generate import PROTOCOL_FILE, make_protocol
+from serving.protocol import PROTOCOL_FILE, messages, methods
+from serving.protocol.generate import make_protocol
 from serving.protocol.tensors import float_tensor, string_tensor
 
 ROOT = Path(__file__).parents[3]

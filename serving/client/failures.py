@@ -1,7 +1,7 @@
 """Failed calls as messages with the way out.
 
 A message often needs to know what the server does have, so it takes two steps: `lookup_for` says which request would
-tell, and `explain` makes the message of its answer, or without one. Neither makes a call, so both kinds of client use
+tell, and `error_for` makes the message of its answer, or without one. Neither makes a call, so both kinds of client use
 them.
 """
 
@@ -57,144 +57,144 @@ def nobody_listened(failure: Failure) -> bool:
     return failure.code == "UNAVAILABLE" and _has(failure.details, _NOT_THERE)
 
 
-def explain(
-    failure: Failure, options: ClientOptions, found: Sequence[VersionStatus] | Metadata | None = None
+def error_for(
+    failure: Failure, options: ClientOptions, answer: Sequence[VersionStatus] | Metadata | None = None
 ) -> ServingError:
-    """The message for a failed call.
+    """Returns the error that tells a user of a failed call.
 
     Args:
       failure: of the call.
       options: what it was made with.
-      found: the answer to `lookup_for(failure)`; None where the server did not give one.
+      answer: to `lookup_for(failure)`; None where the server did not give one.
     """
-    exit_code, finding, way = _explain(failure, options, found)
+    exit_code, finding, way = _message(failure, options, answer)
     return ServingError(" ".join(finding.split()), way, exit_code=exit_code, code=failure.code)
 
 
-class _Told(NamedTuple):
+class _Message(NamedTuple):
     exit_code: int
     finding: str
     """The rule and what was received."""
     way: str = ""
 
 
-def _explain(failure: Failure, options: ClientOptions, found) -> _Told:
-    target, said = options.target, failure.details.strip().rstrip(".")
+def _message(failure: Failure, options: ClientOptions, answer: Sequence[VersionStatus] | Metadata | None) -> _Message:
+    target, details = options.target, failure.details.strip().rstrip(".")
     if failure.code == "UNAVAILABLE":
-        return _unavailable(said, options)
+        return _unavailable(details, options)
     if failure.code == "DEADLINE_EXCEEDED":
-        return _Told(
+        return _Message(
             EXIT_UNFORESEEN,
-            f"The server must answer within {options.timeout_s:g} s. Received: nothing yet from {target} ({said}).",
+            f"The server must answer within {options.timeout_s:g} s. Received: nothing yet from {target} ({details}).",
             "Give it more time (--timeout) or smaller calls (--rows-per-call), or see whether it runs.",
         )
     if lookup_for(failure) is Lookup.STATUS:
-        return _no_version(said, options, found)
+        return _no_version(details, options, None if isinstance(answer, Metadata) else answer)
     if lookup_for(failure) is Lookup.METADATA:
-        return _wrong_input(said, options, found)
+        return _wrong_input(details, options, answer if isinstance(answer, Metadata) else None)
     if failure.code == "RESOURCE_EXHAUSTED":
-        return _Told(
+        return _Message(
             EXIT_UNFORESEEN,
-            f"The server must take the call. Received: {said}.",
+            f"The server must take the call. Received: {details}.",
             f"Send less at once: --rows-per-call {_half(options)}, or fewer --in-flight; where the message is too "
             f"large, the limit is that of {target} or of a proxy before it.",
         )
     if failure.code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
-        return _Told(
+        return _Message(
             EXIT_CALL,
-            f"The server must let the caller in. Received: {failure.code} from {target}: {said}.",
+            f"The server must let the caller in. Received: {failure.code} from {target}: {details}.",
             "See --tls-cert and --tls-key, and what the proxy before it asks for.",
         )
     if failure.code == "UNIMPLEMENTED":
-        return _Told(
+        return _Message(
             EXIT_CALL,
-            f"A TF Serving model server must answer at {target}. Received: {said}.",
+            f"A TF Serving model server must answer at {target}. Received: {details}.",
             f"Something else listens there: give its address with --target, e.g. {GRPC_TARGET}, or {REST_TARGET} with "
             "--rest.",
         )
-    return _Told(
+    return _Message(
         EXIT_UNFORESEEN,
-        f"The server must answer. Received: {failure.code} from {target}: {said}.",
+        f"The server must answer. Received: {failure.code} from {target}: {details}.",
         "See the server's log.",
     )
 
 
-def _unavailable(said: str, options: ClientOptions) -> _Told:
+def _unavailable(details: str, options: ClientOptions) -> _Message:
     target = options.target
-    if _has(said, _CERTIFICATE_REFUSED) and not _has(said, _OTHER_NAME):
+    if _has(details, _CERTIFICATE_REFUSED) and not _has(details, _OTHER_NAME):
         signer = f"the authority in {options.tls.ca}" if options.tls and options.tls.ca else "a public authority"
-        return _Told(
+        return _Message(
             EXIT_CALL,
-            f"The certificate of {target} must be signed by {signer}, and valid. Received: {_reason(said)}.",
+            f"The certificate of {target} must be signed by {signer}, and valid. Received: {_reason(details)}.",
             "Make both anew with the extensions of RFC 5280, as docs/serving.md does, or call over gRPC."
-            if _has(said, _NOT_STRICT)
+            if _has(details, _NOT_STRICT)
             else "Give the authority that signed it with --tls-ca.",
         )
-    if _has(said, _OTHER_NAME):
+    if _has(details, _OTHER_NAME):
         name = options.tls.server_name if options.tls and options.tls.server_name else target.rpartition(":")[0]
-        return _Told(
+        return _Message(
             EXIT_CALL,
             f"The server's certificate must be for the host that is called. Received: one for another name than "
             f"{name!r}.",
             "Call it by the name in its certificate, or give that with --tls-server-name.",
         )
-    if _has(said, _NO_TLS_THERE):
-        return _Told(
+    if _has(details, _NO_TLS_THERE):
+        return _Message(
             EXIT_CALL,
             f"With TLS options the server must speak TLS. Received: an answer without TLS from {target}.",
             "Leave the --tls options out, or give the port that speaks TLS.",
         )
-    if _has(said, _UNUSABLE_FILES):
-        return _Told(
+    if _has(details, _UNUSABLE_FILES):
+        return _Message(
             EXIT_CALL,
             f"Certificates and key must be PEM files that go together. Received: {_files(options)}, which TLS cannot "
             "use.",
             "Give the right ones.",
         )
-    if _has(said, _UNRESOLVED):
-        return _Told(
+    if _has(details, _UNRESOLVED):
+        return _Message(
             EXIT_CALL,
             f"The target's host must be known. Received: {target!r}, which no name server knows.",
             "Give --target.",
         )
-    if _has(said, _NO_HTTP2):
-        return _Told(
+    if _has(details, _NO_HTTP2):
+        return _Message(
             EXIT_CALL,
             f"The target must be a gRPC port. Received: {target}, which speaks HTTP/1.1.",
             "Give the gRPC port, or --rest for this one.",
         )
-    if _has(said, _HUNG_UP):
+    if _has(details, _HUNG_UP):
         if options.tls:
             way = "It may ask for a certificate of the client: give --tls-cert and --tls-key."
         else:
             other = "it is a gRPC port: leave --rest out" if options.rest else "it is another service"
             way = f"It may speak TLS: give --tls-ca; or {other}; or it is just stopping."
         finding = f"The server at {target} must keep the connection. Received: it hung up."
-        return _Told(EXIT_UNFORESEEN, finding, way)
-    if _has(said, _NOT_THERE) or "failed to connect" in said:
-        return _Told(
+        return _Message(EXIT_UNFORESEEN, finding, way)
+    if _has(details, _NOT_THERE) or "failed to connect" in details:
+        return _Message(
             EXIT_UNFORESEEN,
-            f"A server must listen at {target}. Received: {_reason(said)}.",
+            f"A server must listen at {target}. Received: {_reason(details)}.",
             "Start it, give the right --target, or --wait SECONDS for one that is starting.",
         )
-    return _Told(
+    return _Message(
         EXIT_UNFORESEEN,
-        f"The server at {target} must be available. Received: {said}.",
+        f"The server at {target} must be available. Received: {details}.",
         "Try again, or see the server's log.",
     )
 
 
-def _no_version(said: str, options: ClientOptions, versions: Sequence[VersionStatus] | None) -> _Told:
+def _no_version(details: str, options: ClientOptions, versions: Sequence[VersionStatus] | None) -> _Message:
     model, target = options.model, options.target
     if not versions:
-        return _Told(
+        return _Message(
             EXIT_CALL,
-            f"The server at {target} must have the model. Received: {model!r}, which it does not have ({said}).",
+            f"The server at {target} must have the model. Received: {model!r}, which it does not have ({details}).",
             "Give the right name with --model; `--model_name` is what the server was started with.",
         )
     known = ", ".join(f"{one.version} ({_state(one)})" for one in versions)
     if options.label:
-        return _Told(
+        return _Message(
             EXIT_CALL,
             f"A label must name an available version of {model!r}. Received: {options.label!r}, which {target} does "
             f"not know; it has the versions {known}.",
@@ -202,32 +202,32 @@ def _no_version(said: str, options: ClientOptions, versions: Sequence[VersionSta
         )
     available = [one.version for one in versions if one.state == AVAILABLE]
     if options.version is None or not available:
-        return _Told(
+        return _Message(
             EXIT_CALL,
             f"The server at {target} must have an available version of {model!r}. Received: {known}.",
             "Wait for it with --wait SECONDS, or see the server's log.",
         )
-    return _Told(
+    return _Message(
         EXIT_CALL,
         f"Version {options.version} of {model!r} must be available at {target}. Received: {known}.",
         f"Give --version {available[0]}, or none for the server's choice.",
     )
 
 
-def _wrong_input(said: str, options: ClientOptions, metadata: Metadata | None) -> _Told:
+def _wrong_input(details: str, options: ClientOptions, metadata: Metadata | None) -> _Message:
     if metadata is None:
-        return _Told(
+        return _Message(
             EXIT_CALL,
-            f"The model must take what is sent. Received: {said}.",
+            f"The model must take what is sent. Received: {details}.",
             "See --model, --signature and --input-name.",
         )
     which = f"{metadata.model!r} version {metadata.version}"
     signature = metadata.signatures.get(options.signature)
-    if _SIGNATURE_NOT_FOUND.search(said) or signature is None:
+    if _SIGNATURE_NOT_FOUND.search(details) or signature is None:
         known = "; ".join(
             f"{name} ({one.describe_inputs()})" for name, one in metadata.signatures.items() if one.inputs
         )
-        return _Told(
+        return _Message(
             EXIT_CALL,
             f"{which} has the signatures {known}. Received: {options.signature!r}.",
             "Give one of them with --signature.",
@@ -235,8 +235,8 @@ def _wrong_input(said: str, options: ClientOptions, metadata: Metadata | None) -
     rule = f"The signature {options.signature!r} of {which} takes {signature.describe_inputs()}."
     sent = f"{options.input}: string [-1]"
     if _takes(signature, options.input):
-        return _Told(EXIT_CALL, f"{rule} Received: {sent}, and the server says: {said}.")
-    return _Told(
+        return _Message(EXIT_CALL, f"{rule} Received: {sent}, and the server says: {details}.")
+    return _Message(
         EXIT_CALL,
         f"{rule} Received: {sent}.",
         "Name its input with --input-name, or another signature with --signature.",
@@ -264,14 +264,14 @@ def _has(text: str, parts: Sequence[str]) -> bool:
     return any(part in text for part in parts)
 
 
-def _reason(said: str) -> str:
+def _reason(details: str) -> str:
     """The end of a message, where gRPC, OpenSSL and requests put the reason."""
-    if "unable to get local issuer certificate" in said or "self-signed" in said or "self signed" in said:
+    if "unable to get local issuer certificate" in details or "self-signed" in details or "self signed" in details:
         return "one that is not"
-    if "has expired" in said:
+    if "has expired" in details:
         return "one that has expired"
-    if match := _VERIFY_FAILED.search(said):
+    if match := _VERIFY_FAILED.search(details):
         return match[1]
-    if "refused" in said:
+    if "refused" in details:
         return "connection refused"
-    return said.rpartition("last error: ")[2]
+    return details.rpartition("last error: ")[2]
