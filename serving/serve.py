@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from serving.server.flags import valued_flags
+
 #: Names a tensorflow_model_server to take instead of the one on PATH.
 SERVER_VARIABLE = "TF_MODEL_SERVER"
 OUTPUT_VARIABLE = "CLICKBAIT__OUTPUT"
@@ -28,11 +30,9 @@ _DEFAULTS = {"port": "8500", "rest_api_port": "8501", "model_name": "clickbait"}
 def serve_command(ctx: click.Context, flags: tuple[str, ...]) -> None:
     """Serve the pushed model; takes TF Serving's flags, and --docker for the official image."""
     if {"-h", "--help"} & set(flags):
-        from serving.server.__main__ import main
-
         click.echo("--docker runs the official image; a tensorflow_model_server on PATH, or named by TF_MODEL_SERVER,")
         click.echo("is taken instead of the local server, whose flags these are:\n")
-        ctx.exit(main(["--help"]))
+        ctx.exit(_run_local_server(["--help"]))
     given = with_defaults([flag for flag in flags if flag != "--docker"], os.environ)
     if "--docker" in flags:
         refuse_own_flags(given, "the official image")
@@ -40,9 +40,7 @@ def serve_command(ctx: click.Context, flags: tuple[str, ...]) -> None:
     if binary := find_binary(os.environ):
         refuse_own_flags(given, binary)
         _replace_process([binary, *given])
-    from serving.server.__main__ import main
-
-    ctx.exit(main(given))
+    ctx.exit(_run_local_server(given))
 
 
 def with_defaults(flags: Sequence[str], environ: Mapping[str, str]) -> list[str]:
@@ -119,9 +117,13 @@ def docker_command(flags: Sequence[str]) -> list[str]:
     return ["docker", "run", "--rm", "--init", *published, *mount, *entry, *rest]
 
 
-def _join_values(flags: Sequence[str]) -> list[str]:
-    from serving.server.flags import valued_flags
+def _run_local_server(flags: Sequence[str]) -> int:
+    from serving.server.__main__ import main  # imports gRPC, which the real server's command does without
 
+    return main(flags)
+
+
+def _join_values(flags: Sequence[str]) -> list[str]:
     valued = {f"--{name}" for name in valued_flags()}
     joined, left = [], iter(flags)
     for flag in left:

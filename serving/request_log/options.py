@@ -38,7 +38,7 @@ class LogOptions:
     max_waiting_bytes: int = 16 << 20
     """Of requests that wait to be written; what comes while so many wait is not logged."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 < self.rate <= 1:
             raise RequestLogError(
                 f"The share of requests that are logged is above 0 and at most 1. Received: {self.rate}."

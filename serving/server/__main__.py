@@ -9,6 +9,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Sequence
+from types import FrameType
 
 import click
 
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _stop_on_signals() -> threading.Event:
     stopping = threading.Event()
 
-    def stop(number: int, frame) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
         stopping.set()
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, signal.SIG_DFL)  # a second one ends it at once

@@ -13,7 +13,7 @@ from serving.server.config import read_model_config_file
 from serving.server.errors import ServingError
 from serving.server.flags import Flags
 from serving.server.grpc_service import GrpcServer
-from serving.server.manager import Retry, VersionManager
+from serving.server.manager import LoadRetry, VersionManager
 from serving.server.preflight import Plan
 from serving.server.rest.api import RestApi
 from serving.server.rest.server import RestServer
@@ -39,7 +39,7 @@ def run_server(plan: Plan, stopping: threading.Event) -> None:
     manager = VersionManager(
         config,
         functools.partial(_load, flags, config.name),
-        Retry(flags.max_num_load_retries, flags.load_retry_interval_micros / 1e6),
+        LoadRetry(flags.max_num_load_retries, flags.load_retry_interval_micros / 1e6),
     )
     grpc_server = GrpcServer(
         manager,

@@ -136,4 +136,4 @@ def _shape_text(array: np.ndarray) -> str:
 
 
 def _dtype_text(array: np.ndarray) -> str:
-    return types_pb2.DataType.Name(to_proto(array.ravel()[:0]).dtype)
+    return str(types_pb2.DataType.Name(to_proto(array.ravel()[:0]).dtype))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory, text_format
@@ -12,6 +13,18 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message, message_fa
 from serving.request_log.options import LogOptions
 from serving.server.errors import ServingError, StartError, failed_precondition, invalid_argument, not_found
 from serving.server.flags import Flags
+
+_Proto = TypeVar("_Proto", bound=message.Message)
+
+if TYPE_CHECKING:
+    from tensorflow_serving.config import model_server_config_pb2
+
+    class _SslConfig(message.Message):
+        server_key: str
+        server_cert: str
+        custom_ca: str
+        client_verify: bool
+
 
 _PLATFORM = "tensorflow"
 #: The kind of log collector that this server has; the open-source binary has none at all.
@@ -60,12 +73,12 @@ def read_model_config_file(path: str) -> ModelConfig:
     Raises:
       ServingError: as `model_config_from_proto`, or the file is none.
     """
-    from tensorflow_serving.config import model_server_config_pb2
+    from tensorflow_serving.config import model_server_config_pb2  # which `--help` does without
 
     return model_config_from_proto(_read_text_proto(path, model_server_config_pb2.ModelServerConfig()))
 
 
-def model_config_from_proto(config) -> ModelConfig:
+def model_config_from_proto(config: model_server_config_pb2.ModelServerConfig) -> ModelConfig:
     """The one model of a ModelServerConfig.
 
     Raises:
@@ -122,7 +135,7 @@ def server_credentials(path: str) -> grpc.ServerCredentials:
         raise StartError(f"{rule} Received: {error}. Check {path}.") from error
 
 
-def _request_log(model) -> LogOptions | None:
+def _request_log(model: model_server_config_pb2.ModelConfig) -> LogOptions | None:
     collector = model.logging_config.log_collector_config
     rate = model.logging_config.sampling_config.sampling_rate
     if collector.type != _COLLECTOR:
@@ -150,7 +163,7 @@ def _absolute(name: str, base_path: str) -> Path:
     return Path(base_path)
 
 
-def _read_text_proto(path: str, into: message.Message):
+def _read_text_proto(path: str, into: _Proto) -> _Proto:
     try:
         return text_format.Parse(Path(path).read_text(encoding="utf-8"), into)
     except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
@@ -159,7 +172,7 @@ def _read_text_proto(path: str, into: message.Message):
         ) from error
 
 
-def _ssl_config_class() -> type[message.Message]:
+def _ssl_config_class() -> type[_SslConfig]:
     """tensorflow.serving.SSLConfig, which the package tensorflow-serving-api leaves out."""
     file = descriptor_pb2.FileDescriptorProto(
         name="clickbait/ssl_config.proto", package="tensorflow.serving", syntax="proto3"
@@ -171,4 +184,5 @@ def _ssl_config_class() -> type[message.Message]:
     fields.add(name="client_verify", number=4, type=kinds.TYPE_BOOL, label=kinds.LABEL_OPTIONAL)
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.serving.SSLConfig"))
+    made = message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.serving.SSLConfig"))
+    return cast("type[_SslConfig]", made)

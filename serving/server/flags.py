@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import importlib.metadata
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypeVar
 
 import click
 
@@ -53,11 +53,13 @@ IGNORED_NOTES = {
     "use_alts_credentials": "use --ssl_config_file for an encrypted connection",
 }
 
+_Value = TypeVar("_Value", str, bool, int, float)
+
 _INT32 = click.IntRange(-(2**31), 2**31 - 1)
 _PORT = click.IntRange(0, 65535)
 
 
-def _flag(default: Any, help_text: str, kind: click.ParamType[int] | click.ParamType[float] | None = None) -> Any:
+def _flag(default: _Value, help_text: str, kind: click.ParamType[_Value] | None = None) -> _Value:
     return dataclasses.field(default=default, metadata={"help": help_text, "kind": kind})
 
 
@@ -149,8 +151,14 @@ def _check(flags: Flags) -> None:
 
 
 def _command() -> click.Command:
+    defaults = vars(Flags())
     options: list[click.Parameter] = [
-        _option(field.name, field.metadata["kind"] or type(field.default), field.default, field.metadata["help"])
+        _option(
+            field.name,
+            field.metadata["kind"] or type(defaults[field.name]),
+            defaults[field.name],
+            field.metadata["help"],
+        )
         for field in dataclasses.fields(Flags)
     ]
     options += [_option(name, kind, None, None) for name, kind in IGNORED.items()]
@@ -166,8 +174,11 @@ def _command() -> click.Command:
     )
 
 
-def _option(name: str, kind: Any, default: Any, help_text: str | None) -> click.Option:
+def _option(
+    name: str, kind: type | click.ParamType[object], default: str | float | None, help_text: str | None
+) -> click.Option:
     # A bare `--enable_batching` is true, and `--enable_batching=false` is possible, too.
+    metavars: dict[object, str] = {bool: "[=BOOL]", str: "TEXT"}
     make: Callable[..., click.Option] = click.Option
     if kind is bool:
         make = functools.partial(click.Option, is_flag=False, flag_value="true")
@@ -178,7 +189,7 @@ def _option(name: str, kind: Any, default: Any, help_text: str | None) -> click.
         help=help_text,
         hidden=help_text is None,
         show_default=default not in (None, ""),
-        metavar={bool: "[=BOOL]", str: "TEXT"}.get(kind, "N"),
+        metavar=metavars.get(kind, "N"),
     )
 
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from concurrent import futures
 from pathlib import Path
+from typing import TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    get_model_status_pb2,
     model_management_pb2,
     model_pb2,
     model_service_pb2_grpc,
+    predict_pb2,
     prediction_service_pb2_grpc,
+    regression_pb2,
 )
 
 from serving.request_log import writer
@@ -29,6 +36,15 @@ from serving.server.servable import Servable
 
 log = logging.getLogger("clickbait.server")
 
+_Request: TypeAlias = (
+    predict_pb2.PredictRequest
+    | classification_pb2.ClassificationRequest
+    | regression_pb2.RegressionRequest
+    | get_model_metadata_pb2.GetModelMetadataRequest
+    | get_model_status_pb2.GetModelStatusRequest
+)
+_Response = TypeVar("_Response", bound=Message)
+
 #: The names under which the real server reports its health, and the whole.
 _HEALTH_NAMES = ("", "PredictionService", "ModelService")
 
@@ -40,35 +56,43 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         self._manager = manager
         self._request_log = request_log
 
-    def Predict(self, request, context):  # noqa: N802
+    def Predict(  # noqa: N802
+        self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext
+    ) -> predict_pb2.PredictResponse:
         """Named tensors in and out."""
         return _answer(context, lambda: self._infer(writer.PREDICT, predict, request))
 
-    def Classify(self, request, context):  # noqa: N802
+    def Classify(  # noqa: N802
+        self, request: classification_pb2.ClassificationRequest, context: grpc.ServicerContext
+    ) -> classification_pb2.ClassificationResponse:
         """tf.Examples in, labels and scores out."""
         return _answer(context, lambda: self._infer(writer.CLASSIFY, classify, request))
 
-    def Regress(self, request, context):  # noqa: N802
+    def Regress(  # noqa: N802
+        self, request: regression_pb2.RegressionRequest, context: grpc.ServicerContext
+    ) -> regression_pb2.RegressionResponse:
         """tf.Examples in, numbers out."""
         return _answer(context, lambda: self._infer(writer.REGRESS, regress, request))
 
-    def GetModelMetadata(self, request, context):  # noqa: N802
+    def GetModelMetadata(  # noqa: N802
+        self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.ServicerContext
+    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
         """The signatures."""
 
-        def answer():
+        def answer() -> get_model_metadata_pb2.GetModelMetadataResponse:
             _check_model_spec(request)
             check_metadata_fields(request)
             return self._with_model(request, model_metadata)
 
         return _answer(context, answer)
 
-    def _infer(self, kind: str, method: Callable[[Servable, Message], Message], request):
+    def _infer(self, kind: str, method: Callable[[Servable, _Request], _Response], request: _Request) -> _Response:
         response = self._with_model(request, lambda servable: method(servable, request))
         if self._request_log:
             self._request_log.offer(kind, lambda: (request, response))
         return response
 
-    def _with_model(self, request, work: Callable[[Servable], Message]):
+    def _with_model(self, request: _Request, work: Callable[[Servable], _Response]) -> _Response:
         _check_model_spec(request)
         with self._manager.acquire(request.model_spec.name, *version_choice(request.model_spec)) as servable:
             return work(servable)
@@ -81,20 +105,24 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         self._manager = manager
         self._unavailable_labels = unavailable_labels
 
-    def GetModelStatus(self, request, context):  # noqa: N802
+    def GetModelStatus(  # noqa: N802
+        self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.ServicerContext
+    ) -> get_model_status_pb2.GetModelStatusResponse:
         """The states of one version or of all."""
 
-        def answer():
+        def answer() -> get_model_status_pb2.GetModelStatusResponse:
             _check_model_spec(request)
             name, (version, _) = request.model_spec.name, version_choice(request.model_spec)
             return model_status(self._manager.statuses(name), name, version)
 
         return _answer(context, answer)
 
-    def HandleReloadConfigRequest(self, request, context):  # noqa: N802
+    def HandleReloadConfigRequest(  # noqa: N802
+        self, request: model_management_pb2.ReloadConfigRequest, context: grpc.ServicerContext
+    ) -> model_management_pb2.ReloadConfigResponse:
         """Takes the policy and the labels of a ModelServerConfig."""
 
-        def answer():
+        def answer() -> model_management_pb2.ReloadConfigResponse:
             if request.config.WhichOneof("config") != "model_config_list":
                 raise invalid_argument(
                     "ServerModelConfig type not supported by HandleReloadConfigRequest. "
@@ -167,10 +195,11 @@ class GrpcServer:
         for name in _HEALTH_NAMES:
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
-    def stop(self, grace_seconds: float):
+    def stop(self, grace_seconds: float) -> threading.Event:
         """Reports NOT_SERVING and takes no more requests; returns an event that is set when the last is answered."""
         self._health.enter_graceful_shutdown()
-        return self._server.stop(grace_seconds)
+        stopped: threading.Event = self._server.stop(grace_seconds)
+        return stopped
 
 
 def version_choice(spec: model_pb2.ModelSpec) -> tuple[int | None, str | None]:
@@ -182,19 +211,21 @@ def version_choice(spec: model_pb2.ModelSpec) -> tuple[int | None, str | None]:
     )
 
 
-def _check_model_spec(request) -> None:
+def _check_model_spec(request: _Request) -> None:
     if not request.HasField("model_spec"):
         raise invalid_argument("Missing ModelSpec")
 
 
-def _answer(context: grpc.ServicerContext, work: Callable[[], Message]):
+def _answer(context: grpc.ServicerContext, work: Callable[[], _Response]) -> _Response:
     try:
         return work()
     except ServingError as error:
-        context.abort(error.code, cut_message(error.message))
+        code, message = error.code, error.message
     except Exception as error:
         log.exception("a request failed in a way that nobody thought of")
-        context.abort(grpc.StatusCode.INTERNAL, cut_message(f"{type(error).__name__}: {error}"))
+        code, message = grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}"
+    context.abort(code, cut_message(message))
+    raise AssertionError("abort must raise")
 
 
 def _channel_options(text: str) -> dict[str, int | str]:

@@ -48,7 +48,7 @@ class _Version(Generic[_Loaded]):
 
 
 @dataclasses.dataclass(frozen=True)
-class Retry:
+class LoadRetry:
     """How a failed load is tried again."""
 
     times: int = 5
@@ -58,7 +58,7 @@ class Retry:
 class VersionManager(Generic[_Loaded]):
     """Follows the folder of versions. `poll` changes what is served; all else may be called from any thread."""
 
-    def __init__(self, config: ModelConfig, load: Callable[[int, Path], _Loaded], retry: Retry = Retry()):
+    def __init__(self, config: ModelConfig, load: Callable[[int, Path], _Loaded], retry: LoadRetry = LoadRetry()):
         self._config = config
         self._load_version = load
         self._retry = retry

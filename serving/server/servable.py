@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
+import gc
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import grpc
 import numpy as np
@@ -17,12 +20,12 @@ from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 
 from serving.server.errors import ServingError, error_from_number, invalid_argument, not_found
-from serving.server.memory import release_memory
 from serving.server.tensors import dtype_name
 
 tf.get_logger().setLevel("ERROR")
 
 _CALLERS_THREAD = -1
+_Call: TypeAlias = Callable[..., Sequence[np.ndarray]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +71,7 @@ class Servable:
         graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=graph, config=config)
         self._own_thread = not options.inter_op_threads
-        self._callables: dict[tuple[tuple[str, ...], tuple[str, ...], int], Callable[..., Sequence[np.ndarray]]] = {}
+        self._callables: dict[tuple[tuple[str, ...], tuple[str, ...], int], _Call] = {}
         self._lock = threading.Lock()
         try:
             with graph.as_default():
@@ -116,9 +119,9 @@ class Servable:
         self._callables.clear()
         self._session.close()
         self._session = None
-        release_memory()
+        _release_memory()
 
-    def _make_callable(self, feeds: tuple[str, ...], fetches: tuple[str, ...], timeout_ms: int):
+    def _make_callable(self, feeds: tuple[str, ...], fetches: tuple[str, ...], timeout_ms: int) -> _Call:
         options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
         options.run_options.timeout_in_ms = timeout_ms
         if self._own_thread and not timeout_ms:  # what runs in the caller's thread cannot be timed out
@@ -128,6 +131,19 @@ class Servable:
             # in Python, which takes four times as long.
             made = self._session._make_callable_from_options(options)
             return self._callables.setdefault((feeds, fetches, timeout_ms), made)
+
+
+def _release_memory() -> None:
+    """Frees what nobody refers to any more, and lets the C library return it.
+
+    A TensorFlow graph is full of cycles, which only the collector frees; and glibc keeps freed memory. What stays is
+    one model's size from the first swap on, when two are loaded at once: oneDNN's pool keeps the variables' buffers for
+    the next version. TF_ONEDNN_USE_SYSTEM_ALLOCATOR=1 turns the pool off, which makes large batches slower.
+    """
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it; macOS and musl do without
+    if trim is not None:
+        trim(0)
 
 
 def _check_dtype(index: int, expected: int, array: np.ndarray) -> None:

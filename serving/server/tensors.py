@@ -48,14 +48,15 @@ _BITS_16 = (types_pb2.DT_HALF, types_pb2.DT_BFLOAT16)
 def dtype_name(dtype: int) -> str:
     """As TensorFlow prints a type: `DT_FLOAT` is `float`."""
     try:
-        return types_pb2.DataType.Name(dtype).removeprefix("DT_").lower()
+        return str(types_pb2.DataType.Name(dtype)).removeprefix("DT_").lower()
     except ValueError:
         return f"unknown dtype enum ({dtype})"
 
 
 def numpy_dtype(dtype: int) -> np.dtype:
     """numpy's type for TensorFlow's; object for strings."""
-    return np.dtype(tf.dtypes.as_dtype(dtype).as_numpy_dtype)
+    made: np.dtype = np.dtype(tf.dtypes.as_dtype(dtype).as_numpy_dtype)
+    return made
 
 
 def to_numpy(alias: str, tensor: tensor_pb2.TensorProto) -> np.ndarray:

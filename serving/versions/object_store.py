@@ -39,7 +39,7 @@ def push_to_store(
     fingerprint: str,
     keep_versions: int,
     override: str = "",
-    **options,
+    **options: object,
 ) -> Push:
     """Pushes a SavedModel into an object store, as `push_model` does into a folder.
 
@@ -75,7 +75,7 @@ def push_to_store(
     return Push(PUSHED, version)
 
 
-def fetch_blessed(url: str, version: str, target: Path, **options) -> str:
+def fetch_blessed(url: str, version: str, target: Path, **options: object) -> str:
     """Lays a version of a store into a folder.
 
     Args:

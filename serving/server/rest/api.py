@@ -6,13 +6,14 @@ import dataclasses
 import logging
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 from urllib.parse import unquote
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from tensorflow_serving.apis import classification_pb2, model_pb2, regression_pb2
 
+from serving.json_value import JsonObject, JsonValue
 from serving.request_log import writer
 from serving.request_log.writer import RequestLog
 from serving.server.classify import classify, regress
@@ -31,6 +32,9 @@ _API = re.compile(r"/v1/.*", re.IGNORECASE)
 _CHOICE = r"(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
 _INFERENCE = re.compile(rf"/v1/models/(?P<name>[^/:]+){_CHOICE}:(?P<verb>classify|regress|predict)", re.IGNORECASE)
 _MODEL = re.compile(rf"/v1/models(?:/(?P<name>[^/:]+))?{_CHOICE}(?:/(?P<part>metadata))?", re.IGNORECASE)
+
+
+_Answer = TypeVar("_Answer")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +79,7 @@ class RestApi:
             log.exception("a request failed in a way that nobody thought of")
             return Answer(500, to_body({"error": f"{type(error).__name__}: {error}"}))
 
-    def _dispatch(self, method: str, path: str, body: bytes) -> dict[str, Any]:
+    def _dispatch(self, method: str, path: str, body: bytes) -> JsonObject:
         pattern = {"POST": _INFERENCE, "GET": _MODEL}.get(method)
         match = pattern.fullmatch(path) if pattern else None
         if match is None:
@@ -90,34 +94,36 @@ class RestApi:
             return self._with_model(target, _metadata)
         return _as_json(model_status(self._manager.statuses(target.name), target.name, target.version))
 
-    def _predict(self, target: _Target, body: bytes) -> dict[str, Any]:
+    def _predict(self, target: _Target, body: bytes) -> JsonObject:
         document = parse_object(body)
         name = _signature_name(document) or DEFAULT_SIGNATURE
 
-        def work(servable: Servable) -> dict[str, Any]:
+        def work(servable: Servable) -> JsonObject:
             if name not in servable.signatures:
                 raise invalid_argument(f'Serving signature name: "{name}" not found in signature def')
             signature = servable.signatures[name]
             if not signature.inputs:
                 raise invalid_argument(f"Failed to get input map for signature: {name}")
-            by_row = _is_by_row(document)
-            read = read_rows if by_row else read_columns
-            inputs = read(document["instances" if by_row else "inputs"], signature.inputs)
+            rows = _rows(document)
+            if rows is None:
+                inputs = read_columns(document["inputs"], signature.inputs)
+            else:
+                inputs = read_rows(rows, signature.inputs)
             outputs = run_signature(servable, signature, inputs, timeout_ms=self._timeout_ms)
-            answer = rows_to_json(outputs) if by_row else columns_to_json(outputs)
+            answer = columns_to_json(outputs) if rows is None else rows_to_json(outputs)
             self._log(writer.PREDICT, lambda: predict_messages(servable, target.name, name, inputs, outputs))
             return answer
 
         return self._with_model(target, work)
 
-    def _classify(self, target: _Target, body: bytes) -> dict[str, Any]:
+    def _classify(self, target: _Target, body: bytes) -> JsonObject:
         request = classification_pb2.ClassificationRequest()
         _fill_request(request, target, parse_object(body))
         response = self._with_model(target, lambda servable: classify(servable, request, self._timeout_ms))
         self._log(writer.CLASSIFY, lambda: (request, response))
         return classification_to_json(response.result)
 
-    def _regress(self, target: _Target, body: bytes) -> dict[str, Any]:
+    def _regress(self, target: _Target, body: bytes) -> JsonObject:
         request = regression_pb2.RegressionRequest()
         _fill_request(request, target, parse_object(body))
         response = self._with_model(target, lambda servable: regress(servable, request, self._timeout_ms))
@@ -128,7 +134,7 @@ class RestApi:
         if self._request_log:
             self._request_log.offer(kind, messages)
 
-    def _with_model(self, target: _Target, work: Callable[[Servable], Any]) -> Any:
+    def _with_model(self, target: _Target, work: Callable[[Servable], _Answer]) -> _Answer:
         with self._manager.acquire(target.name, target.version, target.label) as servable:
             return work(servable)
 
@@ -143,12 +149,12 @@ def _target(match: re.Match[str]) -> _Target:
     return _Target(unquote(match["name"] or "", errors="replace"), version, label)
 
 
-def _refuse_case(method: str, path: str) -> dict[str, Any]:
+def _refuse_case(method: str, path: str) -> JsonObject:
     # The path matches in any case; only the lower-case verbs are served.
     raise invalid_argument(f"Malformed request: {method} {path}")
 
 
-def _signature_name(document: dict[str, Any]) -> str:
+def _signature_name(document: JsonObject) -> str:
     name = document.get("signature_name", "")
     if not isinstance(name, str):
         raise invalid_argument(
@@ -157,38 +163,44 @@ def _signature_name(document: dict[str, Any]) -> str:
     return name
 
 
-def _is_by_row(document: dict[str, Any]) -> bool:
+def _rows(document: JsonObject) -> list[JsonValue] | None:
+    """The rows of a document that has them; None where it has columns."""
     if "instances" in document and "inputs" in document:
         raise _format_error(
             document, "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist "
         )
     if "instances" in document:
-        if not isinstance(document["instances"], list):
+        rows = document["instances"]
+        if not isinstance(rows, list):
             raise _format_error(document, "Expecting 'instances' to be an list/array")
-        if not document["instances"]:
+        if not rows:
             raise _format_error(document, "No values in 'instances' array")
-        return True
+        return rows
     if "inputs" in document:
-        return False
+        return None
     raise invalid_argument("Missing 'inputs' or 'instances' key")
 
 
-def _format_error(document: dict[str, Any], problem: str) -> ServingError:
+def _format_error(document: JsonObject, problem: str) -> ServingError:
     return invalid_argument(f"JSON Value: {debug_text(document)} {problem}")
 
 
-def _fill_request(request, target: _Target, document: dict[str, Any]) -> None:
+def _fill_request(
+    request: classification_pb2.ClassificationRequest | regression_pb2.RegressionRequest,
+    target: _Target,
+    document: JsonObject,
+) -> None:
     request.model_spec.CopyFrom(model_pb2.ModelSpec(name=target.name))
     request.model_spec.signature_name = _signature_name(document)
     request.input.CopyFrom(read_input(document))
 
 
-def _metadata(servable: Servable) -> dict[str, Any]:
-    spec = {"name": servable.name, "signature_name": "", "version": str(servable.version)}
+def _metadata(servable: Servable) -> JsonObject:
+    spec: JsonObject = {"name": servable.name, "signature_name": "", "version": str(servable.version)}
     return {"model_spec": spec, "metadata": {"signature_def": _as_json(signature_def_map(servable))}}
 
 
-def _as_json(message) -> dict[str, Any]:
+def _as_json(message: Message) -> JsonObject:
     return json_format.MessageToDict(
         message, always_print_fields_with_no_presence=True, preserving_proto_field_name=True
     )

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TypeAlias
 
 from tensorflow.core.example import example_pb2, feature_pb2
 from tensorflow_serving.apis import classification_pb2, input_pb2, regression_pb2
 
+from serving.json_value import JsonObject, JsonValue
 from serving.server.errors import ServingError, invalid_argument
 from serving.server.rest.json_tensors import shortest
 from serving.server.rest.json_text import debug_text, decode_base64, is_base64, text_bytes, type_name
 
+_List: TypeAlias = feature_pb2.BytesList | feature_pb2.FloatList | feature_pb2.Int64List
+
 _INT64 = range(-(2**63), 2**63)
 
 
-def read_input(document: Mapping[str, Any]) -> input_pb2.Input:
+def read_input(document: JsonObject) -> input_pb2.Input:
     """The tf.Examples of `examples`, under the `context` that they may share.
 
     Raises:
@@ -38,19 +40,19 @@ def read_input(document: Mapping[str, Any]) -> input_pb2.Input:
     return sent
 
 
-def classification_to_json(result: classification_pb2.ClassificationResult) -> dict[str, Any]:
+def classification_to_json(result: classification_pb2.ClassificationResult) -> JsonObject:
     """`results`: pairs of label and score, a list a row."""
     return {
         "results": [[[found.label, shortest(found.score)] for found in row.classes] for row in result.classifications]
     }
 
 
-def regression_to_json(result: regression_pb2.RegressionResult) -> dict[str, Any]:
+def regression_to_json(result: regression_pb2.RegressionResult) -> JsonObject:
     """`results`: one number a row."""
     return {"results": [shortest(regression.value) for regression in result.regressions]}
 
 
-def _fill_example(value: Any, example: example_pb2.Example) -> None:
+def _fill_example(value: JsonValue, example: example_pb2.Example) -> None:
     if not isinstance(value, dict):
         raise invalid_argument(f"Example must be JSON object but got JSON {type_name(value)}")
     for name, content in value.items():
@@ -65,7 +67,7 @@ def _fill_example(value: Any, example: example_pb2.Example) -> None:
             raise invalid_argument(f"A feature's name must be UTF-8. Received: {debug_text(name)}") from error
 
 
-def _add_value(name: str, value: Any, feature: feature_pb2.Feature) -> None:
+def _add_value(name: str, value: JsonValue, feature: feature_pb2.Feature) -> None:
     if isinstance(value, bool):
         _list_of(name, feature, "int64_list").value.append(int(value))
     elif isinstance(value, str):
@@ -83,7 +85,7 @@ def _add_value(name: str, value: Any, feature: feature_pb2.Feature) -> None:
         raise invalid_argument(f"Feature: {name} has element with unexpected JSON type: {type_name(value)}")
 
 
-def _list_of(name: str, feature: feature_pb2.Feature, kind: str):
+def _list_of(name: str, feature: feature_pb2.Feature, kind: str) -> _List:
     chosen = feature.WhichOneof("kind")
     if chosen not in (None, kind):
         raise invalid_argument(
@@ -92,5 +94,5 @@ def _list_of(name: str, feature: feature_pb2.Feature, kind: str):
     return getattr(feature, kind)
 
 
-def _format_error(document: Mapping[str, Any], problem: str) -> ServingError:
-    return invalid_argument(f"JSON Value: {debug_text(dict(document))} {problem}")
+def _format_error(document: JsonObject, problem: str) -> ServingError:
+    return invalid_argument(f"JSON Value: {debug_text(document)} {problem}")

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TypeGuard, TypeVar
 
 import grpc
 import numpy as np
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
+from serving.json_value import JsonObject, JsonValue
 from serving.server.errors import ServingError, invalid_argument
 from serving.server.rest.json_text import debug_text, decode_base64, is_base64, text_bytes, type_name
 from serving.server.tensors import dtype_name, numpy_dtype
+
+_Leaf = TypeVar("_Leaf", bytes, float)
 
 _INT_RANGES = {
     types_pb2.DT_INT32: (-(2**31), 2**31),
@@ -27,7 +30,7 @@ _INT_RANGES = {
 }
 
 
-def read_rows(rows: list[Any], infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, np.ndarray]:
+def read_rows(rows: list[JsonValue], infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, np.ndarray]:
     """The tensors of `instances`: one element a row, an object by input or, with one input, the bare value.
 
     Raises:
@@ -45,7 +48,8 @@ def read_rows(rows: list[Any], infos: Mapping[str, meta_graph_pb2.TensorInfo]) -
         if named != _is_plain_object(row):
             kinds = ("object", "list") if named else ("value/list", "object")
             raise invalid_argument(f"Expecting {kinds[0]} but got {kinds[1]} at item {index} of input list")
-        for name, value in row.items() if named else [(names[0], row)]:
+        members = row if named and isinstance(row, dict) else {names[0]: row}
+        for name, value in members.items():
             try:
                 if name not in infos:
                     raise invalid_argument(f"JSON object: does not have named input: {name}")
@@ -55,7 +59,7 @@ def read_rows(rows: list[Any], infos: Mapping[str, meta_graph_pb2.TensorInfo]) -
                 raise invalid_argument(
                     f"Failed to process element: {index}{key} of 'instances' list. Error: {error.status_text}"
                 ) from error
-        if named and set(row) != set(names):
+        if named and set(members) != set(names):
             raise invalid_argument(
                 f"Failed to process element: {index} of 'instances' list. JSON object: {debug_text(row)} "
                 f"keys must be equal to: {','.join(names)}"
@@ -63,31 +67,30 @@ def read_rows(rows: list[Any], infos: Mapping[str, meta_graph_pb2.TensorInfo]) -
     return {name: column.array(len(rows)) for name, column in columns.items()}
 
 
-def read_columns(value: Any, infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, np.ndarray]:
+def read_columns(value: JsonValue, infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, np.ndarray]:
     """The tensors of `inputs`: an object by input or, with one input, the bare value.
 
     Raises:
       ServingError: INVALID_ARGUMENT.
     """
     names = sorted(infos)
-    if not _is_plain_object(value):
-        if len(names) > 1:
-            raise invalid_argument(
-                "inputs is a plain value/list, but expecting an object as multiple input tensors required "
-                "as per tensorinfo_map"
-            )
-        value = {names[0]: value}
+    if not _is_plain_object(value) and len(names) > 1:
+        raise invalid_argument(
+            "inputs is a plain value/list, but expecting an object as multiple input tensors required "
+            "as per tensorinfo_map"
+        )
+    members = value if _is_plain_object(value) else {names[0]: value}
     arrays = {}
     for name in names:
-        if name not in value:
+        if name not in members:
             raise invalid_argument(f"Missing named input: {name} in 'inputs' object.")
         column = _Column(infos[name].dtype)
-        column.add(value[name])
+        column.add(members[name])
         arrays[name] = column.array(None)
     return arrays
 
 
-def rows_to_json(outputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def rows_to_json(outputs: Mapping[str, np.ndarray]) -> JsonObject:
     """`predictions`: one element a row.
 
     Raises:
@@ -106,7 +109,7 @@ def rows_to_json(outputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
     return {"predictions": [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]}
 
 
-def columns_to_json(outputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def columns_to_json(outputs: Mapping[str, np.ndarray]) -> JsonObject:
     """`outputs`: whole tensors."""
     values = {name: _values(name, array) for name, array in outputs.items()}
     return {"outputs": next(iter(values.values())) if len(values) == 1 else values}
@@ -124,9 +127,9 @@ class _Column:
     def __init__(self, dtype: int):
         self._dtype = dtype
         self._shape: list[int] | None = None
-        self._flat: list[Any] = []
+        self._flat: list[bytes | float] = []
 
-    def add(self, value: Any) -> None:
+    def add(self, value: JsonValue) -> None:
         shape = _shape_of(value)
         before = len(self._flat)
         self._fill(value, 0, shape)
@@ -148,7 +151,7 @@ class _Column:
         with np.errstate(over="ignore"):
             return np.array(self._flat, dtype=wide).astype(numpy_dtype(self._dtype)).reshape(shape)
 
-    def _fill(self, value: Any, level: int, shape: list[int]) -> None:
+    def _fill(self, value: JsonValue, level: int, shape: list[int]) -> None:
         if not isinstance(value, list):
             if level != len(shape):
                 raise invalid_argument(
@@ -167,7 +170,7 @@ class _Column:
             self._fill(element, level + 1, shape)
 
 
-def _leaf(value: Any, dtype: int) -> Any:
+def _leaf(value: JsonValue, dtype: int) -> bytes | float:
     if dtype == types_pb2.DT_STRING:
         if isinstance(value, str):
             return text_bytes(value)
@@ -192,11 +195,11 @@ def _leaf(value: Any, dtype: int) -> Any:
     )
 
 
-def _is_plain_object(value: Any) -> bool:
+def _is_plain_object(value: JsonValue) -> TypeGuard[JsonObject]:
     return isinstance(value, dict) and not is_base64(value)
 
 
-def _shape_of(value: Any) -> list[int]:
+def _shape_of(value: JsonValue) -> list[int]:
     shape = []
     while isinstance(value, list):
         shape.append(len(value))
@@ -210,26 +213,27 @@ def _shape_text(shape: list[int]) -> str:
     return f"[{','.join(str(size) for size in shape)}]"
 
 
-def _values(name: str, array: np.ndarray) -> Any:
+def _values(name: str, array: np.ndarray) -> JsonValue:
     if array.dtype.hasobject:
-        write = _as_base64 if name.endswith("_bytes") else _as_text
-        return _map_leaves(array.tolist(), write)
+        return _written(array, _as_base64) if name.endswith("_bytes") else _written(array, _as_text)
     if array.dtype == np.float32:
-        return _map_leaves(array.tolist(), shortest)
+        return _written(array, shortest)
     if array.dtype.kind not in "fiub" or array.dtype.itemsize * 8 not in (8, 32, 64) + (16,) * (
         array.dtype.kind == "i"
     ):
         raise invalid_argument(f"Failed to write JSON value for tensor type: {array.dtype.name}")
-    return array.tolist()
+    values: JsonValue = array.tolist()
+    return values
 
 
-def _map_leaves(value: Any, write) -> Any:
-    return [_map_leaves(element, write) for element in value] if isinstance(value, list) else write(value)
+def _written(array: np.ndarray, write: Callable[[_Leaf], JsonValue]) -> JsonValue:
+    values: JsonValue = np.asarray(np.frompyfunc(write, 1, 1)(array), object).tolist()
+    return values
 
 
 def _as_text(value: bytes) -> str:
     return value.decode("utf-8", "surrogateescape")
 
 
-def _as_base64(value: bytes) -> dict[str, str]:
+def _as_base64(value: bytes) -> JsonValue:
     return {"b64": base64.b64encode(value).decode()}

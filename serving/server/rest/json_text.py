@@ -7,8 +7,8 @@ import binascii
 import json
 import math
 import re
-from typing import Any
 
+from serving.json_value import JsonObject, JsonValue
 from serving.server.errors import ServingError, invalid_argument
 
 #: Above this many digits an integer is no double any more; Python's own integers know no limit.
@@ -27,7 +27,7 @@ _MESSAGES = (
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
 
-def parse_object(body: bytes) -> dict[str, Any]:
+def parse_object(body: bytes) -> JsonObject:
     """Reads a request's body, which must be one JSON object.
 
     As TF Serving does, it takes bytes that are no UTF-8 as they are, and NaN and Infinity. Of a name that comes twice,
@@ -62,27 +62,28 @@ def text_bytes(text: str) -> bytes:
         raise _parse_error("The surrogate pair in string is invalid.", 0) from error
 
 
-def is_base64(value: object) -> bool:
+def is_base64(value: JsonValue) -> bool:
     """Whether the value is `{"b64": "..."}`."""
     return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
 
 
-def decode_base64(value: Any) -> bytes:
+def decode_base64(value: JsonValue) -> bytes:
     """The bytes of `{"b64": "..."}`.
 
     Raises:
       ServingError: INVALID_ARGUMENT, it is no such thing.
     """
-    if not is_base64(value):
+    text = value.get("b64") if isinstance(value, dict) and len(value) == 1 else None
+    if not isinstance(text, str):
         raise invalid_argument(f"JSON Value: {debug_text(value)} not formatted correctly for base64 data")
-    encoded = "".join(value["b64"].split()).rstrip("=")
+    encoded = "".join(text.split()).rstrip("=")
     try:
         return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise invalid_argument("Unable to base64 decode") from error
 
 
-def type_name(value: object) -> str:
+def type_name(value: JsonValue) -> str:
     """The kind of a JSON value, as messages name it."""
     if value is None or isinstance(value, bool):
         return {None: "Null", True: "True", False: "False"}[value]
@@ -90,7 +91,7 @@ def type_name(value: object) -> str:
     return kinds.get(type(value), "Number")
 
 
-def debug_text(value: object, level: int = 0) -> str:
+def debug_text(value: JsonValue, level: int = 0) -> str:
     """A value as messages quote it: objects over several lines, lists on one."""
     if isinstance(value, dict) and value:
         inner, outer = "\n" + "    " * (level + 1), "\n" + "    " * level
@@ -101,12 +102,12 @@ def debug_text(value: object, level: int = 0) -> str:
     return _dump(value)
 
 
-def to_body(value: object) -> bytes:
+def to_body(value: JsonValue) -> bytes:
     """An answer's body. Strings of a model that are no UTF-8 go out as they are."""
     return _dump(value).encode("utf-8", "surrogateescape")
 
 
-def _dump(value: object) -> str:
+def _dump(value: JsonValue) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -141,19 +142,20 @@ def _integer(text: str) -> int:
     return int(text)
 
 
-def _first_wins(members: list[tuple[str, Any]]) -> dict[str, Any]:
+def _first_wins(members: list[tuple[str, JsonValue]]) -> JsonObject:
     found = dict(members)
     if len(found) < len(members):
         found = dict(reversed(members))
     return found
 
 
-def _decode(text: str) -> object:
+def _decode(text: str) -> JsonValue:
     """What follows the value is left unread, as TF Serving leaves it."""
     start = len(text) - len(text.lstrip(" \t\r\n"))
     if start == len(text):
         raise json.JSONDecodeError("The document is empty.", text, start)
-    return _DECODER.raw_decode(text, start)[0]
+    value: JsonValue = _DECODER.raw_decode(text, start)[0]
+    return value
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_first_wins, parse_float=_number, parse_int=_integer)

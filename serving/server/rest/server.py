@@ -71,7 +71,7 @@ class _Server(http.server.ThreadingHTTPServer):
                 self._idle.wait(deadline - time.monotonic())
             return not self._under_way
 
-    def handle_error(self, request, client_address) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:
         """A client that went away is no trouble of the server's."""
 
 
@@ -101,7 +101,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def version_string(self) -> str:
         return "clickbait-local-server"
 
-    def log_message(self, format: str, *args) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Requests are not logged: they hold the users' texts."""
 
     def _read_body(self) -> bytes | Answer:

@@ -11,7 +11,7 @@ import pytest
 
 from serving.server.config import ModelConfig, Policy
 from serving.server.errors import ServingError, StartError, invalid_argument
-from serving.server.manager import Retry, VersionManager
+from serving.server.manager import LoadRetry, VersionManager
 from serving.server.states import State
 
 
@@ -38,7 +38,7 @@ class Folder:
         self.path.mkdir()
         self.config = ModelConfig("m", self.path, policy)
         self.loads = []
-        self.manager = VersionManager(self.config, self._load, Retry(**retry))
+        self.manager = VersionManager(self.config, self._load, LoadRetry(**retry))
 
     def _load(self, version, path):
         self.loads.append(version)
