@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 from kubeflow.spec.messages import Json, RuntimeArtifact
+from serving.whole_file import write_whole
 
 COMPLETE, CACHED, CANCELED = "COMPLETE", "CACHED", "CANCELED"
 
@@ -61,8 +62,6 @@ class Executions:
                         self._artifacts += 1
                         artifact["name"] = str(self._artifacts)
             path = self._folder / f"{len(self._known):06d}.json"
-            partial = self._folder / f".{path.name}"
-            partial.write_text(json.dumps(dataclasses.asdict(execution), indent=1), encoding="utf-8")
-            partial.replace(path)
+            write_whole(path, json.dumps(dataclasses.asdict(execution), indent=1))
             self._known.append(execution)
         return execution

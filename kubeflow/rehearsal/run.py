@@ -32,6 +32,7 @@ from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.results.run_folders import Verdict
 from pipeline.running.attempt import open_attempt
+from serving.whole_file import write_whole
 
 if TYPE_CHECKING:
     from kubeflow.rehearsal.outcome import Outputs
@@ -184,9 +185,7 @@ def _claim_run(unfinished: Path, key: str, run_id: str) -> str:
         known = json.loads(unfinished.read_text(encoding="utf-8"))
         if known.get("key") == key:
             return str(known["run_id"])
-    partial = unfinished.with_suffix(".partial")
-    partial.write_text(json.dumps({"key": key, "run_id": run_id}), encoding="utf-8")
-    partial.replace(unfinished)
+    write_whole(unfinished, json.dumps({"key": key, "run_id": run_id}))
     return run_id
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pipeline.commands.options import OUTPUT_TO_READ
+from serving.whole_file import write_whole
 
 _COMPARISON_FILE = "comparison.html"
 
@@ -49,25 +50,24 @@ def report(run: str | None, output: str, compare: tuple[str, str] | None, target
 def _write_report(verdict: dict[str, Any], target: Path | None) -> Path:
     from pipeline.results.report.facts import read_facts
     from pipeline.results.report.render import render_report
-    from pipeline.results.report.write import REPORT_FILE, write_pages, write_text
+    from pipeline.results.report.write import REPORT_FILE, write_pages
 
     folder = Path(verdict["folder"])
     facts = read_facts(folder)
     if target is None:
         write_pages(folder, verdict, facts)
         return folder / REPORT_FILE
-    write_text(target, render_report(verdict, facts))
+    write_whole(target, render_report(verdict, facts))
     return target
 
 
 def _write_comparison(first: dict[str, Any], second: dict[str, Any], target: Path | None) -> Path:
     from pipeline.results.report.facts import read_facts
     from pipeline.results.report.render import render_comparison
-    from pipeline.results.report.write import write_text
 
     runs = [(one, read_facts(Path(one["folder"]))) for one in (first, second)]
     target = target or Path(second["folder"], _COMPARISON_FILE)
-    write_text(target, render_comparison(*runs))
+    write_whole(target, render_comparison(*runs))
     return target
 
 

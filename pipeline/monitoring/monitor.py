@@ -19,6 +19,7 @@ from pipeline.monitoring.served_version import MonitorError, TrainedFrom, choose
 from pipeline.monitoring.traffic import Logs, Sample, Traffic, read_logs
 from serving.request_log.reader import find_logs
 from serving.versions import version_folder
+from serving.whole_file import write_whole
 
 SCHEMA_VERSION = 1
 REPORT_FILE = "monitor.json"
@@ -110,11 +111,10 @@ def write_report(folder: Path, report: Report) -> Path:
     Raises:
       MonitorError: it cannot be written.
     """
-    partial, path = folder / f".{REPORT_FILE}", folder / REPORT_FILE
+    path = folder / REPORT_FILE
     with _writing(path):
         folder.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     return path
 
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from components.record_batches import read_values
 from components.text_scorer import TextScorer
+from serving.whole_file import write_whole
 from trainer import features
 
 _SCHEMA_VERSION = 1
@@ -35,9 +36,7 @@ def reference_scores(cache: Path, model: Path, digest: str, examples: str, most_
             return known["scores"]
     scores = _score(model, examples, most_rows)
     cache.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps({**identity, "scores": scores}), encoding="utf-8")
-    partial.replace(file)
+    write_whole(file, json.dumps({**identity, "scores": scores}))
     return scores
 
 

@@ -11,6 +11,8 @@ from typing import Any, overload
 
 from filelock import FileLock, Timeout
 
+from serving.whole_file import write_whole
+
 VERDICT_FILE = "verdict.json"
 CONFIG_FILE = "config.yaml"
 LOG_FILE = "log.txt"
@@ -99,9 +101,7 @@ def _unwritable(output: Path, error: OSError) -> OutputError:
 
 def write_verdict(folder: Path, verdict: Verdict) -> None:
     """Writes `verdict.json`, whole or not at all."""
-    partial = folder / f".{VERDICT_FILE}"
-    partial.write_text(json.dumps(verdict, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(folder / VERDICT_FILE)
+    write_whole(folder / VERDICT_FILE, json.dumps(verdict, indent=2, ensure_ascii=False) + "\n")
 
 
 class Runs(Sequence[Verdict]):

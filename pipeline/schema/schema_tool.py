@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import difflib
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.inputs import choose_data, choose_schema
 from pipeline.schema.schema_text import edit_schema, parse_schema
 from pipeline.terminal import captured_output
+from serving.whole_file import write_whole
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
@@ -115,18 +115,10 @@ def write_schema(schema_file: Path, text: str) -> None:
     Raises:
       SchemaError: the file cannot be written.
     """
-    target = schema_file.resolve()  # a link stays one
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        draft.write_text(text, encoding="utf-8")
-        if target.exists():
-            draft.chmod(target.stat().st_mode)
-        draft.replace(target)
+        write_whole(schema_file.resolve(), text)  # a link stays one
     except OSError as error:
         raise SchemaError(f"The schema must be writable. Received: {schema_file}: {error.strerror}.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink()
 
 
 def _statistics(

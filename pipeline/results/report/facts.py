@@ -18,6 +18,7 @@ from components.data_gate.policy import mask
 from pipeline.results.report import artifacts
 from pipeline.results.report.changes import describe_changes, flatten
 from pipeline.results.run_folders import CONFIG_FILE, OutputError
+from serving.whole_file import write_whole
 
 if TYPE_CHECKING:
     from pipeline.results.lineage import Outputs
@@ -86,9 +87,7 @@ def cpu_seconds() -> float:
 
 def write_facts(folder: Path, facts: Facts) -> None:
     """Lays them into the run folder, whole or not at all."""
-    partial = folder / f".{FACTS_FILE}"
-    partial.write_text(json.dumps(facts, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(folder / FACTS_FILE)
+    write_whole(folder / FACTS_FILE, json.dumps(facts, ensure_ascii=False) + "\n")
 
 
 def read_facts(folder: Path) -> Facts:

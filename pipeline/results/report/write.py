@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pipeline.results.run_folders import CONFIG_FILE
+from serving.whole_file import write_whole
 
 if TYPE_CHECKING:
     from pipeline.results.lineage import Outputs
@@ -52,13 +53,6 @@ def write_pages(folder: Path, verdict: Mapping[str, Any], facts: Mapping[str, An
     """Writes `report.html`, and `model_card.md` where a model was trained."""
     from pipeline.results.report.render import render_model_card, render_report
 
-    write_text(folder / REPORT_FILE, render_report(verdict, facts))
+    write_whole(folder / REPORT_FILE, render_report(verdict, facts))
     if verdict.get("training"):
-        write_text(folder / MODEL_CARD_FILE, render_model_card(verdict, facts))
-
-
-def write_text(file: Path, text: str) -> None:
-    """Whole or not at all."""
-    partial = file.with_name(f".{file.name}")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(file)
+        write_whole(folder / MODEL_CARD_FILE, render_model_card(verdict, facts))

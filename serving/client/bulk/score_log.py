@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
+from serving.whole_file import write_whole
+
 Identity: TypeAlias = Mapping[str, str | int | None]
 """What scores depend on, by name."""
 
@@ -42,7 +44,7 @@ class ScoreLog:
         self.changes = _changes(state_path, identity)
         if self.changes or not self._path.exists():
             self._path.write_bytes(b"")
-            _write_whole(state_path, json.dumps(identity, indent=2))
+            write_whole(state_path, json.dumps(identity, indent=2), flush=True)
         self._stream: BinaryIO = self._path.open("r+b")
         self.rows = sum(len(scores) for scores in self._read(self._stream))
         self._stream.truncate()
@@ -94,12 +96,3 @@ def _changes(state_path: Path, identity: Identity) -> dict[str, tuple[object, ob
     if not isinstance(known, dict):
         return {"state": ("unreadable", "new")}
     return {name: (known.get(name), value) for name, value in identity.items() if known.get(name) != value}
-
-
-def _write_whole(path: Path, text: str) -> None:
-    temporary = path.with_suffix(".new")
-    with temporary.open("w") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)

@@ -1,0 +1,34 @@
+"""Writes files whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+
+def write_whole(path: Path, content: str | bytes, *, flush: bool = False) -> None:
+    """Writes a file that nobody sees half written, and that keeps its mode where it was there before.
+
+    Args:
+      path: in a folder that is there.
+      content: text as UTF-8.
+      flush: returns only when the content is on the disk, and will outlive a machine that fails.
+
+    Raises:
+      OSError: it cannot be written; the file is as it was.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with draft.open("wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
+            if flush:
+                stream.flush()
+                os.fsync(stream.fileno())
+        if path.exists():
+            shutil.copymode(path, draft)
+        draft.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink()
