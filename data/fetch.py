@@ -6,12 +6,12 @@ import csv
 import gzip
 import hashlib
 import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from data.errors import DataError
+from serving.whole_file import write_whole
 
 PUBLIC_SOURCE = "https://raw.githubusercontent.com/bhargaviparanjape/clickbait/master/dataset"
 DEFAULT_DESTINATION = Path("data/clickbait.csv")
@@ -23,13 +23,6 @@ SHA256 = {
     NEWS_FILE: "4baa2a3cf6b28a48b765e4f763b5d5f03535caae1c70a26f680d39b0ca782a05",
 }
 LABELS = {CLICKBAIT_FILE: 1, NEWS_FILE: 0}
-
-# A host may have several addresses, each of which is tried: a short connect timeout keeps the whole bounded.
-CONNECT_TIMEOUT_SECONDS = 3.0
-READ_TIMEOUT_SECONDS = 10.0
-RETRY_ATTEMPTS = 4
-RETRY_FOR_SECONDS = 10.0
-RETRY_FIRST_WAIT_SECONDS = 0.5
 
 WAY_OUT = f"Use a folder or a web address that holds {CLICKBAIT_FILE} and {NEWS_FILE}: "
 WAY_OUT += "clickbait fetch --source FOLDER_OR_URL"
@@ -115,57 +108,21 @@ def _read_local(folder: Path, name: str) -> bytes:
 
 
 def _download(base: str, name: str, folder: Path) -> bytes:
-    import pooch
+    from data.download import DownloadError, download
 
-    # pooch reports each download on stderr; what is said to the user is the caller's business.
-    pooch.get_logger().setLevel("WARNING")
     try:
         parts = urlsplit(base)
     except ValueError as error:
         raise DataError(f"The source must be a folder or an http(s) address. Received: {base!r}. {WAY_OUT}") from error
     url = parts._replace(path=f"{parts.path.rstrip('/')}/{name}").geturl()
+    shown = _without_secrets(url)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path = pooch.retrieve(url, f"sha256:{SHA256[name]}", fname=name, path=folder, downloader=_get)
-        return Path(path).read_bytes()
+        return download(url, SHA256[name], folder / name, lambda got: _check_sum(name, got, shown))
+    except DownloadError as error:
+        raise DataError(f"{shown} {error} {WAY_OUT}") from error
     except OSError as error:
         raise _cannot_write(folder / name, error) from error
-
-
-def _get(url: str, output_file: str, _pooch: object) -> None:
-    """A downloader for pooch: retries what may pass, and puts what does not in words for the user."""
-    import pooch
-    import requests
-    import tenacity
-
-    shown = _without_secrets(url)
-    get = pooch.HTTPDownloader(
-        timeout=(CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS),
-        # A server that marks .gz files as an encoding would have them unpacked on the way.
-        headers={"Accept-Encoding": "identity"},
-    )
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(_may_pass),
-        stop=tenacity.stop_after_attempt(RETRY_ATTEMPTS) | tenacity.stop_after_delay(RETRY_FOR_SECONDS),
-        wait=tenacity.wait_exponential(multiplier=RETRY_FIRST_WAIT_SECONDS, max=3),
-        reraise=True,
-    )
-    try:
-        retrying(get, url, output_file, None)
-    except requests.HTTPError as error:
-        raise DataError(f"{shown} answered HTTP {error.response.status_code}. {WAY_OUT}") from error
-    except requests.RequestException as error:
-        reason = type(error).__name__
-        raise DataError(f"{shown} cannot be reached ({reason}). Is there a network? {WAY_OUT}") from error
-    _check_sum(Path(urlsplit(url).path).name, pooch.file_hash(output_file), shown)
-
-
-def _may_pass(error: BaseException) -> bool:
-    import requests
-
-    if isinstance(error, requests.HTTPError):
-        return error.response.status_code == 429 or error.response.status_code >= 500
-    return isinstance(error, (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError))
 
 
 def _check_sum(name: str, got: str, where: str) -> None:
@@ -203,14 +160,9 @@ def _csv_bytes(rows: list[tuple[str, int]]) -> bytes:
 
 
 def _write_whole(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            partial.write_bytes(content)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_whole(path, content)
     except OSError as error:
         raise _cannot_write(path, error) from error
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from data import download
 from data import fetch as fetching
 from data.errors import DataError
 
@@ -23,7 +24,7 @@ NEWS = [f'Minister says "no" to plan {i}' for i in range(41)]
 
 @pytest.fixture(autouse=True)
 def quick_and_direct(monkeypatch):
-    monkeypatch.setattr(fetching, "RETRY_FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(download, "RETRY_FIRST_WAIT_SECONDS", 0.01)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
