@@ -10,10 +10,7 @@ import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import argparse
 import os
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -24,6 +21,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
+from bench.processes import run_module
 from pipeline.results.lineage import read_outputs
 from pipeline.results.run_folders import read_run
 from trainer import features
@@ -66,27 +64,12 @@ def main() -> None:
 
 
 def _seed_row(seed: int, data: str, output: Path, rest: Sequence[str]) -> str:
-    call = [
-        sys.executable,
-        "-m",
-        "pipeline",
-        "run",
-        "--data",
-        data,
-        "--seed",
-        str(seed),
-        "--output",
-        str(output),
-        *rest,
-    ]
-    began = time.monotonic()
-    run = subprocess.Popen(call, stdout=subprocess.DEVNULL)
-    _, code, usage = os.wait4(run.pid, 0)
-    wall = time.monotonic() - began
+    call = ["pipeline", "run", "--data", data, "--seed", str(seed), "--output", str(output), *rest]
+    ended = run_module(call, shows_log=True)
     name = " ".join([f"seed {seed}", *rest])
     verdict = read_run(output)
     if not verdict.get("thresholds"):
-        return f"| {name} | exit {os.waitstatus_to_exitcode(code)}: {verdict['reason']} |"
+        return f"| {name} | exit {ended.code}: {verdict['reason']} |"
     model = read_outputs(output / "metadata.db", "clickbait")["Trainer"]["model"]
     signature = tf.saved_model.load(f"{model.uri}/Format-Serving").signatures[features.RAW_SIGNATURE]
     titles, labels = _read_split(output, features.EVAL_SPLIT)
@@ -95,7 +78,7 @@ def _seed_row(seed: int, data: str, output: Path, rest: Sequence[str]) -> str:
     reached = {one["split"]: one["observed"] for one in verdict["thresholds"] if one["rule"] == "accuracy"}
     train = reached[features.TRAIN_SPLIT]
     examples = ", ".join(f"{score:.3f}" for score in _score(signature, ARTICLE_EXAMPLES))
-    cost = f"{wall:.0f} | {usage.ru_utime + usage.ru_stime:.0f} | {usage.ru_maxrss / 1e6:.1f}"
+    cost = f"{ended.wall:.0f} | {ended.cpu:.0f} | {ended.peak_kib / 1e6:.1f}"
     return f"| {name}, {verdict['status']} | " + " | ".join(figures) + f" | {100 * train:.2f} | {examples} | {cost} |"
 
 

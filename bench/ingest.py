@@ -7,25 +7,21 @@ in-memory runner and no Beam flags. Prints Markdown. Wall and CPU are of the exe
 from __future__ import annotations
 
 import argparse
-import contextlib
 import csv
 import itertools
 import json
 import os
 import random
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.processes import run_module
+
 OURS, STOCK = "HeadlineExampleGen", "CsvExampleGen"
 _WORDS_OF_A_TITLE = 8
-_SAMPLING_SECONDS = 0.25
 _LOG_LINES = 40
 
 
@@ -117,48 +113,17 @@ def _make_files(folder: Path, rows: int, files: int) -> None:
 
 
 def _run(contender: Contender, data: Path, rows: int) -> Cost:
-    with tempfile.TemporaryDirectory(dir=data.parent) as target, Path(target, "log").open("w+") as log:
+    with tempfile.TemporaryDirectory(dir=data.parent) as target:
         (temporary := Path(target, "tmp")).mkdir()
-        call = [sys.executable, "-m", "bench.ingest_one", contender.component, str(data), target]
-        printed = Path(target, "printed")
-        with printed.open("w") as stdout:
-            process = subprocess.Popen(
-                [*call, *contender.beam_flags],
-                stdout=stdout,
-                stderr=log,
-                env={**os.environ, "TMPDIR": str(temporary)},
-                start_new_session=True,
-            )
-            code, peak = _wait(process.pid)
-        if code:
-            raise SystemExit(f"{contender} with {rows:,} rows: exit {code}\n" + _last_lines(log))
-        figures = json.loads(printed.read_text().splitlines()[-1])
+        call = ["bench.ingest_one", contender.component, str(data), target, *contender.beam_flags]
+        ended = run_module(call, {"TMPDIR": str(temporary)}, counts_children=True)
+        if ended.code:
+            last_lines = "".join(ended.log.splitlines(keepends=True)[-_LOG_LINES:])
+            raise SystemExit(f"{contender} with {rows:,} rows: exit {ended.code}\n" + last_lines)
+        figures = json.loads(ended.printed.splitlines()[-1])
         if figures["examples"] != rows:
             raise SystemExit(f"{contender} wrote {figures['examples']:,} examples of {rows:,} rows")
-        return Cost(figures["wall"], figures["cpu"], peak)
-
-
-def _wait(leader: int) -> tuple[int, float]:
-    summed = 0
-    try:
-        while not (ended := os.wait4(leader, os.WNOHANG))[0]:
-            summed = max(summed, _session_bytes(leader))
-            time.sleep(_SAMPLING_SECONDS)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(leader, signal.SIGKILL)
-    # The kernel's peak is exact and of the largest process; the sampled one is of all together.
-    return os.waitstatus_to_exitcode(ended[1]), max(summed, ended[2].ru_maxrss * 1024)
-
-
-def _session_bytes(leader: int) -> int:
-    pages = 0
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            session = (process / "stat").read_text().rpartition(")")[2].split()[3]
-            if int(session) == leader:
-                pages += int((process / "statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+        return Cost(figures["wall"], figures["cpu"], ended.peak_kib * 1024)
 
 
 def _figures(rows: int, costs: Sequence[Cost], stock: Sequence[Cost] | None) -> str:
@@ -180,11 +145,6 @@ def _ratio(costs: Sequence[Cost], stock: Sequence[Cost], name: str) -> str:
     # Of runs beside each other, so that what slows the machine down slows both.
     paired = (getattr(one, name) / getattr(other, name) for one, other in zip(costs, stock, strict=True))
     return f"{statistics.median(paired):.2f}"
-
-
-def _last_lines(log) -> str:
-    log.seek(0)
-    return "".join(log.readlines()[-_LOG_LINES:])
 
 
 if __name__ == "__main__":

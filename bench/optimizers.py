@@ -16,30 +16,25 @@ import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import argparse
 import contextlib
-import csv
 import dataclasses
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import NamedTuple, TypedDict, get_args
 
 from pipeline.config.pipeline_config import load_config
 from trainer.settings import TrainingConfig
 from trainer.tensorflow_setup import threads
 
 DENSE, EXACT, SPARSE = "adam", "exact_adam", "lazy_adam"
-_UNTIMED_TURNS = 2
-_EQUAL_STEPS = 20
-_PROGRAM = (sys.executable, "-m", "bench.optimizers")
+_PROGRAM = (sys.executable, "-m", "bench.optimizers_one")
 
 
 class Contender(NamedTuple):
@@ -77,6 +72,22 @@ class Cost:
     """Of the process until then, with TensorFlow and the encoder."""
 
 
+class Figures(TypedDict):
+    """Of one optimizer: medians of its turns, and their ratios to the first optimizer's."""
+
+    optimizer: str
+    steps_a_turn: int
+    turns: int
+    wall_s: float
+    cpu_s: float
+    peak_gb: float
+    times_faster: float
+    times_faster_quarters: list[float]
+    times_less_cpu: float
+    times_less_cpu_quarters: list[float]
+    memory_ratio: float
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="data/sample/headlines.csv", help="CSV with title and label")
@@ -98,24 +109,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="of --accuracy")
     parser.add_argument("--epochs", type=int, default=4, help="of --accuracy")
     parser.add_argument("--json", type=Path, help="writes the figures there")
-    parser.add_argument("--one", type=Contender.parse, help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
-    if asked.one:
-        _measure(asked)
-        return
     machine = {"cores": os.cpu_count(), "platform": platform.platform(), "tensorflow": metadata.version("tensorflow")}
+    figures: dict[str, object]
     with tempfile.TemporaryDirectory() as scratch:
         if asked.accuracy:
-            asked.encoder = asked.encoder or _default_encoder()
-            found = {"accuracy": list(_accuracies(asked)), "equality": _equality(asked)}
+            figures = _quality(asked)
         else:
             asked.encoder = asked.encoder or _stand_in(Path(scratch), asked.table_rows)
-            found = {"costs": list(_costs(asked))}
+            figures = {"costs": list(_costs(asked))}
     if asked.json:
-        asked.json.write_text(json.dumps({"machine": machine, **found}, indent=2), encoding="utf-8")
+        asked.json.write_text(json.dumps({"machine": machine, **figures}, indent=2), encoding="utf-8")
 
 
-def _costs(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def _quality(asked: argparse.Namespace) -> dict[str, object]:
+    # Imports TensorFlow, which the processes that are measured do for themselves.
+    from bench.optimizers_one import accuracies, default_encoder, equality
+
+    encoder = asked.encoder or default_encoder()
+    recipe = {**load_config().training.model_dump(), "epochs": asked.epochs}
+    return {
+        "accuracy": list(accuracies(asked.data, encoder, recipe, asked.seeds, (SPARSE, EXACT))),
+        "equality": equality(asked.data, encoder, asked.batch_size, EXACT, DENSE),
+    }
+
+
+def _costs(asked: argparse.Namespace) -> Iterator[Figures]:
     print(f"{os.cpu_count()} cores, batch {asked.batch_size}, {asked.turns} turns, {asked.encoder}\n")
     print("| optimizer | steps a turn | wall s a step | CPU s a step | faster | less CPU | peak GB | of the first's |")
     print("|---|---|---|---|---|---|---|---|")
@@ -127,7 +146,7 @@ def _costs(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 yield _compared(asked, other, [(_turn(reference), _turn(process)) for _ in range(asked.turns)])
 
 
-def _compared(asked: argparse.Namespace, contender: Contender, turns: Sequence[tuple[Cost, Cost]]) -> dict[str, Any]:
+def _compared(asked: argparse.Namespace, contender: Contender, turns: Sequence[tuple[Cost, Cost]]) -> Figures:
     """The medians of turns, each of the first one and then of `contender`, as a row that is printed and as figures."""
     firsts, costs = zip(*turns, strict=True)
     faster = _quarters([first.wall_s / cost.wall_s for first, cost in turns])
@@ -165,11 +184,11 @@ def _steps(asked: argparse.Namespace, contender: Contender) -> int:
 
 
 @contextlib.contextmanager
-def _started(asked: argparse.Namespace, contender: Contender) -> Iterator[subprocess.Popen]:
+def _started(asked: argparse.Namespace, contender: Contender) -> Iterator[subprocess.Popen[str]]:
     """The process that measures one optimizer, until the end of the block."""
     call = [
-        *(*_PROGRAM, "--one", contender.name, "--encoder", asked.encoder),
-        *("--data", asked.data, "--batch-size", str(asked.batch_size), "--steps", str(_steps(asked, contender))),
+        *(*_PROGRAM, contender.optimizer, contender.precision, asked.encoder, asked.data),
+        *(str(asked.batch_size), str(_steps(asked, contender))),
     ]
     # Keras's Adam is not to be held back by what suits the others.
     environment = {**os.environ, **threads.TENSORFLOWS_OWN} if contender.optimizer == DENSE else None
@@ -181,7 +200,8 @@ def _started(asked: argparse.Namespace, contender: Contender) -> Iterator[subpro
             raise
 
 
-def _turn(process: subprocess.Popen) -> Cost:
+def _turn(process: subprocess.Popen[str]) -> Cost:
+    assert process.stdin and process.stdout
     process.stdin.write("\n")
     process.stdin.flush()
     answer = process.stdout.readline()
@@ -190,130 +210,10 @@ def _turn(process: subprocess.Popen) -> Cost:
     return Cost(**json.loads(answer))
 
 
-def _measure(asked: argparse.Namespace) -> None:
-    """Takes a turn for each line that comes in, and prints its `Cost`.
-
-    A turn is an epoch of one long `fit`, as the Trainer calls it: a call a step from Python would cost more than the
-    step, and another `fit` would begin again with the same batches.
-    """
-    import tf_keras
-
-    from trainer.fitting.pace import MOST_STEPS
-    from trainer.tensorflow_setup.graphs import training_graphs
-
-    class Turns(tf_keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            if epoch >= _UNTIMED_TURNS:
-                wall = (time.perf_counter() - self.start) / asked.steps
-                cpu = (time.process_time() - self.began) / asked.steps
-                peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
-                print(json.dumps(dataclasses.asdict(Cost(wall, cpu, peak))), flush=True)
-            if epoch + 1 >= _UNTIMED_TURNS:
-                self.model.stop_training = not sys.stdin.readline()
-                self.start, self.began = time.perf_counter(), time.process_time()
-
-    model = _model(asked.encoder, asked.one.optimizer, steps_per_execution=MOST_STEPS)
-    batches = _batches(asked.data, asked.batch_size)
-    with training_graphs(asked.one.precision):
-        model.fit(batches, steps_per_epoch=asked.steps, epochs=sys.maxsize, verbose=0, callbacks=[Turns()])
-
-
-def _accuracies(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    import numpy as np
-    import tensorflow as tf
-
-    from bench.training_one import batches, our_model
-    from trainer import casing
-    from trainer.tensorflow_setup.graphs import training_graphs
-
-    recipe = load_config().training.model_dump()
-    texts, labels = _read(asked.data)
-    print(f"{os.cpu_count()} cores, {asked.data}, {asked.encoder}, {asked.epochs} epochs\n")
-    print("| seed | optimizer | evaluation accuracy | loss | CPU s |")
-    print("|---|---|---|---|---|")
-    for seed in asked.seeds:
-        order = np.random.default_rng(seed).permutation(len(texts))
-        evaluated, trained = np.split(order, [len(texts) * 3 // 10])
-        for name in (SPARSE, EXACT):
-            training = {**recipe, "optimizer": name, "seed": seed, "epochs": asked.epochs}
-            model = our_model(asked.encoder, training, len(trained))
-            before = time.process_time()
-            training_graphs(training["precision"])(model.fit)(
-                batches((texts[trained], labels[trained]), training), epochs=asked.epochs, verbose=0
-            )
-            cpu = time.process_time() - before
-            normal = casing.normalise(tf.constant(texts[evaluated]), training["casing"])
-            loss, accuracy = model.evaluate(normal, labels[evaluated], batch_size=256, verbose=0)
-            print(f"| {seed} | {name} | {accuracy:.4f} | {loss:.4f} | {cpu:.0f} |", flush=True)
-            yield {"seed": seed, "optimizer": name, "accuracy": accuracy, "loss": loss, "cpu_s": cpu}
-
-
-def _equality(asked: argparse.Namespace) -> dict[str, Any]:
-    """How far weights lie apart after the same steps by exact and by Keras's Adam, and how far those went."""
-    import numpy as np
-
-    trained = {}
-    for name in (EXACT, DENSE):
-        model = _model(asked.encoder, name)
-        start = [weight.numpy() for weight in model.trainable_weights]
-        for batch in _batches(asked.data, asked.batch_size).take(_EQUAL_STEPS):
-            model.train_on_batch(*batch)
-        trained[name] = [weight.numpy() for weight in model.trainable_weights]
-    pairs = zip(trained[EXACT], trained[DENSE], strict=True)
-    apart = max(float(np.max(np.abs(one - other))) for one, other in pairs)
-    way = max(float(np.max(np.abs(one - other))) for one, other in zip(start, trained[DENSE], strict=True))
-    print(f"\nAfter {_EQUAL_STEPS} steps exact and dense Adam lie {apart:.1e} apart; the weights went {way:.1e}.")
-    return {"steps": _EQUAL_STEPS, "largest_difference": apart, "largest_way": way}
-
-
-def _model(encoder: str, optimizer: str, steps_per_execution: int = 1):
-    from trainer.model import build_model, compile_model
-
-    model = build_model(encoder, fine_tune=True, seed=1)
-    compile_model(
-        model,
-        optimizer=optimizer,
-        learning_rate=1e-3,
-        learning_rate_decay="constant",
-        steps=1,
-        steps_per_execution=steps_per_execution,
-    )
-    return model
-
-
-def _batches(data: str, batch_size: int):
-    """A dataset without end; its batches are cut beforehand, for shuffling and batching costs as much as a step."""
-    import numpy as np
-    import tensorflow as tf
-
-    from trainer.inputs import prefetched
-
-    texts, labels = _read(data)
-    order = np.random.default_rng(1).permutation(len(texts))
-    order = order[: len(order) // batch_size * batch_size].reshape(-1, batch_size)
-    return prefetched(tf.data.Dataset.from_tensor_slices((texts[order], labels[order])).repeat())
-
-
-def _read(data: str):
-    """Texts and labels of a CSV, as arrays."""
-    import numpy as np
-
-    with Path(data).open(encoding="utf-8", newline="") as stream:
-        rows = [(row["title"].encode(), float(row["label"])) for row in csv.DictReader(stream)]
-    texts, labels = zip(*rows, strict=True)
-    return np.array(texts, object), np.array(labels, np.float32)
-
-
 def _stand_in(parent: Path, rows: int) -> str:
     """In a process of its own, whose memory goes when it ends."""
     call = [sys.executable, "-m", "pipeline", "encoder", "stand-in", str(parent), "--rows", str(rows)]
     return subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
-
-
-def _default_encoder() -> str:
-    from trainer.encoders.resolve import resolve_encoder
-
-    return str(resolve_encoder("embedded").path)
 
 
 if __name__ == "__main__":

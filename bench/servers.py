@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from serving.client import Client
 
@@ -23,11 +23,15 @@ _STOP_SECONDS = 30
 _PACKAGES = ("grpcio", "numpy", "protobuf", "tensorflow", "tensorflow-text")
 
 
+Machine: TypeAlias = dict[str, str | float | None]
+"""Facts by name, and versions of packages."""
+
+
 class Server(NamedTuple):
     """A server that serves."""
 
     target: str
-    process: subprocess.Popen
+    process: subprocess.Popen[bytes]
 
     @property
     def memory(self) -> int:
@@ -71,7 +75,7 @@ def newest_version(base_path: Path) -> Path:
     return base_path / str(max(numbers))
 
 
-def machine() -> dict[str, Any]:
+def machine() -> Machine:
     """What the figures depend on."""
     with Path("/proc/cpuinfo").open() as lines:
         models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

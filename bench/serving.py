@@ -11,6 +11,7 @@ from __future__ import annotations
 import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import argparse
+import functools
 import json
 import statistics
 import tempfile
@@ -18,12 +19,13 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, TypeVar
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  registers the encoder's ops
 
-from bench.servers import MODEL, machine, make_headlines, newest_version, running_server
+from bench.servers import MODEL, Machine, machine, make_headlines, newest_version, running_server
 from serving.client import Client
 from serving.client.bulk.score import CALLS_PER_CHUNK
 from serving.server.servable import LoadOptions, Servable
@@ -34,6 +36,46 @@ _TURNS_OF_BULK = 4
 
 #: Scores texts, and does nothing with the scores.
 Scorer = Callable[[Sequence[str]], object]
+
+
+_Result = TypeVar("_Result")
+
+
+class Latency(TypedDict):
+    """Of single rows."""
+
+    clients: int
+    who: str
+    p50_ms: float
+    p99_ms: float
+    p50_ratio: float
+
+
+class Throughput(TypedDict):
+    """Of calls of some rows."""
+
+    rows_per_call: int
+    who: str
+    rows_per_s: float
+    ratio: float
+
+
+class Bulk(TypedDict):
+    """Of many texts; figures by the way that they went."""
+
+    rows: int
+    rows_per_s: dict[str, float]
+    ratio: dict[str, float]
+
+
+class Figures(TypedDict):
+    """All that is measured."""
+
+    machine: Machine
+    version: int
+    latency: list[Latency]
+    throughput: list[Throughput]
+    bulk: Bulk
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -56,16 +98,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
             Client(server.target, model=MODEL) as client,
         ):
             scorers = {GRPC: client.predict, IN_PROCESS: _in_process(version), SESSION: _session(version)}
-            found = {
+            figures: Figures = {
                 "machine": facts,
                 "version": int(version.name),
                 "latency": _measure_latency(scorers, asked),
                 "throughput": _measure_throughput(scorers, asked),
                 "bulk": _measure_bulk(client, scorers[IN_PROCESS], asked),
             }
-    print(_markdown(found))
+    print(_markdown(figures))
     if asked.json:
-        asked.json.write_text(json.dumps(found, indent=2), encoding="utf-8")
+        asked.json.write_text(json.dumps(figures, indent=2), encoding="utf-8")
 
 
 def _in_process(version: Path) -> Scorer:
@@ -74,8 +116,6 @@ def _in_process(version: Path) -> Scorer:
 
 
 def _session(version: Path) -> Scorer:
-    import numpy as np
-
     servable = Servable(MODEL, int(version.name), version, LoadOptions())
     signature = servable.signatures[features.RAW_SIGNATURE]
     fetches = [signature.outputs[features.PROBABILITY].name]
@@ -84,10 +124,10 @@ def _session(version: Path) -> Scorer:
     )
 
 
-def _measure_latency(scorers: dict[str, Scorer], asked: argparse.Namespace) -> list[dict[str, Any]]:
+def _measure_latency(scorers: dict[str, Scorer], asked: argparse.Namespace) -> list[Latency]:
     """Of single rows, by the number of clients, each of which asks again as soon as it is answered."""
     texts = make_headlines(asked.calls)
-    found = []
+    latencies: list[Latency] = []
     for clients in asked.clients:
         with ThreadPoolExecutor(clients) as pool:
 
@@ -96,7 +136,7 @@ def _measure_latency(scorers: dict[str, Scorer], asked: argparse.Namespace) -> l
                 return [one for part in pool.map(lambda part: _time_each(score, part), parts) for one in part]
 
             rounds = _take_turns(scorers, block, asked.rounds)
-        found += [
+        latencies += [
             {
                 "clients": clients,
                 "who": who,
@@ -107,17 +147,21 @@ def _measure_latency(scorers: dict[str, Scorer], asked: argparse.Namespace) -> l
             for who, measured in rounds.items()
             for beside in [rounds[IN_PROCESS]]
         ]
-    return found
+    return latencies
 
 
-def _measure_throughput(scorers: dict[str, Scorer], asked: argparse.Namespace) -> list[dict[str, Any]]:
+def _measure_throughput(scorers: dict[str, Scorer], asked: argparse.Namespace) -> list[Throughput]:
     """Of one client that sends calls of so many rows, one after the other."""
-    found = []
+    throughputs: list[Throughput] = []
     for rows in asked.rows_per_call:
         texts = make_headlines(max(asked.calls, 2 * rows))
         calls = [texts[start : start + rows] for start in range(0, len(texts) - rows + 1, rows)]
-        rounds = _take_turns(scorers, lambda score, calls=calls: sum(_time_calls(score, calls)), asked.rounds)
-        found += [
+
+        def block(score: Scorer, calls: Sequence[Sequence[str]] = calls) -> float:
+            return sum(_time_calls(score, calls))
+
+        rounds = _take_turns(scorers, block, asked.rounds)
+        throughputs += [
             {
                 "rows_per_call": rows,
                 "who": who,
@@ -126,10 +170,10 @@ def _measure_throughput(scorers: dict[str, Scorer], asked: argparse.Namespace) -
             }
             for who, seconds in rounds.items()
         ]
-    return found
+    return throughputs
 
 
-def _measure_bulk(client: Client, in_process: Scorer, asked: argparse.Namespace) -> dict[str, Any]:
+def _measure_bulk(client: Client, in_process: Scorer, asked: argparse.Namespace) -> Bulk:
     """Of many texts, as `clickbait predict --input` sends them; in process in batches of the same size."""
     rows = client.options.rows_per_call
     texts = make_headlines(asked.bulk_rows)
@@ -153,7 +197,7 @@ def _measure_bulk(client: Client, in_process: Scorer, asked: argparse.Namespace)
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     for number, texts_of_turn in enumerate(parts):
         for way in ways if number % 2 == 0 else reversed(ways):
-            seconds[way].append(_time(lambda way=way, one=texts_of_turn: ways[way](one)))
+            seconds[way].append(_time(functools.partial(ways[way], texts_of_turn)))
     return {
         "rows": len(texts),
         "rows_per_s": {way: len(texts) / sum(spent) for way, spent in seconds.items()},
@@ -161,14 +205,16 @@ def _measure_bulk(client: Client, in_process: Scorer, asked: argparse.Namespace)
     }
 
 
-def _take_turns(scorers: dict[str, Scorer], block: Callable[[Scorer], Any], rounds: int) -> dict[str, list]:
-    found: dict[str, list] = {who: [] for who in scorers}
+def _take_turns(
+    scorers: dict[str, Scorer], block: Callable[[Scorer], _Result], rounds: int
+) -> dict[str, list[_Result]]:
+    results: dict[str, list[_Result]] = {who: [] for who in scorers}
     for number in range(-1, rounds):  # the first is to warm up
         for who in scorers if number % 2 == 0 else reversed(scorers):
             measured = block(scorers[who])
             if number >= 0:
-                found[who].append(measured)
-    return found
+                results[who].append(measured)
+    return results
 
 
 def _time_each(score: Scorer, texts: Sequence[str]) -> list[float]:
@@ -176,7 +222,7 @@ def _time_each(score: Scorer, texts: Sequence[str]) -> list[float]:
 
 
 def _time_calls(score: Scorer, calls: Sequence[Sequence[str]]) -> list[float]:
-    return [_time(lambda texts=texts: score(texts)) for texts in calls]
+    return [_time(functools.partial(score, texts)) for texts in calls]
 
 
 def _time(work: Callable[[], object]) -> float:
@@ -194,19 +240,19 @@ def _ratio(ones: Sequence[float], others: Sequence[float]) -> float:
     return statistics.median(one / other for one, other in zip(ones, others, strict=True))
 
 
-def _markdown(found: dict[str, Any]) -> str:
-    facts = ", ".join(f"{name} {value}" for name, value in found["machine"].items())
+def _markdown(figures: Figures) -> str:
+    facts = ", ".join(f"{name} {value}" for name, value in figures["machine"].items())
     lines = [facts, "", "| clients, 1 row a call | who | p50 ms | p99 ms | p50 / in process |", "|---|---|---|---|---|"]
     lines += [
         f"| {one['clients']} | {one['who']} | {one['p50_ms']:.2f} | {one['p99_ms']:.2f} | {one['p50_ratio']:.2f} |"
-        for one in found["latency"]
+        for one in figures["latency"]
     ]
     lines += ["", "| rows a call, 1 client | who | rows a second | / in process |", "|---|---|---|---|"]
     lines += [
         f"| {one['rows_per_call']} | {one['who']} | {one['rows_per_s']:,.0f} | {one['ratio']:.2f} |"
-        for one in found["throughput"]
+        for one in figures["throughput"]
     ]
-    bulk = found["bulk"]
+    bulk = figures["bulk"]
     lines += ["", f"| {bulk['rows']:,} headlines | rows a second | / in process |", "|---|---|---|"]
     lines += [f"| {way} | {bulk['rows_per_s'][way]:,.0f} | {ratio:.2f} |" for way, ratio in bulk["ratio"].items()]
     return "\n".join(lines)

@@ -8,8 +8,6 @@ happened and ends with 1 where anything was wrong.
 
 from __future__ import annotations
 
-import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
-
 import argparse
 import itertools
 import json
@@ -19,14 +17,15 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import grpc
 
-from bench.servers import MODEL, Server, make_headlines, newest_version, running_server
-from components.local_infra_validator.golden import write_warmup
+from bench.servers import MODEL, Server, newest_version, running_server
 from serving.client import ClientOptions
 from serving.client.answers import read_scores
 from serving.client.calls import predict_request
@@ -35,7 +34,7 @@ from serving.versions import version_folder
 from serving.versions.lock import claim_folder
 from serving.versions.push import PUSHED, push_model
 from serving.versions.rollback import restore_version
-from trainer import features, saved_model
+from trainer import saved_model
 
 _BIASES = {"a": 0.0, "b": 0.5, "x": -0.5}
 _TEXTS = 64
@@ -45,12 +44,43 @@ _PROCESSES = multiprocessing.get_context("spawn")
 
 
 class Answer(NamedTuple):
-    """What a client was told."""
+    """What a server answered a client."""
 
     version: int
     text: int
     score: float
     seconds: float
+
+
+class Watched(TypedDict):
+    """What the poller saw of the folder."""
+
+    listings: int
+    listings_per_s: int
+    versions_seen: int
+    compared: int
+    gone_before_compared: int
+    not_whole: list[str]
+
+
+class Soak(Watched):
+    """What happened."""
+
+    seconds: int
+    changes: dict[str, int]
+    clients: int
+    answers: int
+    versions_that_answered: int
+    failed: list[str]
+    wrong: list[Answer]
+    p50_ms: float
+    p99_ms: float
+    longest_ms: int
+    memory_before_mb: int
+    memory_after_mb: int
+    memory_ratio: float
+    loads: int
+    failed_loads: int
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,15 +101,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if found["failed"] or found["wrong"] or found["not_whole"] else 0
 
 
-def soak(model: Path, scratch: Path, asked: argparse.Namespace) -> dict[str, Any]:
+def soak(model: Path, scratch: Path, asked: argparse.Namespace) -> Soak:
     """Does it all in `scratch` and says what happened."""
-    models = {name: _write_variant(model, scratch / "models" / name, bias) for name, bias in _BIASES.items()}
-    texts = _distinct_texts(models)
+    from bench.soak_models import distinct_texts, write_variant  # TensorFlow, which the clients' processes do without
+
+    models = {name: write_variant(model, scratch / "models" / name, bias) for name, bias in _BIASES.items()}
+    texts = distinct_texts(models, _TEXTS, 100 * _TOLERANCE)
     folder = scratch / MODEL
     script = _Script(folder, models)
     script.begin()
     stop = _PROCESSES.Event()
-    answers, seen = _PROCESSES.Queue(), _PROCESSES.Queue()
+    answers: Queue[tuple[list[str], list[Answer]]] = _PROCESSES.Queue()
+    seen: Queue[Watched] = _PROCESSES.Queue()
     with running_server(folder, scratch / "server.log") as server:
         others = [
             _PROCESSES.Process(target=_ask, args=(server.target, texts.sent, asked.clients, stop, answers)),
@@ -100,11 +133,10 @@ def soak(model: Path, scratch: Path, asked: argparse.Namespace) -> dict[str, Any
             after = _memory(server, asked.settle_seconds)
         finally:
             stop.set()
-            told, watched = answers.get(timeout=120), seen.get(timeout=120)
+            (failures, given), watched = answers.get(timeout=120), seen.get(timeout=120)
             for other in others:
                 other.join()
         log = (scratch / "server.log").read_text(encoding="utf-8", errors="replace")
-    failures, given = told
     spent = sorted(one.seconds for one in given)
     return {
         "seconds": round(seconds),
@@ -163,7 +195,7 @@ class _Script:
             fingerprint=name,
             keep_versions=_KEPT,
         )
-        assert done.outcome == PUSHED, (name, done)
+        assert done.outcome == PUSHED and done.version is not None, (name, done)
         self._note("pushes", done.version, name)
 
     def _roll_back(self, name: str) -> None:
@@ -193,59 +225,6 @@ class _Script:
         self.counts[what] = self.counts.get(what, 0) + 1
 
 
-class _Texts(NamedTuple):
-    sent: list[str]
-    scores: dict[str, list[float]]
-    """By model."""
-
-
-def _write_variant(model: Path, folder: Path, bias: float) -> Path:
-    """A copy of a SavedModel whose head's bias is moved, with the warm-up requests that a run pushes."""
-    import tensorflow as tf
-
-    version_folder.link_tree(model, folder)
-    prefix = folder / "variables" / "variables"
-    reader = tf.train.load_checkpoint(str(prefix))
-    shapes = reader.get_variable_to_shape_map()
-    (head,) = [name for name, shape in shapes.items() if shape == [1]]
-    tensors = {name: reader.get_tensor(name) for name in shapes}
-    tensors[head] = tensors[head] + tensors[head].dtype.type(bias)
-    for file in prefix.parent.iterdir():
-        file.unlink()
-    tf.raw_ops.SaveV2(
-        prefix=str(prefix),
-        tensor_names=list(tensors),
-        shape_and_slices=[""] * len(tensors),
-        tensors=list(tensors.values()),
-    )
-    write_warmup(folder, MODEL)
-    return folder
-
-
-def _distinct_texts(models: dict[str, Path]) -> _Texts:
-    """Texts whose scores tell the models apart, and these scores."""
-    import tensorflow as tf
-    import tensorflow_text  # noqa: F401  registers the encoder's ops
-
-    texts = make_headlines(20 * _TEXTS)
-    scores = {}
-    for name, path in models.items():
-        signature = tf.saved_model.load(str(path)).signatures[features.RAW_SIGNATURE]
-        scores[name] = signature(**{features.TITLE: tf.constant(texts)})[features.PROBABILITY].numpy()[:, 0].tolist()
-    apart = [
-        place
-        for place in range(len(texts))
-        if all(abs(scores[one][place] - scores[other][place]) > 100 * _TOLERANCE for one, other in _pairs(models))
-    ][:_TEXTS]
-    if len(apart) < _TEXTS:
-        raise SystemExit(f"The models must differ. Received: {', '.join(models)}, which agree on nearly all texts.")
-    return _Texts([texts[one] for one in apart], {name: [scores[name][one] for one in apart] for name in models})
-
-
-def _pairs(models: dict[str, Path]) -> Iterator[tuple[str, str]]:
-    return itertools.combinations(models, 2)
-
-
 def is_right(answer: Answer, models_of: dict[int, str], scores: dict[str, list[float]]) -> bool:
     """Whether the version that answered is known, and its model gives the text this score.
 
@@ -268,7 +247,9 @@ def _memory(server: Server, seconds: float) -> int:
     return int(statistics.median(samples[len(samples) // 2 :]))
 
 
-def _ask(target: str, texts: list[str], clients: int, stop, answers) -> None:
+def _ask(
+    target: str, texts: list[str], clients: int, stop: Event, answers: Queue[tuple[list[str], list[Answer]]]
+) -> None:
     options = ClientOptions(target=target, model=MODEL)
     requests = [predict_request([text.encode()], options) for text in texts]
     failures: list[str] = []
@@ -300,9 +281,16 @@ def _ask(target: str, texts: list[str], clients: int, stop, answers) -> None:
     answers.put((failures, given))
 
 
-def _watch(folder: str, stop, seen) -> None:
-    fresh: queue.SimpleQueue = queue.SimpleQueue()
-    checks = {"versions_seen": 0, "compared": 0, "gone_before_compared": 0, "not_whole": []}
+def _watch(folder: str, stop: Event, seen: Queue[Watched]) -> None:
+    fresh: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    watched: Watched = {
+        "listings": 0,
+        "listings_per_s": 0,
+        "versions_seen": 0,
+        "compared": 0,
+        "gone_before_compared": 0,
+        "not_whole": [],
+    }
 
     def check() -> None:
         while (version := fresh.get()) is not None:
@@ -313,34 +301,35 @@ def _watch(folder: str, stop, seen) -> None:
             except OSError:
                 whole = False
             if whole:
-                checks["compared"] += 1
+                watched["compared"] += 1
             elif place.exists():
-                checks["not_whole"].append(f"{version}: not the model of its card")
+                watched["not_whole"].append(f"{version}: not the model of its card")
             else:
-                checks["gone_before_compared"] += 1
+                watched["gone_before_compared"] += 1
 
     checker = threading.Thread(target=check)
     checker.start()
     known: set[str] = set()
-    listings, began = 0, time.monotonic()
+    began = time.monotonic()
     while not stop.is_set():
         names = {child.name for child in Path(folder).iterdir() if child.name.isdecimal()}
         for version in names - known:
-            checks["versions_seen"] += 1
+            watched["versions_seen"] += 1
             try:
                 fault = saved_model.fault(Path(folder, version))
             except OSError as error:
                 fault = repr(error)
             if fault and Path(folder, version).exists():
-                checks["not_whole"].append(f"{version}: {fault}")
+                watched["not_whole"].append(f"{version}: {fault}")
             fresh.put(version)
         known |= names
-        listings += 1
-        time.sleep(max(0.0, began + listings / 1000 - time.monotonic()))
+        watched["listings"] += 1
+        time.sleep(max(0.0, began + watched["listings"] / 1000 - time.monotonic()))
     seconds = time.monotonic() - began
     fresh.put(None)
     checker.join()
-    seen.put({"listings": listings, "listings_per_s": round(listings / seconds), **checks})
+    watched["listings_per_s"] = round(watched["listings"] / seconds)
+    seen.put(watched)
 
 
 if __name__ == "__main__":

@@ -19,24 +19,88 @@ import json
 import os
 import platform
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
+from bench.optimizers import Figures
+from bench.processes import run_module
+from bench.training_orders import Order, Plain, Reached, Recipe
 from pipeline.config.pipeline_config import load_config
+from serving.json_value import JsonValue
 from trainer.tensorflow_setup import threads
 
 ARTICLE, OURS, AS_IS = "article", "ours", "ours, cased as is"
-_ARTICLES_TRAINING = {"batch_size": 32, "epochs": 2, "casing": "as_is", "precision": "float32"}
+_ARTICLES_TRAINING: Recipe = {"batch_size": 32, "epochs": 2, "casing": "as_is", "precision": "float32"}
 _IMPORTED = ("serving.client", "pipeline.cli", "trainer.fine_tune", "pipeline.pipeline")
 _CALLED = (["--help"], ["config"])
 _ROUNDS = 3
 _ENDED_WELL = (0, 4)  # few rows make a model that is not blessed, at the same cost
+
+
+class Machine(TypedDict):
+    """What figures depend on."""
+
+    processor: str
+    cores: int | None
+    instructions: list[str]
+    memory_gb: float
+    load_before: float
+    tensorflow: str
+
+
+class Cost(TypedDict):
+    """Of a process: seconds, and its peak memory."""
+
+    wall: float
+    cpu: float
+    peak_gb: float
+
+
+class Start(Cost):
+    """The medians of fresh processes that do nothing but start."""
+
+    what: str
+
+
+class Table(TypedDict):
+    """Each optimizer on an embedding table of some size."""
+
+    rows: int
+    costs: list[Figures]
+
+
+class PlainCost(Plain, Cost):
+    """Of the plain script."""
+
+
+class PipelineCost(Cost):
+    """Of the pipeline, and what its verdict says of each component."""
+
+    components: JsonValue
+
+
+class Compared(TypedDict):
+    """The pipeline beside the plain script, on the same rows."""
+
+    rows: int
+    epochs: int
+    plain: PlainCost
+    pipeline: PipelineCost
+
+
+class Measured(TypedDict, total=False):
+    """What `training.json` holds: as many parts as were measured."""
+
+    machine: Machine
+    encoder: str
+    wanted: float
+    start: list[Start]
+    quality: dict[str, Reached]
+    tables: list[Table]
+    pipeline: list[Compared]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -60,8 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
 
     asked.output.mkdir(parents=True, exist_ok=True)
-    measured: dict[str, Any] = {"machine": describe_machine(), "encoder": asked.encoder, "wanted": asked.wanted}
-    training = load_config(asked.preset).training.model_dump()
+    measured: Measured = {"machine": describe_machine(), "encoder": asked.encoder, "wanted": asked.wanted}
+    training: Recipe = load_config(asked.preset).training.model_dump()
     if "start" in asked.parts:
         measured["start"] = _measure_start()
         _write(asked.output, measured)
@@ -77,13 +141,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(to_markdown(measured), end="")
 
 
-def _write(folder: Path, measured: dict[str, Any]) -> None:
+def _write(folder: Path, measured: Measured) -> None:
     """After each part, for they take minutes."""
     (folder / "training.json").write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
     (folder / "training.md").write_text(to_markdown(measured), encoding="utf-8")
 
 
-def describe_machine() -> dict[str, Any]:
+def describe_machine() -> Machine:
     """Cores, processor, memory and how busy it was, as Linux says it, and TensorFlow's version."""
     processor, memory = _facts("/proc/cpuinfo"), _facts("/proc/meminfo")
     flags = {"avx2", "avx512f", "avx512_bf16", "amx_bf16"}.intersection(processor.get("flags", "").split())
@@ -104,7 +168,7 @@ def _facts(file: str) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in parts}
 
 
-def to_markdown(measured: dict[str, Any]) -> str:
+def to_markdown(measured: Measured) -> str:
     """The tables of what `main` measured."""
     machine = measured["machine"]
     lines = [
@@ -132,76 +196,93 @@ def to_markdown(measured: dict[str, Any]) -> str:
     if tables := measured.get("tables"):
         lines += ["| table rows | optimizer | CPU ms a step | wall ms | peak GB | less CPU, wall | of its memory |"]
         lines += ["|---|---|---|---|---|---|---|"]
-        for one in ({"rows": table["rows"], **cost} for table in tables for cost in table["costs"]):
-            cells = [f"{1e3 * one['cpu_s']:.1f} | {1e3 * one['wall_s']:.1f} | {one['peak_gb']:.2f}"]
-            cells += [f"{one['times_less_cpu']:.0f}, {one['times_faster']:.0f} | {one['memory_ratio']:.2f}"]
-            lines.append(f"| {one['rows']:,} | {one['optimizer']} | {' | '.join(cells)} |")
+        for rows, cost in ((table["rows"], cost) for table in tables for cost in table["costs"]):
+            cells = [f"{1e3 * cost['cpu_s']:.1f} | {1e3 * cost['wall_s']:.1f} | {cost['peak_gb']:.2f}"]
+            cells += [f"{cost['times_less_cpu']:.0f}, {cost['times_faster']:.0f} | {cost['memory_ratio']:.2f}"]
+            lines.append(f"| {rows:,} | {cost['optimizer']} | {' | '.join(cells)} |")
         lines.append("")
     if pipeline := measured.get("pipeline"):
         costs = "pipeline CPU s | wall s | peak GB | plain CPU s | wall s | peak GB | CPU, wall"
         lines += [f"| rows | epochs | steps | {costs} |"]
         lines += ["|---|---|---|---|---|---|---|---|---|---|"]
-        for one in pipeline:
-            ours, plain = one["pipeline"], one["plain"]
-            cells = [f"{cost['cpu']:.0f} | {cost['wall']:.0f} | {cost['peak_gb']:.1f}" for cost in (ours, plain)]
-            ratios = ", ".join(f"{ours[name] / plain[name]:.2f}" for name in ("cpu", "wall"))
-            lines.append(f"| {one['rows']:,} | {one['epochs']} | {plain['steps']:,} | {' | '.join(cells)} | {ratios} |")
+        for compared in pipeline:
+            ours, plain, steps = compared["pipeline"], compared["plain"], compared["plain"]["steps"]
+            pair: tuple[Cost, Cost] = (ours, plain)
+            cells = [f"{cost['cpu']:.0f} | {cost['wall']:.0f} | {cost['peak_gb']:.1f}" for cost in pair]
+            ratios = f"{ours['cpu'] / plain['cpu']:.2f}, {ours['wall'] / plain['wall']:.2f}"
+            lines.append(
+                f"| {compared['rows']:,} | {compared['epochs']} | {steps:,} | {' | '.join(cells)} | {ratios} |"
+            )
         lines.append("")
     return "\n".join(lines)
 
 
-def _times(article: dict[str, Any], other: dict[str, Any]) -> str:
+def _times(article: Reached, other: Reached) -> str:
     if article is other or not other["reached"]:
         return ""
     least = "" if article["reached"] else "more than "
     ends = article["points"][-1], other["points"][-1]
-    return least + ", ".join(f"{ends[0][name] / ends[1][name]:.1f}" for name in ("cpu", "wall"))
+    ratios = (ends[0]["cpu"] / ends[1]["cpu"], ends[0]["wall"] / ends[1]["wall"])
+    return least + ", ".join(f"{ratio:.1f}" for ratio in ratios)
 
 
-def _measure_start() -> list[dict[str, Any]]:
+def _measure_start() -> list[Start]:
     calls = {f"import {name}": ["timeit", "-n", "1", "-r", "1", f"import {name}"] for name in _IMPORTED}
     calls |= {f"clickbait {' '.join(more)}": ["pipeline", *more] for more in _CALLED}
-    found = []
+    starts: list[Start] = []
     for what, call in calls.items():
         costs = [_run(call)[1] for _ in range(_ROUNDS)]
-        medians = {name: statistics.median(cost[name] for cost in costs) for name in costs[0]}
-        found.append({"what": what, **medians})
-    return found
+        wall, cpu, peak = zip(*((cost["wall"], cost["cpu"], cost["peak_gb"]) for cost in costs), strict=True)
+        medians = map(statistics.median, (wall, cpu, peak))
+        starts.append({"what": what, "wall": next(medians), "cpu": next(medians), "peak_gb": next(medians)})
+    return starts
 
 
-def _measure_table(asked: argparse.Namespace, rows: int) -> list[dict[str, Any]]:
+def _measure_table(asked: argparse.Namespace, rows: int) -> list[Figures]:
     with tempfile.TemporaryDirectory(prefix="bench-training-") as scratch:
         figures = Path(scratch, "figures.json")
         _run(["bench.optimizers", "--data", asked.data, "--table-rows", str(rows), "--json", str(figures)])
-        return json.loads(figures.read_text(encoding="utf-8"))["costs"]
+        costs: list[Figures] = json.loads(figures.read_text(encoding="utf-8"))["costs"]
+        return costs
 
 
-def _measure_quality(asked: argparse.Namespace, training: dict[str, Any]) -> dict[str, Any]:
+def _measure_quality(asked: argparse.Namespace, training: Recipe) -> dict[str, Reached]:
     recipes = {OURS: training, AS_IS: {**training, "casing": "as_is"}, ARTICLE: {**training, **_ARTICLES_TRAINING}}
-    told = {
-        **{"data": asked.data, "rows": None, "encoder": asked.encoder, "wanted": asked.wanted},
-        **{"evaluations": asked.evaluations, "seconds": asked.seconds},
-    }
-    return {
-        name: _run_one({**told, "training": recipe, "contender": ARTICLE if name == ARTICLE else OURS})
-        for name, recipe in recipes.items()
-    }
+    reached: dict[str, Reached] = {}
+    for name, recipe in recipes.items():
+        order: Order = {
+            "contender": ARTICLE if name == ARTICLE else OURS,
+            "data": asked.data,
+            "rows": None,
+            "encoder": asked.encoder,
+            "training": recipe,
+            "wanted": asked.wanted,
+            "evaluations": asked.evaluations,
+            "seconds": asked.seconds,
+        }
+        reached[name] = _run_one(order)
+    return reached
 
 
-def _measure_pipeline(asked: argparse.Namespace, training: dict[str, Any], rows: int) -> dict[str, Any]:
+def _measure_pipeline(asked: argparse.Namespace, training: Recipe, rows: int) -> Compared:
     with tempfile.TemporaryDirectory(prefix="bench-training-") as scratch:
         data = Path(scratch, "rows.csv")
         _write_rows(data, asked.data, rows)
-        training = {**training, "epochs": asked.epochs or training["epochs"]}
-        plain = {"contender": "plain", "data": str(data), "rows": None, "encoder": asked.encoder}
-        found = {"rows": rows, "epochs": training["epochs"]}
-        found["plain"] = _run_one({**plain, "training": training, "output": f"{scratch}/model"})
+        epochs = asked.epochs or load_config(asked.preset).training.epochs
+        order: Order = {
+            "contender": "plain",
+            "data": str(data),
+            "rows": None,
+            "encoder": asked.encoder,
+            "training": {**training, "epochs": epochs},
+            "output": f"{scratch}/model",
+        }
+        plain: PlainCost = _run_one(order)
         call = ["pipeline", "run", "--data", str(data), "--preset", asked.preset, "--encoder", asked.encoder]
-        call += ["--epochs", str(training["epochs"])]
-        found["pipeline"] = _run([*call, "--output", f"{scratch}/output"])[1]
+        cost = _run([*call, "--epochs", str(epochs), "--output", f"{scratch}/output"])[1]
         (verdict,) = Path(scratch, "output", "runs").glob("*/verdict.json")
-        found["pipeline"] |= {"components": json.loads(verdict.read_text(encoding="utf-8"))["components"]}
-    return found
+        components = json.loads(verdict.read_text(encoding="utf-8"))["components"]
+    return {"rows": rows, "epochs": epochs, "plain": plain, "pipeline": {**cost, "components": components}}
 
 
 def _write_rows(target: Path, source: str, rows: int) -> None:
@@ -217,29 +298,19 @@ def _write_rows(target: Path, source: str, rows: int) -> None:
             writer.writerow([f"{title} {turn}" if turn else title, label])
 
 
-def _run_one(told: dict[str, Any]) -> dict[str, Any]:
+def _run_one(order: Order) -> Any:
     # The article's script has the threads that TensorFlow takes.
-    environment = threads.TENSORFLOWS_OWN if told["contender"] == ARTICLE else {}
-    printed, cost = _run(["bench.training_one", json.dumps(told)], **environment)
+    environment = threads.TENSORFLOWS_OWN if order["contender"] == ARTICLE else {}
+    printed, cost = _run(["bench.training_one", json.dumps(order)], **environment)
     return {**cost, **json.loads(printed.splitlines()[-1])}
 
 
-def _run(call: Iterable[str], **environment: str) -> tuple[str, dict[str, float]]:
-    """Runs a module in a process of its own: what it prints, and its wall and CPU seconds and its peak memory."""
-    with tempfile.TemporaryFile("w+") as printed, tempfile.TemporaryFile("w+") as log:
-        began = time.monotonic()
-        command = [sys.executable, "-m", *call]
-        process = subprocess.Popen(command, stdout=printed, stderr=log, env={**os.environ, **environment})
-        _, status, used = os.wait4(process.pid, 0)
-        wall = time.monotonic() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        for stream in (printed, log):
-            stream.seek(0)
-        if process.returncode not in _ENDED_WELL:
-            raise SystemExit(
-                f"{' '.join(call)}: exit {process.returncode}\n{printed.read()[-2000:]}{log.read()[-4000:]}"
-            )
-        return printed.read(), {"wall": wall, "cpu": used.ru_utime + used.ru_stime, "peak_gb": used.ru_maxrss / 1e6}
+def _run(call: Sequence[str], **environment: str) -> tuple[str, Cost]:
+    """Runs a module in a process of its own: what it prints, and what it cost."""
+    ended = run_module(call, environment)
+    if ended.code not in _ENDED_WELL:
+        raise SystemExit(f"{' '.join(call)}: exit {ended.code}\n{ended.printed[-2000:]}{ended.log[-4000:]}")
+    return ended.printed, {"wall": ended.wall, "cpu": ended.cpu, "peak_gb": ended.peak_kib / 1e6}
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from trainer.encoders.stand_in import save_stand_in
 
 @pytest.mark.slow
 def test_the_costs_of_two_optimizers_in_processes_of_their_own(tmp_path, capsys, monkeypatch):
-    program = write_forked_program(tmp_path / "bin" / "optimizers", "bench.optimizers")
+    program = write_forked_program(tmp_path / "bin" / "optimizers_one", "bench.optimizers_one")
     monkeypatch.setattr(optimizers, "_PROGRAM", (str(program),))
     result = tmp_path / "figures.json"
     encoder = save_stand_in(tmp_path, table_rows=100)
@@ -39,7 +39,7 @@ def test_a_process_that_fails_ends_the_benchmark():
 
 
 def test_it_is_a_program():
-    called = subprocess.run([*optimizers._PROGRAM, "--help"], capture_output=True, text=True)
+    called = subprocess.run([sys.executable, "-m", "bench.optimizers", "--help"], capture_output=True, text=True)
     assert called.returncode == 0 and "What a step costs by each optimizer" in called.stdout, called.stderr
 
 
