@@ -6,7 +6,6 @@ import contextlib
 import io
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.text import Text
 
+from serving.imports import open_closed, redirected
 from serving.untrusted import visible
 
 _PLAIN_WIDTH = 120
@@ -49,38 +49,26 @@ class Terminal(NamedTuple):
 def captured_output(log_file: Path, *, verbose: bool) -> Iterator[Terminal]:
     """Sends everything that is written to stdout and stderr to `log_file`, and yields what is left of the terminal.
 
-    The file descriptors themselves are redirected, because TensorFlow, Beam and gRPC write from C++.
-
     Args:
       log_file: appended to; its folder exists.
       verbose: shows on the terminal what goes to the file, too.
     """
-    _flush()
-    saved = _duplicate(1), _duplicate(2)
-    terminal = Terminal(*(_console(descriptor) for descriptor in saved))
+    open_closed(1, 2)
     tee = None
+    consoles: list[Console] = []
     with log_file.open("ab") as log:
         if verbose:
             tee = subprocess.Popen(["tee", "-a", str(log_file)], stdin=subprocess.PIPE, start_new_session=True)
         sink = tee.stdin if tee and tee.stdin else log
-        os.dup2(sink.fileno(), 1)
-        os.dup2(sink.fileno(), 2)
         try:
-            yield terminal
+            with redirected(sink.fileno(), 1, 2) as originals:
+                consoles = [_console(original) for original in originals]
+                yield Terminal(*consoles)
         finally:
-            _flush()
-            for descriptor, original in enumerate(saved, start=1):
-                os.dup2(original, descriptor)
-                os.close(original)
             if tee:
                 tee.communicate()  # closes its stdin and waits
-            for console in terminal:
+            for console in consoles:
                 console.file.close()
-
-
-def _flush() -> None:
-    for stream in filter(None, (sys.stdout, sys.stderr)):  # None where the caller closed it
-        stream.flush()
 
 
 class _Screen(io.TextIOWrapper):
@@ -103,10 +91,3 @@ class _Screen(io.TextIOWrapper):
 def _console(descriptor: int) -> Console:
     stream = _Screen(os.fdopen(os.dup(descriptor), "wb"), encoding="utf-8", errors="replace")
     return _Console(file=stream, width=None if stream.isatty() else _PLAIN_WIDTH, highlight=False)
-
-
-def _duplicate(descriptor: int) -> int:
-    try:
-        return os.dup(descriptor)
-    except OSError:  # closed by the caller, as in `clickbait run >&-`
-        return os.open(os.devnull, os.O_WRONLY)

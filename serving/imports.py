@@ -35,23 +35,52 @@ def uncollected_imports(library: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet_imports() -> Iterator[None]:
-    """Keeps off stderr what is written there inside; an import that fails shows it.
-
-    The file descriptor itself is redirected: TensorFlow's C++ writes to it before it reads any of its settings.
-    """
-    sys.stderr.flush()
-    original = os.dup(2)
-    with tempfile.TemporaryFile() as kept:
-        os.dup2(kept.fileno(), 2)
+    """Keeps off stderr what is written there inside; an import that fails shows it."""
+    open_closed(2)
+    with tempfile.TemporaryFile() as kept, redirected(kept.fileno(), 2) as (original,):
         try:
             yield
         except BaseException:
-            sys.stderr.flush()
+            _flush()
             kept.seek(0)
             with open(original, "wb", closefd=False) as stderr:
                 stderr.write(kept.read())
             raise
-        finally:
-            sys.stderr.flush()
-            os.dup2(original, 2)
+
+
+@contextlib.contextmanager
+def redirected(sink: int, *descriptors: int) -> Iterator[list[int]]:
+    """Sends to `sink` what is written to file descriptors inside, and yields what they were.
+
+    The descriptors themselves are redirected: TensorFlow, Beam and gRPC write to them from C++, TensorFlow before it
+    reads any of its settings.
+    """
+    _flush()
+    originals = [os.dup(descriptor) for descriptor in descriptors]
+    for descriptor in descriptors:
+        os.dup2(sink, descriptor)
+    try:
+        yield originals
+    finally:
+        _flush()
+        for descriptor, original in zip(descriptors, originals, strict=True):
+            os.dup2(original, descriptor)
             os.close(original)
+
+
+def _flush() -> None:
+    """Writes what Python still holds back of stdout and stderr."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None where the caller closed it
+        stream.flush()
+
+
+def open_closed(*descriptors: int) -> None:
+    """Opens on the null device what the caller has closed, as in `clickbait run >&-`: no file shall get its number."""
+    for descriptor in descriptors:
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != descriptor:
+                os.dup2(null, descriptor)
+                os.close(null)

@@ -125,6 +125,17 @@ def test_a_log_that_cannot_be_opened_leaves_the_terminal_alone(tmp_path, capfd):
     assert capfd.readouterr().out == "seen\n"
 
 
+def test_what_is_said_to_a_closed_terminal_is_not_logged(log):
+    code = f"from pathlib import Path\nfrom pipeline.terminal import captured_output\nlog = Path({str(log)!r})\n"
+    code += (
+        "with captured_output(log, verbose=False) as terminal:\n    terminal.out.print('to you')\n    print('noise')\n"
+    )
+    code += "    import os\n    os.write(1, b'from C')\n"
+    closed = subprocess.run(["sh", "-c", 'exec "$0" -c "$1" >&- 2>&-', sys.executable, code], timeout=60)
+    assert closed.returncode == 0
+    assert log.read_text() == "from C"
+
+
 def test_a_pipe_is_no_terminal_and_gets_lines_of_a_fixed_width_without_colours(log, monkeypatch, capfd):
     monkeypatch.setenv("COLUMNS", "20")
     with captured_output(log, verbose=False) as terminal:
