@@ -1,4 +1,4 @@
-"""Which of a name's addresses a failure is told of.
+"""Which of a name's addresses a user learns of.
 
 A name may have several addresses, as localhost has [::1] and 127.0.0.1, and gRPC reports the one that it tried last,
 which is another each time. Where that one refused and another listens, the other's failure is what helps.
@@ -22,7 +22,7 @@ _NAME_AND_PORT = re.compile(r"(?:dns:(?:///)?)?([^\s:/\[\]]+):(\d+)")
 
 
 def failure_where_one_listens(failure: Failure, options: ClientOptions) -> Failure | None:
-    """What a call fails with at the address of the target's name that listens.
+    """Returns what a call fails with at the address of the target's name that listens.
 
     Returns:
       None where the failure is of another kind, no address listens, or the call does not fail there.

@@ -15,7 +15,7 @@ from serving.client.batches import Batch, Scores, plan_batches
 from serving.client.calls import (
     LOOKUP_TIMEOUT_S,
     READY_POLL_S,
-    Asked,
+    Query,
     lookup_call,
     metadata_call,
     poll_timeout_s,
@@ -122,14 +122,14 @@ class AsyncClient:
             await asyncio.sleep(READY_POLL_S)
 
     async def _score(self, batch: Batch, scores: Scores) -> None:
-        response = await self._call(Asked(PREDICT, batch.request))
+        response = await self._call(Query(PREDICT, batch.request))
         scores.fill(batch.places, read_scores(response, len(batch.places), self.options))
         if self._log:
             self._log.offer(writer.PREDICT, lambda: (batch.request, response))
 
-    async def _call(self, asked: Asked[Request, Response]) -> Response:
+    async def _call(self, query: Query[Request, Response]) -> Response:
         try:
-            return await self._transport.call(asked, self.options.timeout_s)
+            return await self._transport.call(query, self.options.timeout_s)
         except Failure as failure:
             raise await self._explained(failure) from None
 
@@ -151,8 +151,8 @@ class _AioTransport:
         self._options = options
         self._channel = open_aio_channel(options)
 
-    async def call(self, asked: Asked[Request, Response], timeout_s: float) -> Response:
-        method, request = asked
+    async def call(self, query: Query[Request, Response], timeout_s: float) -> Response:
+        method, request = query
         send = self._channel.unary_unary(method.path, method.request.SerializeToString, method.response.FromString)
         try:
             wait = self._options.wait_for_ready or None
@@ -171,8 +171,8 @@ class _RestThreads:
     def __init__(self, options: ClientOptions):
         self._rest = open_transport(options)
 
-    async def call(self, asked: Asked[Request, Response], timeout_s: float) -> Response:
-        call = self._rest.start(*asked, timeout_s)
+    async def call(self, query: Query[Request, Response], timeout_s: float) -> Response:
+        call = self._rest.start(*query, timeout_s)
         return await asyncio.to_thread(call.result)
 
     async def close(self) -> None:

@@ -20,15 +20,15 @@ LOOKUP_TIMEOUT_S = 5.0
 READY_POLL_S = 0.25
 
 
-class Asked(NamedTuple, Generic[RequestOf, ResponseOf]):
+class Query(NamedTuple, Generic[RequestOf, ResponseOf]):
     """A request and where it goes."""
 
     method: Method[RequestOf, ResponseOf]
     request: RequestOf
 
 
-_StatusCall: TypeAlias = Asked[messages.GetModelStatusRequest, messages.GetModelStatusResponse]
-_MetadataCall: TypeAlias = Asked[messages.GetModelMetadataRequest, messages.GetModelMetadataResponse]
+_StatusCall: TypeAlias = Query[messages.GetModelStatusRequest, messages.GetModelStatusResponse]
+_MetadataCall: TypeAlias = Query[messages.GetModelMetadataRequest, messages.GetModelMetadataResponse]
 
 
 def predict_request(texts: Iterable[bytes], options: ClientOptions) -> messages.PredictRequest:
@@ -56,18 +56,18 @@ def status_call(options: ClientOptions, *, all_versions: bool = False) -> _Statu
     request.model_spec.name = options.model
     if not all_versions:
         set_model(request.model_spec, options)
-    return Asked(GET_MODEL_STATUS, request)
+    return Query(GET_MODEL_STATUS, request)
 
 
 def metadata_call(options: ClientOptions) -> _MetadataCall:
     """Asks for the signatures of the version that the options name."""
     request = messages.GetModelMetadataRequest(metadata_field=["signature_def"])
     set_model(request.model_spec, options)
-    return Asked(GET_MODEL_METADATA, request)
+    return Query(GET_MODEL_METADATA, request)
 
 
-def lookup_call(lookup: Lookup, options: ClientOptions) -> Asked[Message, Message]:
-    """Asks what `error_for` wants to know."""
+def lookup_call(lookup: Lookup, options: ClientOptions) -> Query[Message, Message]:
+    """Asks what `error_for` needs to know."""
     return status_call(options, all_versions=True) if lookup is Lookup.STATUS else metadata_call(options)
 
 

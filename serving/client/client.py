@@ -13,7 +13,7 @@ from serving.client.batches import Batch, Scores, plan_batches
 from serving.client.calls import (
     LOOKUP_TIMEOUT_S,
     READY_POLL_S,
-    Asked,
+    Query,
     lookup_call,
     metadata_call,
     poll_timeout_s,
@@ -74,7 +74,7 @@ class Client:
             return next(self.predict_chunks([texts]))
         scores = Scores(len(texts))
         for batch in plan_batches(texts, self.options):  # of which there is one, or none
-            self._fill(scores, batch, self._call(Asked(PREDICT, batch.request)))
+            self._fill(scores, batch, self._call(Query(PREDICT, batch.request)))
         return scores.values
 
     def predict_chunks(self, chunks: Iterable[Sequence[str]]) -> Generator[list[float], None, None]:
@@ -149,14 +149,14 @@ class Client:
         if self._log:
             self._log.offer(writer.PREDICT, lambda: (batch.request, response))
 
-    def _call(self, asked: Asked[Request, Response]) -> Response:
+    def _call(self, query: Query[Request, Response]) -> Response:
         try:
-            return self._ask(asked, self.options.timeout_s)
+            return self._ask(query, self.options.timeout_s)
         except Failure as failure:
             raise self._explained(failure) from None
 
-    def _ask(self, asked: Asked[Request, Response], timeout_s: float) -> Response:
-        return self._transport.call(*asked, timeout_s)
+    def _ask(self, query: Query[Request, Response], timeout_s: float) -> Response:
+        return self._transport.call(*query, timeout_s)
 
     def _explained(self, failure: Failure) -> ServingError:
         failure = failure_where_one_listens(failure, self.options) or failure
