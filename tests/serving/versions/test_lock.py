@@ -10,7 +10,7 @@ from serving.versions.lock import claim_folder
 from serving.versions.push import PUSHED, push_model
 from serving.versions.rollback import restore_version
 from serving.versions.version_folder import PushError, list_versions, read_card
-from tests.components.versioned_pusher.killed_pushes import push_child
+from tests.serving.versions.killed_pushes import push_child
 from trainer import saved_model
 
 

@@ -10,7 +10,7 @@ import pytest
 from serving.versions.push import PUSHED, UNCHANGED
 from serving.versions.rollback import restore_version
 from serving.versions.version_folder import list_versions, read_card
-from tests.components.versioned_pusher.killed_pushes import push_child, rollback_child
+from tests.serving.versions.killed_pushes import push_child, rollback_child
 from trainer import saved_model
 
 LEAST_STEPS = {"push": 20, "prune": 20, "rollback": 20}
