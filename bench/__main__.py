@@ -6,6 +6,8 @@ Prints Markdown; `clickbait fetch` first, or give --data.
 
 from __future__ import annotations
 
+import math
+
 import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import argparse
@@ -68,18 +70,18 @@ def _seed_row(seed: int, data: str, output: Path, rest: Sequence[str]) -> str:
     ended = run_module(call, shows_log=True)
     name = " ".join([f"seed {seed}", *rest])
     verdict = read_run(output)
-    if not verdict.get("thresholds"):
-        return f"| {name} | exit {ended.code}: {verdict['reason']} |"
+    if not verdict.thresholds:
+        return f"| {name} | exit {ended.code}: {verdict.reason} |"
     model = read_outputs(output / "metadata.db", "clickbait")["Trainer"]["model"]
     signature = tf.saved_model.load(f"{model.uri}/Format-Serving").signatures[features.RAW_SIGNATURE]
     titles, labels = _read_split(output, features.EVAL_SPLIT)
     scored = {name: _score(signature, [casing(text) for text in titles]) for name, casing in CASINGS.items()}
     figures = [_percent(scores > 0.5, labels) for scores in scored.values()]
-    reached = {one["split"]: one["observed"] for one in verdict["thresholds"] if one["rule"] == "accuracy"}
+    reached = {one.split: one.observed or math.nan for one in verdict.thresholds if one.rule == "accuracy"}
     train = reached[features.TRAIN_SPLIT]
     examples = ", ".join(f"{score:.3f}" for score in _score(signature, ARTICLE_EXAMPLES))
     cost = f"{ended.wall:.0f} | {ended.cpu:.0f} | {ended.peak_kib / 1e6:.1f}"
-    return f"| {name}, {verdict['status']} | " + " | ".join(figures) + f" | {100 * train:.2f} | {examples} | {cost} |"
+    return f"| {name}, {verdict.status} | " + " | ".join(figures) + f" | {100 * train:.2f} | {examples} | {cost} |"
 
 
 def _read_split(output: Path, split: str) -> tuple[list[str], np.ndarray]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from components.beam_faults import explain_beam
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 EXIT_FAILED = 1
 
@@ -20,12 +23,12 @@ class DataRefused(Exception):  # noqa: N818  the contract's own words
     """The input was read and its rows are not fit for training.
 
     Attributes:
-      findings: what the gate found, as dicts of `Finding`.
+      findings: what the gate found, as JSON has it: `Finding.as_dict()` each.
     """
 
     exit_code = 3
 
-    def __init__(self, message: str, findings: Sequence[dict[str, Any]] = ()):
+    def __init__(self, message: str, findings: Sequence[Mapping[str, JsonValue]] = ()):
         super().__init__(message)
         self.findings = list(findings)
 

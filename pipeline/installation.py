@@ -15,10 +15,10 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from data.fetch import DEFAULT_DESTINATION
-from pipeline.config.paths import OutputPaths
+from pipeline.config.paths import KEPT_RUNS, OutputPaths
 from pipeline.extension_modules import ANEW, failure, installed_modules, load_error, origin
 from pipeline.results.clean import choose_removable
-from pipeline.results.run_folders import KEPT_RUNS, OutputError
+from pipeline.results.run_folders import OutputError
 from trainer.encoders.cache import cache_dir
 from trainer.encoders.embedded import verify_package
 from trainer.encoders.errors import EncoderError

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from pydantic import Field
+from pydantic.dataclasses import dataclass
 
+from components.recorded import KEEPS_UNKNOWN, Recorded
 from trainer.section import Section
 
 FAIL, WARN, OFF = "fail", "warn", "off"
@@ -61,8 +63,8 @@ class GateConfig(Section):
     )
 
 
-@dataclasses.dataclass
-class Finding:
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class Finding(Recorded):
     """One rule, judged in one place."""
 
     rule: str
@@ -71,7 +73,7 @@ class Finding:
     """Split, feature or both."""
     bound: str
     """What was asked, for a person."""
-    observed: Any
+    observed: str | int | float
     kept: bool | None
     """None: not judged."""
     detail: str = ""
@@ -80,6 +82,14 @@ class Finding:
     """Masked on request."""
     outcome: str = ""
     """`kept`, `warn`, `fail`, `off` or `not judged`; set by `apply_policy`."""
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class GateVerdict(Recorded):
+    """Whether data may be trained on, and what was found in it."""
+
+    accepted: bool
+    findings: list[Finding]
 
 
 def apply_policy(findings: list[Finding], policy: Policy) -> list[Finding]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from tfx.types.artifact import Artifact
 
-from components.data_gate.policy import FAIL, Finding
+from components.data_gate.policy import FAIL, Finding, GateVerdict
 from components.errors import DataRefused
 
 VERDICT_FILE = "verdict.json"
@@ -26,14 +25,14 @@ class DataVerdict(Artifact):
 def write_verdict(verdict: DataVerdict, findings: Sequence[Finding]) -> None:
     """Fills the artifact of accepted data."""
     Path(verdict.uri).mkdir(parents=True, exist_ok=True)
-    content = {_ACCEPTED: True, "findings": [dataclasses.asdict(one) for one in findings]}
+    content = GateVerdict(True, list(findings)).as_dict()
     Path(verdict.uri, VERDICT_FILE).write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")
     verdict.set_int_custom_property(_ACCEPTED, 1)
 
 
-def read_findings(uri: str) -> list[dict[str, Any]]:
-    """The findings of accepted data."""
-    return json.loads(Path(uri, VERDICT_FILE).read_text(encoding="utf-8"))["findings"]
+def read_verdict(uri: str) -> GateVerdict:
+    """Reads the verdict on accepted data."""
+    return GateVerdict.from_dict(json.loads(Path(uri, VERDICT_FILE).read_text(encoding="utf-8")))
 
 
 def require_accepted(uri: str) -> None:
@@ -53,7 +52,7 @@ def refuse(findings: Sequence[Finding]) -> NoReturn:
     """Raises with every broken rule, a line each with its examples below.
 
     Raises:
-      DataRefused: always; its `findings` are those given, as dicts.
+      DataRefused: always; its `findings` are those given, as JSON has them.
     """
     broken = [one for one in findings if one.outcome == FAIL]
     lines = ["The data must keep the gate's rules. Received:"]
@@ -64,4 +63,4 @@ def refuse(findings: Sequence[Finding]) -> NoReturn:
     rules = list(dict.fromkeys(one.rule for one in broken))
     settings = " ".join(f"--set gate.{rule}=warn" for rule in rules)
     lines.append(f"Mend the data and run again, or let it pass with {settings}.")
-    raise DataRefused("\n".join(lines), [dataclasses.asdict(one) for one in findings])
+    raise DataRefused("\n".join(lines), [finding.as_dict() for finding in findings])

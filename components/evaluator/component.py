@@ -10,7 +10,7 @@ from tfx.types.standard_artifacts import Examples, Model, ModelBlessing, ModelEv
 from tfx.utils import io_utils
 
 from components.evaluator.evaluate import evaluate_predictions
-from components.evaluator.policy import BROKEN, EvaluationConfig
+from components.evaluator.policy import EvaluationConfig
 from components.evaluator.rules import describe
 from trainer import features
 
@@ -58,10 +58,10 @@ def Evaluator(  # noqa: N802  components are named as classes
     )
     folders = [f"{examples.uri}/Split-{split}" for split in (features.TRAIN_SPLIT, features.EVAL_SPLIT)]
     verdict = evaluate_predictions(beam_pipeline, folders, evaluation.uri, held_to)
-    for one in verdict["thresholds"]:
-        broken = one["outcome"] == BROKEN and one["gates"]
-        logger.log(logging.WARNING if broken else logging.INFO, "%s: %s", one["outcome"], describe(one))
-    blessed = verdict["blessed"]
+    for judged in verdict.thresholds:
+        level = logging.WARNING if judged.refuses else logging.INFO
+        logger.log(level, "%s: %s", judged.outcome, describe(judged))
+    blessed = verdict.blessed
     if not blessed and held_to.bless_anyway:
         blessing.set_string_custom_property("override", held_to.bless_anyway)
         logger.warning("blessed in spite of broken rules: %s", held_to.bless_anyway)

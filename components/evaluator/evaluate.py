@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
@@ -17,6 +16,7 @@ from tfx_bsl.tfxio import tf_example_record
 import components.evaluator.metrics  # noqa: F401  registers what the EvalConfig names
 from components.evaluator.eval_config import CONTENDERS, SLICING_FEATURES, create_eval_config, numbers_read
 from components.evaluator.policy import EvaluationConfig, Slice
+from components.evaluator.results import EvaluationVerdict
 from components.evaluator.verdict import compose_verdict, write_verdict
 from components.record_batches import singles
 from components.slices import AS_IS, NATURAL_SLICES, SPLIT, VARIANT, VARIANTS
@@ -32,7 +32,7 @@ _BATCH = 8192  # rows; TFMA's default tries its way up from 1
 
 def evaluate_predictions(
     pipeline: beam.Pipeline, folders: Sequence[str], output: str, policy: EvaluationConfig
-) -> dict[str, Any]:
+) -> EvaluationVerdict:
     """Measures, judges, and writes TFMA's files and `verdict.json` into a folder.
 
     Args:

@@ -14,11 +14,11 @@ from components.evaluator.intervals import (
     paired_difference,
     proportion,
 )
+from components.evaluator.results import CONFUSION
 from components.slices import AS_IS
 
 ACCURACY, AUC, PRECISION, RECALL, BRIER, ECE = "binary_accuracy", "auc", "precision", "recall", "brier", "ece"
 NON_FINITE, ROWS = "non_finite", "example_count"
-CONFUSION = ("true_negatives", "false_positives", "false_negatives", "true_positives")
 LOWEST, HIGHEST = "lowest_score", "highest_score"
 OPERATING = ("operating_threshold", "operating_precision", "operating_recall")
 
@@ -112,7 +112,8 @@ def operating_point(labels: np.ndarray, probabilities: np.ndarray, wanted_precis
 
 
 def _right(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    return np.isfinite(scores) & ((scores > _THRESHOLD) == (labels == 1))
+    right: np.ndarray = np.isfinite(scores) & ((scores > _THRESHOLD) == (labels == 1))
+    return right
 
 
 def _confusion(labels: np.ndarray, scores: np.ndarray) -> dict[str, int]:

@@ -6,8 +6,7 @@ seconds. And their AUC goes by 10,000 buckets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import apache_beam as beam
 import numpy as np
@@ -62,7 +61,7 @@ class _Columns(metric_types.Preprocessor):
         super().__init__(name="exact_columns")
         self._columns = columns
 
-    def process(self, extracts: dict[str, Any]) -> Iterator[np.ndarray]:
+    def process(self, extracts: Mapping[str, Mapping[str, np.ndarray]]) -> Iterator[np.ndarray]:
         rows = extracts["features"]
         yield np.stack([np.asarray(rows[column], np.float64).ravel() for column in self._columns])
 
@@ -80,7 +79,7 @@ class _Gather(beam.CombineFn):
         accumulator.append(rows)
         return accumulator
 
-    def merge_accumulators(self, accumulators) -> list[np.ndarray]:
+    def merge_accumulators(self, accumulators: Iterable[list[np.ndarray]]) -> list[np.ndarray]:
         return [one for accumulator in accumulators for one in accumulator]
 
     def extract_output(self, accumulator: list[np.ndarray]) -> dict[metric_types.MetricKey, float]:

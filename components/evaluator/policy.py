@@ -1,17 +1,14 @@
-"""What a model must reach to be blessed, and what is found."""
+"""What a model must reach to be blessed, and what it is judged by."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
 from components.slices import NATURAL_SLICES, VARIANTS
 from trainer.section import Section
-
-KEPT, BROKEN, NOT_JUDGED = "kept", "broken", "not judged"
-LEAST, MOST = ">=", "<="
 
 #: Bounds that a run may be told when it starts, as runtime parameters.
 BOUNDS = ("min_eval_accuracy", "min_eval_auc", "max_accuracy_drop", "min_train_accuracy")
@@ -122,40 +119,3 @@ class Slice:
     """Empty: the rows as they are; else one feature, e.g. `{"variant": "lower"}`."""
     metrics: dict[str, float]
     """By the names of `measures`."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Judgement:
-    """One rule on one slice."""
-
-    rule: str
-    split: str
-    slice: dict[str, str]
-    """As `Slice.key`."""
-    metric: str
-    against: str
-    """`bound`, or what the value is a difference to."""
-    bound: float
-    direction: str
-    observed: float | None
-    interval: list[float] | None
-    """Both ends, 95 %."""
-    rows: int
-    outcome: str
-    gates: bool
-    """Whether a model that breaks it is not blessed."""
-    detail: str = ""
-
-    @property
-    def passed(self) -> bool:
-        """A rule that is not judged is not broken."""
-        return self.outcome != BROKEN
-
-    @property
-    def refuses(self) -> bool:
-        """Whether the model is not blessed for it."""
-        return self.gates and not self.passed
-
-    def as_dict(self) -> dict[str, Any]:
-        """For `verdict.json`."""
-        return {**dataclasses.asdict(self), "passed": self.passed}

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from components.evaluator import measures
 from components.evaluator.measures import ACCURACY, AUC, BRIER, ECE, PRECISION, RECALL
-from components.evaluator.policy import (
-    BROKEN,
-    KEPT,
-    LEAST,
-    MOST,
-    NOT_JUDGED,
-    EvaluationConfig,
-    Judgement,
-    Slice,
-)
+from components.evaluator.policy import EvaluationConfig, Slice
+from components.evaluator.results import BOUND, BROKEN, KEPT, LEAST, MOST, NOT_JUDGED, Judgement
 from components.slices import AS_IS, VARIANT
 from trainer.features import EVAL_SPLIT, TRAIN_SPLIT
 
 BASELINE, LAST_BLESSED = "tfidf_lower", "last_blessed"
-BOUND, LAST_BLESSED_MODEL = "bound", "last blessed model"
+LAST_BLESSED_MODEL = "last blessed model"
 
 _NEAR_CHANCE = 0.6  # an area under the ROC curve below it
 _INVERTED = 0.4
@@ -123,18 +115,18 @@ def diagnose(slices: Sequence[Slice]) -> str:
     return ""
 
 
-def describe(judged: dict[str, Any]) -> str:
-    """A judgement of `verdict.json` in a few words."""
-    detail, observed = judged["detail"], judged["observed"]
-    name = _NAMES.get(judged["metric"], judged["metric"])
-    where = " ".join([judged["split"], *(f"{key}={value}" for key, value in judged["slice"].items())])
-    against = "" if judged["against"] == BOUND else f" against the {judged['against']}"
-    if judged["outcome"] == NOT_JUDGED:
+def describe(judged: Judgement) -> str:
+    """A judgement in a few words."""
+    detail, observed = judged.detail, judged.observed
+    name = _NAMES.get(judged.metric, judged.metric)
+    where = " ".join([judged.split, *(f"{key}={value}" for key, value in judged.slice.items())])
+    against = "" if judged.against == BOUND else f" against the {judged.against}"
+    if judged.outcome == NOT_JUDGED:
         return f"{where} {name}{against}: {detail}"
-    if judged["rule"] == "variant_drop":
-        return f"variant {judged['slice'][VARIANT]} {detail}"
+    if judged.rule == "variant_drop":
+        return f"variant {judged.variant} {detail}"
     shown = "is no number" if observed is None else f"{observed:+.4f}" if against else _short(observed)
-    limit = f"{'at least' if judged['direction'] == LEAST else 'at most'} {_short(judged['bound'])}"
+    limit = f"{'at least' if judged.direction == LEAST else 'at most'} {_short(judged.bound)}"
     return f"{where} {name}{against} {shown} ({limit})" + (f", {detail}" if detail else "")
 
 
@@ -167,6 +159,7 @@ def _judge_finite(slices: Sequence[Slice], split: str) -> Judgement | None:
         outcome=BROKEN if lost else KEPT,
         gates=True,
         detail=detail,
+        passed=not lost,
     )
 
 
@@ -244,6 +237,7 @@ def _judgement(
         outcome=outcome,
         gates=gates,
         detail=detail,
+        passed=outcome != BROKEN,
     )
 
 

@@ -54,10 +54,10 @@ def LocalInfraValidator(  # noqa: N802  components are named as classes
         held_to,
         model_name,
     )
-    for finding in verdict["findings"]:
-        logger.log(logging.WARNING if finding["outcome"] == FAIL else logging.INFO, "%s", describe(finding))
-    blessed = verdict["blessed"]
+    for finding in verdict.findings:
+        logger.log(logging.WARNING if finding.outcome == FAIL else logging.INFO, "%s", describe(finding))
+    blessed = verdict.blessed
     (folder / ("INFRA_BLESSED" if blessed else "INFRA_NOT_BLESSED")).touch()
     blessing.set_int_custom_property("blessed", int(blessed))
     blessing.set_int_custom_property("has_model", int(blessed))
-    blessing.set_string_custom_property("digest", verdict["digest"])
+    blessing.set_string_custom_property("digest", verdict.digest)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
+from pydantic.dataclasses import dataclass
 
+from components.recorded import KEEPS_UNKNOWN, Recorded
 from trainer.section import Section
 
 KEPT, FAIL, NOT_JUDGED = "kept", "fail", "not judged"
@@ -35,8 +36,8 @@ class InfraConfig(Section):
     )
 
 
-@dataclasses.dataclass(frozen=True)
-class Finding:
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class Finding(Recorded):
     """One rule, judged in one place."""
 
     rule: str
@@ -45,19 +46,39 @@ class Finding:
     """The signature, or what was looked at."""
     bound: str
     """What was asked, for a person."""
-    observed: Any
+    observed: str
     kept: bool | None
     """None: not judged."""
     detail: str = ""
+    outcome: str = ""
+    """`kept`, `fail` or `not judged`; follows from `kept`."""
 
-    @property
-    def outcome(self) -> str:
-        """`kept`, `fail` or `not judged`."""
-        return {None: NOT_JUDGED, True: KEPT, False: FAIL}[self.kept]
+    def __post_init__(self) -> None:
+        if not self.outcome:
+            object.__setattr__(self, "outcome", {None: NOT_JUDGED, True: KEPT, False: FAIL}[self.kept])
 
-    def to_dict(self) -> dict[str, Any]:
-        """For a verdict."""
-        return {**dataclasses.asdict(self), "outcome": self.outcome}
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class Server(Recorded):
+    """Which server the model was served by."""
+
+    kind: str
+    """`path`, `local` or `docker`."""
+    command: list[str]
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class InfraVerdict(Recorded):
+    """LocalInfraValidator's `verdict.json`."""
+
+    blessed: bool
+    digest: str
+    """Of the served model."""
+    server: Server
+    log: str
+    """The server's, its path."""
+    golden_titles: int
+    findings: list[Finding]
 
 
 class ServerUnavailable(Exception):  # noqa: N818  what is missing is no error of the model

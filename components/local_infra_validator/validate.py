@@ -9,10 +9,9 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any
 
 from components.local_infra_validator import golden
-from components.local_infra_validator.policy import InfraConfig
+from components.local_infra_validator.policy import InfraConfig, InfraVerdict, Server
 from components.local_infra_validator.rules import SIGNATURES, Observed, judge
 from components.local_infra_validator.running import RunningServer, free_port
 from components.local_infra_validator.servers import ServerPlan, plan_server
@@ -32,7 +31,7 @@ _POLL_SECONDS = 1.0
 
 def validate_model(
     model_dir: str | Path, stamped: Path, folder: Path, titles: Sequence[str], policy: InfraConfig, model_name: str
-) -> dict[str, Any]:
+) -> InfraVerdict:
     """Makes the copy that is to be pushed, serves it, and writes `verdict.json` and `server.log`.
 
     Args:
@@ -44,7 +43,7 @@ def validate_model(
       model_name: what the server calls it.
 
     Returns:
-      The verdict: `blessed`, the model's `digest`, the `server`, and `findings`.
+      The verdict.
 
     Raises:
       ServerUnavailable: there is no server of the kind that the policy asks for.
@@ -65,14 +64,14 @@ def validate_model(
     except Exception as error:
         observed.model_fault = f"{type(error).__name__}: {_first_line(error)}"
     findings = judge(observed, policy)
-    verdict = {
-        "blessed": all(one.kept is not False for one in findings),
-        "digest": saved_model.digest(stamped),
-        "server": {"kind": plan.kind, "command": list(plan.command)},
-        "log": str(folder / LOG_FILE),
-        "golden_titles": len(titles),
-        "findings": [one.to_dict() for one in findings],
-    }
+    verdict = InfraVerdict(
+        blessed=all(finding.kept is not False for finding in findings),
+        digest=saved_model.digest(stamped),
+        server=Server(plan.kind, list(plan.command)),
+        log=str(folder / LOG_FILE),
+        golden_titles=len(titles),
+        findings=findings,
+    )
     write_verdict(folder, verdict)
     return verdict
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+
+from components.local_infra_validator.policy import Finding, InfraVerdict
 
 VERDICT_FILE = "verdict.json"
 
 
-def write_verdict(folder: Path, verdict: dict[str, Any]) -> None:
-    """Writes it."""
-    (folder / VERDICT_FILE).write_text(json.dumps(verdict, indent=2, ensure_ascii=False), encoding="utf-8")
+def write_verdict(folder: Path, verdict: InfraVerdict) -> None:
+    """Writes `verdict.json`."""
+    text = json.dumps(verdict.as_dict(), indent=2, ensure_ascii=False)
+    (folder / VERDICT_FILE).write_text(text, encoding="utf-8")
 
 
-def read_verdict(uri: str | Path) -> dict[str, Any]:
-    """Reads it."""
-    return json.loads(Path(uri, VERDICT_FILE).read_text(encoding="utf-8"))
+def read_verdict(uri: str | Path) -> InfraVerdict:
+    """Reads what `write_verdict` wrote."""
+    return InfraVerdict.from_dict(json.loads(Path(uri, VERDICT_FILE).read_text(encoding="utf-8")))
 
 
-def describe(finding: dict[str, Any]) -> str:
-    """A finding of a verdict in one line."""
-    detail = f" ({finding['detail']})" if finding["detail"] else ""
-    where = f"{finding['rule']}, {finding['where']}"
-    return f"{where}: expected {finding['bound']}, observed {finding['observed']}{detail}"
+def describe(finding: Finding) -> str:
+    """A finding in one line."""
+    detail = f" ({finding.detail})" if finding.detail else ""
+    return f"{finding.rule}, {finding.where}: expected {finding.bound}, observed {finding.observed}{detail}"

@@ -132,7 +132,7 @@ def _findings(error: BaseException) -> list[dict[str, Json]]:
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, DataRefused):
-            return seen.findings
+            return [{**finding} for finding in seen.findings]
         seen = seen.__cause__ or seen.__context__
     return []
 

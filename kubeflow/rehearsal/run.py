@@ -9,12 +9,14 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from rich.markup import escape
 
+from components.data_gate.policy import GateVerdict
 from kubeflow.container import staging
 from kubeflow.container.places import is_url
 from kubeflow.inputs import local_values
@@ -30,7 +32,7 @@ from kubeflow.spec.pipeline_spec import load_spec
 from kubeflow.spec.values import definitions, ingest_settings, parse_values
 from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.results.run_folders import Verdict
+from pipeline.results.verdict import Verdict
 from pipeline.running.attempt import open_attempt
 from serving.whole_file import write_whole
 
@@ -89,7 +91,7 @@ def rehearse(
     values = {**{name: local[name] for name in _LOCAL if name in known}, **given}
     config = _with_parameters(config, driver.root_dag(spec, values).parameters)
     with open_attempt(config, data, began=began, verbose=options.verbose) as attempt:
-        attempt.verdict["rehearsal"] = dataclasses.asdict(options)
+        attempt.verdict = replace(attempt.verdict, rehearsal=dataclasses.asdict(options))
         out = attempt.terminal.out
         out.print(
             f"[bold]{'spec':<9}[/]{escape(str(spec_file))} · not emulated: {'; '.join(NOT_EMULATED)}", soft_wrap=True
@@ -106,7 +108,7 @@ def rehearse(
             root = run.run(values)
             (folder / _UNFINISHED).unlink()
             view.say("reading what came of it")
-            attempt.verdict |= _judge(run, root, attempt.folder)
+            attempt.verdict = _judge(run, root, attempt.verdict, attempt.folder)
         return attempt.print_outcome()
 
 
@@ -189,7 +191,7 @@ def _claim_run(unfinished: Path, key: str, run_id: str) -> str:
     return run_id
 
 
-def _judge(run: Run, root: Dag, folder: Path) -> Verdict:
+def _judge(run: Run, root: Dag, verdict: Verdict, folder: Path) -> Verdict:
     outputs: Outputs = {}
     for task, handed_on in root.outputs.items():
         for key, (artifact,) in handed_on["artifacts"].items():
@@ -197,8 +199,8 @@ def _judge(run: Run, root: Dag, folder: Path) -> Verdict:
             if (task, key) in _READ:
                 run.store.download(artifact["uri"], path)
             outputs.setdefault(task, {})[key] = (str(path), artifact["metadata"])
-    verdict: Verdict = processes.call_forked("kubeflow.rehearsal.outcome.read_outcome", outputs, str(folder))
-    return verdict | (_failed(run.failure, verdict) if run.failure else {})
+    judged: Verdict = processes.call_forked("kubeflow.rehearsal.outcome.read_outcome", verdict, outputs, str(folder))
+    return _failed(run.failure, judged) if run.failure else judged
 
 
 #: What `pipeline.running.outcome` opens of a run's artifacts; of the others it needs the metadata.
@@ -212,17 +214,14 @@ _READ = {
 
 
 def _failed(failure: Failure, verdict: Verdict) -> Verdict:
-    if failure.task == _VERDICT_TASK and verdict.get("exit_code") == failure.exit_code:
-        return {}  # the model was not pushed, for the reason that its verdict has with numbers
+    if failure.task == _VERDICT_TASK and verdict.exit_code == failure.exit_code:
+        return verdict  # the model was not pushed, for the reason that its verdict has with numbers
     if failure.exit_code == 3:
         facts = failure.attempt.failure
-        return {
-            "status": "refused",
-            "exit_code": 3,
-            "reason": facts.get("reason", failure.reason),
-            "gate": {"accepted": False, "findings": facts.get("findings", [])},
-        }
-    return {"status": "failed", "exit_code": failure.exit_code, "reason": failure.reason}
+        gate = GateVerdict.from_dict({"accepted": False, "findings": facts.get("findings", [])})
+        reason = facts.get("reason", failure.reason)
+        return replace(verdict, status="refused", exit_code=3, reason=reason, gate=gate)
+    return replace(verdict, status="failed", exit_code=failure.exit_code, reason=failure.reason)
 
 
 def _file_name(url: str) -> str:

@@ -13,7 +13,8 @@ from rich.markup import escape
 from rich.spinner import Spinner
 from rich.text import Text
 
-from pipeline.running.progress_view import MARKS, Timing, progress_line
+from pipeline.results.verdict import Timing
+from pipeline.running.progress_view import MARKS, progress_line
 
 _MARKS = {
     **MARKS,
@@ -68,7 +69,7 @@ class RehearsalView:
         """Prints the line of a task that has come to its end."""
         with self._lock:
             seconds = round(time.monotonic() - self._began.pop(task, time.monotonic()), 2)
-            self.timings[task] = {"status": status, "seconds": seconds}
+            self.timings[task] = Timing(status, seconds)
             mark, note = _MARKS[status]
             self._console.print(f" {mark} {escape(task):<22}{seconds:>7.1f} s{note}", soft_wrap=True)
             self.say(", ".join(self._began))

@@ -13,13 +13,15 @@ from tfx.types.standard_artifacts import (
 )
 
 from components.data_gate.verdict import DataVerdict
+from components.evaluator.results import BOUND
 from components.headline_example_gen.ingest import Ingest
 from components.model_scorer.explanations import Explanations
 from kubeflow.container.outputs import as_artifact, metadata_of
 from kubeflow.tasks.artifacts import HTML, ClassificationMetrics, Metrics
-from pipeline.results import lineage
 from pipeline.results.report import facts
+from pipeline.results.report.changes import overall
 from pipeline.results.report.render import render_report
+from pipeline.results.verdict import Data, Verdict
 from pipeline.running import outcome
 
 _CLASSES = ("not clickbait", "clickbait")
@@ -78,24 +80,24 @@ def RunReport(  # noqa: N802  components are named as classes
             ("VersionedPusher", "pushed_model", pushed_model),
         )
     }
-    verdict = {
-        "run_id": run_id,
-        "data": {"description": data, "sha256": data_digest or None},
-        "gate_policy": {"mask_examples": bool(mask_examples)},
-        **outcome.collect_facts(outputs),
-        **outcome.judge_model(outputs),
-    }
-    for rule in verdict["thresholds"]:
-        if rule["against"] == "bound" and not rule["slice"] and rule["observed"] is not None:
-            metrics.set_float_custom_property(f"{rule['split']} {rule['metric']}", float(rule["observed"]))
-    for split, counts in verdict["rows"].items():
-        metrics.set_float_custom_property(f"{split} rows", float(counts["rows"]))
-    matrix = lineage.confusion_matrix(verdict["evaluation"])
+    verdict = Verdict(
+        run_id=run_id,
+        status="running",
+        data=Data(description=data, sha256=data_digest or None),
+        gate_policy={"mask_examples": bool(mask_examples)},
+    )
+    verdict = outcome.judge_model(outcome.collect_facts(verdict, outputs), outputs)
+    for judged in verdict.thresholds:
+        if judged.against == BOUND and not judged.slice and judged.observed is not None:
+            metrics.set_float_custom_property(f"{judged.split} {judged.metric}", float(judged.observed))
+    for split, counts in (verdict.rows or {}).items():
+        metrics.set_float_custom_property(f"{split} rows", float(counts.rows))
+    evaluated = overall(verdict)
     confusion_matrix.set_json_value_custom_property(
         "confusionMatrix",
         {
             "annotationSpecs": [{"displayName": name} for name in _CLASSES],
-            "rows": [{"row": row} for row in matrix],
+            "rows": [{"row": row} for row in (evaluated.confusion if evaluated else [])],
         },
     )
     Path(report.uri).parent.mkdir(parents=True, exist_ok=True)

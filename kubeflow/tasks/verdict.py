@@ -5,6 +5,7 @@ from tfx.types.standard_artifacts import InfraBlessing, ModelEvaluation, PushedM
 
 from components.evaluator.rules import describe as describe_rule
 from components.evaluator.verdict import read_verdict as read_evaluation
+from components.local_infra_validator.policy import FAIL
 from components.local_infra_validator.verdict import describe, read_verdict
 from components.versioned_pusher.component import NOT_BLESSED, NOT_FIT
 
@@ -37,9 +38,8 @@ def Verdict(  # noqa: N802  components are named as classes
     """
     outcome = pushed_model.get_string_custom_property("outcome")
     if outcome == NOT_BLESSED:
-        rules = read_evaluation(evaluation.uri)["thresholds"]
-        failed = [rule for rule in rules if rule["gates"] and not rule["passed"]]
-        raise NotPushed("not kept: " + "; ".join(map(describe_rule, failed)), 4)
+        broken = [judged for judged in read_evaluation(evaluation.uri).thresholds if judged.refuses]
+        raise NotPushed("not kept: " + "; ".join(map(describe_rule, broken)), 4)
     if outcome == NOT_FIT:
-        findings = [item for item in read_verdict(infra_blessing.uri)["findings"] if item["outcome"] == "fail"]
+        findings = [finding for finding in read_verdict(infra_blessing.uri).findings if finding.outcome == FAIL]
         raise NotPushed("not fit to be served: " + "; ".join(map(describe, findings)), 5)

@@ -7,8 +7,7 @@ from collections import defaultdict
 import click
 
 from pipeline.commands.options import OUTPUT_TO_READ
-from pipeline.config.paths import OutputPaths
-from pipeline.results.run_folders import KEPT_RUNS, claim_output
+from pipeline.config.paths import KEPT_RUNS, OutputPaths
 from serving.untrusted import visible
 
 
@@ -25,10 +24,11 @@ def clean(output: str, keep: int, encoders: bool, yes: bool) -> None:
     """
     from pipeline.config.pipeline_config import load_config
     from pipeline.results import clean as cleaning
+    from pipeline.results.run_folders import OutputError, claim_output
 
     paths = OutputPaths.of(load_config(flags={"output": output}))
     if not paths.runs.is_dir():
-        raise cleaning.OutputError(f"There must be runs to clean up after. Received: {output}, where none was run.")
+        raise OutputError(f"There must be runs to clean up after. Received: {output}, where none was run.")
     with claim_output(paths.runs.parent, paths.metadata):
         plan = cleaning.choose_removable(paths, keep)
         stored = cleaning.unused_encoders(paths, keep) if encoders else []

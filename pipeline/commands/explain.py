@@ -10,13 +10,14 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from serving.untrusted import visible
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -76,7 +77,7 @@ def explain(
                     print_explanation(console, explanation)
 
 
-def as_dict(explanation: Explanation) -> dict[str, Any]:
+def as_dict(explanation: Explanation) -> dict[str, JsonValue]:
     """An explanation as JSON has it; a number that is none is null."""
     return {
         "text": explanation.text,
@@ -143,7 +144,7 @@ def _chunks(texts: tuple[str, ...]) -> Iterator[list[str]]:
 @contextmanager
 def _scorer(
     output: str | None, model: str | None, version: int | None, target: str | None, timeout_s: float
-) -> Iterator[tuple[Scorer, dict[str, Any]]]:
+) -> Iterator[tuple[Scorer, dict[str, JsonValue]]]:
     """A function that scores, and which model it asks."""
     if target:
         # Else gRPC's own log lines stand beside the message.

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +16,9 @@ from serving.untrusted import visible
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+    from components.data_gate.policy import Finding
+    from pipeline.monitoring.monitor import Report
 
     _ParamType = click.ParamType[float, str | float]
 else:
@@ -98,70 +101,68 @@ def monitor(
         click.echo(visible(file.read_text(encoding="utf-8")), nl=False)
     else:
         print_findings(console, report, file)
-    ctx.exit(report["exit_code"])
+    ctx.exit(report.exit_code)
 
 
-def print_logs(console: Console, report: dict[str, Any]) -> None:
+def print_logs(console: Console, report: Report) -> None:
     """What was read, before it is compared."""
-    logs = report["logs"]
-    counts = [f"{logs['files']} files", f"{logs['requests']:,} requests", f"{logs['rows']:,} texts"]
-    if logs["compared_rows"] < logs["rows"]:
-        counts.append(f"{logs['compared_rows']:,} of them drawn")
-    if logs["requests"]:
-        first, last = (logs[name][:_SHOWN_TIME].replace("T", " ") for name in ("first", "last"))
+    logs = report.logs
+    counts = [f"{logs.files} files", f"{logs.requests:,} requests", f"{logs.rows:,} texts"]
+    if logs.compared_rows < logs.rows:
+        counts.append(f"{logs.compared_rows:,} of them drawn")
+    if logs.first and logs.last:
+        first, last = (time[:_SHOWN_TIME].replace("T", " ") for time in (logs.first, logs.last))
         counts.append(f"{first} to {last} UTC")
     _line(console, "logs", " · ".join(counts))
-    _line(console, "version", f"{report['version']} of {report['model']} · made by run {report['run_id']}")
-    others = {name: rows for name, rows in logs["rows_by_version"].items() if name != str(report["version"])}
+    _line(console, "version", f"{report.version} of {report.model} · made by run {report.run_id}")
+    others = {name: rows for name, rows in logs.rows_by_version.items() if name != str(report.version)}
     if others:
         _line(console, "", f"not judged: {', '.join(f'{rows:,} texts of version {n}' for n, rows in others.items())}")
-    if logs["entries_of_other_models"]:
-        _line(console, "", f"left out: {logs['entries_of_other_models']:,} entries of other models")
-    if logs["entries_without_texts"]:
-        _line(console, "", f"left out: {logs['entries_without_texts']:,} entries without a text and a score each")
-    for path, fault in logs["faults"].items():
+    if logs.entries_of_other_models:
+        _line(console, "", f"left out: {logs.entries_of_other_models:,} entries of other models")
+    if logs.entries_without_texts:
+        _line(console, "", f"left out: {logs.entries_without_texts:,} entries without a text and a score each")
+    for path, fault in logs.faults.items():
         _line(console, "warning", f"{path} is read up to where {fault}")
 
 
-def print_findings(console: Console, report: dict[str, Any], file: Path) -> None:
+def print_findings(console: Console, report: Report, file: Path) -> None:
     """What was found, and what to do."""
     from rich.markup import escape
 
     from pipeline.results.summary import shorten
 
     console.print()
-    findings = report["findings"]
-    if any(one["outcome"] in _OUTCOMES for one in findings):
-        console.print(finding_table(findings))
-    for one in findings:
-        if one["outcome"] == "not judged":
-            detail = f" ({one['detail']})" if one["detail"] else ""
-            _line(
-                console, "", f"{one['rule']} is not judged: expected {one['bound']}, observed {one['observed']}{detail}"
-            )
-        if one["outcome"] in ("fail", "warn"):
-            name = "drifted" if one["outcome"] == "fail" else "warning"
-            what = f"{one['rule']} of {one['where']}: expected {one['bound']}, observed {one['observed']}"
-            _line(console, name, f"{what} ({one['detail']})")
-            for example in one["examples"]:
+    if any(finding.outcome in _OUTCOMES for finding in report.findings):
+        console.print(finding_table(report.findings))
+    for finding in report.findings:
+        compared = f"expected {finding.bound}, observed {finding.observed}"
+        if finding.outcome == "not judged":
+            detail = f" ({finding.detail})" if finding.detail else ""
+            _line(console, "", f"{finding.rule} is not judged: {compared}{detail}")
+        if finding.outcome in ("fail", "warn"):
+            name = "drifted" if finding.outcome == "fail" else "warning"
+            _line(console, name, f"{finding.rule} of {finding.where}: {compared} ({finding.detail})")
+            for example in finding.examples:
                 _line(console, "", example)
-    status = report["status"]
-    console.print(f"[bold {_COLOURS[status]}]{status}[/]: {escape(report['reason'])}", soft_wrap=True)
+    status = report.status
+    console.print(f"[bold {_COLOURS[status]}]{status}[/]: {escape(report.reason)}", soft_wrap=True)
     _line(console, "report", shorten(file))
     if status == "drifted":
         _line(console, "next", "clickbait run --data NEW.csv, with rows like those that are served and their labels")
 
 
-def finding_table(findings: Sequence[dict[str, Any]]) -> Table:
+def finding_table(findings: Sequence[Finding]) -> Table:
     """A line for each that was judged."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("rule", "where", "bound", "observed", ""):
         table.add_column(title, justify="right" if title in ("bound", "observed") else "left", no_wrap=True)
-    for one in findings:
-        if one["outcome"] in _OUTCOMES:
-            table.add_row(one["rule"], one["where"], one["bound"], str(one["observed"]), _OUTCOMES[one["outcome"]])
+    for finding in findings:
+        if finding.outcome in _OUTCOMES:
+            outcome = _OUTCOMES[finding.outcome]
+            table.add_row(finding.rule, finding.where, finding.bound, str(finding.observed), outcome)
     return table
 
 

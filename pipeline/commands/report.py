@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.commands.options import OUTPUT_TO_READ
 from serving.whole_file import write_whole
+
+if TYPE_CHECKING:
+    from pipeline.results.verdict import Verdict
 
 _COMPARISON_FILE = "comparison.html"
 
@@ -47,12 +50,12 @@ def report(run: str | None, output: str, compare: tuple[str, str] | None, target
         click.launch(str(page))
 
 
-def _write_report(verdict: dict[str, Any], target: Path | None) -> Path:
+def _write_report(verdict: Verdict, target: Path | None) -> Path:
     from pipeline.results.report.facts import read_facts
     from pipeline.results.report.render import render_report
     from pipeline.results.report.write import REPORT_FILE, write_pages
 
-    folder = Path(verdict["folder"])
+    folder = Path(verdict.folder)
     facts = read_facts(folder)
     if target is None:
         write_pages(folder, verdict, facts)
@@ -61,17 +64,17 @@ def _write_report(verdict: dict[str, Any], target: Path | None) -> Path:
     return target
 
 
-def _write_comparison(first: dict[str, Any], second: dict[str, Any], target: Path | None) -> Path:
+def _write_comparison(first: Verdict, second: Verdict, target: Path | None) -> Path:
     from pipeline.results.report.facts import read_facts
     from pipeline.results.report.render import render_comparison
 
-    runs = [(one, read_facts(Path(one["folder"]))) for one in (first, second)]
-    target = target or Path(second["folder"], _COMPARISON_FILE)
-    write_whole(target, render_comparison(*runs))
+    before, now = ((verdict, read_facts(Path(verdict.folder))) for verdict in (first, second))
+    target = target or Path(second.folder, _COMPARISON_FILE)
+    write_whole(target, render_comparison(before, now))
     return target
 
 
-def _find_run(output: str, run: str | None) -> dict[str, Any]:
+def _find_run(output: str, run: str | None) -> Verdict:
     from pipeline.results.run_folders import CONFIG_FILE, read_run
 
     if run and Path(run, CONFIG_FILE).is_file():

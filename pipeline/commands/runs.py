@@ -8,8 +8,6 @@ from pathlib import Path
 import click
 
 from pipeline.commands.options import OUTPUT_TO_READ
-from pipeline.results.run_folders import read_run, read_runs
-from pipeline.results.summary import print_head, print_summary, run_table
 from pipeline.terminal import open_console
 from serving.untrusted import visible
 
@@ -18,6 +16,9 @@ from serving.untrusted import visible
 @OUTPUT_TO_READ
 def runs(output: str) -> None:
     """List what was run."""
+    from pipeline.results.run_folders import read_runs
+    from pipeline.results.summary import run_table
+
     known = read_runs(output)
     if not known:
         click.echo(f"No runs in {output}. Type `clickbait run`.")
@@ -31,11 +32,15 @@ def runs(output: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print verdict.json as it is.")
 def verdict(run: str | None, output: str, as_json: bool) -> None:
     """Say why a run was or was not blessed and pushed; RUN is an id or its beginning, by default the newest."""
-    found = read_run(output, run)
+    from pipeline.results.run_folders import read_run
+    from pipeline.results.summary import print_head, print_summary
+
+    chosen = read_run(output, run)
     if as_json:
-        click.echo(visible(json.dumps(found, indent=2, ensure_ascii=False)))
+        values = chosen.as_dict() | {"folder": chosen.folder}
+        click.echo(visible(json.dumps(values, indent=2, ensure_ascii=False)))
         return
-    console, folder = open_console(), Path(found["folder"])
-    if "data" in found:
-        print_head(console, found, folder)
-    print_summary(console, found, folder)
+    console, folder = open_console(), Path(chosen.folder)
+    if chosen.data:
+        print_head(console, chosen, folder)
+    print_summary(console, chosen, folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from pipeline.config.paths import OutputPaths
+    from pipeline.results.verdict import Verdict
     from serving.versions.rollback import Rollback
 
 _SHOWN_DIGITS = 8
@@ -17,6 +18,18 @@ _SHOWN_TIME = len("2026-01-01T00:00")
 _PIPE_WIDTH = 240
 _CONFIRM_SECONDS = 60.0
 _AVAILABLE = "AVAILABLE"
+
+
+class VersionRow(NamedTuple):
+    """What is known of a version."""
+
+    version: int
+    state: str
+    pushed_at: str | None
+    run_id: str | None
+    eval_accuracy: float | None
+    digest: str | None
+    notes: list[str]
 
 
 def _with_output(command):
@@ -44,7 +57,7 @@ def versions(output: str | None, model: str | None, target: str | None) -> None:
         console.print(version_table(rows))
     else:
         click.echo(f"No versions in {paths.serving_model}. Type `clickbait run`.")
-    listed = {one["version"] for one in rows}
+    listed = {row.version for row in rows}
     for version in sorted(number for number, state in (states or {}).items() if state == _AVAILABLE):
         if version not in listed:
             click.echo(f"{target} serves version {version}, which is not in {paths.serving_model}")
@@ -80,8 +93,8 @@ def rollback(output: str | None, model: str | None, to: int | None, target: str 
         click.echo(f"{target} serves it")
 
 
-def describe_versions(paths: OutputPaths, states: dict[int, str] | None = None) -> list[dict[str, Any]]:
-    """What is known of each version, oldest first.
+def describe_versions(paths: OutputPaths, states: dict[int, str] | None = None) -> list[VersionRow]:
+    """Describes each version, oldest first.
 
     Args:
       paths: of an output; the runs in it tell what their models reached.
@@ -93,7 +106,7 @@ def describe_versions(paths: OutputPaths, states: dict[int, str] | None = None) 
 
     cards = folder.read_cards(paths.serving_model)
     taken_back = folder.withdrawn(cards)
-    reached = {one["run_id"]: _accuracy(one) for one in read_runs(paths.runs.parent)}
+    reached = {run.run_id: _accuracy(run) for run in read_runs(paths.runs.parent)}
     rows = []
     for version, card in cards.items():
         fault = saved_model.fault(paths.serving_model / str(version))
@@ -107,20 +120,20 @@ def describe_versions(paths: OutputPaths, states: dict[int, str] | None = None) 
         if card and card.digest in taken_back:
             notes.append("rolled back")
         rows.append(
-            {
-                "version": version,
-                "state": _state(version, max(cards), states),
-                "pushed_at": card.pushed_at if card else None,
-                "run_id": card.run_id if card else None,
-                "eval_accuracy": reached.get(card.run_id) if card else None,
-                "digest": card.digest if card else None,
-                "notes": notes,
-            }
+            VersionRow(
+                version=version,
+                state=_state(version, max(cards), states),
+                pushed_at=card.pushed_at if card else None,
+                run_id=card.run_id if card else None,
+                eval_accuracy=reached.get(card.run_id) if card else None,
+                digest=card.digest if card else None,
+                notes=notes,
+            )
         )
     return rows
 
 
-def version_table(rows: list[dict[str, Any]]) -> Table:
+def version_table(rows: list[VersionRow]) -> Table:
     """A line a version."""
     from rich.markup import escape
     from rich.table import Table
@@ -128,16 +141,15 @@ def version_table(rows: list[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("version", "", "pushed (UTC)", "run", "eval", "digest", "note"):
         table.add_column(title, justify="right" if title == "eval" else "left", no_wrap=title != "note")
-    for one in rows:
-        accuracy = one["eval_accuracy"]
+    for row in rows:
         table.add_row(
-            str(one["version"]),
-            one["state"],
-            (one["pushed_at"] or "")[:_SHOWN_TIME].replace("T", " "),
-            one["run_id"] or "",
-            f"{accuracy:.4f}" if accuracy is not None else "",
-            (one["digest"] or "").removeprefix("sha256:")[:_SHOWN_DIGITS],
-            escape(", ".join(one["notes"])),
+            str(row.version),
+            row.state,
+            (row.pushed_at or "")[:_SHOWN_TIME].replace("T", " "),
+            row.run_id or "",
+            f"{row.eval_accuracy:.4f}" if row.eval_accuracy is not None else "",
+            (row.digest or "").removeprefix("sha256:")[:_SHOWN_DIGITS],
+            escape(", ".join(row.notes)),
         )
     return table
 
@@ -167,11 +179,9 @@ def _find_paths(output: str | None, model: str | None) -> OutputPaths:
     return OutputPaths.of(load_config(flags={"output": output, "model_name": model}))
 
 
-def _accuracy(verdict: dict[str, Any]) -> float | None:
-    for judged in verdict.get("thresholds", []):
-        if (judged["split"], judged["rule"]) == ("eval", "accuracy"):
-            return judged["observed"]
-    return None
+def _accuracy(verdict: Verdict) -> float | None:
+    rules = (judged for judged in verdict.thresholds if (judged.split, judged.rule) == ("eval", "accuracy"))
+    return next((judged.observed for judged in rules), None)
 
 
 def _record(paths: OutputPaths, done: Rollback) -> None:

@@ -16,6 +16,9 @@ DATA_DIR = Path(data.__file__).parent
 SCHEMA_FILE = DATA_DIR / "schema.pbtxt"
 SAMPLE_FILE = DATA_DIR / "sample" / "headlines.csv"
 
+KEPT_RUNS = 5
+"""Newest runs that `clickbait clean` leaves, unless --keep says otherwise."""
+
 
 @dataclasses.dataclass(frozen=True)
 class OutputPaths:

@@ -7,11 +7,16 @@ import dataclasses
 import datetime
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from pydantic import JsonValue
+from pydantic.dataclasses import dataclass
 
 from components.data_gate.policy import FAIL, KEPT, WARN, Finding
+from components.recorded import KEEPS_UNKNOWN, Recorded
 from pipeline.config.monitor import MonitorConfig, too_few
 from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
@@ -26,7 +31,44 @@ REPORT_FILE = "monitor.json"
 FINE, DRIFTED, NOT_JUDGED = "fine", "drifted", "not judged"
 EXIT_CODES = {FINE: 0, NOT_JUDGED: 0, DRIFTED: 3}
 
-Report = dict[str, Any]
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class LogCounts(Recorded):
+    """What was read; times are ISO 8601, UTC."""
+
+    files: int
+    since: str | None
+    requests: int
+    rows: int
+    """Texts that were served since."""
+    compared_rows: int
+    """Those of them that were drawn."""
+    earlier_rows: int
+    first: str | None
+    last: str | None
+    rows_by_version: dict[str, int]
+    entries_of_other_models: int
+    entries_without_texts: int
+    faults: dict[str, str]
+    """Of files that are read up to there, by their paths."""
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class Report(Recorded):
+    """`monitor.json`; what is known once the logs are compared is None before."""
+
+    schema_version: int
+    monitored_at: str
+    model: str
+    version: int
+    run_id: str | None
+    """That made the version; None where nobody knows."""
+    logs: LogCounts
+    policy: Mapping[str, JsonValue]
+    status: str = NOT_JUDGED
+    exit_code: int = 0
+    reason: str = ""
+    findings: list[Finding] = field(default_factory=list)
 
 
 class Opened(NamedTuple):
@@ -77,13 +119,13 @@ def judge_logs(config: PipelineConfig, opened: Opened) -> Report:
     if opened.made_from:
         findings = _judge(opened, opened.made_from, OutputPaths.of(config), policy)
     status = _status(findings)
-    return {
-        **opened.report,
-        "status": status,
-        "exit_code": EXIT_CODES[status],
-        "reason": _reason(status, findings),
-        "findings": [dataclasses.asdict(one) for one in findings],
-    }
+    return dataclasses.replace(
+        opened.report,
+        status=status,
+        exit_code=EXIT_CODES[status],
+        reason=_reason(status, findings),
+        findings=findings,
+    )
 
 
 @contextlib.contextmanager
@@ -114,7 +156,7 @@ def write_report(folder: Path, report: Report) -> Path:
     path = folder / REPORT_FILE
     with _writing(path):
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+        write_whole(path, json.dumps(report.as_dict(), indent=2, ensure_ascii=False) + "\n")
     return path
 
 
@@ -140,7 +182,7 @@ def _judge(opened: Opened, made_from: TrainedFrom, paths: OutputPaths, policy: M
         tfdv.load_schema_text(str(made_from.schema)),
         reference_scores(
             paths.monitor / "reference",
-            paths.serving_model / str(opened.report["version"]),
+            paths.serving_model / str(opened.report.version),
             made_from.digest,
             str(made_from.examples),
             policy.max_compared_rows,
@@ -153,31 +195,32 @@ def _open(
     config: PipelineConfig, logs: Logs, paths: OutputPaths, version: int, traffic: Traffic, since: float
 ) -> Report:
     card = version_folder.read_card(paths.serving_model, version)
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "monitored_at": _utc(datetime.datetime.now(datetime.UTC).timestamp()),
-        "model": config.model_name,
-        "version": version,
-        "run_id": card.run_id if card else None,
-        "logs": {
-            "files": logs.files,
-            "since": _utc(since) if since else None,
-            "requests": traffic.requests,
-            "rows": traffic.recent.seen,
-            "compared_rows": len(traffic.recent.rows),
-            "earlier_rows": traffic.earlier.seen,
-            "first": _utc(traffic.first) if traffic.requests else None,
-            "last": _utc(traffic.last) if traffic.requests else None,
-            "rows_by_version": {
-                "not named" if one is None else str(one): found.recent.seen + found.earlier.seen
-                for one, found in logs.versions.items()
-            },
-            "entries_of_other_models": sum(logs.other_models.values()),
-            "entries_without_texts": logs.other_entries,
-            "faults": logs.faults,
+    counts = LogCounts(
+        files=logs.files,
+        since=_utc(since) if since else None,
+        requests=traffic.requests,
+        rows=traffic.recent.seen,
+        compared_rows=len(traffic.recent.rows),
+        earlier_rows=traffic.earlier.seen,
+        first=_utc(traffic.first) if traffic.requests else None,
+        last=_utc(traffic.last) if traffic.requests else None,
+        rows_by_version={
+            "not named" if number is None else str(number): served.recent.seen + served.earlier.seen
+            for number, served in logs.versions.items()
         },
-        "policy": config.monitor.model_dump(),
-    }
+        entries_of_other_models=sum(logs.other_models.values()),
+        entries_without_texts=logs.other_entries,
+        faults=logs.faults,
+    )
+    return Report(
+        schema_version=SCHEMA_VERSION,
+        monitored_at=_utc(datetime.datetime.now(datetime.UTC).timestamp()),
+        model=config.model_name,
+        version=version,
+        run_id=card.run_id if card else None,
+        logs=counts,
+        policy=config.monitor.model_dump(),
+    )
 
 
 def _status(findings: Sequence[Finding]) -> str:

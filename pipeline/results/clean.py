@@ -72,7 +72,7 @@ def choose_removable(paths: OutputPaths, keep: int) -> Plan:
     folders = [folder for folder in _folders(paths.runs)[:-keep] if folder.name not in kept]
     count = len(folders)
     folders += _folders(paths.monitor)[:-keep]
-    if not any(one["status"] in _BROKEN_OFF for one in read_runs(output)[-keep:]):
+    if not any(run.status in _BROKEN_OFF for run in read_runs(output)[-keep:]):
         folders += [*_folders(paths.checkpoints), *_folders(paths.tuner)]
     forgotten = Forgotten()
     if paths.metadata.is_file():
@@ -96,7 +96,7 @@ def remove(paths: OutputPaths, plan: Plan) -> None:
 
 def unused_encoders(paths: OutputPaths, keep: int) -> list[Path]:
     """The folders in the encoder cache that neither the newest runs of the output nor a plain run would take."""
-    used = {one.get("encoder", {}).get("digest") for one in read_runs(paths.runs.parent)[-keep:]}
+    used = {run.encoder and run.encoder.digest for run in read_runs(paths.runs.parent)[-keep:]}
     cache = cache_dir()
     stored = (one for one in stored_encoders(cache) if one.digest not in used)
     return [one.folder for one in stored if one.folder.is_dir() and one.folder != embedded_folder(cache)]

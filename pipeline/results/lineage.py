@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from components.data_gate.verdict import read_findings
-from components.evaluator.measures import CONFUSION
+from components.data_gate.policy import GateVerdict
+from components.data_gate.verdict import read_verdict as read_gate
+from components.evaluator.results import EvaluationVerdict
 from components.evaluator.verdict import read_verdict as read_evaluation
 from components.headline_example_gen.report import REPORT_FILE
-from components.local_infra_validator.verdict import read_verdict
+from components.local_infra_validator.policy import InfraVerdict
+from components.local_infra_validator.verdict import read_verdict as read_infra
 from components.tuner import RESULTS_FILE as TUNER_FILE
-from trainer import features
+from pipeline.results.verdict import Ingest, SplitRows, Training, Trial
 from trainer.settings import HISTORY_FILE
 
 Outputs = dict[str, dict[str, mlmd.Artifact]]
@@ -48,19 +49,21 @@ def _is_of(store: MetadataStore, run: int, pipeline_name: str) -> bool:
     return any(parent.name == pipeline_name for parent in store.get_parent_contexts_by_context(run))
 
 
-def ingest_report(ingest: mlmd.Artifact) -> dict[str, Any]:
-    """HeadlineExampleGen's account of all rows, see `components.headline_example_gen.report`."""
-    return json.loads(Path(ingest.uri, REPORT_FILE).read_text(encoding="utf-8"))
+def ingest_counts(ingest: mlmd.Artifact) -> tuple[Ingest, dict[str, SplitRows]]:
+    """HeadlineExampleGen's account of all rows, and of each split's, see `components.headline_example_gen.report`."""
+    report = json.loads(Path(ingest.uri, REPORT_FILE).read_text(encoding="utf-8"))
+    counts = Ingest.from_dict({**report["rows"], "rejected_by_rule": report["rejected_by_rule"]})
+    return counts, {split: SplitRows.from_dict(rows) for split, rows in report["splits"].items()}
 
 
-def gate_findings(verdict: mlmd.Artifact) -> list[dict[str, Any]]:
+def gate_verdict(verdict: mlmd.Artifact) -> GateVerdict:
     """What DataGate found in data that it accepted."""
-    return read_findings(verdict.uri)
+    return read_gate(verdict.uri)
 
 
-def infra_verdict(blessing: mlmd.Artifact) -> dict[str, Any]:
-    """What LocalInfraValidator found, see `components.local_infra_validator.validate`."""
-    return read_verdict(blessing.uri)
+def infra_verdict(blessing: mlmd.Artifact) -> InfraVerdict:
+    """What LocalInfraValidator found."""
+    return read_infra(blessing.uri)
 
 
 def split_uris(examples: mlmd.Artifact) -> dict[str, str]:
@@ -69,35 +72,21 @@ def split_uris(examples: mlmd.Artifact) -> dict[str, str]:
     return {name: f"{examples.uri}/Split-{name}" for name in json.loads(names or "[]")}
 
 
-def training_facts(model_run: mlmd.Artifact) -> dict[str, Any]:
+def training_facts(model_run: mlmd.Artifact) -> Training:
     """What `trainer.fine_tune` wrote of itself."""
-    return json.loads(Path(model_run.uri, HISTORY_FILE).read_text(encoding="utf-8"))
+    return Training.from_dict(json.loads(Path(model_run.uri, HISTORY_FILE).read_text(encoding="utf-8")))
 
 
-def tuner_facts(tuner_results: mlmd.Artifact) -> list[dict[str, Any]]:
+def tuner_facts(tuner_results: mlmd.Artifact) -> list[Trial]:
     """The Tuner's trials in the order in which they ran, of those that ended well."""
     read = json.loads(Path(tuner_results.uri, TUNER_FILE).read_text(encoding="utf-8"))
-    trials = [{name.removeprefix("tuner/"): value for name, value in one.items()} for one in read]
-    return sorted(({**one, "best": not place} for place, one in enumerate(trials)), key=lambda one: one["trial_id"])
+    trials = [
+        Trial.from_dict({**{name.removeprefix("tuner/"): value for name, value in trial.items()}, "best": not place})
+        for place, trial in enumerate(read)
+    ]
+    return sorted(trials, key=lambda trial: trial.trial_id)
 
 
-def evaluation_verdict(evaluation: mlmd.Artifact) -> dict[str, Any]:
-    """What the Evaluator found, see `components.evaluator.evaluate`."""
+def evaluation_verdict(evaluation: mlmd.Artifact) -> EvaluationVerdict:
+    """What the Evaluator found."""
     return read_evaluation(evaluation.uri)
-
-
-def overall_metrics(evaluation: dict[str, Any], split: str) -> dict[str, float | None]:
-    """The metrics of a split's rows as they are, of an evaluation verdict."""
-    return {name: metric["value"] for name, metric in _overall(evaluation, split)["metrics"].items()}
-
-
-def confusion_matrix(evaluation: dict[str, Any]) -> list[list[int]]:
-    """Evaluation rows of the candidate by label, news first, in columns by what it said."""
-    metrics = _overall(evaluation, features.EVAL_SPLIT)["metrics"]
-    news, clickbait = CONFUSION[:2], CONFUSION[2:]
-    return [[int(metrics[name]["value"]) for name in row] for row in (news, clickbait)]
-
-
-def _overall(evaluation: dict[str, Any], split: str) -> dict[str, Any]:
-    (overall,) = [one for one in evaluation["slices"] if one["split"] == split and not one["slice"]]
-    return overall

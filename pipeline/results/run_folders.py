@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 from filelock import FileLock, Timeout
 
-from serving.whole_file import write_whole
+from pipeline.results.verdict import VERDICT_FILE, Verdict, read_verdict
 
-VERDICT_FILE = "verdict.json"
 CONFIG_FILE = "config.yaml"
 LOG_FILE = "log.txt"
 REJECTS_FILE = "rejects.csv"
-KEPT_RUNS = 5
-"""By `clickbait clean`, unless --keep says otherwise."""
-
-Verdict = dict[str, Any]
-"""What `verdict.json` holds."""
 
 _SQLITE = b"SQLite format 3"  # https://www.sqlite.org/fileformat.html
 
@@ -99,11 +92,6 @@ def _unwritable(output: Path, error: OSError) -> OutputError:
     )
 
 
-def write_verdict(folder: Path, verdict: Verdict) -> None:
-    """Writes `verdict.json`, whole or not at all."""
-    write_whole(folder / VERDICT_FILE, json.dumps(verdict, indent=2, ensure_ascii=False) + "\n")
-
-
 class Runs(Sequence[Verdict]):
     """Verdicts, each read when it is looked at: there may be hundreds, and most who ask want the newest.
 
@@ -113,7 +101,7 @@ class Runs(Sequence[Verdict]):
 
     def __init__(self, folders: Sequence[Path]):
         self._folders = folders
-        self._read = functools.cache(_read_verdict)
+        self._read = functools.cache(read_verdict)
 
     def __len__(self) -> int:
         return len(self._folders)
@@ -129,6 +117,12 @@ class Runs(Sequence[Verdict]):
             return [self._read(folder) for folder in self._folders[place]]
         return self._read(self._folders[place])
 
+    def named(self, run: str) -> list[Verdict]:
+        """Those of that id, or else those whose ids begin so; the others are not read."""
+        folders = [folder for folder in self._folders if folder.name == run]
+        folders = folders or [folder for folder in self._folders if folder.name.startswith(run)]
+        return [self._read(folder) for folder in folders]
+
 
 def read_runs(output: str | Path, holding: str = "") -> Runs:
     """The verdicts below an output folder, oldest first; a run that left none appears as `interrupted`.
@@ -140,14 +134,14 @@ def read_runs(output: str | Path, holding: str = "") -> Runs:
     folders = sorted(folder for folder in (Path(output).expanduser() / "runs").glob("*") if folder.is_dir())
     if holding:
         files = {folder: folder / VERDICT_FILE for folder in folders}
-        folders = [one for one, file in files.items() if file.is_file() and holding.encode() in file.read_bytes()]
+        folders = [folder for folder, file in files.items() if file.is_file() and holding.encode() in file.read_bytes()]
     return Runs(folders)
 
 
 def newest_refusal(output: str | Path) -> str | None:
     """The newest run whose model was not fit to be served; by it the cache tells whether one was validated since."""
     perhaps = reversed(read_runs(output, holding='"blessed": false'))
-    return next((one["run_id"] for one in perhaps if one.get("infra", {}).get("blessed") is False), None)
+    return next((verdict.run_id for verdict in perhaps if verdict.infra and not verdict.infra.blessed), None)
 
 
 def read_run(output: str | Path, run: str | None = None) -> Verdict:
@@ -167,37 +161,9 @@ def read_run(output: str | Path, run: str | None = None) -> Verdict:
         )
     if run is None:
         return runs[-1]
-    known = [one for one in runs if one["run_id"] == run] or [one for one in runs if one["run_id"].startswith(run)]
+    known = runs.named(run)
     if len(known) != 1:
-        newest = ", ".join(one["run_id"] for one in runs[-5:])
+        newest = ", ".join(verdict.run_id for verdict in runs[-5:])
         problem = "no run is called so" if not known else f"{len(known)} runs begin so"
         raise RunNotFound(f"A run is named by its id. Received: {run!r}, {problem}. The newest: {newest}.")
     return known[0]
-
-
-def _read_verdict(folder: Path) -> Verdict:
-    try:
-        verdict = json.loads((folder / VERDICT_FILE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        verdict = {"status": "interrupted", "reason": "the run left no verdict"}
-    except (OSError, ValueError):
-        verdict = None
-    if not isinstance(verdict, dict) or "status" not in verdict:
-        verdict = {"status": "damaged", "reason": f"{folder / VERDICT_FILE} is no verdict"}
-    return {**verdict, **_upgraded(verdict), "run_id": folder.name, "folder": str(folder)}
-
-
-def _upgraded(verdict: Verdict) -> Verdict:
-    """What schema 1 did not say of a rule: there, each was for all rows as they are, and refused a model."""
-    said: dict[str, object] = {"slice": {}, "direction": ">=", "interval": None, "gates": True, "detail": ""}
-    upgraded = [
-        {"rule": _old_rule(one), "outcome": "kept" if one["passed"] else "broken", **said, **one}
-        for one in verdict.get("thresholds", [])
-    ]
-    return {"thresholds": upgraded} if upgraded else {}
-
-
-def _old_rule(one: dict[str, Any]) -> str:
-    if one["against"] != "bound":
-        return "last_blessed"
-    return "auc" if one["metric"] == "auc" else "accuracy"

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from components.data_gate.policy import GateVerdict
+from components.evaluator.results import BOUND, NOT_JUDGED, Judgement, MeasuredSlice, OperatingThreshold
+from components.local_infra_validator.policy import InfraVerdict
 from pipeline.results.report.write import REPORT_FILE
-from pipeline.results.run_folders import LOG_FILE, REJECTS_FILE, VERDICT_FILE, Verdict
+from pipeline.results.run_folders import LOG_FILE, REJECTS_FILE
+from pipeline.results.verdict import VERDICT_FILE, Ingest, Verdict
 
 _COLOURS = {
     "pushed": "green",
@@ -54,88 +57,88 @@ _OUTCOME_MARKS = {
 }
 
 
-def print_head(console: Console, verdict: dict[str, Any], folder: Path) -> None:
-    """What a run is made of, before it begins; the first line says which data."""
-    encoder = verdict["encoder"]
-    trained = "fine-tuned" if encoder["fine_tuned"] else "frozen"
-    _line(console, "data", verdict["data"]["description"])
-    _line(console, "encoder", f"{encoder['source']}, {trained} · preset {verdict['preset']}")
-    _line(console, "run", f"{verdict['run_id']} · log {shorten(folder / LOG_FILE)}")
+def print_head(console: Console, verdict: Verdict, folder: Path) -> None:
+    """Shows what a run is made of, before it begins; the first line says which data."""
+    if verdict.data:
+        _line(console, "data", verdict.data.description)
+    if encoder := verdict.encoder:
+        trained = "fine-tuned" if encoder.fine_tuned else "frozen"
+        _line(console, "encoder", f"{encoder.source}, {trained} · preset {verdict.preset}")
+    _line(console, "run", f"{verdict.run_id} · log {shorten(folder / LOG_FILE)}")
 
 
-def print_summary(console: Console, verdict: dict[str, Any], folder: Path) -> None:
-    """What a run came to."""
+def print_summary(console: Console, verdict: Verdict, folder: Path) -> None:
+    """Shows what a run came to."""
     console.print()
-    if verdict.get("ingest"):
-        _line(console, "read", _ingested(verdict["ingest"], folder))
-    if verdict.get("rows"):
-        counts = [f"{split} {count['rows']:,}" for split, count in verdict["rows"].items()]
-        rows, positive = (sum(count[key] for count in verdict["rows"].values()) for key in ("rows", "clickbait"))
+    if verdict.ingest:
+        _line(console, "read", _ingested(verdict.ingest, folder))
+    if verdict.rows:
+        counts = [f"{split} {count.rows:,}" for split, count in verdict.rows.items()]
+        rows = sum(count.rows for count in verdict.rows.values())
+        positive = sum(count.clickbait for count in verdict.rows.values())
         _line(console, "rows", " · ".join([*counts, *([f"{positive / rows:.1%} positive"] if rows else [])]))
-    if verdict.get("gate"):
-        _print_gate(console, verdict["gate"])
-    if verdict.get("thresholds"):
+    if verdict.gate:
+        _print_gate(console, verdict.gate)
+    if verdict.thresholds:
         _print_evaluation(console, verdict)
-    if verdict.get("infra"):
-        _print_infra(console, verdict["infra"])
-    status = verdict["status"]
-    colour = _COLOURS.get(status, "yellow")
-    console.print(f"[bold {colour}]{status}[/]: {escape(str(verdict.get('reason', '')))}", soft_wrap=True)
-    if verdict.get("pushed"):
-        target = verdict["pushed"].get("confirmed_by")
-        _line(console, "version", shorten(verdict["pushed"]["path"]) + (f" · served at {target}" if target else ""))
-    if bulk := verdict.get("bulk"):
-        _line(console, "scored", f"{bulk['rows']:,} texts of {shorten(bulk['file'])} · {shorten(bulk['path'])}")
+    if verdict.infra:
+        _print_infra(console, verdict.infra)
+    colour = _COLOURS.get(verdict.status, "yellow")
+    console.print(f"[bold {colour}]{verdict.status}[/]: {escape(verdict.reason)}", soft_wrap=True)
+    if pushed := verdict.pushed:
+        served = f" · served at {pushed.confirmed_by}" if pushed.confirmed_by else ""
+        _line(console, "version", shorten(pushed.path) + served)
+    if bulk := verdict.bulk:
+        _line(console, "scored", f"{bulk.rows:,} texts of {shorten(bulk.file)} · {shorten(bulk.path)}")
     if (folder / REPORT_FILE).is_file():
         _line(console, "report", shorten(folder / REPORT_FILE))
-    _line(console, "verdict", f"{shorten(folder / VERDICT_FILE)} · {verdict.get('seconds', 0):.0f} s")
+    _line(console, "verdict", f"{shorten(folder / VERDICT_FILE)} · {verdict.seconds or 0:.0f} s")
     if following := next_command(verdict, folder):
         _line(console, "next", following)
 
 
-def next_command(verdict: dict[str, Any], folder: Path) -> str | None:
-    """What a person would type after such a run."""
-    if verdict.get("pushed"):
-        serving = verdict["pushed"]["path"].rpartition("/")[0]  # no Path: it may be a URL
+def next_command(verdict: Verdict, folder: Path) -> str | None:
+    """Returns what a person would type after such a run."""
+    if verdict.pushed:
+        serving = verdict.pushed.path.rpartition("/")[0]  # no Path: it may be a URL
         return f"clickbait serve --model_name={serving.rpartition('/')[2]} --model_base_path={_quoted(serving)}"
-    if verdict["status"] == "refused" and verdict.get("ingest", {}).get("rejected"):
+    if verdict.status == "refused" and verdict.ingest and verdict.ingest.rejected:
         return f"mend the rows that {shorten(folder / REJECTS_FILE)} names in the data, and run again"
-    if verdict["status"] == "not blessed":
-        if {"lower", "upper", "title"} & {one["slice"].get("variant") for one in _refusing(verdict)}:
+    if verdict.status == "not blessed":
+        if {"lower", "upper", "title"} & {judged.variant for judged in verdict.broken}:
             return "clickbait run --set training.casing=lower, or augment: the model goes by capitals"
         return "clickbait run --set training.epochs=N, or more rows with --data; finished components are reused"
-    if verdict["status"] == "infra not blessed":
-        return f"less {_quoted(verdict['infra']['log'])}; a rerun validates again"
-    if verdict["status"] == "rolled back":
+    if verdict.status == "infra not blessed" and verdict.infra:
+        return f"less {_quoted(verdict.infra.log)}; a rerun validates again"
+    if verdict.status == "rolled back":
         return f"clickbait versions{_output_option(folder)}"
-    if verdict["status"] == "failed":
-        return f"less {_quoted(folder / LOG_FILE)}" if verdict.get("exit_code") == 1 else None
+    if verdict.status == "failed":
+        return f"less {_quoted(folder / LOG_FILE)}" if verdict.exit_code == 1 else None
     return None
 
 
-def _refusing(verdict: dict[str, Any]) -> list[dict[str, Any]]:
-    return [one for one in verdict.get("thresholds", []) if one["gates"] and not one["passed"]]
-
-
 def run_table(verdicts: Iterable[Verdict]) -> Table:
-    """A line a run, oldest first."""
+    """Makes a table of a line a run, oldest first."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("run", "status", "data", "eval", "train", "version", "seconds"):
         table.add_column(title, justify="right" if title in ("eval", "train", "seconds") else "left", no_wrap=True)
-    for one in verdicts:
+    for verdict in verdicts:
         reached = {
-            judged["split"]: f"{judged['observed']:.4f}"
-            for judged in one.get("thresholds", [])
-            if judged["metric"] == "binary_accuracy" and judged["against"] == "bound" and not judged["slice"]
+            judged.split: f"{judged.observed:.4f}"
+            for judged in verdict.thresholds
+            if judged.metric == "binary_accuracy"
+            and judged.against == BOUND
+            and not judged.slice
+            and judged.observed is not None
         }
         table.add_row(
-            one["run_id"],
-            f"[{_COLOURS.get(one['status'], 'yellow')}]{one['status']}[/]",
-            one.get("data", {}).get("origin", ""),
+            verdict.run_id,
+            f"[{_COLOURS.get(verdict.status, 'yellow')}]{verdict.status}[/]",
+            verdict.data.origin if verdict.data else "",
             reached.get("eval", ""),
             reached.get("train", ""),
-            str((one.get("pushed") or {}).get("version", "")),
-            f"{one['seconds']:.0f}" if "seconds" in one else "",
+            str(verdict.pushed.version) if verdict.pushed else "",
+            f"{verdict.seconds:.0f}" if verdict.seconds is not None else "",
         )
     return table
 
@@ -153,50 +156,49 @@ def _quoted(path: str | Path) -> str:
     return shlex.quote(shorten(path))
 
 
-def _ingested(ingest: dict[str, Any], folder: Path) -> str:
-    counts = [f"{ingest['read']:,} rows", f"{ingest['accepted']:,} accepted"]
-    if ingest["duplicates"]:
-        counts.append(f"{ingest['duplicates']:,} repeated")
-    if ingest["rejected"]:
-        by_rule = ", ".join(f"{count:,} {rule}" for rule, count in ingest["rejected_by_rule"].items())
-        counts.append(f"{ingest['rejected']:,} rejected ({by_rule}), see {shorten(folder / REJECTS_FILE)}")
-    if ingest["left_out"]:
-        counts.append(f"{ingest['left_out']:,} left out by --limit")
+def _ingested(ingest: Ingest, folder: Path) -> str:
+    counts = [f"{ingest.read:,} rows", f"{ingest.accepted:,} accepted"]
+    if ingest.duplicates:
+        counts.append(f"{ingest.duplicates:,} repeated")
+    if ingest.rejected:
+        by_rule = ", ".join(f"{count:,} {rule}" for rule, count in ingest.rejected_by_rule.items())
+        counts.append(f"{ingest.rejected:,} rejected ({by_rule}), see {shorten(folder / REJECTS_FILE)}")
+    if ingest.left_out:
+        counts.append(f"{ingest.left_out:,} left out by --limit")
     return " · ".join(counts)
 
 
-def _print_gate(console: Console, gate: dict[str, Any]) -> None:
+def _print_gate(console: Console, gate: GateVerdict) -> None:
     """The outcome in a line, and below it what was broken and let pass; what refused the data is the run's reason."""
-    outcomes = Counter(finding["outcome"] for finding in gate["findings"])
+    outcomes = Counter(finding.outcome for finding in gate.findings)
     counts = [f"{outcomes[outcome]} {word}" for outcome, word in _OUTCOMES.items() if outcomes[outcome]]
-    _line(console, "gate", " · ".join(["accepted" if gate["accepted"] else "refused", *counts]))
-    for finding in gate["findings"]:
-        detail = f" ({finding['detail']})" if finding["detail"] else ""
-        if finding["outcome"] == "not judged":
-            _line(console, "", f"{finding['rule']} is not judged: {finding['observed']}{detail}")
-        if finding["outcome"] == "warn":
+    _line(console, "gate", " · ".join(["accepted" if gate.accepted else "refused", *counts]))
+    for finding in gate.findings:
+        detail = f" ({finding.detail})" if finding.detail else ""
+        if finding.outcome == "not judged":
+            _line(console, "", f"{finding.rule} is not judged: {finding.observed}{detail}")
+        if finding.outcome == "warn":
             _line(
                 console,
                 "warning",
-                f"{finding['rule']}, {finding['where']}: expected {finding['bound']}, observed {finding['observed']}"
-                f"{detail}",
+                f"{finding.rule}, {finding.where}: expected {finding.bound}, observed {finding.observed}{detail}",
             )
-            for example in finding["examples"]:
+            for example in finding.examples:
                 _line(console, "", example)
 
 
-def _print_infra(console: Console, infra: dict[str, Any]) -> None:
+def _print_infra(console: Console, infra: InfraVerdict) -> None:
     """By which server, and what it did; a rule that is broken is the run's reason."""
     measured = [
-        f"{_INFRA[one['rule']]}{one['observed']}"
-        for one in infra["findings"]
-        if one["rule"] in _INFRA and one["outcome"] != "not judged"
+        f"{_INFRA[finding.rule]}{finding.observed}"
+        for finding in infra.findings
+        if finding.rule in _INFRA and finding.outcome != "not judged"
     ]
-    outcome = "served" if infra["blessed"] else "not served as it must be"
-    _line(console, "infra", " · ".join([f"{outcome} by {_SERVERS[infra['server']['kind']]}", *measured]))
-    for one in infra["findings"]:
-        if one["outcome"] == "not judged":
-            _line(console, "", f"{one['rule']} is not judged: {one['detail']}")
+    outcome = "served" if infra.blessed else "not served as it must be"
+    _line(console, "infra", " · ".join([f"{outcome} by {_SERVERS[infra.server.kind]}", *measured]))
+    for finding in infra.findings:
+        if finding.outcome == "not judged":
+            _line(console, "", f"{finding.rule} is not judged: {finding.detail}")
 
 
 def _output_option(folder: Path) -> str:
@@ -205,100 +207,106 @@ def _output_option(folder: Path) -> str:
     return "" if output == Path.cwd() / "output" else f" --output {_quoted(output)}"
 
 
-def _print_evaluation(console: Console, verdict: dict[str, Any]) -> None:
+def _print_evaluation(console: Console, verdict: Verdict) -> None:
     """The rules for the rows as they are, then the variants beside the simple models, then the natural slices."""
-    judged = verdict["thresholds"]
-    by_variant = {one["slice"]["variant"]: one for one in judged if one["rule"] == "variant_drop"}
-    # That scores are numbers goes without saying, as long as they are.
-    silent = [one for one in judged if one["rule"] == "variant_drop" or one["rule"] == "finite" and one["passed"]]
-    console.print(_rules([one for one in judged if one not in silent]))
-    evaluation = verdict.get("evaluation")
+    by_variant = {
+        judged.variant: judged for judged in verdict.thresholds if judged.rule == "variant_drop" and judged.variant
+    }
+    console.print(_rules([judged for judged in verdict.thresholds if not _is_silent(judged)]))
+    evaluation = verdict.evaluation
     if evaluation is None:
         return
-    evaluated = [one for one in evaluation["slices"] if one["split"] == "eval"]
     console.print()
-    console.print(_variants(evaluated, by_variant))
-    not_judged = {one["detail"]: _rule_name(one) for one in judged if one["outcome"] == "not judged"}
+    console.print(_variants(verdict.evaluated, by_variant))
+    not_judged = {judged.detail: _rule_name(judged) for judged in verdict.thresholds if judged.outcome == NOT_JUDGED}
     for why, name in not_judged.items():
         _line(console, "", f"{name} is not judged: {why}")
-    if natural := [one for one in evaluated if one["slice"] and "variant" not in one["slice"]]:
+    if natural := [part for part in verdict.evaluated if part.slice and part.variant is None]:
         _line(console, "slices", " · ".join(map(_natural, natural)))
-    if operating := evaluation["operating_threshold"]:
+    if operating := evaluation.operating_threshold:
         _line(console, "wanted", _operating(operating))
-    if evaluation["override"]:
-        _line(console, "override", f"broken rules are overridden: {evaluation['override']['reason']}")
+    if evaluation.override:
+        _line(console, "override", f"broken rules are overridden: {evaluation.override.reason}")
 
 
-def _rules(judged: list[dict[str, Any]]) -> Table:
+def _is_silent(judged: Judgement) -> bool:
+    # That scores are numbers goes without saying, as long as they are.
+    return judged.rule == "variant_drop" or (judged.rule == "finite" and judged.passed)
+
+
+def _rules(thresholds: Iterable[Judgement]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("split", "rule", "bound", "observed", "95 %", ""):
         right = title in ("bound", "observed")
         table.add_column(title, justify="right" if right else "left", no_wrap=True)
-    for one in judged:
+    for judged in thresholds:
         table.add_row(
-            one["split"],
-            escape(_rule_name(one)),
-            f"{one['direction']} {_number(one['bound'], one)}",
-            _number(one["observed"], one),
-            _interval(one),
-            _OUTCOME_MARKS[one["outcome"] if one["gates"] or one["passed"] else "shown"],
+            judged.split,
+            escape(_rule_name(judged)),
+            f"{judged.direction} {_number(judged.bound, judged)}",
+            _number(judged.observed, judged),
+            _interval(judged),
+            _mark(judged),
         )
     return table
 
 
-def _rule_name(one: dict[str, Any]) -> str:
-    if one["rule"] == "variant_drop":
+def _mark(judged: Judgement) -> str:
+    return _OUTCOME_MARKS[judged.outcome if judged.gates or judged.passed else "shown"]
+
+
+def _rule_name(judged: Judgement) -> str:
+    if judged.rule == "variant_drop":
         return "vs as is"
-    if one["against"] != "bound":
-        return f"vs {_AGAINST.get(one['against'], one['against'])}"
-    natural = [f"{key}={value}" for key, value in one["slice"].items()]
-    return natural[0] if natural else _METRICS.get(one["metric"], one["metric"])
+    if judged.against != BOUND:
+        return f"vs {_AGAINST.get(judged.against, judged.against)}"
+    natural = [f"{key}={value}" for key, value in judged.slice.items()]
+    return natural[0] if natural else _METRICS.get(judged.metric, judged.metric)
 
 
-def _number(value: float | None, one: dict[str, Any]) -> str:
+def _number(value: float | None, judged: Judgement) -> str:
     if value is None:
-        return "" if one["outcome"] == "not judged" else "no number"
-    if one["metric"] == "non_finite":
+        return "" if judged.outcome == NOT_JUDGED else "no number"
+    if judged.metric == "non_finite":
         return f"{value:.0f}"
-    return f"{value:.4f}" if one["against"] == "bound" else f"{value:+.4f}"
+    return f"{value:.4f}" if judged.against == BOUND else f"{value:+.4f}"
 
 
-def _interval(one: dict[str, Any]) -> str:
-    return "–".join(_number(end, one) for end in one["interval"]) if one["interval"] else ""
+def _interval(judged: Judgement) -> str:
+    return "–".join(_number(end, judged) for end in judged.interval) if judged.interval else ""
 
 
-def _variants(evaluated: list[dict[str, Any]], by_variant: dict[str, dict[str, Any]]) -> Table:
+def _variants(evaluated: Sequence[MeasuredSlice], by_variant: Mapping[str, Judgement]) -> Table:
     """A line a variant: the candidate's accuracy in percent, the points below as is, and the others' accuracies."""
-    overall = [one for one in evaluated if not one["slice"]]
-    rows = [*overall, *(one for one in evaluated if "variant" in one["slice"])]
-    names = list(overall[0]["contenders"]) if overall else []
+    overall = [part for part in evaluated if not part.slice]
+    rows = [*overall, *(part for part in evaluated if part.variant is not None)]
+    names = list(overall[0].contenders) if overall else []
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("variant", "right %", "below", "at most", *(_CONTENDERS.get(name, name) for name in names), ""):
         table.add_column(title, justify="left" if title in ("variant", "") else "right", no_wrap=True)
-    for one in rows:
-        variant = one["slice"].get("variant")
-        judged = by_variant.get(variant)
+    for part in rows:
+        judged = by_variant.get(part.variant or "")
         table.add_row(
-            variant or "as_is",
-            _percent(one["metrics"]["binary_accuracy"]["value"]),
-            f"{-100 * judged['observed'] + 0:.2f}" if judged and judged["observed"] is not None else "",
-            f"{-100 * judged['bound']:.2f}" if judged else "",
-            *(_percent(one["contenders"].get(name, {}).get("binary_accuracy")) for name in names),
-            _OUTCOME_MARKS[judged["outcome"] if judged["gates"] or judged["passed"] else "shown"] if judged else "",
+            part.variant or "as_is",
+            _percent(part.accuracy.value),
+            f"{-100 * judged.observed + 0:.2f}" if judged and judged.observed is not None else "",
+            f"{-100 * judged.bound:.2f}" if judged else "",
+            *(_percent(part.contenders[name].binary_accuracy) if name in part.contenders else "" for name in names),
+            _mark(judged) if judged else "",
         )
     return table
 
 
-def _natural(one: dict[str, Any]) -> str:
-    ((name, value),) = one["slice"].items()
-    return f"{_SLICES.get((name, value), value)} {_percent(one['metrics']['binary_accuracy']['value'])}"
+def _natural(part: MeasuredSlice) -> str:
+    ((name, value),) = part.slice.items()
+    return f"{_SLICES.get((name, value), value)} {_percent(part.accuracy.value)}"
 
 
-def _operating(found: dict[str, Any]) -> str:
-    wanted = f"{found['wanted_precision']:.4f}"
-    if found["threshold"] is None:
+def _operating(operating: OperatingThreshold) -> str:
+    wanted = f"{operating.wanted_precision:.4f}"
+    if operating.threshold is None or operating.recall is None:
         return f"precision {wanted}, which no score has"
-    return f"precision {wanted} from a score of {found['threshold']:.4f} on, with a recall of {found['recall']:.4f}"
+    return f"precision {wanted} from a score of {operating.threshold:.4f} on, with a recall of {operating.recall:.4f}"
 
 
 def _percent(share: float | None) -> str:

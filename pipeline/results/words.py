@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from components.evaluator.results import BOUND, KEPT, LEAST, NOT_JUDGED, Judgement
+from pipeline.results.verdict import Verdict
 
 GOOD, BAD, WARN = "good", "bad", "warn"
 
@@ -55,26 +58,24 @@ class Headline(NamedTuple):
     sentence: str
 
 
-def headline(verdict: Mapping[str, Any]) -> Headline:
-    """One title and one plain sentence or two."""
-    status, reason = verdict["status"], verdict.get("reason", "")
-    override = (verdict.get("evaluation") or {}).get("override")
-    broken = [one for one in verdict.get("thresholds", []) if one["gates"] and not one["passed"]]
+def headline(verdict: Verdict) -> Headline:
+    """Returns one title and one plain sentence or two."""
+    status, broken = verdict.status, verdict.broken
     if status == "not blessed":
         return Headline(BAD, "Not blessed: the model is not good enough", _refusal(verdict, broken))
     if status in ("pushed", "unchanged"):
-        version = (verdict.get("pushed") or {}).get("version")
-        where = f"as version {version}" if version else "before"
+        where = f"as version {verdict.pushed.version}" if verdict.pushed else "before"
+        override = verdict.evaluation.override if verdict.evaluation else None
         if override and broken:
             sentence = (
-                f"It breaks {_count(len(broken), 'rule')} and was let pass by hand: \u201c{override['reason']}\u201d. "
+                f"It breaks {_count(len(broken), 'rule')} and was let pass by hand: \u201c{override.reason}\u201d. "
                 f"{_refusal(verdict, broken)}"
             )
             return Headline(WARN, f"Overridden: pushed {where} against the rules", sentence)
         title = f"Blessed, and pushed {where}" if status == "pushed" else f"Blessed; this very model is served {where}"
         return Headline(GOOD, title, _praise(verdict))
     if status == "done":
-        return Headline(WARN if broken else GOOD, "Done", f"{_sentence(reason)} Nothing was pushed.")
+        return Headline(WARN if broken else GOOD, "Done", f"{_sentence(verdict.reason)} Nothing was pushed.")
     titles = {
         "refused": "The data was refused; no model was trained",
         "infra not blessed": "The model is good, and not fit to be served",
@@ -87,35 +88,35 @@ def headline(verdict: Mapping[str, Any]) -> Headline:
     return Headline(
         WARN if status in ("running", "interrupted", "rolled back") else BAD,
         titles.get(status, status),
-        _sentence(reason),
+        _sentence(verdict.reason),
     )
 
 
-def rule_name(one: Mapping[str, Any]) -> str:
-    """What a rule of `verdict["thresholds"]` asks about."""
-    name = METRICS.get(one["metric"], one["metric"])
-    if one["rule"] == "variant_drop":
-        return f"{name}, {VARIANTS.get(one['slice']['variant'], one['slice']['variant'])}"
-    if one["against"] != "bound":
-        return f"{name}, less that of {_AGAINST.get(one['against'], 'the ' + one['against'])}"
+def rule_name(judged: Judgement) -> str:
+    """Names what a rule of `Verdict.thresholds` asks about."""
+    name = METRICS.get(judged.metric, judged.metric)
+    if judged.rule == "variant_drop" and judged.variant:
+        return f"{name}, {VARIANTS.get(judged.variant, judged.variant)}"
+    if judged.against != BOUND:
+        return f"{name}, less that of {_AGAINST.get(judged.against, 'the ' + judged.against)}"
     return name
 
 
 def slice_name(key: Mapping[str, str]) -> str:
-    """A slice of `verdict["evaluation"]`."""
+    """Names a `MeasuredSlice.slice`."""
     if not key:
         return VARIANTS["as_is"]
     ((feature, value),) = key.items()
     return VARIANTS.get(value, value) if feature == "variant" else SLICES.get((feature, value), value)
 
 
-def number(value: float | None, one: Mapping[str, Any]) -> str:
-    """A bound or an observed value of a rule."""
+def number(value: float | None, judged: Judgement) -> str:
+    """Shows a bound or an observed value of a rule."""
     if value is None:
-        return "\u2013" if one["outcome"] == "not judged" else "no number"
-    if one["metric"] == "non_finite":
+        return "\u2013" if judged.outcome == NOT_JUDGED else "no number"
+    if judged.metric == "non_finite":
         return f"{value:,.0f}"
-    if one["against"] != "bound":
+    if judged.against != BOUND:
         return f"{100 * value:+.2f} points".replace("-", "\u2212")
     return f"{value:.4f}"
 
@@ -130,72 +131,68 @@ def label_name(label: int) -> str:
     return "clickbait" if label == 1 else "news"
 
 
-def short_digest(value: Any) -> str:
+def short_digest(value: object) -> str:
     """A digest's first digits; anything else as it is."""
     text = "none" if value is None else str(value)
     head, colon, digits = text.partition("sha256:")
     return f"sha256:{digits[:_SHOWN_DIGITS]}" if colon and not head else text
 
 
-def accuracy_of(verdict: Mapping[str, Any], variant: str | None = None) -> float | None:
-    """The evaluation rows' accuracy as they are or as a variant."""
+def accuracy_of(verdict: Verdict, variant: str | None = None) -> float | None:
+    """Returns the evaluation rows' accuracy as they are or as a variant."""
     key = {"variant": variant} if variant else {}
-    for one in (verdict.get("evaluation") or {}).get("slices", []):
-        if one["split"] == "eval" and one["slice"] == key:
-            return one["metrics"]["binary_accuracy"]["value"]
-    return None
+    return next((part.accuracy.value for part in verdict.evaluated if part.slice == key), None)
 
 
-def worst_variant(verdict: Mapping[str, Any]) -> tuple[str, float] | None:
-    """The way of writing that costs the most, and the accuracy on it."""
-    found = [
-        (one["slice"]["variant"], one["metrics"]["binary_accuracy"]["value"])
-        for one in (verdict.get("evaluation") or {}).get("slices", [])
-        if one["split"] == "eval" and "variant" in one["slice"]
+def worst_variant(verdict: Verdict) -> tuple[str, float] | None:
+    """Returns the way of writing that costs the most, and the accuracy on it."""
+    measured = [
+        (part.variant, part.accuracy.value)
+        for part in verdict.evaluated
+        if part.variant is not None and part.accuracy.value is not None
     ]
-    return min((one for one in found if one[1] is not None), key=lambda one: one[1], default=None)
+    return min(measured, key=lambda pair: pair[1], default=None)
 
 
-def _refusal(verdict: Mapping[str, Any], broken: list[Mapping[str, Any]]) -> str:
-    as_is, variants = accuracy_of(verdict), [one for one in broken if one["rule"] == "variant_drop"]
+def _refusal(verdict: Verdict, broken: Sequence[Judgement]) -> str:
+    as_is, variants = accuracy_of(verdict), [judged for judged in broken if judged.rule == "variant_drop"]
     if not broken:
-        return _sentence(verdict.get("reason", ""))
+        return _sentence(verdict.reason)
     if not variants or as_is is None:
-        return f"It breaks {_count(len(broken), 'rule')}: {_told(broken)}."
-    worst = max(variants, key=lambda one: -one["observed"])["slice"]["variant"]
+        return f"It breaks {_count(len(broken), 'rule')}: {_rules(broken)}."
+    worst = max(variants, key=lambda judged: -(judged.observed or 0.0)).variant or ""
     cause = "It goes by capitals, not by words: it" if worst in CASINGS else "It"
     story = (
         f"{cause} gets {percent(as_is)} of unseen headlines right as they are written, but only "
         f"{percent(accuracy_of(verdict, worst))} of the same headlines {_written(worst)}."
     )
-    others = [one for one in broken if one not in variants]
-    return f"{story} It also breaks {_count(len(others), 'other rule')}: {_told(others)}." if others else story
+    others = [judged for judged in broken if judged not in variants]
+    return f"{story} It also breaks {_count(len(others), 'other rule')}: {_rules(others)}." if others else story
 
 
-def _told(broken: list[Mapping[str, Any]]) -> str:
+def _rules(broken: Sequence[Judgement]) -> str:
     return "; ".join(
         dict.fromkeys(
-            one["detail"]
-            or f"{rule_name(one)} on the {SPLITS.get(one['split'], one['split'])} rows is "
-            f"{number(one['observed'], one)}, where {'at least' if one['direction'] == '>=' else 'at most'} "
-            f"{number(one['bound'], one)} is asked"
-            for one in broken
+            judged.detail
+            or f"{rule_name(judged)} on the {SPLITS.get(judged.split, judged.split)} rows is "
+            f"{number(judged.observed, judged)}, where {'at least' if judged.direction == LEAST else 'at most'} "
+            f"{number(judged.bound, judged)} is asked"
+            for judged in broken
         )
     )
 
 
-def _praise(verdict: Mapping[str, Any]) -> str:
+def _praise(verdict: Verdict) -> str:
     as_is, worst = accuracy_of(verdict), worst_variant(verdict)
     if as_is is None:
-        return _sentence(verdict.get("reason", ""))
+        return _sentence(verdict.reason)
     sentence = f"It gets {percent(as_is)} of headlines right that it has not seen in training"
     if worst:
         sentence += f", and still {percent(worst[1])} when they are written in the way that costs it most"
         sentence += f" ({VARIANTS.get(worst[0], worst[0])})"
-    judged = [one for one in verdict.get("thresholds", []) if one["gates"]]
-    kept = sum(one["outcome"] == "kept" for one in judged)
-    left = len(judged) - kept
-    rules = f"All {kept} rules that could be judged are kept" if left else f"All {kept} rules are kept"
+    gating = [judged for judged in verdict.thresholds if judged.gates]
+    kept = sum(judged.outcome == KEPT for judged in gating)
+    rules = f"All {kept} rules that could be judged are kept" if kept < len(gating) else f"All {kept} rules are kept"
     return f"{sentence}. {rules}."
 
 

@@ -8,16 +8,18 @@ import os
 import time
 import traceback
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from components.data_gate.policy import GateVerdict
 from components.errors import DataRefused, explain
 from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.inputs import DataSource, choose_schema, new_run_id
 from pipeline.results import run_folders
 from pipeline.results.summary import print_head, print_summary
-from pipeline.running.outcome import Verdict, open_verdict
-from pipeline.running.progress_view import Timing
+from pipeline.results.verdict import Timing, Verdict, write_verdict
+from pipeline.running.outcome import open_verdict
 from pipeline.terminal import Terminal, captured_output
 
 EXIT_INTERRUPTED = 130
@@ -48,25 +50,28 @@ class Attempt:
         try:
             yield
         except DataRefused as error:
-            self.verdict |= {"status": "refused", "exit_code": error.exit_code, "reason": str(error)}
-            self.verdict |= {"gate": {"accepted": False, "findings": error.findings}}
+            gate = GateVerdict.from_dict({"accepted": False, "findings": error.findings})
+            self._end("refused", error.exit_code, str(error))
+            self.verdict = replace(self.verdict, gate=gate)
         except KeyboardInterrupt:
-            self.verdict |= {"status": "interrupted", "exit_code": EXIT_INTERRUPTED, "reason": resume}
+            self._end("interrupted", EXIT_INTERRUPTED, resume)
         except Exception as error:
             os.write(2, traceback.format_exc().encode())  # into the log, whatever sys.stderr is
             exit_code, reason = explain(error)
-            self.verdict |= {"status": "failed", "exit_code": exit_code, "reason": reason}
+            self._end("failed", exit_code, reason)
         finally:
-            self.verdict["components"] = timings
-            self.verdict["seconds"] = round(time.monotonic() - self.began, 2)
-            run_folders.write_verdict(self.folder, self.verdict)
+            seconds = round(time.monotonic() - self.began, 2)
+            self.verdict = replace(self.verdict, components=dict(timings), seconds=seconds)
+            write_verdict(self.folder, self.verdict)
 
     def print_outcome(self) -> int:
         """Prints the verdict, and returns the command's exit code."""
-        failed = self.verdict["status"] in ("failed", "refused")
+        failed = self.verdict.status in ("failed", "refused")
         print_summary(self.terminal.err if failed else self.terminal.out, self.verdict, self.folder)
-        exit_code: int = self.verdict["exit_code"]
-        return exit_code
+        return self.verdict.exit_code or 0
+
+    def _end(self, status: str, exit_code: int, reason: str) -> None:
+        self.verdict = replace(self.verdict, status=status, exit_code=exit_code, reason=reason)
 
 
 @contextlib.contextmanager

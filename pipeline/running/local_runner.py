@@ -6,6 +6,7 @@ import functools
 import shutil
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.config.beam import require_engine
@@ -13,8 +14,9 @@ from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.inputs import DataSource, LocalInputs, RunInputs, choose_data, prepare_inputs
 from pipeline.results.report.write import leave_report
-from pipeline.running.attempt import open_attempt
-from pipeline.running.outcome import Verdict, collect_facts, judge_model
+from pipeline.results.verdict import Encoder
+from pipeline.running.attempt import Attempt, open_attempt
+from pipeline.running.outcome import collect_facts, judge_model
 from pipeline.running.partial_run import PartialRunError, check_nodes, from_nodes, reuse_last
 from pipeline.running.progress_view import RunView
 from serving.imports import uncollected_imports
@@ -56,30 +58,32 @@ def run_pipeline(
             attempt.judged(view.timings, "the same command goes on from the finished components"),
             view.listening(),
         ):
-            inputs = _prepare(view, attempt.verdict, config, attempt.run_id, data)
+            inputs = _prepare(view, attempt, config, data)
             if from_node:
-                attempt.verdict |= reuse_last(config, from_node, attempt.verdict, attempt.earlier)
+                attempt.verdict = reuse_last(config, from_node, attempt.verdict, attempt.earlier)
             try:
                 _run_dag(view, config, inputs, from_node, to_node)
             finally:
                 if view.timings:
-                    attempt.verdict |= collect_facts(_read_outputs(config), attempt.folder)
-            attempt.verdict |= judge_model(_read_outputs(config), config.bulk)
+                    attempt.verdict = collect_facts(attempt.verdict, _read_outputs(config), attempt.folder)
+            attempt.verdict = judge_model(attempt.verdict, _read_outputs(config), config.bulk)
         outputs = functools.partial(_read_outputs, config) if view.timings else dict
         leave_report(attempt.folder, attempt.verdict, outputs, attempt.earlier, attempt.terminal.err)
         return attempt.print_outcome()
 
 
-def _prepare(view: RunView, verdict: Verdict, config: PipelineConfig, run_id: str, data: DataSource) -> LocalInputs:
+def _prepare(view: RunView, attempt: Attempt, config: PipelineConfig, data: DataSource) -> LocalInputs:
     view.say("looking for the encoder")
-    inputs = prepare_inputs(config, run_id, data)
-    verdict["encoder"]["digest"] = inputs.encoder.digest
+    inputs = prepare_inputs(config, attempt.run_id, data)
+    encoder = Encoder(config.encoder.source, config.training.fine_tune, inputs.encoder.digest)
+    attempt.verdict = replace(attempt.verdict, encoder=encoder)
     view.say("checking the encoder")
     with uncollected_imports("tensorflow"):
         from trainer.encoders.checked import facts_of
 
     facts = facts_of(inputs.encoder, fine_tune=config.training.fine_tune)
-    verdict["encoder"] |= {"dimension": facts.dimension, "parameters": facts.parameters}
+    encoder = replace(encoder, dimension=facts.dimension, parameters=facts.parameters)
+    attempt.verdict = replace(attempt.verdict, encoder=encoder)
     return inputs
 
 

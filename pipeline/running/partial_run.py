@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 from components.headline_example_gen.settings import DataConfig
 from pipeline.config.pipeline_config import PipelineConfig
+from pipeline.results.verdict import Data, Verdict
 
 #: In the DAG where there is a file to be scored.
 BULK_NODES = ("BulkExampleGen", "BulkInferrer")
@@ -33,13 +34,9 @@ NODES = (
     *BULK_NODES,
 )
 
-#: Settings that say which files are read; these count by their digest.
-_FILES = {"path", "schema_file", "window_spans", "last_span"}
-_DATA_KEYS = ("sha256", *(key for key in DataConfig.model_fields if key not in _FILES))
-_SCHEMA_KEY = "schema_sha256"
-
-#: Sections of the configuration, and the first component that judges by them.
-_JUDGES = {"gate": "DataGate", "evaluation": "Evaluator", "infra": "LocalInfraValidator"}
+#: Settings of the section `data` that say where to look: what was found there has digests.
+_WHERE_TO_LOOK = ("path", "window_spans", "last_span", "schema_file")
+_DATA_KEYS = ("sha256", *(name for name in DataConfig.model_fields if name not in _WHERE_TO_LOOK))
 
 
 #: What depends on the data or the serving folder and not on the Trainer: the baseline, and the rows to be evaluated.
@@ -71,10 +68,8 @@ def check_nodes(config: PipelineConfig, from_node: str | None, to_node: str | No
         )
 
 
-def reuse_last(
-    config: PipelineConfig, from_node: str, verdict: dict[str, Any], earlier: Sequence[dict[str, Any]]
-) -> dict[str, Any]:
-    """What the verdict takes over from the last run, whose components before `from_node` are not run again.
+def reuse_last(config: PipelineConfig, from_node: str, verdict: Verdict, earlier: Sequence[Verdict]) -> Verdict:
+    """Takes over from the last run what its components found that are not run again, those before `from_node`.
 
     A run of other data is refused; after the Trainer, one of another encoder or training; and after a component that
     judges, one of other rules.
@@ -86,66 +81,74 @@ def reuse_last(
       earlier: the verdicts of the runs before it, oldest first.
 
     Returns:
-      The counts of rows and the gate's findings, from the last run that had them of the same data.
+      The verdict with the counts of rows and the gate's findings of the last run that had them of the same data.
 
     Raises:
       PartialRunError: names what differs.
     """
     way_out = "Leave out --from: what has not changed comes from the cache."
-    ran = [one for one in earlier if one.get("components")]
+    ran = [run for run in earlier if run.components]
     if not ran:
         raise PartialRunError(f"--from goes on from the last run. Received: --from {from_node}, and no run. {way_out}")
     last = ran[-1]
     # TFX goes on from a killed run's artifacts, of which no verdict says what they are.
-    if killed := [one["run_id"] for one in earlier[earlier.index(last) + 1 :] if "components" not in one]:
+    if killed := [run.run_id for run in earlier[earlier.index(last) + 1 :] if run.components is None]:
         raise PartialRunError(
             f"--from goes on from the last run. Received: --from {from_node}, and a last run, {killed[-1]}, that left "
             f"no verdict. {way_out}"
         )
     differing = [f"data.{key}" for key in _differing_data(last, verdict)]
-    for section, judge in _JUDGES.items():
+    for section, judge, judged_by, policy in (
+        ("gate", "DataGate", last.gate_policy, config.gate),
+        ("evaluation", "Evaluator", last.evaluation_policy, config.evaluation),
+        ("infra", "LocalInfraValidator", last.infra_policy, config.infra),
+    ):
         if NODES.index(from_node) > NODES.index(judge):
-            judged_by = last.get(f"{section}_policy", {})
-            policy = getattr(config, section).model_dump()
-            differing += [f"{section}.{key}" for key, value in policy.items() if judged_by.get(key) != value]
-    if NODES.index(from_node) > NODES.index("DataGate"):
-        differing += ["schema"] if last["data"].get(_SCHEMA_KEY) != verdict["data"].get(_SCHEMA_KEY) else []
+            known = judged_by or {}
+            differing += [f"{section}.{key}" for key, value in policy.model_dump().items() if known.get(key) != value]
+    if NODES.index(from_node) > NODES.index("DataGate") and _schema(last) != _schema(verdict):
+        differing.append("schema")
     if NODES.index(from_node) > NODES.index("Trainer"):
-        if "training" not in last:
+        if last.training is None:
             raise PartialRunError(
-                f"--from goes on from the last run. Received: --from {from_node}, and a last run, {last['run_id']}, "
+                f"--from goes on from the last run. Received: --from {from_node}, and a last run, {last.run_id}, "
                 f"that did not get so far. {way_out}"
             )
         # Of a run that was tuned, what was asked for: the configuration has no more to say.
-        trained = {**last["training"]["settings"], **last["training"].get("asked", {})}
+        trained = {**last.training.settings, **(last.training.asked or {})}
         differing += [
             f"training.{key}" for key, value in config.training.model_dump().items() if trained.get(key) != value
         ]
-        differing += (
-            ["tuner"] if last.get("tuner_policy", config.tuner.model_dump()) != config.tuner.model_dump() else []
-        )
-        differing += (
-            ["encoder"] if verdict["encoder"]["digest"] != last["training"]["settings"].get("encoder_digest") else []
-        )
+        if last.tuner_policy is not None and last.tuner_policy != config.tuner.model_dump():
+            differing.append("tuner")
+        if (verdict.encoder and verdict.encoder.digest) != last.training.settings.get("encoder_digest"):
+            differing.append("encoder")
     if differing:
         raise PartialRunError(
-            f"--from goes on from the last run, {last['run_id']}, with what that run had. Received: --from {from_node} "
+            f"--from goes on from the last run, {last.run_id}, with what that run had. Received: --from {from_node} "
             f"with another {', '.join(differing)}. {way_out}"
         )
-    counted = (one for one in reversed(ran) if "rows" in one and not _differing_data(one, verdict))
-    reused = ["ingest", "rows"] + (["gate"] if NODES.index(from_node) > NODES.index("DataGate") else [])
-    return {key: value for key, value in next(counted, {}).items() if key in reused}
+    counted = next((run for run in reversed(ran) if run.rows is not None and not _differing_data(run, verdict)), None)
+    if counted is None:
+        return verdict
+    gate = counted.gate if NODES.index(from_node) > NODES.index("DataGate") else None
+    return replace(verdict, ingest=counted.ingest, rows=counted.rows, gate=gate)
 
 
-def _differing_data(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    return [key for key in _DATA_KEYS if one["data"].get(key) != other["data"].get(key)]
+def _differing_data(verdict: Verdict, other: Verdict) -> list[str]:
+    data, others = verdict.data or Data(), other.data or Data()
+    return [key for key in _DATA_KEYS if data.setting(key) != others.setting(key)]
+
+
+def _schema(verdict: Verdict) -> str | None:
+    return verdict.data.schema_sha256 if verdict.data else None
 
 
 def from_nodes(config: PipelineConfig, from_node: str | None) -> list[str]:
     """TFX's `from_nodes`: with the nodes that come after it in the DAG's order and do not depend on it."""
     if from_node is None:
         return []
-    roots = [one for one in _ALONGSIDE if NODES.index(from_node) < NODES.index(one)]
+    roots = [node for node in _ALONGSIDE if NODES.index(from_node) < NODES.index(node)]
     if config.bulk.path is not None and from_node not in BULK_NODES:
         roots.append("BulkExampleGen")
     return [from_node, *roots]

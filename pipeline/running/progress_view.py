@@ -15,6 +15,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from components.errors import DataRefused
+from pipeline.results.verdict import Timing
 
 # The phrases by which TFX tells what it does (tfx/orchestration/local/local_dag_runner.py, portable/launcher.py).
 _STARTED = "Component %s is running."
@@ -31,13 +32,6 @@ MARKS = {
 }
 
 
-class Timing(TypedDict):
-    """Of a component."""
-
-    status: str
-    seconds: float
-
-
 class Tuning(TypedDict):
     """What the Tuner's log records hold of a trial."""
 
@@ -52,8 +46,8 @@ class RunView(logging.Handler):
       console: of the terminal.
 
     Attributes:
-      timings: for each component in order of its run: `seconds`, and `status`: `running`, `done`, `cached`, `failed`,
-        `refused`, `interrupted`.
+      timings: of each component in order of its run; its status is `running`, `done`, `cached`, `failed`, `refused` or
+        `interrupted`.
     """
 
     def __init__(self, console: Console):
@@ -76,7 +70,7 @@ class RunView(logging.Handler):
         elif record.msg == _STARTED and isinstance(record.args, tuple):
             self._started(str(record.args[0]))
         elif record.msg == _CACHED and self._current:
-            self.timings[self._current]["status"] = "cached"
+            self.timings[self._current] = Timing("cached", 0.0)
         elif record.msg == _FINISHED and self._current:
             self._ended(self._current, "done")
         elif getattr(record, "notice", False):
@@ -109,17 +103,17 @@ class RunView(logging.Handler):
 
     def _started(self, node: str) -> None:
         self._current, self._began = node, time.monotonic()
-        self.timings[node] = {"status": "running", "seconds": 0.0}
+        self.timings[node] = Timing("running", 0.0)
         self.say(node)
 
     def _ended(self, node: str, status: str) -> None:
         self._current = None
-        timing = self.timings[node]
-        timing["seconds"] = round(time.monotonic() - self._began, 2)
-        if status != "done" or timing["status"] == "running":
-            timing["status"] = status
-        mark, note = MARKS[timing["status"]]
-        self._console.print(f" {mark} {escape(node):<22}{timing['seconds']:>7.1f} s{note}", soft_wrap=True)
+        if status == "done" and self.timings[node].status != "running":
+            status = self.timings[node].status
+        seconds = round(time.monotonic() - self._began, 2)
+        self.timings[node] = Timing(status, seconds)
+        mark, note = MARKS[status]
+        self._console.print(f" {mark} {escape(node):<22}{seconds:>7.1f} s{note}", soft_wrap=True)
 
     def _tuning(self, tuning: Tuning) -> None:
         if tuning["done"]:

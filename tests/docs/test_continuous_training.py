@@ -93,21 +93,21 @@ def schedule(place, rows, tiny_encoder, clickbait) -> dict[str, Outcome]:
 
 
 def span_names(outcome: Outcome) -> list[str]:
-    return sorted(Path(file).parent.name for file in outcome.verdict["data"]["files"])
+    return sorted(Path(file).parent.name for file in outcome.verdict.data.files)
 
 
 def test_the_first_span_becomes_the_first_version(schedule):
     outcome = schedule["first span"]
     assert outcome.code == 0, outcome.said
-    assert (outcome.verdict["status"], len(outcome.versions)) == ("pushed", 1)
+    assert (outcome.verdict.status, len(outcome.versions)) == ("pushed", 1)
 
 
 def test_a_second_span_is_added_to_the_window_and_becomes_a_version(schedule):
     outcome = schedule["second span"]
     assert outcome.code == 0, outcome.said
     assert span_names(outcome) == ["span-1", "span-2"]
-    assert (outcome.verdict["status"], len(outcome.versions)) == ("pushed", 2)
-    assert outcome.verdict["baseline_version"] == str(outcome.versions[0])
+    assert (outcome.verdict.status, len(outcome.versions)) == ("pushed", 2)
+    assert outcome.verdict.baseline_version == str(outcome.versions[0])
 
 
 def test_drift_of_what_is_served_without_new_labels_asks_for_labels(schedule):
@@ -115,15 +115,15 @@ def test_drift_of_what_is_served_without_new_labels_asks_for_labels(schedule):
     assert outcome.code == 3
     assert "title_casing" in outcome.said
     assert "label some of it" in outcome.said
-    assert outcome.verdict["status"] == "unchanged"
+    assert outcome.verdict.status == "unchanged"
     assert outcome.versions == schedule["second span"].versions
 
 
 def test_a_span_unlike_those_before_is_refused_and_what_is_served_stays(schedule):
     outcome = schedule["odd third span"]
     assert outcome.code == 3
-    assert outcome.verdict["status"] == "refused"
-    assert "drift, title_casing" in outcome.verdict["reason"]
+    assert outcome.verdict.status == "refused"
+    assert "drift, title_casing" in outcome.verdict.reason
     assert outcome.versions == schedule["second span"].versions
 
 
@@ -131,5 +131,5 @@ def test_the_mended_span_moves_the_window_on_and_becomes_a_version(schedule):
     outcome = schedule["mended third span"]
     assert outcome.code == 0, outcome.said
     assert span_names(outcome) == ["span-1", "span-2", "span-3"]
-    assert (outcome.verdict["status"], len(outcome.versions)) == ("pushed", 3)
-    assert json.dumps(outcome.verdict["gate"]).count('"rule": "drift"') > 1
+    assert (outcome.verdict.status, len(outcome.versions)) == ("pushed", 3)
+    assert json.dumps(outcome.verdict.gate.as_dict()).count('"rule": "drift"') > 1

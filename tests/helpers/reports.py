@@ -6,14 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from components.data_gate.policy import Finding
 from components.evaluator.measures import measure
 from components.evaluator.policy import Slice
 from components.evaluator.verdict import compose_verdict
+from components.local_infra_validator.policy import Finding as InfraFinding
 from components.slices import AS_IS, NATURAL_SLICES, VARIANTS
 from pipeline.results.report.artifacts import CANDIDATE, likely_label_errors
 from pipeline.results.report.curves import describe_scores
+from pipeline.results.report.facts import Facts
+from pipeline.results.verdict import Verdict
 from tests.helpers.evaluations import a_policy
-from tests.helpers.verdicts import a_verdict
+from tests.helpers.verdicts import a_verdict, an_infra_verdict
 
 ROWS = 1000
 HOSTILE = '<script>document.title = "hacked"</script><img src=x onerror="document.title = 1">'
@@ -22,7 +26,7 @@ HOSTILE = '<script>document.title = "hacked"</script><img src=x onerror="documen
 _BASELINES = {"tfidf_cased": 0.006, "tfidf_lower": 0.02}
 
 
-def a_report_run(*, casing: str = "augment", **changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def a_report_run(*, casing: str = "augment", **changes: Any) -> tuple[Verdict, Facts]:
     """Verdict and facts of a run that was evaluated.
 
     Args:
@@ -32,7 +36,7 @@ def a_report_run(*, casing: str = "augment", **changes: Any) -> tuple[dict[str, 
     policy = a_policy(bless_anyway=changes.pop("bless_anyway", None))
     slices, scores, labels = _measured(casing)
     judged = compose_verdict(slices, list(_BASELINES), policy)
-    refused = not judged.pop("blessed")
+    refused = not judged.blessed
     outcome: dict[str, Any] = {}
     if refused and not policy.bless_anyway:
         outcome = {"status": "not blessed", "exit_code": 4, "blessed": False, "pushed": None, "reason": "not kept: ..."}
@@ -66,34 +70,25 @@ def a_report_run(*, casing: str = "augment", **changes: Any) -> tuple[dict[str, 
             "fit_seconds": 30.5,
             "epochs": {name: [0.5, 0.75] for name in ("loss", "accuracy", "val_loss", "val_accuracy")},
         },
-        infra={
-            "blessed": True,
-            "digest": "sha256:" + "12" * 32,
-            "server": {"kind": "local"},
-            "findings": [a_finding("latency", "calls with one headline", observed="5.0 ms", detail="p50 1.7 ms")],
-        },
+        infra=an_infra_verdict(
+            findings=[
+                InfraFinding("latency", "calls with one headline", "at most 0.1", "5.0 ms", True, detail="p50 1.7 ms")
+            ]
+        ),
         components={
             "HeadlineExampleGen": {"status": "cached", "seconds": 0.5},
             "Trainer": {"status": "done", "seconds": 30.5},
         },
-        **judged,
+        thresholds=judged.thresholds,
+        evaluation=judged.evaluation,
         **outcome,
     )
     return a_verdict(**{**verdict, **changes}), _facts(scores, labels, casing)
 
 
-def a_finding(rule: str, where: str, *, outcome: str = "kept", observed: str = "0.01", detail: str = "") -> dict:
-    """Of the gate or of infra validation."""
-    return {
-        "rule": rule,
-        "where": where,
-        "bound": "at most 0.1",
-        "observed": observed,
-        "kept": outcome == "kept",
-        "detail": detail,
-        "examples": [],
-        "outcome": outcome,
-    }
+def a_finding(rule: str, where: str, *, outcome: str = "kept", observed: str = "0.01", detail: str = "") -> Finding:
+    """Of the gate."""
+    return Finding(rule, where, "at most 0.1", observed, outcome == "kept", detail, [], outcome)
 
 
 def _measured(casing: str) -> tuple[list[Slice], dict[str, np.ndarray], np.ndarray]:
@@ -122,7 +117,7 @@ def _scores(labels: np.ndarray, wrong: float, random: np.random.Generator) -> np
     return scores
 
 
-def _facts(scores: dict[str, np.ndarray], labels: np.ndarray, casing: str) -> dict[str, Any]:
+def _facts(scores: dict[str, np.ndarray], labels: np.ndarray, casing: str) -> Facts:
     titles = [HOSTILE, *(f"Headline number {number}" for number in range(1, len(labels)))]
     doubtful = {name: np.where(np.arange(ROWS) == 0, 1.0 - labels[0], values) for name, values in scores.items()}
     lengths = {
@@ -134,28 +129,33 @@ def _facts(scores: dict[str, np.ndarray], labels: np.ndarray, casing: str) -> di
     }
     statistics = {"rows": ROWS, "labels": {"0": 0.5, "1": 0.5}, "casings": {"Title": 0.7, "lower": 0.3}}
     words = [{"word": word, "effect": effect} for word, effect in ((HOSTILE, 0.3), ("you", -0.2), ("so", 0.001))]
-    return {
-        "settings": {"training.casing": casing, "training.epochs": 2},
-        "cpu_seconds": 61.5,
-        "model_bytes": 270_000_000,
-        "lineage": {
-            "code": {"package": "clickbait-tfx 0.1.0", "commit": "0123456789ab"},
-            "config_sha256": "sha256:" + "34" * 32,
-            "artifacts": [{"node": "Trainer", "output": "model", "uri": "/tfx/model/7", "id": 7, "type": "Model"}],
-        },
-        "previous": {"run_id": "20251231-000000-0000", "changes": [{"what": "AUC", "before": "0.98", "now": "0.99"}]},
-        "statistics": {split: {**statistics, "title_characters": lengths} for split in ("train", "eval")},
-        "curves": describe_scores(labels, scores, CANDIDATE),
-        "label_errors": likely_label_errors(titles, labels, doubtful),
-        "errors": [
-            {
-                "row": 0,
-                "title": HOSTILE,
-                "label": 0,
-                "probability": 0.998,
-                "others": {"tfidf_cased": 0.2, "tfidf_lower": None},
-                "words": words,
-                "words_left": 2,
-            }
-        ],
-    }
+    return Facts.from_dict(
+        {
+            "settings": {"training.casing": casing, "training.epochs": 2},
+            "cpu_seconds": 61.5,
+            "model_bytes": 270_000_000,
+            "lineage": {
+                "code": {"package": "clickbait-tfx 0.1.0", "commit": "0123456789ab"},
+                "config_sha256": "sha256:" + "34" * 32,
+                "artifacts": [{"node": "Trainer", "output": "model", "uri": "/tfx/model/7", "id": 7, "type": "Model"}],
+            },
+            "previous": {
+                "run_id": "20251231-000000-0000",
+                "changes": [{"what": "AUC", "before": "0.98", "now": "0.99"}],
+            },
+            "statistics": {split: {**statistics, "title_characters": lengths} for split in ("train", "eval")},
+            "curves": describe_scores(labels, scores, CANDIDATE),
+            "label_errors": likely_label_errors(titles, labels, doubtful),
+            "errors": [
+                {
+                    "row": 0,
+                    "title": HOSTILE,
+                    "label": 0,
+                    "probability": 0.998,
+                    "others": {"tfidf_cased": 0.2, "tfidf_lower": None},
+                    "words": words,
+                    "words_left": 2,
+                }
+            ],
+        }
+    )

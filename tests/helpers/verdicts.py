@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline.results.run_folders import write_verdict
+from components.local_infra_validator.policy import Finding as InfraFinding
+from components.local_infra_validator.policy import InfraVerdict
+from pipeline.results.verdict import Verdict, write_verdict
 
 
-def a_verdict(**changes: Any) -> dict[str, Any]:
-    """The verdict of a blessed and pushed run, with `changes`."""
+def a_verdict(**changes: Any) -> Verdict:
+    """The verdict of a blessed and pushed run, with `changes`, as JSON has them or typed."""
     verdict = {
         "schema_version": 1,
         "run_id": "20260101-000000-aaaa",
@@ -43,12 +45,27 @@ def a_verdict(**changes: Any) -> dict[str, Any]:
         "components": {"Trainer": {"status": "done", "seconds": 10.0}},
         "pushed": {"version": 7, "path": "/models/clickbait/7", "new": True},
     }
-    return {**verdict, **changes}
+    return Verdict.from_dict({**verdict, **changes})
 
 
-def write_run(output: Path, verdict: dict[str, Any]) -> Path:
+def an_infra_verdict(**changes: Any) -> InfraVerdict:
+    """What a local server showed of a model that is fit to be served, with `changes`."""
+    server = {"kind": "local", "command": []}
+    finding = InfraFinding("memory", "server", "peak at most 4 GB", "0.99 GB", True)
+    verdict = {
+        "blessed": True,
+        "digest": "sha256:" + "12" * 32,
+        "server": server,
+        "log": "output/tfx/infra/server.log",
+        "golden_titles": 100,
+        "findings": [finding],
+    }
+    return InfraVerdict.from_dict({**verdict, **changes})
+
+
+def write_run(output: Path, verdict: Verdict) -> Path:
     """Lays a run folder with this verdict into `output`, and returns the folder."""
-    folder = output / "runs" / verdict["run_id"]
+    folder = output / "runs" / verdict.run_id
     folder.mkdir(parents=True)
     write_verdict(folder, verdict)
     return folder

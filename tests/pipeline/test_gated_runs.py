@@ -40,7 +40,7 @@ class Outcome(NamedTuple):
 
     def broken(self, outcome: str = "fail") -> set[tuple[str, str]]:
         """The rule and the place of each finding with that outcome."""
-        return {(one["rule"], one["where"]) for one in self.verdict["gate"]["findings"] if one["outcome"] == outcome}
+        return {(one.rule, one.where) for one in self.verdict.gate.findings if one.outcome == outcome}
 
 
 def run(folder: Path, encoder: Path, data: Path, *overrides: str, to_node: str | None = "DataGate") -> Outcome:
@@ -61,10 +61,10 @@ def gate(tmp_path, tiny_encoder):
 def test_data_of_one_class_is_stopped_before_the_trainer(gate, tmp_path):
     one_class = gate(write(tmp_path / "in.csv", [(title, "1") for title, _ in sample()[:400]]), to_node=None)
     verdict = one_class.verdict
-    assert (one_class.code, verdict["status"], verdict["exit_code"]) == (3, "refused", 3)
+    assert (one_class.code, verdict.status, verdict.exit_code) == (3, "refused", 3)
     assert {("classes", "train"), ("classes", "eval")} <= one_class.broken()
-    assert verdict["components"]["DataGate"]["status"] == "refused"
-    assert "Trainer" not in verdict["components"]
+    assert verdict.components["DataGate"].status == "refused"
+    assert "Trainer" not in verdict.components
     assert not (tmp_path / "output" / "serving").exists()
     assert "classes, eval: expected both classes" in one_class.err
     assert "Traceback" not in one_class.out + one_class.err
@@ -100,16 +100,16 @@ def test_an_unchanged_rerun_takes_the_gate_from_the_cache(outcomes):
     assert outcomes["first"].code == 0
     again = outcomes["first, unchanged"]
     assert again.code == 0
-    assert {one["status"] for one in again.verdict["components"].values()} == {"cached"}
+    assert {one.status for one in again.verdict.components.values()} == {"cached"}
 
 
 def test_drift_stops_the_run_with_its_numbers(outcomes):
     moved = outcomes["moved"]
     assert (moved.code, moved.broken()) == (3, {("drift", "label")})
-    (drift,) = [one for one in moved.verdict["gate"]["findings"] if one["outcome"] == "fail"]
-    assert drift["bound"] == "<= 0.1"
-    assert drift["observed"] == pytest.approx(0.2, abs=0.03)
-    assert "first.csv" in drift["detail"]
+    (drift,) = [one for one in moved.verdict.gate.findings if one.outcome == "fail"]
+    assert drift.bound == "<= 0.1"
+    assert drift.observed == pytest.approx(0.2, abs=0.03)
+    assert "first.csv" in drift.detail
     assert "drift, label: expected <= 0.1, observed" in moved.err
 
 
@@ -120,7 +120,7 @@ def test_data_of_few_rows_is_no_way_around_drift(outcomes):
 
 def test_a_policy_of_warn_lets_drift_pass_and_says_so(outcomes):
     warned = outcomes["moved, let pass"]
-    assert (warned.code, warned.verdict["gate"]["accepted"]) == (0, True)
+    assert (warned.code, warned.verdict.gate.accepted) == (0, True)
     assert warned.broken("warn") == {("drift", "label")}
     assert "warning  drift, label" in warned.out
 
@@ -135,7 +135,7 @@ def test_a_changed_schema_is_seen_though_nothing_else_changed(outcomes):
     changed = outcomes["with that schema, changed"]
     places = {("schema_errors", "train title_length"), ("schema_errors", "eval title_length")}
     assert (changed.code, changed.broken()) == (3, places)
-    assert changed.verdict["components"]["HeadlineExampleGen"]["status"] == "cached"
+    assert changed.verdict.components["HeadlineExampleGen"].status == "cached"
 
 
 def test_too_many_rejects_stop_the_run_and_the_mended_rejects_go_on_as_they_are(gate, tmp_path):
@@ -144,7 +144,7 @@ def test_too_many_rejects_stop_the_run_and_the_mended_rejects_go_on_as_they_are(
     data = write(tmp_path / "in" / "data.csv", [*rows, *bad])
     refused = gate(data.parent)
     assert (refused.code, refused.broken()) == (3, {("rejects", "all files")})
-    assert refused.verdict["ingest"] == {
+    assert refused.verdict.ingest.as_dict() == {
         "read": 2_040,
         "accepted": 2_000,
         "duplicates": 0,
@@ -153,7 +153,7 @@ def test_too_many_rejects_stop_the_run_and_the_mended_rejects_go_on_as_they_are(
         "left_out": 0,
         "rejected_by_rule": {"blank_title": 20, "unknown_label": 20},
     }
-    rejects = Path(refused.verdict["folder"], "rejects.csv")
+    rejects = Path(refused.verdict.folder, "rejects.csv")
     with rejects.open(encoding="utf-8", newline="") as stream:
         found = list(csv.DictReader(stream))
     assert [int(row["line"]) for row in found] == list(range(2_002, 2_042))
@@ -167,7 +167,7 @@ def test_too_many_rejects_stop_the_run_and_the_mended_rejects_go_on_as_they_are(
     write(data, rows)
     mended = gate(data.parent)
     assert mended.code == 0
-    assert (mended.verdict["ingest"]["read"], mended.verdict["ingest"]["accepted"]) == (2_040, 2_040)
+    assert (mended.verdict.ingest.read, mended.verdict.ingest.accepted) == (2_040, 2_040)
 
 
 def test_masked_examples_are_masked_everywhere(gate, tmp_path):
@@ -193,10 +193,10 @@ def test_a_run_that_fails_after_the_gate_says_what_the_gate_let_pass(gate, tmp_p
     monkeypatch.setattr(component.executor.GenericExecutor, "Do", fail)
     data = write(tmp_path / "in.csv", [*sample(), *[("", "1")] * 50])
     failed = gate(data, "gate.rejects=warn", to_node=None)
-    assert (failed.code, failed.verdict["status"]) == (1, "failed")
-    assert failed.verdict["ingest"]["rejected"] == 50
+    assert (failed.code, failed.verdict.status) == (1, "failed")
+    assert failed.verdict.ingest.rejected == 50
     assert failed.broken("warn") == {("rejects", "all files")}
-    assert Path(failed.verdict["folder"], "rejects.csv").is_file()
+    assert Path(failed.verdict.folder, "rejects.csv").is_file()
 
 
 def test_ctrl_c_inside_a_step_of_beam_is_a_ctrl_c(gate, tmp_path, monkeypatch):
@@ -207,5 +207,5 @@ def test_ctrl_c_inside_a_step_of_beam_is_a_ctrl_c(gate, tmp_path, monkeypatch):
 
     monkeypatch.setattr(component, "find_leaks", interrupt)
     interrupted = gate(write(tmp_path / "in.csv", sample()))
-    assert (interrupted.code, interrupted.verdict["status"]) == (130, "interrupted")
-    assert interrupted.verdict["components"]["DataGate"]["status"] == "interrupted"
+    assert (interrupted.code, interrupted.verdict.status) == (130, "interrupted")
+    assert interrupted.verdict.components["DataGate"].status == "interrupted"

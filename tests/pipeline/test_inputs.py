@@ -22,9 +22,10 @@ from pipeline.inputs import (
     new_run_id,
     prepare_inputs,
 )
+from pipeline.results.verdict import Verdict
 from serving.versions.version_folder import VersionCard, write_version
 from tests.helpers.encoders import write_shell
-from tests.helpers.verdicts import a_verdict, write_run
+from tests.helpers.verdicts import a_verdict, an_infra_verdict, write_run
 from trainer.encoders.errors import EncoderError
 from trainer.encoders.resolve import ResolvedEncoder
 
@@ -215,8 +216,8 @@ def test_a_version_that_somebody_else_put_there_or_damaged_is_no_baseline(tmp_pa
 def test_after_a_refusal_by_infra_validation_the_next_run_validates_anew_and_later_ones_do_not(tmp_path):
     first = choose_attempt(tmp_path, "local")
     for run_id, blessed in [("r1", True), ("r2", False), ("r3", False), ("r4", True)]:
-        write_run(tmp_path, a_verdict(run_id=run_id, infra={"blessed": blessed}))
-    write_run(tmp_path, {"run_id": "r5", "status": "interrupted"})
+        write_run(tmp_path, a_verdict(run_id=run_id, infra=an_infra_verdict(blessed=blessed)))
+    write_run(tmp_path, Verdict(run_id="r5", status="interrupted"))
     assert choose_attempt(tmp_path, "local") == choose_attempt(tmp_path, "local") != first
     assert "r3" in choose_attempt(tmp_path, "local")
     assert choose_attempt(tmp_path, "path /bin/server") != choose_attempt(tmp_path, "local")

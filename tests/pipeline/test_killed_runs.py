@@ -109,12 +109,12 @@ def die_and_go_on(
         killed = [kill_command(program, flags, *nodes)]
         assert command(program, flags).wait(PATIENCE) == 0
     else:
-        ran = undisturbed.verdict["components"]  # in their order
+        ran = undisturbed.verdict.components  # in their order
         killed = [
             run_child(flags, moment)
             for node in ran
             if node in nodes
-            for moment in moments(node, max(ran[node]["seconds"] / 2, 0.01))
+            for moment in moments(node, max(ran[node].seconds / 2, 0.01))
         ]
         assert run_child(flags) == 0
     return look(flags, killed)
@@ -154,12 +154,12 @@ def look(flags: dict[str, Any], killed: list[int]) -> Outcome:
         for file in folder.rglob("*")
         if file.is_file()
     }
-    return Outcome(flags["output"], killed, verdict, examples, Path(verdict["folder"], "rejects.csv").read_bytes())
+    return Outcome(flags["output"], killed, verdict, examples, Path(verdict.folder, "rejects.csv").read_bytes())
 
 
 def test_the_undisturbed_run_has_rows_of_every_kind(undisturbed):
-    counts = undisturbed.verdict["ingest"]
-    assert undisturbed.verdict["status"] == "pushed"
+    counts = undisturbed.verdict.ingest.as_dict()
+    assert undisturbed.verdict.status == "pushed"
     assert all(counts.values())
     assert len(counts["rejected_by_rule"]) == 4
     assert {name.split("/")[0] for name in undisturbed.examples} == {"Split-train", "Split-eval"}
@@ -171,15 +171,15 @@ def test_a_killed_run_that_is_started_again_ends_as_if_nothing_had_happened(case
     outcome = endings[case].result()
     assert outcome.killed
     assert set(outcome.killed) == {-signal.SIGKILL}
-    assert outcome.verdict["rows"] == undisturbed.verdict["rows"]
-    assert outcome.verdict["ingest"] == undisturbed.verdict["ingest"]
+    assert outcome.verdict.rows == undisturbed.verdict.rows
+    assert outcome.verdict.ingest == undisturbed.verdict.ingest
     assert outcome.examples == undisturbed.examples
     assert outcome.rejects == undisturbed.rejects
 
     serving, accepted = outcome.folder / "serving" / "clickbait", outcome.folder / "accepted_data" / "data"
     (version,) = list_versions(serving)
     assert [place.name for place in serving.iterdir()] == [str(version)]
-    assert version == outcome.verdict["pushed"]["version"]
+    assert version == outcome.verdict.pushed.version
     assert read_card(serving, version)
     (entry,) = list_accepted(accepted)
     assert [place.name for place in accepted.iterdir()] == [str(entry.number)]

@@ -48,12 +48,12 @@ class Outcome(NamedTuple):
     @property
     def ran(self) -> set[str]:
         """The components that did not come from the cache."""
-        return {name for name, timing in self.verdict["components"].items() if timing["status"] != "cached"}
+        return {name for name, timing in self.verdict.components.items() if timing.status != "cached"}
 
     @property
     def broken(self) -> list[dict[str, Any]]:
         """The rules that gate and are not kept."""
-        return [one for one in self.verdict["thresholds"] if one["gates"] and not one["passed"]]
+        return [one for one in self.verdict.thresholds if one.gates and not one.passed]
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +68,11 @@ def outcomes(output, tiny_encoder, clickbait, quick_server) -> dict[str, Outcome
 
     def look(name: str, code: int, out: str, err: str) -> Outcome:
         verdict, card, properties = read_run(output), None, {}
-        if verdict["status"] == "pushed":
-            card = read_card(serving, verdict["pushed"]["version"])
+        if verdict.status == "pushed":
+            card = read_card(serving, verdict.pushed.version)
             (pushed,) = read_outputs(output / "metadata.db", "clickbait")["VersionedPusher"].values()
             properties = {key: value.string_value for key, value in pushed.custom_properties.items()}
-        log = Path(verdict.get("infra", {}).get("log") or "none")
+        log = Path(verdict.infra.log if verdict.infra else "none")
         server_log = log.read_text(encoding="utf-8") if log.is_file() else ""
         told[name] = Outcome(code, out, err, verdict, list_versions(serving), card, properties, server_log)
         return told[name]
@@ -118,7 +118,7 @@ def outcomes(output, tiny_encoder, clickbait, quick_server) -> dict[str, Outcome
         run("untrained", *UNTRAINED)
     run("overridden", *UNTRAINED, f"evaluation.bless_anyway={REASON}")
     run("untrained again", *UNTRAINED)
-    restore_version(serving, first.verdict["pushed"]["version"])
+    restore_version(serving, first.verdict.pushed.version)
     run("to the trainer", "training.seed=3", to_node="Trainer")
     run("from the variants", "training.seed=3", from_node="VariantExampleGen", to_node="Evaluator")
     run("from the trainer, other data", "data.limit_rows=200", from_node="Trainer")
@@ -132,16 +132,16 @@ def outcomes(output, tiny_encoder, clickbait, quick_server) -> dict[str, Outcome
 
 def test_the_first_model_is_pushed(outcomes):
     first = outcomes["first"]
-    assert (first.code, first.verdict["status"], len(first.versions)) == (0, "pushed", 1)
+    assert (first.code, first.verdict.status, len(first.versions)) == (0, "pushed", 1)
 
 
 @pytest.mark.parametrize("name", ["unfit", "unfit again"])
 def test_a_model_that_is_not_fit_to_be_served_is_not_pushed_and_ends_with_5(outcomes, name):
     unfit = outcomes[name]
-    assert (unfit.code, unfit.verdict["status"]) == (5, "infra not blessed")
+    assert (unfit.code, unfit.verdict.status) == (5, "infra not blessed")
     # Never from the cache: a refusal may be the machine's fault.
     assert unfit.ran == {"LocalInfraValidator", "VersionedPusher"}
-    assert [one["rule"] for one in unfit.verdict["infra"]["findings"] if one["outcome"] == "fail"] == ["memory"]
+    assert [one.rule for one in unfit.verdict.infra.findings if one.outcome == "fail"] == ["memory"]
     assert "not fit to be served: memory, server: expected peak at most 0.001 GB" in unfit.out
     assert unfit.server_log
     assert unfit.versions == outcomes["first"].versions
@@ -149,8 +149,8 @@ def test_a_model_that_is_not_fit_to_be_served_is_not_pushed_and_ends_with_5(outc
 
 def test_a_model_below_a_threshold_is_not_pushed_and_ends_with_4(outcomes):
     untrained = outcomes["untrained"]
-    assert (untrained.code, untrained.verdict["status"]) == (4, "not blessed")
-    found = [(one["split"], one["metric"], one["bound"]) for one in untrained.broken]
+    assert (untrained.code, untrained.verdict.status) == (4, "not blessed")
+    found = [(one.split, one.metric, one.bound) for one in untrained.broken]
     assert found == [("eval", "binary_accuracy", 1.0)]
     assert "not kept: eval accuracy 0." in untrained.out
     assert untrained.versions == outcomes["first"].versions
@@ -160,9 +160,9 @@ def test_an_override_pushes_and_stays_visible(outcomes):
     overridden = outcomes["overridden"]
     assert overridden.code == 0
     assert overridden.ran == {"Evaluator", "VersionedPusher"}  # judged anew, scored no more
-    assert overridden.verdict["status"] == "pushed"
-    assert overridden.verdict["evaluation"]["override"] == {"reason": REASON}
-    assert [one["rule"] for one in overridden.broken] == ["accuracy"]
+    assert overridden.verdict.status == "pushed"
+    assert overridden.verdict.evaluation.override.reason == REASON
+    assert [one.rule for one in overridden.broken] == ["accuracy"]
     assert f"override broken rules are overridden: {REASON}" in overridden.out
     assert "pushed: overridden, not kept: eval accuracy 0." in overridden.out
     assert overridden.card.override == overridden.properties["override"] == REASON
@@ -170,30 +170,30 @@ def test_an_override_pushes_and_stays_visible(outcomes):
 
 def test_an_override_is_not_inherited(outcomes):
     overridden, again = outcomes["overridden"], outcomes["untrained again"]
-    written = Path(overridden.verdict["folder"], "config.yaml")
+    written = Path(overridden.verdict.folder, "config.yaml")
     assert load_config(file=written, environ={}).evaluation.bless_anyway is None
     assert again.code == 4
     # What broke rules is no measure.
-    assert again.verdict["baseline_version"] == overridden.verdict["baseline_version"]
+    assert again.verdict.baseline_version == overridden.verdict.baseline_version
 
 
 def test_a_later_model_is_compared_with_the_first(outcomes):
-    thresholds = outcomes["untrained"].verdict["thresholds"]
-    (change,) = [one for one in thresholds if one["against"] == "last blessed model"]
-    assert change["bound"] == -1.0
-    assert -1 <= change["observed"] <= 1
+    thresholds = outcomes["untrained"].verdict.thresholds
+    (change,) = [one for one in thresholds if one.against == "last blessed model"]
+    assert change.bound == -1.0
+    assert -1 <= change.observed <= 1
 
 
 def test_a_run_to_the_trainer_pushes_nothing_and_one_from_the_variants_goes_on_from_there(outcomes):
     trained, evaluated = outcomes["to the trainer"], outcomes["from the variants"]
     assert trained.code == evaluated.code == 0
-    assert list(trained.verdict["components"])[-1] == "Trainer"
-    assert trained.verdict["status"] == "done"
+    assert list(trained.verdict.components)[-1] == "Trainer"
+    assert trained.verdict.status == "done"
     assert trained.versions == evaluated.versions
     components = ["VariantExampleGen", "BaselineScorer", "ModelScorer", "Evaluator"]
-    assert list(evaluated.verdict["components"]) == components
-    assert evaluated.verdict["training"] == trained.verdict["training"]
-    assert {one["split"] for one in evaluated.verdict["thresholds"]} == {"eval", "train"}
+    assert list(evaluated.verdict.components) == components
+    assert evaluated.verdict.training == trained.verdict.training
+    assert {one.split for one in evaluated.verdict.thresholds} == {"eval", "train"}
 
 
 def test_from_the_trainer_takes_the_data_of_the_last_run_and_refuses_other_data(outcomes):
@@ -201,10 +201,10 @@ def test_from_the_trainer_takes_the_data_of_the_last_run_and_refuses_other_data(
     assert refused.code == 2
     assert "with another data.limit_rows" in refused.err
     assert trained.code == 0
-    assert "HeadlineExampleGen" not in trained.verdict["components"]
-    assert trained.verdict["components"]["VersionedPusher"]["status"] == "done"
-    assert trained.verdict["rows"] == outcomes["first"].verdict["rows"]
-    assert trained.verdict["training"]["settings"]["seed"] == 4
+    assert "HeadlineExampleGen" not in trained.verdict.components
+    assert trained.verdict.components["VersionedPusher"].status == "done"
+    assert trained.verdict.rows == outcomes["first"].verdict.rows
+    assert trained.verdict.training.settings["seed"] == 4
 
 
 def test_ctrl_c_in_training_ends_cleanly_and_the_components_before_it_are_not_run_again(outcomes):
@@ -212,19 +212,19 @@ def test_ctrl_c_in_training_ends_cleanly_and_the_components_before_it_are_not_ru
     assert (interrupted.code, interrupted.err) == (130, "")
     assert "interrupted: " in interrupted.out
     assert "Traceback" not in interrupted.out
-    statuses = {name: timing["status"] for name, timing in interrupted.verdict["components"].items()}
+    statuses = {name: timing.status for name, timing in interrupted.verdict.components.items()}
     assert statuses["Trainer"] == "interrupted"
     assert {statuses["HeadlineExampleGen"], statuses["StatisticsGen"]} == {"cached"}
 
 
 def test_after_cleaning_a_rerun_finds_all_in_the_cache_and_each_version_what_it_was_made_from(outcomes, output):
     again, trained = outcomes["after cleaning"], outcomes["from the trainer"]
-    assert (again.code, again.verdict["status"], again.ran) == (0, "unchanged", {"VersionedPusher"})
+    assert (again.code, again.verdict.status, again.ran) == (0, "unchanged", {"VersionedPusher"})
     assert again.versions == trained.versions
-    kept = {one["run_id"] for one in read_runs(output)}
+    kept = {one.run_id for one in read_runs(output)}
     made = {read_card(output / "serving" / "clickbait", version).run_id for version in again.versions}
     names = ("from the trainer", "interrupted", "after cleaning", "unfit again")  # the last: the newest refusal
-    assert kept == made | {outcomes[name].verdict["run_id"] for name in names}
+    assert kept == made | {outcomes[name].verdict.run_id for name in names}
     paths = OutputPaths.of(load_config(flags={"output": output}, environ={}))
     for version in again.versions:
         assert find_trained_from(paths, version).statistics.is_file()

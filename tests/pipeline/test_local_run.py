@@ -78,28 +78,28 @@ def first_verdict(first_run, output):
 
 def test_a_csv_becomes_a_pushed_model(first_run, first_verdict, output):
     assert first_run.returncode == 0, first_run.stdout + first_run.stderr
-    assert first_verdict["status"] == "pushed"
-    assert first_verdict["blessed"] is True
-    assert first_verdict["data"]["origin"] == "given"
-    assert sum(split["rows"] for split in first_verdict["rows"].values()) == ROWS
-    assert first_verdict["infra"]["blessed"] is True
-    assert Path(first_verdict["pushed"]["path"], "saved_model.pb").is_file()
-    assert Path(first_verdict["pushed"]["path"], "assets.extra", "tf_serving_warmup_requests").is_file()
+    assert first_verdict.status == "pushed"
+    assert first_verdict.blessed is True
+    assert first_verdict.data.origin == "given"
+    assert sum(split.rows for split in first_verdict.rows.values()) == ROWS
+    assert first_verdict.infra.blessed is True
+    assert Path(first_verdict.pushed.path, "saved_model.pb").is_file()
+    assert Path(first_verdict.pushed.path, "assets.extra", "tf_serving_warmup_requests").is_file()
     versions = [path.name for path in (output / "serving" / "clickbait").iterdir()]
-    assert versions == [str(first_verdict["pushed"]["version"])]
+    assert versions == [str(first_verdict.pushed.version)]
 
 
 def test_the_run_folder_has_page_card_and_facts_of_all_artifacts(first_verdict):
-    folder = Path(first_verdict["folder"])
+    folder = Path(first_verdict.folder)
     facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
     assert set(facts["statistics"]) == {"train", "eval"}
     assert {"candidate", "tfidf_cased", "tfidf_lower"} <= set(facts["curves"]["roc"])
-    assert sum(one["rows"] for one in facts["curves"]["reliability"]) == first_verdict["rows"]["eval"]["rows"]
-    pushed = [file for file in Path(first_verdict["pushed"]["path"]).rglob("*") if file.is_file()]
+    assert sum(one["rows"] for one in facts["curves"]["reliability"]) == first_verdict.rows["eval"].rows
+    pushed = [file for file in Path(first_verdict.pushed.path).rglob("*") if file.is_file()]
     assert 0 < facts["model_bytes"] <= sum(file.stat().st_size for file in pushed)
     page = (folder / REPORT_FILE).read_text(encoding="utf-8")
-    assert all(first_verdict[key]["sha256" if key == "data" else "digest"] in page for key in ("data", "encoder"))
-    assert first_verdict["run_id"] in (folder / MODEL_CARD_FILE).read_text(encoding="utf-8")
+    assert all(digest in page for digest in (first_verdict.data.sha256, first_verdict.encoder.digest))
+    assert first_verdict.run_id in (folder / MODEL_CARD_FILE).read_text(encoding="utf-8")
 
 
 def test_the_terminal_shows_one_screen_and_no_library(first_run, data_file):
@@ -120,28 +120,28 @@ def test_the_terminal_shows_one_screen_and_no_library(first_run, data_file):
 
 
 def test_the_log_has_what_the_terminal_has_not(first_run, first_verdict):
-    log = Path(first_verdict["folder"], "log.txt").read_text(encoding="utf-8", errors="replace")
+    log = Path(first_verdict.folder, "log.txt").read_text(encoding="utf-8", errors="replace")
     assert "Component Trainer is finished." in log
     assert "absl::InitializeLog" in log or "tensorflow/core" in log  # what C++ writes by itself
 
 
 def test_the_split_is_near_70_to_30(first_verdict):
-    rows = first_verdict["rows"]
-    assert rows["train"]["rows"] / ROWS == pytest.approx(0.7, abs=0.08)
+    rows = first_verdict.rows
+    assert rows["train"].rows / ROWS == pytest.approx(0.7, abs=0.08)
 
 
 def test_all_weights_of_the_encoder_are_trained(first_verdict):
-    assert first_verdict["training"]["trainable_parameters"] == 68_927_232 + 513
+    assert first_verdict.training.trainable_parameters == 68_927_232 + 513
 
 
 def test_every_threshold_stands_in_the_verdict_with_what_was_observed(first_verdict):
-    rules = {(one["split"], one["metric"]): one for one in first_verdict["thresholds"] if one["against"] == "bound"}
+    rules = {(one.split, one.metric): one for one in first_verdict.thresholds if one.against == "bound"}
     asked = [("eval", "binary_accuracy"), ("eval", "auc"), ("train", "binary_accuracy")]
     assert {*rules} == {*asked, ("eval", "non_finite"), ("train", "non_finite")}
-    assert all(0 < rules[one]["observed"] <= 1 for one in asked)
-    evaluated = first_verdict["evaluation"]["slices"]
-    assert {one["variant"] for one in evaluated if "variant" in one} == {*VARIANTS[1:]}
-    assert {*first_verdict["evaluation"]["contenders"]} == {"tfidf_cased", "tfidf_lower"}
+    assert all(0 < rules[one].observed <= 1 for one in asked)
+    evaluated = first_verdict.evaluation.slices
+    assert {one.variant for one in evaluated if one.variant} == {*VARIANTS[1:]}
+    assert {*first_verdict.evaluation.contenders} == {"tfidf_cased", "tfidf_lower"}
 
 
 def test_the_evaluator_agrees_with_the_pushed_model_in_a_fresh_process(first_verdict, data_file):
@@ -160,14 +160,10 @@ parsed = model.signatures["serving_examples"](examples=tf.constant(examples))["p
 right = sum((score > 0.5) == (row["clickbait"] == "1") for score, row in zip(scores, rows))
 print(json.dumps({"right": int(right), "difference": float(abs(scores - parsed).max())}))
 """
-    path = verdict["pushed"]["path"]
+    path = verdict.pushed.path
     done = subprocess.run([sys.executable, "-c", script, path, data_file], capture_output=True, text=True, check=True)
     recount = json.loads(done.stdout)
-    expected = sum(
-        one["observed"] * verdict["rows"][one["split"]]["rows"]
-        for one in verdict["thresholds"]
-        if one["rule"] == "accuracy"
-    )
+    expected = sum(one.observed * verdict.rows[one.split].rows for one in verdict.thresholds if one.rule == "accuracy")
     # A score within rounding of 0.5 may fall to the other side in another batch.
     assert recount["right"] == pytest.approx(expected, abs=1.5)
     assert recount["difference"] < 1e-5
@@ -176,10 +172,10 @@ print(json.dumps({"right": int(right), "difference": float(abs(scores - parsed).
 def test_an_unchanged_rerun_takes_all_from_the_cache_and_pushes_nothing(first_verdict, make_config, output):
     assert run_pipeline(make_config()) == 0
     verdict = _newest(output)
-    ran = {name for name, timing in verdict["components"].items() if timing["status"] != "cached"}
+    ran = {name for name, timing in verdict.components.items() if timing.status != "cached"}
     assert ran == {"VersionedPusher"}
-    assert verdict["status"] == "unchanged"
-    assert verdict["pushed"]["version"] == first_verdict["pushed"]["version"]
+    assert verdict.status == "unchanged"
+    assert verdict.pushed.version == first_verdict.pushed.version
 
 
 def test_a_file_is_scored_in_bulk_as_the_server_scores_it(
@@ -190,10 +186,10 @@ def test_a_file_is_scored_in_bulk_as_the_server_scores_it(
         csv.writer(sink).writerows([row["headline"]] for row in [{"headline": "title"}, *csv.DictReader(source)])
     assert run_pipeline(make_config(f"bulk.path={texts}")) == 0
     verdict = _newest(output)
-    ran = {name for name, timing in verdict["components"].items() if timing["status"] != "cached"}
+    ran = {name for name, timing in verdict.components.items() if timing.status != "cached"}
     assert ran == {"BulkExampleGen", "BulkInferrer", "VersionedPusher"}
-    assert verdict["bulk"]["rows"] == ROWS
-    in_bulk = _read_scores(verdict["bulk"]["path"])
+    assert verdict.bulk.rows == ROWS
+    in_bulk = _read_scores(verdict.bulk.path)
 
     scored = tmp_path / "scored.csv"
     served, log = output / "serving" / "clickbait", tmp_path / "server.log"

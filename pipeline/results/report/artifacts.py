@@ -2,20 +2,80 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from pydantic.dataclasses import dataclass
+
+from components.recorded import KEEPS_UNKNOWN, Recorded
+from pipeline.results.report.curves import Curves, describe_scores
 
 if TYPE_CHECKING:
     from ml_metadata.proto import metadata_store_pb2 as mlmd
+    from tensorflow_metadata.proto.v0 import statistics_pb2
 
 CANDIDATE = "candidate"
 LIKELY_LABEL_ERRORS = 30
 _SURE = 0.9  # a likely label error: all models give the other class at least this much
 _KEPT_SHARE_DIGITS = 6
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class Lengths(Recorded):
+    """Of titles, in characters."""
+
+    mean: float
+    median: float
+    min: float
+    max: float
+    histogram: list[tuple[float, float, float]]
+    """From, to, and the share of the titles."""
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class SplitStatistics(Recorded):
+    """Of a split's rows; what there are no statistics of is None."""
+
+    rows: int
+    labels: dict[str, float] | None = None
+    """The share of each."""
+    casings: dict[str, float] | None = None
+    title_characters: Lengths | None = None
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class LabelError(Recorded):
+    """A row on which all models are sure that the label is the other one."""
+
+    title: str
+    label: int
+    scores: dict[str, float]
+    """By model."""
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class Word(Recorded):
+    """The probability of a title less that of the title without the word; None where that is no number."""
+
+    word: str
+    effect: float | None
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN, kw_only=True)
+class ExplainedError(Recorded):
+    """See `components.model_scorer.explanations`."""
+
+    row: int | None = None
+    title: str
+    label: int | None = None
+    probability: float | None = None
+    others: dict[str, float | None] | None = None
+    words: list[Word]
+    words_left: int
 
 
 def model_bytes(model: mlmd.Artifact) -> int:
@@ -25,30 +85,31 @@ def model_bytes(model: mlmd.Artifact) -> int:
     return sum(file.stat().st_size for file in Path(serving_model_path(model.uri)).rglob("*") if file.is_file())
 
 
-def statistics_facts(statistics: mlmd.Artifact) -> dict[str, Any]:
-    """Of each split: rows, share of each label and casing, and the lengths of the titles, out of TFDV's protos."""
+def statistics_facts(statistics: mlmd.Artifact) -> dict[str, SplitStatistics]:
+    """Reads each split's statistics out of TFDV's protos."""
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
     from components.statistics_gen.derived import TITLE_CASING, TITLE_LENGTH
     from pipeline.results.lineage import split_uris
     from trainer import features
 
-    facts: dict[str, dict[str, object]] = {}
+    facts: dict[str, SplitStatistics] = {}
     for split, uri in split_uris(statistics).items():
         read = statistics_pb2.DatasetFeatureStatisticsList.FromString(Path(uri, "FeatureStats.pb").read_bytes())
         (dataset,) = read.datasets
-        found = {one.path.step[0]: one for one in dataset.features}
-        facts[split] = {"rows": int(dataset.num_examples)}
-        for name, key in ((features.LABEL, "labels"), (TITLE_CASING, "casings")):
-            if name in found:
-                facts[split][key] = _shares(found[name])
-        if TITLE_LENGTH in found and found[TITLE_LENGTH].num_stats.common_stats.num_non_missing:
-            facts[split]["title_characters"] = _lengths(found[TITLE_LENGTH].num_stats)
+        known = {feature.path.step[0]: feature for feature in dataset.features}
+        length = known.get(TITLE_LENGTH)
+        facts[split] = SplitStatistics(
+            int(dataset.num_examples),
+            _shares(known[features.LABEL]) if features.LABEL in known else None,
+            _shares(known[TITLE_CASING]) if TITLE_CASING in known else None,
+            _lengths(length.num_stats) if length and length.num_stats.common_stats.num_non_missing else None,
+        )
     return facts
 
 
-def score_facts(predictions: mlmd.Artifact, shown: Callable[[str], str]) -> dict[str, Any]:
-    """Curves, and likely label errors, of the evaluation rows as they are.
+def score_facts(predictions: mlmd.Artifact, shown: Callable[[str], str]) -> tuple[Curves, list[LabelError]]:
+    """Computes curves, and likely label errors, of the evaluation rows as they are.
 
     Args:
       predictions: ModelScorer's.
@@ -59,7 +120,6 @@ def score_facts(predictions: mlmd.Artifact, shown: Callable[[str], str]) -> dict
     from components.record_batches import numbers, read_split, texts
     from components.slices import AS_IS, VARIANT
     from pipeline.results.lineage import split_uris
-    from pipeline.results.report.curves import describe_scores
     from trainer import features
 
     titles: list[str] = []
@@ -75,64 +135,55 @@ def score_facts(predictions: mlmd.Artifact, shown: Callable[[str], str]) -> dict
     scores = {name: np.concatenate(parts) for name, parts in columns.items()}
     labels = scores.pop(features.LABEL)
     scores = {CANDIDATE: scores.pop(features.PROBABILITY), **scores}
-    return {
-        "curves": describe_scores(labels, scores, CANDIDATE),
-        "label_errors": [
-            {**one, "title": shown(one["title"])}
-            for one in likely_label_errors(titles, labels, {name: scores[name] for name in (CANDIDATE, *BASELINES)})
-        ],
-    }
+    doubtful = likely_label_errors(titles, labels, {name: scores[name] for name in (CANDIDATE, *BASELINES)})
+    return describe_scores(labels, scores, CANDIDATE), [
+        LabelError(shown(error.title), error.label, error.scores) for error in doubtful
+    ]
 
 
-def likely_label_errors(
-    titles: Sequence[str], labels: np.ndarray, scores: dict[str, np.ndarray]
-) -> list[dict[str, Any]]:
-    """Rows on which all models are sure that the label is the other one, the surest first."""
+def likely_label_errors(titles: Sequence[str], labels: np.ndarray, scores: dict[str, np.ndarray]) -> list[LabelError]:
+    """Returns rows on which all models are sure that the label is the other one, the surest first."""
     against = np.array([np.where(labels == 1, 1 - values, values) for values in scores.values()])
     doubt = np.nan_to_num(against, nan=0.0).min(axis=0)
     order = np.argsort(-doubt, kind="stable")[:LIKELY_LABEL_ERRORS]
     return [
-        {
-            "title": titles[place],
-            "label": int(labels[place]),
-            "scores": {name: float(values[place]) for name, values in scores.items()},
-        }
+        LabelError(titles[place], int(labels[place]), {name: float(values[place]) for name, values in scores.items()})
         for place in order.tolist()
         if doubt[place] >= _SURE
     ]
 
 
-def explanation_facts(explanations: mlmd.Artifact, shown: Callable[[str], str]) -> list[dict[str, Any]]:
-    """The most confident errors with the effects of their words."""
+def explanation_facts(explanations: mlmd.Artifact, shown: Callable[[str], str]) -> list[ExplainedError]:
+    """Reads the most confident errors with the effects of their words."""
     from components.model_scorer.explanations import EXPLANATIONS_FILE
 
-    found = json.loads(Path(explanations.uri, EXPLANATIONS_FILE).read_text(encoding="utf-8"))
+    read = json.loads(Path(explanations.uri, EXPLANATIONS_FILE).read_text(encoding="utf-8"))
+    errors = [ExplainedError.from_dict(error) for error in read["errors"]]
     return [
-        {
-            **one,
-            "title": shown(one["title"]),
-            "words": [{**word, "word": shown(word["word"])} for word in one["words"]],
-        }
-        for one in found["errors"]
+        dataclasses.replace(
+            error,
+            title=shown(error.title),
+            words=[dataclasses.replace(word, word=shown(word.word)) for word in error.words],
+        )
+        for error in errors
     ]
 
 
-def _shares(feature: Any) -> dict[str, float]:
+def _shares(feature: statistics_pb2.FeatureNameStatistics) -> dict[str, float]:
     """Of each value among the rows that have one."""
     total = feature.string_stats.common_stats.num_non_missing
     buckets = feature.string_stats.rank_histogram.buckets
-    return {one.label: round(one.sample_count / total, _KEPT_SHARE_DIGITS) for one in buckets} if total else {}
+    return {bucket.label: round(bucket.sample_count / total, _KEPT_SHARE_DIGITS) for bucket in buckets} if total else {}
 
 
-def _lengths(numeric: Any) -> dict[str, Any]:
-    standard = next((one for one in numeric.histograms if one.type == one.STANDARD), None)
+def _lengths(numeric: statistics_pb2.NumericStatistics) -> Lengths:
+    standard = next((histogram for histogram in numeric.histograms if histogram.type == histogram.STANDARD), None)
     total = numeric.common_stats.num_non_missing
-    return {
-        "mean": numeric.mean,
-        "median": numeric.median,
-        "min": numeric.min,
-        "max": numeric.max,
-        "histogram": [[one.low_value, one.high_value, one.sample_count / total] for one in standard.buckets]
-        if standard
-        else [],
-    }
+    bars = standard.buckets if standard else []
+    return Lengths(
+        numeric.mean,
+        numeric.median,
+        numeric.min,
+        numeric.max,
+        [(bar.low_value, bar.high_value, bar.sample_count / total) for bar in bars],
+    )

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
 
+from pydantic import JsonValue
+from pydantic.dataclasses import dataclass
+
+from components.evaluator.results import MeasuredSlice
+from components.recorded import KEEPS_UNKNOWN, Recorded
+from pipeline.results.verdict import Data, Settings, Verdict
 from pipeline.results.words import METRICS, short_digest
+from trainer.features import EVAL_SPLIT
 
 #: Settings that say where things lie, not what is made.
 _PLACES = ("output", "cache", "kubeflow.", "beam.", "monitor.", "serving.")
 _METRICS = ("binary_accuracy", "auc", "precision", "recall", "ece", "brier")
 
-Change = dict[str, str]
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class Change(Recorded):
+    """Something that differs, as texts."""
+
+    what: str
+    before: str
+    now: str
 
 
-def describe_changes(
-    before: Mapping[str, Any],
-    settings_before: Mapping[str, Any],
-    now: Mapping[str, Any],
-    settings_now: Mapping[str, Any],
-) -> list[Change]:
-    """Each with `what`, `before` and `now`, as texts: the data, the encoder, the settings, and what was reached."""
+def describe_changes(before: Verdict, settings_before: Settings, now: Verdict, settings_now: Settings) -> list[Change]:
+    """Compares the data, the encoder, the settings, and what was reached."""
     pairs = [*_inputs(before, now), *_settings(settings_before, settings_now), *_reached(before, now)]
-    return [{"what": what, "before": old, "now": new} for what, old, new in pairs if old != new]
+    return [Change(what, old, new) for what, old, new in pairs if old != new]
 
 
-def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings by their dotted names."""
-    flat: dict[str, Any] = {}
+def flatten(settings: Settings, prefix: str = "") -> dict[str, JsonValue]:
+    """Gives nested settings their dotted names."""
+    flat: dict[str, JsonValue] = {}
     for name, value in settings.items():
         if isinstance(value, Mapping) and value:
             flat |= flatten(value, f"{prefix}{name}.")
@@ -36,40 +44,39 @@ def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def overall(verdict: Mapping[str, Any], split: str = "eval") -> dict[str, Any]:
-    """What was measured on all rows of a split as they are; empty where nothing was."""
-    slices = (verdict.get("evaluation") or {}).get("slices", [])
-    return next((one for one in slices if one["split"] == split and not one["slice"]), {})
+def overall(verdict: Verdict, split: str = EVAL_SPLIT) -> MeasuredSlice | None:
+    """Returns what was measured on all rows of a split as they are; None where nothing was."""
+    return verdict.evaluation.overall(split) if verdict.evaluation else None
 
 
-def _inputs(before: Mapping[str, Any], now: Mapping[str, Any]):
-    for what, section, key in (
-        ("data", "data", "description"),
-        ("data sha256", "data", "sha256"),
-        ("schema sha256", "data", "schema_sha256"),
-        ("encoder", "encoder", "source"),
-        ("encoder digest", "encoder", "digest"),
-    ):
-        old, new = ((one.get(section) or {}).get(key) for one in (before, now))
-        yield what, short_digest(old), short_digest(new)
+def _inputs(before: Verdict, now: Verdict) -> Iterator[tuple[str, ...]]:
+    data = [verdict.data or Data() for verdict in (before, now)]
+    yield "data", *(short_digest(source.description or None) for source in data)
+    yield "data sha256", *(short_digest(source.sha256) for source in data)
+    yield "schema sha256", *(short_digest(source.schema_sha256) for source in data)
+    yield "encoder", *(short_digest(verdict.encoder and verdict.encoder.source) for verdict in (before, now))
+    yield "encoder digest", *(short_digest(verdict.encoder and verdict.encoder.digest) for verdict in (before, now))
     for split in ("train", "eval"):
-        old, new = ((one.get("rows") or {}).get(split, {}).get("rows") for one in (before, now))
-        yield f"{split} rows", *(f"{count:,}" if count is not None else "none" for count in (old, new))
+        old, new = (verdict.rows.get(split) if verdict.rows else None for verdict in (before, now))
+        yield f"{split} rows", f"{old.rows:,}" if old else "none", f"{new.rows:,}" if new else "none"
 
 
-def _settings(before: Mapping[str, Any], now: Mapping[str, Any]):
+def _settings(before: Settings, now: Settings) -> Iterator[tuple[str, ...]]:
     if not (before and now):
         return
     for name in dict.fromkeys([*before, *now]):
         if not name.startswith(_PLACES):
-            yield name, *(str(one[name]) if name in one else "not set" for one in (before, now))
+            old, new = (str(settings[name]) if name in settings else "not set" for settings in (before, now))
+            yield name, old, new
 
 
-def _reached(before: Mapping[str, Any], now: Mapping[str, Any]):
-    values = [overall(one).get("metrics", {}) for one in (before, now)]
+def _reached(before: Verdict, now: Verdict) -> Iterator[tuple[str, ...]]:
+    old, new = overall(before), overall(now)
+    if old is None or new is None:
+        return
     for name in _METRICS:
-        if all(name in one for one in values):
-            yield METRICS[name], *(_number(one[name]["value"]) for one in values)
+        if name in old.metrics and name in new.metrics:
+            yield METRICS[name], _number(old.metrics[name].value), _number(new.metrics[name].value)
 
 
 def _number(value: float | None) -> str:

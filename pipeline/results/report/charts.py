@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import matplotlib
 from markupsafe import Markup, escape
@@ -16,7 +16,12 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from pipeline.results.words import CONTENDERS
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.typing import RcKeyType
+
+    from pipeline.results.report.artifacts import SplitStatistics
+    from pipeline.results.report.curves import Bin, Curve, Histogram
+    from pipeline.results.verdict import Trial
 
 #: Colours that stand in the SVG until the page's take their places.
 _INK, _MUTED, _LINE, _BAD = "#010101", "#010102", "#010103", "#010104"
@@ -65,7 +70,7 @@ class Dots(NamedTuple):
     name: str
     values: Mapping[str, float | None]
     """Shares, by the names of the series."""
-    interval: Sequence[float] | None = None
+    interval: Sequence[float | None] | None = None
     """Of the first series."""
     bound: float | None = None
     broken: bool = False
@@ -84,8 +89,9 @@ def dot_plot(rows: Sequence[Dots], label: str, names: Mapping[str, str] = CONTEN
         axes = figure.subplots()
         places = range(len(rows), 0, -1)
         for place, row in zip(places, rows, strict=True):
-            if row.interval and None not in row.interval:
-                axes.plot(row.interval, [place, place], color=_SERIES[0], linewidth=4, alpha=0.35)
+            ends = [end for end in row.interval or () if end is not None]
+            if len(ends) == 2:
+                axes.plot(ends, [place, place], color=_SERIES[0], linewidth=4, alpha=0.35)
             if row.bound is not None:
                 axes.plot([row.bound] * 2, [place - 0.36, place + 0.36], color=_BAD, linewidth=1.3)
         if any(row.bound is not None for row in rows):
@@ -145,12 +151,12 @@ def training_curves(epochs: Mapping[str, Sequence[float]]) -> Markup:
     return svg()
 
 
-def tuning(trials: Sequence[Mapping[str, Any]]) -> Markup:
+def tuning(trials: Sequence[Trial]) -> Markup:
     """The loss of each recipe by its learning rate, a series for each casing policy; the best is ringed."""
     last = [
-        one
-        for one in trials
-        if one["part"] == min(other["part"] for other in trials if other["candidate"] == one["candidate"])
+        trial
+        for trial in trials
+        if trial.part == min(other.part for other in trials if other.candidate == trial.candidate)
     ]
     with _figure(4.6, 2.5, "Chart of the loss of each recipe by its learning rate; the table has the numbers") as (
         svg,
@@ -158,17 +164,17 @@ def tuning(trials: Sequence[Mapping[str, Any]]) -> Markup:
     ):
         axes = figure.subplots()
         for policy, (colour, marker, _) in zip(("augment", "lower", "as_is"), _STYLES.values(), strict=False):
-            of_policy = [one for one in last if one["casing"] == policy]
+            of_policy = [trial for trial in last if trial.casing == policy]
             if of_policy:
                 axes.plot(
-                    [one["learning_rate"] for one in of_policy],
-                    [one["score"] for one in of_policy],
+                    [trial.learning_rate for trial in of_policy],
+                    [trial.score for trial in of_policy],
                     marker,
                     color=colour,
                     label=policy,
                 )
-        (best,) = [one for one in trials if one["best"]]
-        axes.plot(best["learning_rate"], best["score"], "o", markersize=13, fillstyle="none", color=_INK, label="best")
+        (best,) = [trial for trial in trials if trial.best]
+        axes.plot(best.learning_rate, best.score, "o", markersize=13, fillstyle="none", color=_INK, label="best")
         axes.set_xscale("log")
         axes.set_xlabel("learning rate")
         axes.set_ylabel("loss")
@@ -176,12 +182,12 @@ def tuning(trials: Sequence[Mapping[str, Any]]) -> Markup:
     return svg()
 
 
-def lengths(statistics: Mapping[str, Any]) -> Markup:
+def lengths(statistics: Mapping[str, SplitStatistics]) -> Markup:
     """Characters of the titles, a line for each split."""
     with _figure(4.6, 2.5, "Chart of the share of titles by number of characters, for each split") as (svg, figure):
         axes = figure.subplots()
-        for (split, one), name in zip(statistics.items(), _STYLES, strict=False):
-            bars = one.get("title_characters", {}).get("histogram", [])
+        for (split, facts), name in zip(statistics.items(), _STYLES, strict=False):
+            bars = facts.title_characters.histogram if facts.title_characters else []
             colour, _, line = _STYLES[name]
             if bars:
                 axes.stairs(
@@ -198,12 +204,12 @@ def lengths(statistics: Mapping[str, Any]) -> Markup:
     return svg()
 
 
-def roc(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Markup:
+def roc(curves: Mapping[str, Curve]) -> Markup:
     """ROC curves; of good ones the corner in which they lie."""
     return _curves(curves, "False alarms among news", "Clickbait that is found", (0.0, 0.1), "ROC curves")
 
 
-def precision_recall(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Markup:
+def precision_recall(curves: Mapping[str, Curve]) -> Markup:
     """Precision by recall; of good ones the corner in which they lie."""
     return _curves(
         curves,
@@ -214,7 +220,7 @@ def precision_recall(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Mar
     )
 
 
-def reliability(bins: Sequence[Mapping[str, float]]) -> Markup:
+def reliability(bins: Sequence[Bin]) -> Markup:
     """The share of clickbait beside the score."""
     with _figure(3.6, 3.1, "Chart of the share of clickbait among headlines by score, beside the ideal diagonal") as (
         svg,
@@ -222,12 +228,13 @@ def reliability(bins: Sequence[Mapping[str, float]]) -> Markup:
     ):
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=_MUTED, linestyle="--", linewidth=1, label="ideal")
-        most = max(one["rows"] for one in bins)
-        axes.plot([one["score"] for one in bins], [one["share"] for one in bins], color=_SERIES[0], linewidth=1.2)
+        most = max(point.rows for point in bins)
+        scores, shares = [point.score for point in bins], [point.share for point in bins]
+        axes.plot(scores, shares, color=_SERIES[0], linewidth=1.2)
         axes.scatter(
-            [one["score"] for one in bins],
-            [one["share"] for one in bins],
-            [18 + 90 * one["rows"] / most for one in bins],
+            scores,
+            shares,
+            [18 + 90 * point.rows / most for point in bins],
             color=_SERIES[0],
             label="this model, larger: more rows",
         )
@@ -237,13 +244,16 @@ def reliability(bins: Sequence[Mapping[str, float]]) -> Markup:
     return svg()
 
 
-def histogram(found: Mapping[str, Any]) -> Markup:
+def histogram(scores: Histogram) -> Markup:
     """How many headlines of each label have which score."""
     with _figure(3.6, 3.1, "Histogram of the scores of news and of clickbait, on a logarithmic scale") as (svg, figure):
         axes = figure.subplots()
-        for label, name, style in (("0", "news", "tfidf_lower"), ("1", "clickbait", "tfidf_cased")):
+        for counts, name, style in (
+            (scores.news, "news", "tfidf_lower"),
+            (scores.clickbait, "clickbait", "tfidf_cased"),
+        ):
             colour, _, line = _STYLES[style]
-            axes.stairs(found[label], found["edges"], color=colour, linestyle=line, linewidth=1.6, label=name)
+            axes.stairs(counts, scores.edges, color=colour, linestyle=line, linewidth=1.6, label=name)
         axes.axvline(0.5, color=_MUTED, linewidth=1)
         axes.set_yscale("symlog", linthresh=1)
         axes.set_ylim(bottom=0)
@@ -254,15 +264,15 @@ def histogram(found: Mapping[str, Any]) -> Markup:
     return svg()
 
 
-def _curves(curves, x_label: str, y_label: str, corner: tuple[float, float], title: str) -> Markup:
+def _curves(curves: Mapping[str, Curve], x_label: str, y_label: str, corner: tuple[float, float], title: str) -> Markup:
     with _figure(3.6, 3.3, f"{title} of the compared models") as (svg, figure):
         axes = figure.subplots()
-        for name, points in reversed(curves.items()):
+        for name, points in reversed([*curves.items()]):
             colour, _, line = _STYLES[name]
-            axes.plot(points["x"], points["y"], color=colour, linestyle=line, label=CONTENDERS[name])
+            axes.plot(points.x, points.y, color=colour, linestyle=line, label=CONTENDERS[name])
         inside = all(
-            any(corner[0] <= x <= corner[1] and y >= _NEAR_PERFECT for x, y in zip(one["x"], one["y"], strict=True))
-            for one in curves.values()
+            any(corner[0] <= x <= corner[1] and y >= _NEAR_PERFECT for x, y in zip(points.x, points.y, strict=True))
+            for points in curves.values()
         )
         if inside:
             axes.set_xlim(corner)
@@ -276,7 +286,7 @@ def _curves(curves, x_label: str, y_label: str, corner: tuple[float, float], tit
     return svg()
 
 
-def _legend(figure: Figure, axes, columns: int) -> None:
+def _legend(figure: Figure, axes: Axes, columns: int) -> None:
     handles, names = axes.get_legend_handles_labels()
     if handles:
         figure.legend(
@@ -291,7 +301,7 @@ def _legend(figure: Figure, axes, columns: int) -> None:
 
 
 @contextmanager
-def _figure(width: float, height: float, label: str):
+def _figure(width: float, height: float, label: str) -> Iterator[tuple[Callable[[], Markup], Figure]]:
     """Yields a function that returns the SVG once the block has ended, and the figure to draw on."""
     with matplotlib.rc_context({**_RC, "svg.hashsalt": label}):
         figure = Figure((width, height))

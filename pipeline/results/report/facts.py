@@ -7,17 +7,24 @@ import json
 import resource
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import field, replace
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
 import yaml
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from components.data_gate.policy import mask
+from components.recorded import KEEPS_UNKNOWN, Recorded
 from pipeline.results.report import artifacts
-from pipeline.results.report.changes import describe_changes, flatten
+from pipeline.results.report.artifacts import ExplainedError, LabelError, SplitStatistics
+from pipeline.results.report.changes import Change, describe_changes, flatten
+from pipeline.results.report.curves import Curves
 from pipeline.results.run_folders import CONFIG_FILE, OutputError
+from pipeline.results.verdict import Settings, Verdict
 from serving.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -25,16 +32,72 @@ if TYPE_CHECKING:
 
 FACTS_FILE = "facts.json"
 
-Facts = dict[str, Any]
-
 _PACKAGE = "clickbait-tfx"
 
 
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class Code(Recorded):
+    """The package's version, and the commit where it runs from a checkout."""
+
+    package: str
+    commit: str | None
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class MadeArtifact(Recorded):
+    """An artifact in ML Metadata."""
+
+    node: str
+    output: str
+    uri: str
+    id: int
+    type: str
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class Lineage(Recorded):
+    """What a model is made of, beside what the verdict says."""
+
+    code: Code | None
+    config_sha256: str | None
+    artifacts: list[MadeArtifact]
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class Previous(Recorded):
+    """The last blessed run, and what has changed since."""
+
+    run_id: str
+    changes: list[Change]
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class Facts(Recorded):
+    """`facts.json`; what there was no artifact of is None."""
+
+    settings: Settings = field(default_factory=dict)
+    """By their dotted names."""
+    cpu_seconds: float | None = field(default_factory=type(None))
+    """Of the whole run."""
+    lineage: Lineage = field(default_factory=lambda: Lineage(None, None, []))
+    previous: Previous | None = field(default_factory=type(None))
+    model_bytes: int | None = None
+    """Of the exported SavedModel."""
+    statistics: dict[str, SplitStatistics] | None = None
+    """By split."""
+    curves: Curves | None = None
+    label_errors: list[LabelError] | None = None
+    errors: list[ExplainedError] | None = None
+    """The most confident ones."""
+    compared: Annotated[bool, Field(exclude=True)] = True
+    """Whether the earlier runs were at hand; is not in the file."""
+
+
 def collect_facts(
-    verdict: Mapping[str, Any],
+    verdict: Verdict,
     outputs: Outputs,
     config: str | None = None,
-    earlier: Sequence[Mapping[str, Any]] | None = None,
+    earlier: Sequence[Verdict] | None = None,
 ) -> Facts:
     """What the artifacts tell, as much as there is.
 
@@ -45,38 +108,36 @@ def collect_facts(
       earlier: the verdicts of the runs before it, oldest first, see `pipeline.results.run_folders`; none where they
         are not at hand.
     """
-    shown = mask if verdict.get("gate_policy", {}).get("mask_examples") else str
+    shown = mask if (verdict.gate_policy or {}).get("mask_examples") else str
     settings = flatten(yaml.safe_load(config)) if config else {}
-    facts: Facts = {
-        "settings": settings,
-        "cpu_seconds": None,
-        "lineage": {
-            "code": code_version(),
-            "config_sha256": f"sha256:{hashlib.sha256(config.encode()).hexdigest()}" if config else None,
-            "artifacts": [
-                {"node": node, "output": key, "uri": artifact.uri, "id": artifact.id, "type": artifact.type}
-                for node, by_key in outputs.items()
-                for key, artifact in by_key.items()
-                if artifact.id
-            ],
-        },
-    }
-    if earlier is not None:
-        facts["previous"] = _previous(verdict, settings, earlier)
+    made = [
+        MadeArtifact(node, key, artifact.uri, artifact.id, artifact.type)
+        for node, by_key in outputs.items()
+        for key, artifact in by_key.items()
+        if artifact.id
+    ]
+    digest = f"sha256:{hashlib.sha256(config.encode()).hexdigest()}" if config else None
+    facts = Facts(
+        settings,
+        lineage=Lineage(code_version(), digest, made),
+        previous=_previous(verdict, settings, earlier or ()),
+        compared=earlier is not None,
+    )
     if model := outputs.get("Trainer", {}).get("model"):
-        facts["model_bytes"] = artifacts.model_bytes(model)
+        facts = replace(facts, model_bytes=artifacts.model_bytes(model))
     if statistics := outputs.get("StatisticsGen", {}).get("statistics"):
-        facts["statistics"] = artifacts.statistics_facts(statistics)
+        facts = replace(facts, statistics=artifacts.statistics_facts(statistics))
     if predictions := outputs.get("ModelScorer", {}).get("predictions"):
-        facts |= artifacts.score_facts(predictions, shown)
+        curves, label_errors = artifacts.score_facts(predictions, shown)
+        facts = replace(facts, curves=curves, label_errors=label_errors)
     if explanations := outputs.get("ModelScorer", {}).get("explanations"):
-        facts["errors"] = artifacts.explanation_facts(explanations, shown)
+        facts = replace(facts, errors=artifacts.explanation_facts(explanations, shown))
     return facts
 
 
-def code_version() -> dict[str, str | None]:
-    """The package's version, and the commit where it runs from a checkout."""
-    return {"package": f"{_PACKAGE} {metadata.version(_PACKAGE)}", "commit": _commit()}
+def code_version() -> Code:
+    """Reads them."""
+    return Code(f"{_PACKAGE} {metadata.version(_PACKAGE)}", _commit())
 
 
 def cpu_seconds() -> float:
@@ -87,7 +148,7 @@ def cpu_seconds() -> float:
 
 def write_facts(folder: Path, facts: Facts) -> None:
     """Lays them into the run folder, whole or not at all."""
-    write_whole(folder / FACTS_FILE, json.dumps(facts, ensure_ascii=False) + "\n")
+    write_whole(folder / FACTS_FILE, json.dumps(facts.as_dict(), ensure_ascii=False) + "\n")
 
 
 def read_facts(folder: Path) -> Facts:
@@ -98,27 +159,22 @@ def read_facts(folder: Path) -> Facts:
     """
     file = folder / FACTS_FILE
     if not file.is_file():
-        return {}
+        return Facts(compared=False)
     try:
-        facts = json.loads(file.read_text(encoding="utf-8"))
+        return Facts.from_dict(json.loads(file.read_text(encoding="utf-8")))
     except ValueError:
-        facts = None
-    if not isinstance(facts, dict):
         raise OutputError(
             f"The facts of a run are an object in JSON. Received: {file}, which is none. Take it away: the page is "
             "then made of the verdict alone."
-        )
-    return facts
+        ) from None
 
 
-def _previous(
-    verdict: Mapping[str, Any], settings: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]
-) -> dict[str, Any] | None:
-    for one in reversed(earlier):
-        if one.get("blessed") and one.get("pushed"):
-            file = Path(one["folder"], CONFIG_FILE)
+def _previous(verdict: Verdict, settings: Settings, earlier: Sequence[Verdict]) -> Previous | None:
+    for run in reversed(earlier):
+        if run.blessed and run.pushed:
+            file = Path(run.folder, CONFIG_FILE)
             before = flatten(yaml.safe_load(file.read_text(encoding="utf-8"))) if file.is_file() else {}
-            return {"run_id": one["run_id"], "changes": describe_changes(one, before, verdict, settings)}
+            return Previous(run.run_id, describe_changes(run, before, verdict, settings))
     return None
 
 

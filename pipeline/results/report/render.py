@@ -5,34 +5,78 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import yaml
 from jinja2 import ChainableUndefined, Environment, PackageLoader, select_autoescape
+from markupsafe import Markup
+from pydantic import JsonValue
 
-from components.evaluator.measures import CONFUSION
+from components.evaluator.results import NOT_JUDGED, Judgement, MeasuredSlice, Metric
 from pipeline.results import words
 from pipeline.results.report import charts
 from pipeline.results.report.artifacts import LIKELY_LABEL_ERRORS
 from pipeline.results.report.changes import describe_changes, overall
 from pipeline.results.report.charts import Dots
+from pipeline.results.report.facts import Facts
+from pipeline.results.verdict import Data, Timing, Verdict
+from trainer.features import TRAIN_SPLIT
 
 _STRONG_EFFECT = 0.05
 
-Run = tuple[Mapping[str, Any], Mapping[str, Any]]
-"""A verdict and its facts, see `pipeline.results.report.facts`."""
+Run = tuple[Verdict, Facts]
+
+_Pair = tuple[float | None, float | None]
 
 
-def render_report(verdict: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
-    """The page of a run, of as much of one as there is."""
+class Figure(NamedTuple):
+    """What stands in large print."""
+
+    value: str
+    name: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Of the confusion matrix."""
+
+    count: int
+    share: float | None
+    """Of the rows with its label."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A component's time, with the place of its bar in percent."""
+
+    name: str
+    status: str
+    seconds: float
+    left: float
+    width: float
+
+
+def render_report(verdict: Verdict, facts: Facts) -> str:
+    """Renders the page of a run, of as much of one as there is."""
     return _environment().get_template("report.html.j2").render(**_view(verdict, facts))
 
 
 def render_comparison(first: Run, second: Run) -> str:
-    """Two runs side by side."""
-    runs = [{**_summary(verdict), "verdict": verdict} for verdict, _ in (first, second)]
-    changes = describe_changes(first[0], first[1].get("settings", {}), second[0], second[1].get("settings", {}))
-    names = [run["name"] for run in runs]
+    """Renders two runs side by side."""
+    verdicts = [verdict for verdict, _ in (first, second)]
+    changes = describe_changes(first[0], first[1].settings, second[0], second[1].settings)
+    names = [_name(verdict) for verdict in verdicts]
+    runs = [
+        {
+            "name": name,
+            "headline": words.headline(verdict),
+            "figures": _figures(verdict, overall(verdict), Facts()),
+            "verdict": verdict,
+        }
+        for name, verdict in zip(names, verdicts, strict=True)
+    ]
     paired = {key: _paired_slices(first[0], second[0], variants=key == "variants") for key in ("variants", "slices")}
     drawn = {
         key: charts.dot_plot(
@@ -57,14 +101,10 @@ def render_comparison(first: Run, second: Run) -> str:
     )
 
 
-def render_model_card(verdict: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
-    """Markdown with the sections of the Hugging Face Hub's template, for a run that has trained a model."""
-    found = overall(verdict)
-    context = {
-        **_view(verdict, facts, drawn=False),
-        "front_matter": yaml.safe_dump(_front_matter(verdict, found), sort_keys=False, allow_unicode=True),
-    }
-    context["front_matter"] = _Plain(context["front_matter"])
+def render_model_card(verdict: Verdict, facts: Facts) -> str:
+    """Renders Markdown with the sections of the Hugging Face Hub's template, for a run that has trained a model."""
+    front_matter = yaml.safe_dump(_front_matter(verdict, overall(verdict)), sort_keys=False, allow_unicode=True)
+    context = {**_view(verdict, facts, drawn=False), "front_matter": _Plain(front_matter)}
     return _environment(autoescape=False).get_template("model_card.md.j2").render(**context)
 
 
@@ -72,7 +112,7 @@ class _Plain(str):
     """Markdown that is meant as such."""
 
 
-def _markdown(value: Any) -> Any:
+def _markdown(value: object) -> object:
     if not isinstance(value, str):
         return value
     return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", value).replace("\n", " ")
@@ -113,167 +153,140 @@ def _environment(autoescape: bool = True) -> Environment:
     return environment
 
 
-def _view(verdict: Mapping[str, Any], facts: Mapping[str, Any], *, drawn: bool = True) -> dict[str, Any]:
-    evaluation = verdict.get("evaluation") or {}
-    evaluated = [one for one in evaluation.get("slices", []) if one["split"] == "eval"]
-    found = overall(verdict)
-    by_variant = {one["slice"]["variant"]: one for one in verdict.get("thresholds", []) if "variant" in one["slice"]}
-    variants = [one for one in evaluated if not one["slice"] or "variant" in one["slice"]]
-    naturals = [one for one in evaluated if one["slice"] and "variant" not in one["slice"]]
-    contenders = list((found or {}).get("contenders", {}))
-    view = {
+def _view(verdict: Verdict, facts: Facts, *, drawn: bool = True) -> dict[str, object]:
+    """What the templates of a page and of a card show."""
+    measured = overall(verdict)
+    variants = [part for part in verdict.evaluated if not part.slice or part.variant is not None]
+    naturals = [part for part in verdict.evaluated if part.slice and part.variant is None]
+    by_variant = {judged.variant: judged for judged in verdict.thresholds if judged.variant is not None}
+    return {
         "verdict": verdict,
         "headline": words.headline(verdict),
-        "rows": verdict.get("rows") or {},
-        "gate": verdict.get("gate"),
-        "infra": verdict.get("infra"),
-        "tuning": verdict.get("tuning") or [],
-        "training": verdict.get("training"),
-        "thresholds": verdict.get("thresholds", []),
-        "evaluation": evaluation,
-        "overall": found,
-        "overall_train": overall(verdict, "train"),
-        "contenders": contenders,
+        "rows": verdict.rows or {},
+        "gate": verdict.gate,
+        "infra": verdict.infra,
+        "tuning": verdict.tuning,
+        "training": verdict.training,
+        "thresholds": verdict.thresholds,
+        "evaluation": verdict.evaluation,
+        "overall": measured,
+        "overall_train": overall(verdict, TRAIN_SPLIT),
+        "contenders": list(measured.contenders) if measured else [],
         "variants": variants,
         "naturals": naturals,
         "by_variant": by_variant,
-        "confusion": _confusion(found),
-        "figures": _figures(verdict, found, facts),
-        "timeline": _timeline(verdict.get("components") or {}),
-        "statistics": facts.get("statistics") or {},
-        "errors": facts.get("errors"),
-        "label_errors": facts.get("label_errors"),
-        "lineage": {**dict.fromkeys(("artifacts", "code", "config_sha256")), **facts.get("lineage", {})},
-        "history": "previous" in facts,
-        "previous": facts.get("previous"),
-        "settings": facts.get("settings") or {},
-        "cpu_seconds": facts.get("cpu_seconds"),
-        "model_bytes": facts.get("model_bytes"),
-        "curves": facts.get("curves") or {},
-        "data": verdict.get("data") or {},
-        "encoder": verdict.get("encoder") or {},
-        "charts": {},
+        "confusion": _confusion(measured),
+        "figures": _figures(verdict, measured, facts),
+        "timeline": _timeline(verdict.components or {}),
+        "facts": facts,
+        "statistics": facts.statistics or {},
+        "data": verdict.data or Data(),
+        "encoder": verdict.encoder,
+        "charts": _charts(verdict, facts, variants, naturals, by_variant) if drawn else {},
     }
-    if drawn:
-        view["charts"] = _charts(view)
-    return view
 
 
-def _charts(view: Mapping[str, Any]) -> dict[str, Any]:
-    drawn: dict[str, Any] = {}
-    if view["tuning"]:
-        drawn["tuning"] = charts.tuning(view["tuning"])
-    if (view["training"] or {}).get("epochs"):
-        drawn["training"] = charts.training_curves(view["training"]["epochs"])
-    if any("title_characters" in one for one in view["statistics"].values()):
-        drawn["lengths"] = charts.lengths(view["statistics"])
-    curves = view["curves"]
-    if curves.get("roc"):
-        drawn["roc"] = charts.roc(curves["roc"])
-        drawn["precision_recall"] = charts.precision_recall(curves["precision_recall"])
-    if curves.get("reliability"):
-        drawn["reliability"] = charts.reliability(curves["reliability"])
-        drawn["histogram"] = charts.histogram(curves["histogram"])
-    if view["variants"]:
-        as_is = _accuracy(view["variants"][0])
+def _charts(
+    verdict: Verdict,
+    facts: Facts,
+    variants: Sequence[MeasuredSlice],
+    naturals: Sequence[MeasuredSlice],
+    by_variant: Mapping[str, Judgement],
+) -> dict[str, Markup]:
+    drawn: dict[str, Markup] = {}
+    if verdict.tuning:
+        drawn["tuning"] = charts.tuning(verdict.tuning)
+    if verdict.training and verdict.training.epochs:
+        drawn["training"] = charts.training_curves(verdict.training.epochs)
+    if facts.statistics and any(split.title_characters for split in facts.statistics.values()):
+        drawn["lengths"] = charts.lengths(facts.statistics)
+    if facts.curves and facts.curves.roc:
+        drawn["roc"] = charts.roc(facts.curves.roc)
+        drawn["precision_recall"] = charts.precision_recall(facts.curves.precision_recall)
+    if facts.curves and facts.curves.reliability and facts.curves.histogram:
+        drawn["reliability"] = charts.reliability(facts.curves.reliability)
+        drawn["histogram"] = charts.histogram(facts.curves.histogram)
+    if variants:
+        as_is = variants[0].accuracy.value
         drawn["variants"] = charts.dot_plot(
-            [_dots(one, as_is, view["by_variant"]) for one in view["variants"]],
+            [_dots(part, as_is, by_variant) for part in variants],
             "Share of headlines said right by each model, for each way of writing them; the table has the numbers",
         )
-    if view["naturals"]:
+    if naturals:
         drawn["slices"] = charts.dot_plot(
-            [_dots(one, None, {}) for one in view["naturals"]],
+            [_dots(part, None, {}) for part in naturals],
             "Share of headlines said right by each model, for each kind of headline; the table has the numbers",
         )
     return drawn
 
 
-def _dots(one: Mapping[str, Any], as_is: float | None, by_variant: Mapping[str, Any]) -> Dots:
-    judged = by_variant.get(one["slice"].get("variant"))
-    others = {name: metrics["binary_accuracy"] for name, metrics in one["contenders"].items()}
+def _dots(part: MeasuredSlice, as_is: float | None, by_variant: Mapping[str, Judgement]) -> Dots:
+    judged = by_variant.get(part.variant or "")
+    others = {name: contender.binary_accuracy for name, contender in part.contenders.items()}
     return Dots(
-        words.slice_name(one["slice"]),
-        {"candidate": _accuracy(one), **others},
-        one["metrics"]["binary_accuracy"]["interval"],
-        as_is + judged["bound"] if judged and judged["gates"] and as_is is not None else None,
-        bool(judged and not judged["passed"]),
+        words.slice_name(part.slice),
+        {"candidate": part.accuracy.value, **others},
+        part.accuracy.interval,
+        as_is + judged.bound if judged and judged.gates and as_is is not None else None,
+        bool(judged and not judged.passed),
     )
 
 
-def _accuracy(one: Mapping[str, Any]) -> float | None:
-    return one["metrics"]["binary_accuracy"]["value"]
+def _confusion(measured: MeasuredSlice | None) -> list[tuple[int, list[Cell]]]:
+    """Rows of the confusion matrix with their labels."""
+    rows = measured.confusion if measured else []
+    return [
+        (label, [Cell(count, count / sum(counts) if sum(counts) else None) for count in counts])
+        for label, counts in enumerate(rows)
+    ]
 
 
-def _confusion(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    if not found:
-        return []
-    counts = [int(found["metrics"][name]["value"]) for name in CONFUSION]
-    rows = []
-    for label, row in enumerate((counts[:2], counts[2:])):
-        total = sum(row)
-        rows.append({"label": label, "cells": [{"count": one, "share": one / total if total else None} for one in row]})
-    return rows
-
-
-def _figures(verdict: Mapping[str, Any], found: Mapping[str, Any], facts: Mapping[str, Any]) -> list[dict[str, str]]:
-    """What stands in large print."""
+def _figures(verdict: Verdict, measured: MeasuredSlice | None, facts: Facts) -> list[Figure]:
     figures = []
-    if found:
-        accuracy = found["metrics"]["binary_accuracy"]
-        figures.append(
-            {
-                "value": words.percent(accuracy["value"]),
-                "name": "of unseen headlines right",
-                "note": _interval(accuracy),
-            }
-        )
+    if measured:
+        accuracy = measured.accuracy
+        figures.append(Figure(words.percent(accuracy.value), "of unseen headlines right", _interval(accuracy)))
         if worst := words.worst_variant(verdict):
             name = words.VARIANTS.get(worst[0], worst[0])
-            figures.append({"value": words.percent(worst[1]), "name": "in the worst way of writing", "note": name})
-        if simple := found["contenders"].get("tfidf_lower", {}).get("binary_accuracy"):
-            figures.append(
-                {
-                    "value": words.percent(simple),
-                    "name": "by the simplest model",
-                    "note": "linear, on lower-cased words",
-                }
-            )
-    judged = [one for one in verdict.get("thresholds", []) if one["gates"] and one["outcome"] != "not judged"]
+            figures.append(Figure(words.percent(worst[1]), "in the worst way of writing", name))
+        simple = measured.contenders.get("tfidf_lower")
+        if simple and simple.binary_accuracy:
+            share = words.percent(simple.binary_accuracy)
+            figures.append(Figure(share, "by the simplest model", "linear, on lower-cased words"))
+    judged = [rule for rule in verdict.thresholds if rule.gates and rule.outcome != NOT_JUDGED]
     if judged:
-        kept = sum(one["passed"] for one in judged)
-        figures.append({"value": f"{kept} of {len(judged)}", "name": "rules kept", "note": _not_judged(verdict)})
-    for finding in (verdict.get("infra") or {}).get("findings", []):
-        if finding["rule"] == "latency" and finding["outcome"] != "not judged":
-            figures.append(
-                {"value": str(finding["observed"]), "name": "for a headline, p99", "note": finding["detail"]}
-            )
-    if "seconds" in verdict:
-        used = facts.get("cpu_seconds")
-        note = f"{_seconds(used)} of CPU time" if used else ""
-        figures.append({"value": _seconds(verdict["seconds"]), "name": "for the whole run", "note": note})
+        kept = sum(rule.passed for rule in judged)
+        figures.append(Figure(f"{kept} of {len(judged)}", "rules kept", _not_judged(verdict)))
+    for finding in verdict.infra.findings if verdict.infra else []:
+        if finding.rule == "latency" and finding.outcome != "not judged":
+            figures.append(Figure(finding.observed, "for a headline, p99", finding.detail))
+    if verdict.seconds is not None:
+        note = f"{_seconds(facts.cpu_seconds)} of CPU time" if facts.cpu_seconds else ""
+        figures.append(Figure(_seconds(verdict.seconds), "for the whole run", note))
     return figures
 
 
-def _interval(metric: Mapping[str, Any]) -> str:
-    if not metric["interval"] or None in metric["interval"]:
+def _interval(metric: Metric) -> str:
+    if not metric.interval or None in metric.interval:
         return ""
-    low, high = (f"{100 * end:.2f}" for end in metric["interval"])
+    low, high = (f"{100 * end:.2f}" for end in metric.interval if end is not None)
     return f"95 % interval {low} to {high}"
 
 
-def _not_judged(verdict: Mapping[str, Any]) -> str:
-    count = sum(one["outcome"] == "not judged" for one in verdict["thresholds"])
+def _not_judged(verdict: Verdict) -> str:
+    count = sum(judged.outcome == NOT_JUDGED for judged in verdict.thresholds)
     return f"{count} not judged" if count else ""
 
 
-def _timeline(components: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The components one after the other, with the places of their bars in percent."""
-    total = sum(one["seconds"] for one in components.values()) or 1.0
-    began, lines = 0.0, []
-    for name, one in components.items():
-        lines.append({"name": name, **one, "left": 100 * began / total, "width": 100 * one["seconds"] / total})
-        began += one["seconds"]
-    return lines
+def _timeline(components: Mapping[str, Timing]) -> list[Bar]:
+    """The components one after the other."""
+    total = sum(timing.seconds for timing in components.values()) or 1.0
+    began, bars = 0.0, []
+    for name, timing in components.items():
+        left, width = 100 * began / total, 100 * timing.seconds / total
+        bars.append(Bar(name, timing.status, timing.seconds, left, width))
+        began += timing.seconds
+    return bars
 
 
 def _seconds(seconds: float) -> str:
@@ -283,43 +296,40 @@ def _seconds(seconds: float) -> str:
     return f"{minutes}\u00a0min {rest:02d}\u00a0s"
 
 
-def _summary(verdict: Mapping[str, Any]) -> dict[str, Any]:
-    casing = ((verdict.get("training") or {}).get("settings") or {}).get("casing")
-    name = f"{verdict['run_id'][-5:]}" + (f", casing {casing}" if casing else "")
-    return {"name": name, "headline": words.headline(verdict), "figures": _figures(verdict, overall(verdict), {})}
+def _name(verdict: Verdict) -> str:
+    casing = verdict.training.settings.get("casing") if verdict.training else None
+    return verdict.run_id[-5:] + (f", casing {casing}" if casing else "")
 
 
-def _paired_rules(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _paired_rules(first: Verdict, second: Verdict) -> list[dict[str, object]]:
     keyed = [
-        {(one["rule"], one["split"], *one["slice"].items()): one for one in verdict.get("thresholds", [])}
+        {(judged.rule, judged.split, *judged.slice.items()): judged for judged in verdict.thresholds}
         for verdict in (first, second)
     ]
     keys = dict.fromkeys([*keyed[0], *keyed[1]])
-    return [{"rule": keyed[0].get(key) or keyed[1][key], "pair": [one.get(key) for one in keyed]} for key in keys]
+    return [{"rule": keyed[0].get(key) or keyed[1][key], "pair": [rules.get(key) for rules in keyed]} for key in keys]
 
 
-def _paired_slices(
-    first: Mapping[str, Any], second: Mapping[str, Any], *, variants: bool
-) -> list[tuple[str, tuple[float | None, float | None]]]:
+def _paired_slices(first: Verdict, second: Verdict, *, variants: bool) -> list[tuple[str, _Pair]]:
     before, now = (
         {
-            (*one["slice"].items(),): _accuracy(one)
-            for one in (verdict.get("evaluation") or {}).get("slices", [])
-            if one["split"] == "eval" and (not one["slice"] or "variant" in one["slice"]) == variants
+            (*part.slice.items(),): part.accuracy.value
+            for part in verdict.evaluated
+            if (not part.slice or part.variant is not None) == variants
         }
         for verdict in (first, second)
     )
     return [(words.slice_name(dict(key)), (before.get(key), now.get(key))) for key in dict.fromkeys([*before, *now])]
 
 
-def _comparison_story(first: Mapping[str, Any], second: Mapping[str, Any], names: Sequence[str]) -> str:
+def _comparison_story(first: Verdict, second: Verdict, names: Sequence[str]) -> str:
     """Where the two differ the most, in a sentence."""
-    before, now = (words.accuracy_of(one) for one in (first, second))
+    before, now = (words.accuracy_of(verdict) for verdict in (first, second))
     pairs = _paired_slices(first, second, variants=True)
     whole = [(name, (old, new)) for name, (old, new) in pairs if old is not None and new is not None]
     if before is None or now is None or not whole:
         return "One of the two has not got as far as an evaluation."
-    name, values = max(whole, key=lambda one: abs(one[1][0] - one[1][1]))
+    name, values = max(whole, key=lambda pair: abs(pair[1][0] - pair[1][1]))
     if name == words.VARIANTS["as_is"]:
         return f"They differ by {100 * abs(before - now):.2f} points on headlines as written, and no more else."
     better = 0 if values[0] > values[1] else 1
@@ -330,9 +340,10 @@ def _comparison_story(first: Mapping[str, Any], second: Mapping[str, Any], names
     )
 
 
-def _front_matter(verdict: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+def _front_matter(verdict: Verdict, measured: MeasuredSlice | None) -> dict[str, JsonValue]:
+    values = {key: metric.value for key, metric in measured.metrics.items()} if measured else {}
     metrics = [
-        {"type": name, "value": round(found["metrics"][key]["value"], 6), "name": words.METRICS[key]}
+        (name, round(value, 6), words.METRICS[key])
         for name, key in (
             ("accuracy", "binary_accuracy"),
             ("roc_auc", "auc"),
@@ -340,29 +351,29 @@ def _front_matter(verdict: Mapping[str, Any], found: Mapping[str, Any]) -> dict[
             ("recall", "recall"),
             ("brier_score", "brier"),
         )
-        if found and found["metrics"].get(key, {}).get("value") is not None
+        if (value := values.get(key)) is not None
     ]
-    data = verdict.get("data") or {}
+    data = verdict.data or Data(origin="unknown")
     return {
         "language": "en",
         "license": "apache-2.0",
         "library_name": "tf-keras",
         "pipeline_tag": "text-classification",
         "tags": ["clickbait", "tfx", "tensorflow"],
-        "metrics": [one["type"] for one in metrics],
+        "metrics": [name for name, *_ in metrics],
         "model-index": [
             {
-                "name": f"clickbait {verdict['run_id']}",
+                "name": f"clickbait {verdict.run_id}",
                 "results": [
                     {
                         "task": {"type": "text-classification", "name": "clickbait detection"},
                         "dataset": {
-                            "name": str(data.get("origin", "unknown")),
+                            "name": data.origin,
                             "type": "csv",
                             "split": "eval",
-                            "revision": str(data.get("sha256", "")),
+                            "revision": data.sha256 or "",
                         },
-                        "metrics": metrics,
+                        "metrics": [{"type": name, "value": value, "name": title} for name, value, title in metrics],
                     }
                 ],
             }

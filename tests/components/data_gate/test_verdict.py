@@ -3,7 +3,7 @@
 import pytest
 
 from components.data_gate.policy import Finding
-from components.data_gate.verdict import DataVerdict, read_findings, refuse, require_accepted, write_verdict
+from components.data_gate.verdict import DataVerdict, read_verdict, refuse, require_accepted, write_verdict
 from components.errors import DataRefused
 
 KEPT = Finding("rows", "train", ">= 50 rows", 700, True, outcome="kept")
@@ -20,7 +20,7 @@ def test_accepted_data_has_its_findings_beside_it(tmp_path):
     artifact = verdict(tmp_path)
     write_verdict(artifact, [KEPT])
     assert artifact.get_int_custom_property("accepted") == 1
-    assert [(one["rule"], one["outcome"]) for one in read_findings(artifact.uri)] == [("rows", "kept")]
+    assert [(finding.rule, finding.outcome) for finding in read_verdict(artifact.uri).findings] == [("rows", "kept")]
     require_accepted(artifact.uri)
 
 

@@ -69,7 +69,7 @@ class Evaluated(NamedTuple):
         from components.evaluator.evaluate import read_slices
         from components.evaluator.verdict import compose_verdict
 
-        contenders = [*self.verdict["evaluation"]["contenders"]]
+        contenders = [*self.verdict.evaluation.contenders]
         return compose_verdict(read_slices(self.output), contenders, a_policy(**policy))
 
 
@@ -96,7 +96,7 @@ def evaluated(variants, tmp_path_factory):
         verdict = evaluate_predictions(beam.Pipeline(), [*targets.values()], output, a_policy(**policy))
         assert tfma.load_eval_result(output).slicing_metrics
         overall = {"accuracy", "auc", "precision", "recall", "ece", "brier", "last_blessed"}
-        ours = {one["rule"] for one in broken(verdict)} & overall
+        ours = {one.rule for one in broken(verdict)} & overall
         assert tfma.load_validation_result(output).validation_ok == (not ours)
         return Evaluated(verdict, scorer, output)
 
@@ -104,11 +104,11 @@ def evaluated(variants, tmp_path_factory):
 
 
 def broken(verdict) -> list[dict]:
-    return [one for one in verdict["thresholds"] if one["gates"] and not one["passed"]]
+    return [one for one in verdict.thresholds if one.gates and not one.passed]
 
 
 def reasons(verdict) -> dict[str, str]:
-    return {one["rule"]: describe(one) for one in broken(verdict)}
+    return {one.rule: describe(one) for one in broken(verdict)}
 
 
 EASY = {"min_eval_accuracy": 0.7, "min_train_accuracy": 0.7, "min_eval_auc": 0.7, "max_eval_ece": None}
@@ -122,25 +122,23 @@ def good(evaluated, weights):
 
 def test_a_good_model_is_blessed_with_every_variant_judged(good):
     verdict = good.verdict
-    assert verdict["blessed"], reasons(verdict)
-    assert [one["slice"].get("variant") for one in verdict["thresholds"] if one["rule"] == "variant_drop"] == [
-        *VARIANTS[1:]
-    ]
-    assert {one["outcome"] for one in verdict["thresholds"]} == {"kept"}
-    (change,) = [one for one in verdict["thresholds"] if one["rule"] == "last_blessed"]
-    assert change["observed"] == 0
+    assert verdict.blessed, reasons(verdict)
+    assert [one.slice.get("variant") for one in verdict.thresholds if one.rule == "variant_drop"] == [*VARIANTS[1:]]
+    assert {one.outcome for one in verdict.thresholds} == {"kept"}
+    (change,) = [one for one in verdict.thresholds if one.rule == "last_blessed"]
+    assert change.observed == 0
 
 
 def test_all_figures_are_scikit_learns_on_the_exported_models_scores(good, rows):
     from sklearn import metrics
 
     verdict, scorer, _ = good
-    slices = {(one["split"], *one["slice"].items()): one for one in verdict["evaluation"]["slices"]}
+    slices = {(one.split, *one.slice.items()): one for one in verdict.evaluation.slices}
     for split, variant in [("train", ""), ("eval", ""), *(("eval", name) for name in VARIANTS[1:])]:
         titles, labels = rows[split]
         scores = scorer([perturb(title, variant or "as_is") for title in titles])
         place = (split, ("variant", variant)) if variant else (split,)
-        found = {name: one["value"] for name, one in slices[place]["metrics"].items()}
+        found = {name: one.value for name, one in slices[place].metrics.items()}
         expected = {
             "binary_accuracy": metrics.accuracy_score(labels, scores > 0.5),
             "auc": metrics.roc_auc_score(labels, scores),
@@ -152,15 +150,15 @@ def test_all_figures_are_scikit_learns_on_the_exported_models_scores(good, rows)
 
 
 def test_the_natural_slices_and_the_contenders_are_those_rows(good):
-    slices = [one for one in good.verdict["evaluation"]["slices"] if one["split"] == "eval"]
+    slices = [one for one in good.verdict.evaluation.slices if one.split == "eval"]
     for feature in ("says_you", "starts_with_digit", "length"):
-        assert sum(one["rows"] for one in slices if feature in one["slice"]) == ROWS["eval"]
-    assert {*good.verdict["evaluation"]["contenders"]} == {"tfidf_cased", "tfidf_lower", "last_blessed"}
+        assert sum(one.rows for one in slices if feature in one.slice) == ROWS["eval"]
+    assert {*good.verdict.evaluation.contenders} == {"tfidf_cased", "tfidf_lower", "last_blessed"}
     for one in slices:
-        own = one["metrics"]["binary_accuracy"]["value"]
-        assert one["contenders"]["last_blessed"]["binary_accuracy"] == own
-        lower = one["contenders"]["tfidf_lower"]["binary_accuracy"]
-        assert one["metrics"]["accuracy_minus_tfidf_lower"]["value"] == pytest.approx(own - lower)
+        own = one.metrics["binary_accuracy"].value
+        assert one.contenders["last_blessed"].binary_accuracy == own
+        lower = one.contenders["tfidf_lower"].binary_accuracy
+        assert one.metrics["accuracy_minus_tfidf_lower"].value == pytest.approx(own - lower)
 
 
 def test_a_constant_model(evaluated, weights):
@@ -213,7 +211,7 @@ def test_a_model_that_is_worse_than_the_last_blessed_one(weak):
 
 def test_a_model_that_is_good_on_all_rows_and_bad_on_one_gated_slice(evaluated, weights):
     found = evaluated(weights, model={"wrong_where": "[^a-z0-9]*[0-9].*"}, **EASY)
-    assert found.verdict["blessed"], reasons(found.verdict)
+    assert found.verdict.blessed, reasons(found.verdict)
     verdict = found.judge(**EASY, min_slice_rows=10, min_slice_accuracy={"starts_with_digit=yes": 0.9})
     assert [*reasons(verdict)] == ["slice_accuracy"]
 
@@ -225,11 +223,11 @@ def by_capitals(evaluated, weights) -> Evaluated:
 
 def test_a_model_that_goes_by_capitals(by_capitals):
     verdict = by_capitals.verdict
-    assert [one["slice"] for one in broken(verdict)] == [{"variant": "lower"}]
+    assert [one.slice for one in broken(verdict)] == [{"variant": "lower"}]
     assert "points below as is (at most 10.0)" in reasons(verdict)["variant_drop"]
 
 
 def test_no_model_is_refused_for_want_of_rows(by_capitals):
     verdict = by_capitals.judge(**EASY, min_slice_rows=241, min_slice_accuracy={"length=15+ words": 1.0})
-    assert verdict["blessed"]
-    assert {one["outcome"] for one in verdict["thresholds"] if one["slice"]} == {"not judged"}
+    assert verdict.blessed
+    assert {one.outcome for one in verdict.thresholds if one.slice} == {"not judged"}

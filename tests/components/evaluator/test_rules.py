@@ -124,7 +124,7 @@ def test_no_model_is_refused_for_want_of_a_slices_rows(rows):
     found = judged(slices, min_slice_rows=200, min_slice_accuracy={"says_you=yes": 0.9, "length=15+ words": 0.9})
     not_judged = [one for one in found if one.outcome == "not judged"]
     assert [one.rule for one in not_judged] == ["variant_drop", "slice_accuracy", "slice_accuracy"]
-    assert f"{rows} rows, fewer than 200" in describe(not_judged[0].as_dict())
+    assert f"{rows} rows, fewer than 200" in describe(not_judged[0])
     assert not refusing(found)
 
 
@@ -142,13 +142,13 @@ def test_a_named_natural_slice_refuses_a_model_that_is_good_overall():
     found = judged(good_slices(says_you=bad), min_slice_accuracy={"says_you=yes": 0.95})
     assert refusing(found) == {("slice_accuracy", "eval", "yes")}
     (one,) = [one for one in found if one.refuses]
-    assert describe(one.as_dict()) == "eval says_you=yes accuracy 0.8000 (at least 0.9500)"
+    assert describe(one) == "eval says_you=yes accuracy 0.8000 (at least 0.9500)"
 
 
 def test_a_variant_is_described_by_accuracy_and_points():
     bad = a_slice(wrong=386, against={"as_is": 5}, variant="lower")
     (one,) = [one for one in judged(good_slices(lower=bad)) if one.refuses]
-    assert describe(one.as_dict()) == "variant lower accuracy 0.6140, 38.1 points below as is (at most 2.0)"
+    assert describe(one) == "variant lower accuracy 0.6140, 38.1 points below as is (at most 2.0)"
 
 
 LABELS = np.arange(1000) % 2
@@ -171,7 +171,7 @@ def test_a_model_that_is_none_is_refused_with_its_diagnosis(scores, in_training,
     found = judged([of_scores(LABELS, scores), of_scores(LABELS, in_training, "train")])
     accuracy = outcome(found, "accuracy")
     assert accuracy.refuses
-    assert diagnosis in describe(accuracy.as_dict())
+    assert diagnosis in describe(accuracy)
 
 
 def test_scores_that_are_no_numbers_are_a_rule_of_their_own_over_all_variants():

@@ -54,7 +54,7 @@ def validate(tmp_path, examples):
 
 
 def broken(blessing):
-    return {one["rule"]: one["detail"] for one in read_verdict(blessing.uri)["findings"] if one["kept"] is False}
+    return {one.rule: one.detail for one in read_verdict(blessing.uri).findings if one.kept is False}
 
 
 def test_a_model_that_is_served_as_it_was_exported_is_blessed(validate, model):
@@ -62,8 +62,8 @@ def test_a_model_that_is_served_as_it_was_exported_is_blessed(validate, model):
     assert broken(blessing) == {}
     assert blessing.get_int_custom_property("blessed") == blessing.get_int_custom_property("has_model") == 1
     verdict = read_verdict(blessing.uri)
-    assert verdict["golden_titles"] == 4
-    assert blessing.get_string_custom_property("digest") == verdict["digest"]
+    assert verdict.golden_titles == 4
+    assert blessing.get_string_custom_property("digest") == verdict.digest
     assert Path(blessing.uri, "INFRA_BLESSED").is_file()
     assert Path(blessing.uri, "stamped_model", golden.WARMUP_FILE).is_file()
     assert "version 1 available" in Path(blessing.uri, "server.log").read_text()

@@ -88,7 +88,7 @@ def test_an_unknown_peak_is_not_judged():
 
 def test_findings_are_json_whatever_was_observed():
     found = judge(dataclasses.replace(GOOD, served=both([math.nan, math.inf, 0.5])), POLICY)
-    json.dumps([one.to_dict() for one in found], allow_nan=False)
+    json.dumps([one.as_dict() for one in found], allow_nan=False)
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 50), (0.99, 99), (1.0, 100), (0.0, 1)])

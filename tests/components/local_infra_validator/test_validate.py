@@ -39,14 +39,14 @@ def validate(tmp_path, monkeypatch):
 
 
 def broken(verdict):
-    return {one["rule"]: one for one in verdict["findings"] if one["kept"] is False}
+    return {one.rule: one for one in verdict.findings if one.kept is False}
 
 
 def test_a_good_server_blesses_the_model(validate, tmp_path):
     verdict = validate("well")
-    assert verdict["blessed"], broken(verdict)
-    assert verdict["server"]["kind"] == "path"
-    assert verdict["digest"] == saved_model.digest(tmp_path / "model")
+    assert verdict.blessed, broken(verdict)
+    assert verdict.server.kind == "path"
+    assert verdict.digest == saved_model.digest(tmp_path / "model")
     assert read_verdict(tmp_path / "blessing") == verdict
     assert "the fake server says hello" in (tmp_path / "blessing" / "server.log").read_text()
 
@@ -73,12 +73,12 @@ def test_the_copy_to_push_is_linked_and_nothing_else_remains(validate, tmp_path)
 )
 def test_a_server_that_misbehaves_withholds_the_blessing_and_says_why(validate, behaviour, changes, rules, said):
     verdict = validate(behaviour, **changes)
-    assert not verdict["blessed"]
+    assert not verdict.blessed
     assert set(broken(verdict)) == rules
     told = " / ".join(map(describe, broken(verdict).values()))
     assert said in told
     assert "--" not in told
-    json.dumps(verdict, allow_nan=False)
+    json.dumps(verdict.as_dict(), allow_nan=False)
 
 
 def test_one_that_dies_is_not_waited_for(validate):
@@ -93,7 +93,7 @@ def test_a_model_that_this_process_cannot_load_is_not_blessed(validate, monkeypa
 
     monkeypatch.setattr(golden, "score_here", fail)
     verdict = validate("well")
-    assert broken(verdict)["loads"]["detail"] == "ValueError: no op Foo"
+    assert broken(verdict)["loads"].detail == "ValueError: no op Foo"
 
 
 @pytest.mark.parametrize("behaviour", ["well", "silent"])

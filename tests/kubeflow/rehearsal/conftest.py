@@ -43,4 +43,4 @@ def rehearse(tmp_path):
 @pytest.fixture
 def statuses():
     """The statuses of a run's tasks, in the order of their ends."""
-    return lambda run: {task: one["status"] for task, one in run.view.timings.items()}
+    return lambda run: {task: timing.status for task, timing in run.view.timings.items()}

@@ -112,7 +112,7 @@ def local(configure) -> dict[str, Any]:
 
 
 def statuses(verdict: dict[str, Any]) -> dict[str, str]:
-    return {task: one["status"] for task, one in verdict["components"].items()}
+    return {task: one.status for task, one in verdict.components.items()}
 
 
 def with_status(verdict: dict[str, Any], status: str) -> set[str]:
@@ -126,30 +126,26 @@ def executions(output: Path) -> dict[str, dict]:
 
 
 def test_a_rehearsal_ends_as_the_local_run_does(first, local, place):
-    assert first["status"] == local["status"] == "pushed"
+    assert first.status == local.status == "pushed"
     for key in ("rows", "ingest", "gate", "blessed", "reason", "baseline_version"):
-        assert first[key] == local[key], key
-    both = zip(first["thresholds"], local["thresholds"], strict=True)
+        assert getattr(first, key) == getattr(local, key), key
+    both = zip(first.thresholds, local.thresholds, strict=True)
     for one, other in both:
-        assert one["observed"] == pytest.approx(other["observed"], abs=0.02)
-        assert {key: one[key] for key in RULE} == {key: other[key] for key in RULE}
-    assert (
-        {*first["evaluation"]["contenders"]} == {*local["evaluation"]["contenders"]} == {"tfidf_cased", "tfidf_lower"}
-    )
-    assert first["training"]["settings"]["epochs"] == local["training"]["settings"]["epochs"]
-    assert [one["rule"] for one in first["infra"]["findings"]] == [one["rule"] for one in local["infra"]["findings"]]
+        assert one.observed == pytest.approx(other.observed, abs=0.02)
+        assert [getattr(one, key) for key in RULE] == [getattr(other, key) for key in RULE]
+    assert {*first.evaluation.contenders} == {*local.evaluation.contenders} == {"tfidf_cased", "tfidf_lower"}
+    assert first.training.settings["epochs"] == local.training.settings["epochs"]
+    assert [one.rule for one in first.infra.findings] == [one.rule for one in local.infra.findings]
     (version,) = list_versions(place / "output" / "serving" / "clickbait")
-    assert version == first["pushed"]["version"]
-    assert read_card(place / "output" / "serving" / "clickbait", version).run_id == first["run_id"]
-    assert Path(first["folder"], "rejects.csv").is_file()
+    assert version == first.pushed.version
+    assert read_card(place / "output" / "serving" / "clickbait", version).run_id == first.run_id
+    assert Path(first.folder, "rejects.csv").is_file()
 
 
 def test_every_task_ran_once_each_with_a_log_of_its_own(first):
     assert with_status(first, "done") == {*statuses(first)}
     assert len(statuses(first)) == 15
-    logs = {
-        log.stem: log.read_text(encoding="utf-8", errors="replace") for log in Path(first["folder"]).glob("tasks/*")
-    }
+    logs = {log.stem: log.read_text(encoding="utf-8", errors="replace") for log in Path(first.folder).glob("tasks/*")}
     assert {*logs} == {*statuses(first)}
     assert "Starting executor" in logs["Trainer"] or "epoch 1/1" in logs["Trainer"]
     assert "pure virtual method" not in "".join(logs.values())
@@ -159,20 +155,20 @@ def test_the_page_of_the_run_has_metrics_the_confusion_matrix_and_the_report(fir
     (metrics,), (matrix,), (report,) = (
         artifacts["RunReport"][key] for key in ("metrics", "confusion_matrix", "report")
     )
-    overall = [one for one in first["thresholds"] if one["against"] == "bound" and not one["slice"]]
-    observed = {f"{one['split']} {one['metric']}": one["observed"] for one in overall}
+    overall = [one for one in first.thresholds if one.against == "bound" and not one.slice]
+    observed = {f"{one.split} {one.metric}": one.observed for one in overall}
     for name, value in observed.items():
         assert metrics["metadata"][name] == pytest.approx(value)
     rows = [row["row"] for row in matrix["metadata"]["confusionMatrix"]["rows"]]
-    assert sum(map(sum, rows)) == first["rows"]["eval"]["rows"]
-    assert sum(rows[1]) == first["rows"]["eval"]["clickbait"]
+    assert sum(map(sum, rows)) == first.rows["eval"].rows
+    assert sum(rows[1]) == first.rows["eval"].clickbait
     assert (rows[0][0] + rows[1][1]) / sum(map(sum, rows)) == pytest.approx(observed["eval binary_accuracy"])
     page = place / "output" / "rehearsal" / "store" / report["uri"].replace("://", "/")
     text = page.read_text(encoding="utf-8")
     assert text.startswith("<!DOCTYPE html>")
     for section in ("variants", "rules", "quality", "errors", "data", "training", "serving", "lineage"):
         assert f'<h2 id="{section}">' in text
-    assert f"clickbait run <code>{first['run_id']}</code>" in text
+    assert f"clickbait run <code>{first.run_id}</code>" in text
     assert 'id="changes"' not in text  # no task knows the runs before
     assert "/pods/" not in text
 
@@ -186,27 +182,27 @@ def test_artifacts_have_the_uris_of_the_store_wherever_containers_saw_them(artif
 def test_an_unchanged_rerun_takes_from_the_cache_what_the_world_has_no_part_in(configure, spec, first, place):
     assert rehearse(configure("output"), spec) == 0
     verdict = read_run(place / "output")
-    assert verdict["status"] == "unchanged"
+    assert verdict.status == "unchanged"
     assert with_status(verdict, "cached") == CACHED_AGAIN
-    assert list_versions(place / "output" / "serving" / "clickbait") == [first["pushed"]["version"]]
+    assert list_versions(place / "output" / "serving" / "clickbait") == [first.pushed.version]
 
 
 def test_a_model_that_is_not_blessed_ends_with_exit_code_4_and_no_push(configure, spec, first, place, capfd):
     assert rehearse(configure("output"), spec, ["min_eval_accuracy=1.0", "min_eval_auc=1.0"]) == 4
     verdict = read_run(place / "output")
-    assert (verdict["status"], verdict["blessed"], verdict["pushed"]) == ("not blessed", False, None)
-    assert verdict["reason"].startswith("not kept: eval ")
+    assert (verdict.status, verdict.blessed, verdict.pushed) == ("not blessed", False, None)
+    assert verdict.reason.startswith("not kept: eval ")
     assert statuses(verdict)["Verdict"] == "failed"
-    assert list_versions(place / "output" / "serving" / "clickbait") == [first["pushed"]["version"]]
+    assert list_versions(place / "output" / "serving" / "clickbait") == [first.pushed.version]
     assert "not kept" in capfd.readouterr().out
 
 
 def test_a_model_that_is_not_fit_to_be_served_ends_with_exit_code_5_and_no_push(configure, compiled, first, place):
     assert rehearse(configure("output"), compiled("small", "infra.max_memory_gb=0.001")) == 5
     verdict = read_run(place / "output")
-    assert verdict["status"] == "infra not blessed"
-    assert "memory" in verdict["reason"]
-    assert list_versions(place / "output" / "serving" / "clickbait") == [first["pushed"]["version"]]
+    assert verdict.status == "infra not blessed"
+    assert "memory" in verdict.reason
+    assert list_versions(place / "output" / "serving" / "clickbait") == [first.pushed.version]
 
 
 def test_changed_content_at_the_same_path_runs_again_and_refused_data_ends_with_exit_code_3(
@@ -225,11 +221,11 @@ def test_changed_content_at_the_same_path_runs_again_and_refused_data_ends_with_
     assert statuses(verdict)["HeadlineExampleGen"] == "done"
     assert statuses(verdict)["DataGate"] == "refused"
     assert not {"Trainer", "VersionedPusher"} & {*statuses(verdict)}
-    assert (verdict["status"], verdict["gate"]["accepted"]) == ("refused", False)
-    broken = {(one["rule"], one["where"]) for one in verdict["gate"]["findings"] if one["outcome"] == "fail"}
+    assert (verdict.status, verdict.gate.accepted) == ("refused", False)
+    broken = {(one.rule, one.where) for one in verdict.gate.findings if one.outcome == "fail"}
     assert {("classes", "train"), ("classes", "eval")} <= broken
-    assert verdict["ingest"]["read"] == 399
-    assert list_versions(place / "output" / "serving" / "clickbait") == [first["pushed"]["version"]]
+    assert verdict.ingest.read == 399
+    assert list_versions(place / "output" / "serving" / "clickbait") == [first.pushed.version]
     shown = capfd.readouterr().err
     assert "classes, eval: expected both classes" in shown
     assert "Traceback" not in shown
@@ -289,15 +285,15 @@ def test_over_s3_all_lies_in_the_bucket_and_what_was_killed_in_the_trainer_goes_
     assert rehearse(configure("s3"), spec, parameters, options) == 0
     verdict = read_run(place / "s3")
     after = {"Trainer", "VariantExampleGen", "BaselineScorer"}
-    assert verdict["status"] == "pushed"
+    assert verdict.status == "pushed"
     assert with_status(verdict, "kept") == CACHED_AGAIN - after | {"LatestBlessedModel"}
     assert with_status(verdict, "kept") | with_status(verdict, "done") == {*statuses(verdict)}
-    assert verdict["pushed"]["path"] == f"s3://bucket/artifacts/serving/clickbait/{verdict['pushed']['version']}"
+    assert verdict.pushed.path == f"s3://bucket/artifacts/serving/clickbait/{verdict.pushed.version}"
     files.invalidate_cache()
     assert {int(one.rpartition("/")[2]) for one in files.ls("bucket/artifacts/serving/clickbait")} == {
-        verdict["pushed"]["version"]
+        verdict.pushed.version
     }
-    assert files.exists(f"{verdict['pushed']['path']}/saved_model.pb")
+    assert files.exists(f"{verdict.pushed.path}/saved_model.pb")
     assert files.exists("bucket/accepted/1/card.json")
     (run,) = files.ls("bucket/artifacts/clickbait")
     assert files.find(f"{run}/Trainer")
@@ -306,5 +302,5 @@ def test_over_s3_all_lies_in_the_bucket_and_what_was_killed_in_the_trainer_goes_
     # Once more: the version there is the baseline, and the model is that very one.
     assert rehearse(configure("s3"), spec, parameters, options) == 0
     again = read_run(place / "s3")
-    assert (again["status"], again["baseline_version"]) == ("unchanged", str(verdict["pushed"]["version"]))
+    assert (again.status, again.baseline_version) == ("unchanged", str(verdict.pushed.version))
     assert with_status(again, "cached") == CACHED_AGAIN

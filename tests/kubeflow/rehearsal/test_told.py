@@ -5,18 +5,19 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
+from components.headline_example_gen.settings import DataConfig
 from kubeflow.rehearsal.run import _file_name
 from kubeflow.spec.pipeline_spec import write_spec
 from pipeline.cli import main
 from tests.helpers.specs import container_task, pipeline_of
 
-ASKED = {"text_column": "text", "label_column": "kind", "labels": '{"no": 0, "yes": 1}', "window_spans": 1.0}
+SETTINGS = DataConfig(text_column="text", label_column="kind", labels={"no": 0, "yes": 1})
 
 
 @pytest.fixture
 def rehearse(tmp_path):
     """Runs the command and returns what it says; it must not get as far as an output."""
-    constants = {key: {"runtimeValue": {"constant": value}} for key, value in ASKED.items()}
+    constants = {"settings": {"runtimeValue": {"constant": SETTINGS.model_dump_json()}}}
     ingest = container_task("HeadlineExampleGen", "true", parameters=constants)
     spec = pipeline_of([ingest])
     told = {name: {"parameterType": "STRING"} for name in ("data", "data_digest")}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from components.evaluator.rules import judge as judge_slices
 from tests.helpers.evaluations import a_policy, a_slice, good_slices
+from tests.helpers.verdicts import an_infra_verdict
 
 pytestmark = pytest.mark.slow  # imports TFX
 
@@ -13,7 +13,9 @@ def judge(tmp_path):
     """Runs the task on the artifacts of an outcome."""
     from tfx.types.standard_artifacts import InfraBlessing, ModelEvaluation, PushedModel
 
+    from components.evaluator.verdict import compose_verdict
     from components.evaluator.verdict import write_verdict as write_evaluation
+    from components.local_infra_validator.policy import Finding
     from components.local_infra_validator.verdict import write_verdict
     from kubeflow.tasks.verdict import Verdict
 
@@ -21,10 +23,10 @@ def judge(tmp_path):
         pushed_model, infra, evaluation = PushedModel(), InfraBlessing(), ModelEvaluation()
         pushed_model.set_string_custom_property("outcome", outcome)
         infra.uri = str(tmp_path)
-        finding = {"rule": "memory", "where": "server", "bound": "<= 1 GB", "observed": "2 GB", "detail": ""}
-        write_verdict(tmp_path, {"findings": [{**finding, "outcome": "fail"}, {**finding, "outcome": "kept"}]})
+        findings = [Finding("memory", "server", "<= 1 GB", "2 GB", kept) for kept in (False, True)]
+        write_verdict(tmp_path, an_infra_verdict(blessed=False, findings=findings))
         evaluation.uri = str(tmp_path / "evaluation")
-        write_evaluation(evaluation.uri, {"thresholds": [one.as_dict() for one in judge_slices(slices, a_policy())]})
+        write_evaluation(evaluation.uri, compose_verdict(slices, [], a_policy()))
         function = Verdict.EXECUTOR_SPEC.executor_class._FUNCTION
         function(pushed_model=pushed_model, evaluation=evaluation, infra_blessing=infra)
 

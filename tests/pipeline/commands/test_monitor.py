@@ -95,10 +95,12 @@ def test_a_report_that_cannot_be_written_is_said_before_the_logs_are_read(output
     assert "Traceback" not in done.stderr
 
 
-def test_a_full_disk_leaves_no_half_report(tmp_path, monkeypatch):
+def test_a_full_disk_leaves_no_half_report(output, tmp_path, monkeypatch):
+    path = write_log(tmp_path / "1.tfrecord", [an_entry(["a"], [0.5])])
+    report = open_logs(load_config(overrides=[f"output={output}"], environ={}), [str(path)]).report
     monkeypatch.setattr(Path, "replace", lambda *paths: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(MonitorError, match="Received: .*: No space left on device"):
-        write_report(tmp_path, {})
+        write_report(tmp_path, report)
     assert not (tmp_path / "monitor.json").exists()
 
 
@@ -132,4 +134,4 @@ def test_at_most_so_many_rows_are_compared(output, tmp_path):
     opened = open_logs(load_config(overrides=overrides, environ={}), [str(path)])
     assert len(opened.traffic.recent.rows) == 30
     report = judge_logs(load_config(overrides=overrides, environ={}), opened)
-    assert (report["logs"]["rows"], report["logs"]["compared_rows"]) == (40, 30)
+    assert (report.logs.rows, report.logs.compared_rows) == (40, 30)

@@ -23,7 +23,7 @@ def outputs(tmp_path):
     for casing in ("as_is", "augment"):
         verdict, facts = a_report_run(casing=casing)
         folder = write_run(tmp_path / casing, verdict)
-        (folder / FACTS_FILE).write_text(json.dumps(facts), encoding="utf-8")
+        (folder / FACTS_FILE).write_text(json.dumps(facts.as_dict()), encoding="utf-8")
         (folder / CONFIG_FILE).write_text("{}", encoding="utf-8")
         folders.append(folder)
     return folders

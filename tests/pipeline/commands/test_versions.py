@@ -8,6 +8,7 @@ from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from pipeline.commands.versions import rollback, versions
+from pipeline.results.verdict import Verdict
 from serving.client import ServingError
 from serving.versions.push import push_model
 from serving.versions.version_folder import PushError, list_versions
@@ -63,7 +64,7 @@ def test_the_list_tells_version_time_run_accuracy_digest_and_which_is_served(out
     first, second = push("one"), push("two")
     judged = {"split": "eval", "metric": "binary_accuracy", "against": "bound", "bound": 0.9, "passed": True}
     write_run(output, a_verdict(run_id="run-two", thresholds=[{**judged, "observed": 0.98765}]))
-    write_run(output, {"run_id": "run-other", "status": "interrupted"})
+    write_run(output, Verdict(run_id="run-other", status="interrupted"))
     header, one, two = lines(call(versions, "--output", output))
     assert header == ["version", "pushed", "(UTC)", "run", "eval", "digest", "note"]
     assert [one[0], *one[3:4]] == [str(first), "run-one"]

@@ -93,16 +93,16 @@ def judge(config: PipelineConfig, *places, **choice) -> dict:
 
 
 def broken(report) -> set[tuple[str, str]]:
-    return {(one["rule"], one["where"]) for one in report["findings"] if one["outcome"] == "fail"}
+    return {(one.rule, one.where) for one in report.findings if one.outcome == "fail"}
 
 
 def test_traffic_drawn_from_the_sample_is_fine(config, version, rows, serve, tmp_path):
     serve(tmp_path / "log" / "1.tfrecord", [title for title, _ in rows[:400]])
     serve(tmp_path / "log" / "2.tfrecord", [title for title, _ in rows[400:600]])
     report = judge(config, tmp_path / "log")
-    assert (report["status"], report["exit_code"], broken(report)) == ("fine", 0, set())
-    assert (report["version"], report["logs"]["rows"], report["logs"]["requests"]) == (version, 600, 12)
-    judged = {(one["rule"], one["where"]) for one in report["findings"] if one["outcome"] == "kept"}
+    assert (report.status, report.exit_code, broken(report)) == ("fine", 0, set())
+    assert (report.version, report.logs.rows, report.logs.requests) == (version, 600, 12)
+    judged = {(one.rule, one.where) for one in report.findings if one.outcome == "kept"}
     titles = {("skew", f"title_{what}") for what in ("length", "words", "casing")}
     assert judged == titles | {("scores", "probability")}
 
@@ -110,49 +110,47 @@ def test_traffic_drawn_from_the_sample_is_fine(config, version, rows, serve, tmp
 def test_traffic_without_capitals_has_drifted(config, rows, serve, tmp_path):
     path = serve(tmp_path / "1.tfrecord", [title.lower() for title, _ in rows[:600]])
     report = judge(config, path)
-    assert (report["status"], report["exit_code"]) == ("drifted", 3)
+    assert (report.status, report.exit_code) == ("drifted", 3)
     assert ("skew", "title_casing") in broken(report)
-    assert "skew of title_casing" in report["reason"]
+    assert "skew of title_casing" in report.reason
 
 
 def test_a_flood_of_clickbait_has_drifted_by_its_scores(config, rows, serve, tmp_path):
     path = serve(tmp_path / "1.tfrecord", [title for title, label in rows if label == "1"][:600])
     report = judge(config, path)
-    assert report["exit_code"] == 3
+    assert report.exit_code == 3
     assert ("scores", "probability") in broken(report)
     off = config.model_copy(update={"monitor": config.monitor.model_copy(update={"scores": "warn", "skew": "off"})})
-    assert judge(off, path)["exit_code"] == 0
+    assert judge(off, path).exit_code == 0
 
 
 def test_since_divides_what_is_judged_from_what_was_before(config, rows, serve, tmp_path):
     serve(tmp_path / "1.tfrecord", [title.upper() for title, _ in rows[:500]], at=1_000_000)
     serve(tmp_path / "2.tfrecord", [title for title, _ in rows[500:1000]], at=2_000_000)
     report = judge(config, tmp_path, since=1_500_000)
-    assert (report["status"], report["logs"]["rows"], report["logs"]["earlier_rows"]) == ("fine", 500, 500)
-    assert ("drift", "title_casing", "warn") in {
-        (one["rule"], one["where"], one["outcome"]) for one in report["findings"]
-    }
+    assert (report.status, report.logs.rows, report.logs.earlier_rows) == ("fine", 500, 500)
+    assert ("drift", "title_casing", "warn") in {(one.rule, one.where, one.outcome) for one in report.findings}
 
 
 def test_too_few_are_not_judged(config, rows, serve, tmp_path):
     report = judge(config, serve(tmp_path / "1.tfrecord", [title.lower() for title, _ in rows[:100]]))
-    assert (report["status"], report["exit_code"]) == ("not judged", 0)
-    assert report["reason"] == "expected >= 300 rows, observed 100 rows"
+    assert (report.status, report.exit_code) == ("not judged", 0)
+    assert report.reason == "expected >= 300 rows, observed 100 rows"
 
 
 def test_a_torn_file_is_judged_by_what_is_whole(config, rows, serve, tmp_path):
     path = serve(tmp_path / "1.tfrecord", [title for title, _ in rows[:600]])
     path.write_bytes(path.read_bytes()[:-10])
     report = judge(config, path)
-    assert (report["status"], report["logs"]["rows"]) == ("fine", 550)
-    assert report["logs"]["faults"] == {str(path): "the file ends within a record"}
+    assert (report.status, report.logs.rows) == ("fine", 550)
+    assert report.logs.faults == {str(path): "the file ends within a record"}
 
 
 def test_requests_that_name_no_version_count_for_the_one_that_is_asked_for(config, version, rows, serve, tmp_path):
     path = serve(tmp_path / "1.tfrecord", [title for title, _ in rows[:600]], named=None)
     with pytest.raises(MonitorError, match="Received: version not named"):
         judge(config, path)
-    assert judge(config, path, version=version)["status"] == "fine"
+    assert judge(config, path, version=version).status == "fine"
 
 
 def test_the_evaluation_split_is_scored_once(config, paths, rows, serve, tmp_path, monkeypatch):
@@ -161,7 +159,7 @@ def test_the_evaluation_split_is_scored_once(config, paths, rows, serve, tmp_pat
     path = serve(tmp_path / "1.tfrecord", [title for title, _ in rows[:600]])
     first = judge(config, path)
     monkeypatch.setattr(reference, "_score", lambda *arguments: pytest.fail("scored again"))
-    assert judge(config, path)["findings"] == first["findings"]
+    assert judge(config, path).findings == first.findings
     (kept,) = (paths.monitor / "reference").glob("*.json")
     known = json.loads(kept.read_text())
     verdict = json.loads(next(paths.runs.glob("*/verdict.json")).read_text())
@@ -175,8 +173,8 @@ def test_a_version_that_is_served_and_not_yet_asked_is_not_judged(config, paths,
     (newer / "saved_model.pb").touch()
     try:
         report = judge(config, path)
-        assert (report["status"], report["version"], report["exit_code"]) == ("not judged", version + 1, 0)
-        assert judge(config, path, version=version)["status"] == "drifted"
+        assert (report.status, report.version, report.exit_code) == ("not judged", version + 1, 0)
+        assert judge(config, path, version=version).status == "drifted"
         path = serve(tmp_path / "2.tfrecord", [title for title, _ in rows[:600]], named=version + 1)
         with pytest.raises(MonitorError, match="clickbait did not push it"):
             judge(config, path)

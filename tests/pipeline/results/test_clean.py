@@ -18,7 +18,7 @@ from pipeline.config.pipeline_config import load_config
 from pipeline.results.clean import choose_removable, remove
 from pipeline.results.run_folders import OutputError, claim_output
 from serving.versions.version_folder import CARD
-from tests.helpers.verdicts import a_verdict, write_run
+from tests.helpers.verdicts import a_verdict, an_infra_verdict, write_run
 
 FILE_BYTES = 1 << 16
 
@@ -194,7 +194,9 @@ def test_what_a_killed_run_left_goes_and_links_are_not_followed(output, tmp_path
 
 def test_the_newest_refusal_of_a_server_stays(output):
     for run in ("0a", "0b"):
-        write_run(output.folder, a_verdict(run_id=run, status="infra not blessed", infra={"blessed": False}))
+        write_run(
+            output.folder, a_verdict(run_id=run, status="infra not blessed", infra=an_infra_verdict(blessed=False))
+        )
     remove(output.paths, choose_removable(output.paths, keep=1))
     assert output.left()["runs"] == ["0b", "1", "5"]
 
@@ -231,7 +233,9 @@ def test_an_output_without_runs_is_a_mistake(tmp_path):
 
 def test_cached_encoders_that_no_kept_run_used(output, tmp_path, monkeypatch):
     monkeypatch.setenv("CLICKBAIT_CACHE", str(tmp_path / "cache"))
-    write_run(output.folder, a_verdict(run_id="6", encoder={"source": "a", "digest": "sha256:used"}))
+    write_run(
+        output.folder, a_verdict(run_id="6", encoder={"source": "a", "fine_tuned": True, "digest": "sha256:used"})
+    )
     for kind, name, digest in (("hub", "a", "used"), ("archives", "b", "old"), ("embedded", "c", "old")):
         (tmp_path / "cache" / kind / name).mkdir(parents=True)
         (tmp_path / "cache" / kind / f"{name}.sealed").write_text(f"sha256:{digest}")

@@ -1,18 +1,23 @@
 """A verdict reads in the terminal as what was run, what it reached, where it went and what to type next."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
+from components.data_gate.policy import Finding
 from components.evaluator.measures import measure
 from components.evaluator.policy import Slice
+from components.evaluator.results import OperatingThreshold
 from components.evaluator.verdict import compose_verdict
+from components.local_infra_validator.policy import Finding as InfraFinding
 from pipeline.results.summary import next_command, print_head, print_summary, run_table, shorten
+from pipeline.results.verdict import Verdict
 from tests.helpers.evaluations import a_policy, a_slice, good_slices
-from tests.helpers.verdicts import a_verdict
+from tests.helpers.verdicts import a_verdict, an_infra_verdict
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +37,7 @@ def summary(**changes) -> str:
 
 
 def rule(**changes):
-    return {**a_verdict()["thresholds"][0], **changes}
+    return replace(a_verdict().thresholds[0], **changes)
 
 
 def test_the_first_line_says_which_data():
@@ -98,7 +103,7 @@ def evaluated(*slices, **policy):
     found = compose_verdict(
         good_slices(**{str(place): one for place, one in enumerate(slices)}), ["tfidf_lower"], a_policy(**policy)
     )
-    return {"thresholds": found["thresholds"], "evaluation": found["evaluation"]}
+    return {"thresholds": found.thresholds, "evaluation": found.evaluation}
 
 
 def test_variants_stand_beside_the_simple_models_with_the_points_that_they_lose():
@@ -151,8 +156,9 @@ def test_an_override_is_said():
 )
 def test_the_operating_threshold_is_said_where_one_was_wanted(found, line):
     verdict = evaluated()
-    verdict["evaluation"]["operating_threshold"] = {"wanted_precision": 0.99, **found}
-    assert f"wanted   {line}" in summary(**verdict)
+    operating = OperatingThreshold(wanted_precision=0.99, **found)
+    evaluation = replace(verdict["evaluation"], operating_threshold=operating)
+    assert f"wanted   {line}" in summary(**{**verdict, "evaluation": evaluation})
 
 
 def test_after_a_model_that_goes_by_capitals_comes_another_casing():
@@ -188,17 +194,8 @@ def test_every_row_that_was_read_is_accounted_for(counts, line):
 
 
 def finding(**changes):
-    found = {
-        "rule": "drift",
-        "where": "label",
-        "bound": "<= 0.1",
-        "observed": 0.2,
-        "kept": False,
-        "detail": "l infty",
-        "examples": ["1: 50.0% -> 70.0%"],
-        "outcome": "warn",
-    }
-    return {**found, **changes}
+    found = Finding("drift", "label", "<= 0.1", 0.2, False, "l infty", ["1: 50.0% -> 70.0%"], "warn")
+    return replace(found, **changes)
 
 
 def test_a_rule_that_is_let_pass_is_shown_with_what_was_seen():
@@ -221,13 +218,8 @@ def test_refused_data_is_counted_here_and_explained_by_the_reason():
 
 
 def served(rule="memory", outcome="kept", **changes):
-    return {"rule": rule, "where": "server", "outcome": outcome, "observed": "0.99 GB", "detail": "", **changes}
-
-
-def infra(**changes):
-    server = {"kind": "local", "command": []}
-    log = "output/tfx/infra/server.log"
-    return {"blessed": True, "server": server, "log": log, "findings": [served()], **changes}
+    kept = {"kept": True, "fail": False, "not judged": None}[outcome]
+    return replace(InfraFinding(rule, "server", "at most 4 GB", "0.99 GB", kept), **changes)
 
 
 def test_what_served_the_model_and_how_it_did_stands_in_a_line():
@@ -237,19 +229,19 @@ def test_what_served_the_model_and_how_it_did_stands_in_a_line():
         served(),
     ]
     by, measured = "the local server, not tensorflow_model_server", "ready after 8.3 s · p99 3.3 ms · peak 0.99 GB"
-    assert f"infra    served by {by} · {measured}" in summary(infra=infra(findings=findings)).splitlines()
+    assert f"infra    served by {by} · {measured}" in summary(infra=an_infra_verdict(findings=findings)).splitlines()
 
 
 def test_what_infra_validation_could_not_judge_is_said():
     unknown = served(outcome="not judged", observed="unknown", detail="this system does not tell a process's peak")
-    text = summary(infra=infra(server={"kind": "path", "command": []}, findings=[unknown]))
+    text = summary(infra=an_infra_verdict(server={"kind": "path", "command": []}, findings=[unknown]))
     assert "infra    served by tensorflow_model_server\n" in text
     assert "memory is not judged: this system does not tell a process's peak" in text
 
 
 def test_a_model_that_is_not_fit_to_be_served_is_said_to_be_so():
     findings = [served(outcome="fail", observed="9.00 GB")]
-    text = summary(infra=infra(blessed=False, findings=findings), status="infra not blessed", pushed=None)
+    text = summary(infra=an_infra_verdict(blessed=False, findings=findings), status="infra not blessed", pushed=None)
     assert "infra    not served as it must be by the local server" in text
     assert "peak 9.00 GB" in text
 
@@ -295,7 +287,7 @@ def test_shorten_keeps_paths_from_elsewhere(work):
         ({"status": "interrupted", "pushed": None, "exit_code": 130}, None),
         ({"status": "done", "pushed": None}, None),
         (
-            {"status": "infra not blessed", "pushed": None, "infra": infra(blessed=False)},
+            {"status": "infra not blessed", "pushed": None, "infra": an_infra_verdict(blessed=False)},
             "less output/tfx/infra/server.log",
         ),
         ({"status": "rolled back", "pushed": None}, "clickbait versions"),
@@ -310,12 +302,12 @@ def test_the_next_command_is_what_helps_after_such_a_run(changes, command):
 
 
 def test_a_summary_survives_a_run_that_left_no_verdict():
-    verdict = {"status": "interrupted", "reason": "the run left no verdict", "run_id": "r1", "folder": "r1"}
+    verdict = Verdict(status="interrupted", reason="the run left no verdict", run_id="r1")
     assert "interrupted: the run left no verdict" in shown(print_summary, verdict, Path("r1"))
 
 
 def test_the_table_of_runs_has_a_line_a_run_with_what_each_reached():
-    failed = {"status": "failed", "run_id": "r2", "folder": "r2"}
+    failed = Verdict(status="failed", run_id="r2")
     thresholds = [
         rule(observed=0.98765),
         rule(metric="auc", observed=0.5),

@@ -1,5 +1,7 @@
 """The verdict in one title and one plain sentence, whatever became of the run."""
 
+from dataclasses import replace
+
 import pytest
 
 from pipeline.results.words import BAD, GOOD, WARN, headline, number, percent
@@ -25,9 +27,8 @@ def test_a_model_that_goes_by_capitals_is_told_so():
 
 def test_any_other_broken_rule_is_named_with_value_and_bound():
     verdict = a_report_run()[0]
-    broken = {**verdict["thresholds"][0], "observed": 0.9, "outcome": "broken", "passed": False}
-    verdict |= {"status": "not blessed", "thresholds": [broken]}
-    sentence = headline(verdict).sentence
+    broken = replace(verdict.thresholds[0], observed=0.9, outcome="broken", passed=False)
+    sentence = headline(replace(verdict, status="not blessed", thresholds=[broken])).sentence
     assert sentence.startswith("It breaks 1 rule: accuracy on the evaluation rows is 0.9000, where at least 0.9846")
 
 
@@ -60,7 +61,7 @@ def test_every_other_end_has_a_title_and_its_reason(status, tone):
 
 
 def test_differences_are_in_points_and_a_missing_value_is_no_zero():
-    rule = {"metric": "binary_accuracy", "against": "as_is", "outcome": "broken"}
+    rule = replace(a_verdict().thresholds[0], against="as_is", outcome="broken")
     assert number(-0.3483, rule) == "\u221234.83 points"
     assert number(None, rule) == "no number"
-    assert number(None, {**rule, "outcome": "not judged"}) == percent(None) == "\u2013"
+    assert number(None, replace(rule, outcome="not judged")) == percent(None) == "\u2013"

@@ -1,29 +1,36 @@
 """A part of the DAG is named by its components, and goes on only from what it fits."""
 
+from dataclasses import replace
+
 import pytest
 
-from pipeline.config.pipeline_config import load_config
+from components.data_gate.policy import GateVerdict
+from pipeline.config.pipeline_config import DataConfig, load_config
+from pipeline.results.verdict import Data, Encoder, SplitRows, Timing, Training, Verdict
 from pipeline.running.partial_run import NODES, PartialRunError, check_nodes, from_nodes, reuse_last
 
 CONFIG = load_config("smoke", environ={})
 DATA = {"sha256": "sha256:1", "text_column": "title", "label_column": "label", "limit_rows": None}
+ROWS = {"train": SplitRows(7, 3)}
 
 
 def verdict(**data):
-    return {"data": {**DATA, **data}, "encoder": {"digest": "sha256:e"}}
+    encoder = Encoder("embedded", True, "sha256:e")
+    return Verdict(run_id="r9", status="running", data=Data.from_dict({**DATA, **data}), encoder=encoder)
 
 
 def last(**settings):
     trained = {**CONFIG.training.model_dump(), "encoder_digest": "sha256:e", **settings}
-    return {
-        "run_id": "r1",
-        "data": DATA,
-        "gate_policy": CONFIG.gate.model_dump(),
-        "evaluation_policy": CONFIG.evaluation.model_dump(),
-        "infra_policy": CONFIG.infra.model_dump(),
-        "components": {"Trainer": {}},
-        "training": {"settings": trained},
-    }
+    return Verdict(
+        run_id="r1",
+        status="done",
+        data=Data.from_dict(DATA),
+        gate_policy=CONFIG.gate.model_dump(),
+        evaluation_policy=CONFIG.evaluation.model_dump(),
+        infra_policy=CONFIG.infra.model_dump(),
+        components={"Trainer": Timing("done", 1.0)},
+        training=Training(settings=trained, train_rows=7, steps=1, trainable_parameters=1, fit_seconds=1.0),
+    )
 
 
 def test_the_tuner_is_a_component_where_recipes_are_tried():
@@ -32,11 +39,18 @@ def test_the_tuner_is_a_component_where_recipes_are_tried():
     check_nodes(load_config("smoke", flags={"tuner.trials": 2}, environ={}), "Tuner", None)
 
 
+def test_every_setting_that_the_rows_depend_on_is_compared():
+    where_to_look = {"path", "window_spans", "last_span", "schema_file"}
+    for name in DataConfig.model_fields.keys() - where_to_look:
+        with pytest.raises(PartialRunError, match=f"with another data.{name}"):
+            reuse_last(CONFIG, "StatisticsGen", verdict(**{name: "another"}), [last()])
+
+
 def test_after_the_trainer_a_tuned_run_goes_on_by_what_was_asked_for():
     config = load_config("smoke", flags={"tuner.trials": 2}, environ={})
     asked = {**config.training.model_dump(), "encoder_digest": "sha256:e"}
-    tuned = {**last(learning_rate=0.5), "tuner_policy": config.tuner.model_dump()}
-    tuned["training"]["asked"] = asked
+    tuned = last(learning_rate=0.5)
+    tuned = replace(tuned, tuner_policy=config.tuner.model_dump(), training=replace(tuned.training, asked=asked))
     reuse_last(config, "Evaluator", verdict(), [tuned])
     other = load_config("smoke", flags={"tuner.trials": 3}, environ={})
     with pytest.raises(PartialRunError, match="with another tuner"):
@@ -66,9 +80,9 @@ def test_the_nodes_are_those_of_the_dag_in_its_order(tmp_path):
         ("VersionedPusher", verdict(), last(encoder_digest="sha256:f"), "encoder"),
         ("Trainer", verdict(train_buckets=5), last(), "data.train_buckets"),
         ("Trainer", verdict(schema_sha256="sha256:s"), last(), "schema"),
-        ("Trainer", verdict(), {**last(), "gate_policy": {}}, "gate.rejects"),
-        ("LocalInfraValidator", verdict(), {**last(), "evaluation_policy": {}}, "evaluation.min_eval_accuracy"),
-        ("VersionedPusher", verdict(), {**last(), "infra_policy": {}}, "infra.server"),
+        ("Trainer", verdict(), replace(last(), gate_policy={}), "gate.rejects"),
+        ("LocalInfraValidator", verdict(), replace(last(), evaluation_policy={}), "evaluation.min_eval_accuracy"),
+        ("VersionedPusher", verdict(), replace(last(), infra_policy={}), "infra.server"),
     ],
 )
 def test_what_differs_from_the_last_run_is_refused_by_name(from_node, now, before, named):
@@ -77,25 +91,27 @@ def test_what_differs_from_the_last_run_is_refused_by_name(from_node, now, befor
 
 
 def test_a_last_run_that_did_not_train_is_nothing_to_go_on_from_behind_the_trainer():
-    refused = {key: value for key, value in last().items() if key != "training"}
+    refused = replace(last(), training=None)
     with pytest.raises(PartialRunError, match="a last run, r1, that did not get so far"):
         reuse_last(CONFIG, "Evaluator", verdict(), [refused])
 
 
 def test_before_the_trainer_other_training_is_what_from_is_for():
-    assert reuse_last(CONFIG, "Trainer", verdict(), [{**last(seed=99), "rows": {"train": 7}}]) == {"rows": {"train": 7}}
+    counted = replace(last(seed=99), rows=ROWS, gate=GateVerdict(True, []))
+    assert reuse_last(CONFIG, "Trainer", verdict(), [counted]) == replace(verdict(), rows=ROWS, gate=counted.gate)
+    assert reuse_last(CONFIG, "StatisticsGen", verdict(), [counted]) == replace(verdict(), rows=ROWS)
 
 
 def test_without_an_earlier_run_there_is_nothing_to_go_on_from():
     with pytest.raises(PartialRunError, match="and no run"):
-        reuse_last(CONFIG, "Trainer", verdict(), [{"run_id": "r0", "status": "failed", "components": {}}])
+        reuse_last(CONFIG, "Trainer", verdict(), [Verdict(run_id="r0", status="failed", components={})])
 
 
 def test_after_a_run_that_was_killed_from_is_refused():
-    killed = {"run_id": "r2", "status": "interrupted", "reason": "the run left no verdict"}
+    killed = Verdict(run_id="r2", status="interrupted", reason="the run left no verdict")
     with pytest.raises(PartialRunError, match="a last run, r2, that left no verdict"):
         reuse_last(CONFIG, "Trainer", verdict(), [last(), killed])
-    assert reuse_last(CONFIG, "Trainer", verdict(), [killed, last()]) == {}
+    assert reuse_last(CONFIG, "Trainer", verdict(), [killed, last()]) == verdict()
 
 
 def test_a_run_that_evaluates_anew_looks_anew_for_its_baseline_and_its_rows():

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from pipeline.results.verdict import Timing
 from pipeline.running import progress_view
 from pipeline.running.progress_view import RunView
 
@@ -54,7 +55,7 @@ def test_a_component_is_a_line_with_its_time(view, screen, clock):
         clock[0] += 12.34
         finished("Trainer")
     assert screen.getvalue().split() == ["✓", "Trainer", "12.3", "s"]
-    assert view.timings == {"Trainer": {"status": "done", "seconds": 12.34}}
+    assert view.timings == {"Trainer": Timing("done", 12.34)}
 
 
 def test_components_are_kept_in_the_order_of_their_run(view, screen):
@@ -77,7 +78,7 @@ def test_a_component_from_the_cache_is_said_to_be_unchanged_and_the_next_is_not(
     assert first.split()[:2] == ["=", "Trainer"]
     assert first.endswith("unchanged, taken from the cache")
     assert second.split()[:2] == ["✓", "Evaluator"]
-    assert [timing["status"] for timing in view.timings.values()] == ["cached", "done"]
+    assert [timing.status for timing in view.timings.values()] == ["cached", "done"]
 
 
 @pytest.mark.parametrize(("error", "status"), [(ValueError, "failed"), (KeyboardInterrupt, "interrupted")])
@@ -89,8 +90,8 @@ def test_the_component_that_an_exception_ends_is_marked(view, screen, clock, err
         clock[0] += 3
         raise error
     assert screen.getvalue().splitlines()[1].split() == ["✗", "Trainer", "3.0", "s", status]
-    assert view.timings["StatisticsGen"]["status"] == "done"
-    assert view.timings["Trainer"] == {"status": status, "seconds": 3.0}
+    assert view.timings["StatisticsGen"].status == "done"
+    assert view.timings["Trainer"] == Timing(status, 3.0)
 
 
 def test_an_exception_between_components_fails_none(view):
@@ -98,7 +99,7 @@ def test_an_exception_between_components_fails_none(view):
         started("Trainer")
         finished("Trainer")
         raise ValueError
-    assert view.timings["Trainer"]["status"] == "done"
+    assert view.timings["Trainer"].status == "done"
 
 
 def test_the_end_of_an_epoch_is_a_line_with_its_metrics(view, screen):

@@ -35,17 +35,17 @@ def test_shares_and_lengths_come_out_of_tfdvs_protos(tmp_path):
         statistics_pb2.DatasetFeatureStatisticsList(datasets=[dataset]).SerializeToString()
     )
     found = statistics_facts(Artifact(tmp_path, ["train"]))
-    assert found["train"]["rows"] == 4
-    assert found["train"]["labels"] == {"1": 0.75, "0": 0.25}
-    assert found["train"]["title_characters"]["histogram"] == [[10, 40, 1]]
+    assert found["train"].rows == 4
+    assert found["train"].labels == {"1": 0.75, "0": 0.25}
+    assert found["train"].title_characters.histogram == [(10, 40, 1)]
 
 
 def test_a_likely_label_error_is_one_on_which_all_models_are_sure():
     labels = np.array([1, 1, 0, 0])
     scores = {"candidate": np.array([0.01, 0.01, 0.99, np.nan]), "other": np.array([0.02, 0.4, 0.95, 0.99])}
     found = likely_label_errors(["a", "b", "c", "d"], labels, scores)
-    assert [(one["title"], one["label"]) for one in found] == [("a", 1), ("c", 0)]
-    assert found[0]["scores"] == pytest.approx({"candidate": 0.01, "other": 0.02})
+    assert [(error.title, error.label) for error in found] == [("a", 1), ("c", 0)]
+    assert found[0].scores == pytest.approx({"candidate": 0.01, "other": 0.02})
 
 
 def test_masked_examples_are_masked_here_too(tmp_path):
@@ -54,5 +54,5 @@ def test_masked_examples_are_masked_here_too(tmp_path):
     error = {"title": "Ann is 7", "words": [{"word": "Ann", "effect": 0.1}], "words_left": 0}
     (tmp_path / EXPLANATIONS_FILE).write_text(json.dumps({"errors": [error]}), encoding="utf-8")
     (found,) = explanation_facts(Artifact(tmp_path), mask)
-    assert (found["title"], found["words"][0]["word"]) == ("Xxx xx 0", "Xxx")
+    assert (found.title, found.words[0].word) == ("Xxx xx 0", "Xxx")
     assert HOSTILE not in str(found)

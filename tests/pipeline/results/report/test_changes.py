@@ -1,22 +1,25 @@
 """What differs between two runs, and nothing else."""
 
+from dataclasses import replace
+
 from pipeline.results.report.changes import describe_changes, flatten
+from pipeline.results.verdict import SplitRows
 from tests.helpers.reports import a_report_run
 
 
 def test_equal_runs_differ_in_nothing():
     verdict, facts = a_report_run()
-    assert describe_changes(verdict, facts["settings"], verdict, facts["settings"]) == []
+    assert describe_changes(verdict, facts.settings, verdict, facts.settings) == []
 
 
 def test_data_settings_and_figures_that_changed_are_named_with_both_values():
     verdict, facts = a_report_run()
     other, other_facts = a_report_run(casing="as_is")
-    other["data"] = {**other["data"], "sha256": "sha256:" + "99" * 32}
-    other["rows"] = {**other["rows"], "train": {"rows": 9000, "clickbait": 1}}
+    data = replace(other.data, sha256="sha256:" + "99" * 32)
+    other = replace(other, data=data, rows={**other.rows, "train": SplitRows(9000, 1)})
     found = {
-        one["what"]: (one["before"], one["now"])
-        for one in describe_changes(verdict, facts["settings"], other, other_facts["settings"])
+        change.what: (change.before, change.now)
+        for change in describe_changes(verdict, facts.settings, other, other_facts.settings)
     }
     assert found["data sha256"] == ("sha256:abababababab", "sha256:999999999999")
     assert found["train rows"] == ("2,400", "9,000")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from pipeline.results.report.facts import Facts
 from pipeline.results.report.render import render_comparison, render_report
 from tests.helpers.browser import chromium, opened
 from tests.helpers.reports import HOSTILE, a_report_run
@@ -17,7 +18,7 @@ PAGES = {
     "blessed": lambda: render_report(*a_report_run()),
     "refused": lambda: render_report(*a_report_run(casing="as_is")),
     "overridden": lambda: render_report(*a_report_run(casing="as_is", bless_anyway=HOSTILE)),
-    "failed": lambda: render_report(a_verdict(status="failed", reason=HOSTILE, thresholds=[], components={}), {}),
+    "failed": lambda: render_report(a_verdict(status="failed", reason=HOSTILE, thresholds=[], components={}), Facts()),
     "comparison": lambda: render_comparison(a_report_run(casing="as_is"), a_report_run()),
 }
 MOST_BYTES = 3_000_000

@@ -1,11 +1,13 @@
 """Each section of the model card, held against the verdict that it is made from."""
 
 import re
+from dataclasses import replace
 
 import pytest
 import yaml
 
 from pipeline.results import words
+from pipeline.results.report.facts import Facts
 from pipeline.results.report.render import render_model_card
 from tests.helpers.reports import HOSTILE, a_report_run
 from tests.helpers.verdicts import a_verdict
@@ -43,7 +45,7 @@ def sections(card):
 
 @pytest.fixture(scope="module")
 def overall(run):
-    return next(one for one in run[0]["evaluation"]["slices"] if one["split"] == "eval" and not one["slice"])
+    return run[0].evaluation.overall("eval")
 
 
 def cells(text: str) -> list[list[str]]:
@@ -59,8 +61,8 @@ def test_the_front_matter_has_the_metrics_for_the_hub(card, overall):
     read = yaml.safe_load(card.split("---\n")[1])
     (result,) = read["model-index"][0]["results"]
     found = {one["type"]: one["value"] for one in result["metrics"]}
-    assert found["accuracy"] == pytest.approx(overall["metrics"]["binary_accuracy"]["value"], abs=1e-6)
-    assert found["roc_auc"] == pytest.approx(overall["metrics"]["auc"]["value"], abs=1e-6)
+    assert found["accuracy"] == pytest.approx(overall.accuracy.value, abs=1e-6)
+    assert found["roc_auc"] == pytest.approx(overall.metrics["auc"].value, abs=1e-6)
     assert read["pipeline_tag"] == "text-classification"
 
 
@@ -72,30 +74,29 @@ def test_the_verdict_stands_on_top(card, run):
 def test_details_name_encoder_code_and_version(sections, run):
     verdict = run[0]
     for fact in (
-        verdict["encoder"]["digest"],
+        verdict.encoder.digest,
         "0123456789ab",
-        verdict["run_id"].replace("_", r"\_"),
-        verdict["infra"]["digest"],
+        verdict.run_id.replace("_", r"\_"),
+        verdict.infra.digest,
     ):
         assert fact in sections["Model Details"]
-    version = verdict["pushed"]["version"] if verdict["pushed"] else "none, it was not pushed"
+    version = verdict.pushed.version if verdict.pushed else "none, it was not pushed"
     assert f"**Version:** {version}" in sections["Model Details"]
 
 
 def test_limitations_show_every_variant_and_kind(sections, run):
     shown = {line[0]: line for line in cells(sections["Bias, Risks, and Limitations"])}
-    for one in run[0]["evaluation"]["slices"]:
-        if one["split"] == "eval":
-            line = shown[words.slice_name(one["slice"]).replace("_", r"\_")]
-            assert f"{one['metrics']['binary_accuracy']['value']:.4f}" in line
+    for part in run[0].evaluated:
+        line = shown[words.slice_name(part.slice).replace("_", r"\_")]
+        assert f"{part.accuracy.value:.4f}" in line
     assert "lower case" in shown
 
 
 def test_training_has_data_counts_and_settings(sections, run):
     verdict, text = run[0], sections["Training Details"]
-    assert verdict["data"]["sha256"] in text
+    assert verdict.data.sha256 in text
     assert ["training", "2,400", "1,210"] in cells(text)
-    for name, value in verdict["training"]["settings"].items():
+    for name, value in verdict.training.settings.items():
         assert f"- {name}: {value}".replace("_", r"\_") in text
     assert "5 rejected" in text
 
@@ -103,13 +104,13 @@ def test_training_has_data_counts_and_settings(sections, run):
 def test_evaluation_has_every_metric_with_its_interval_and_every_rule(sections, run, overall):
     lines = cells(sections["Evaluation"])
     for key in ("binary_accuracy", "auc", "precision", "recall", "ece", "brier"):
-        low, high = overall["metrics"][key]["interval"]
-        value = overall["metrics"][key]["value"]
+        low, high = overall.metrics[key].interval
+        value = overall.metrics[key].value
         assert [words.METRICS[key], f"{value:.4f}", f"{low:.4f} to {high:.4f}"] in lines
-    for name, metrics in overall["contenders"].items():
-        assert [words.CONTENDERS[name], f"{metrics['binary_accuracy']:.4f}", f"{metrics['auc']:.4f}"] in lines
+    for name, reached in overall.contenders.items():
+        assert [words.CONTENDERS[name], f"{reached.binary_accuracy:.4f}", f"{reached.auc:.4f}"] in lines
     rules = [line for line in lines if len(line) == 5][2:]
-    assert [line[-1] for line in rules] == [one["outcome"] for one in run[0]["thresholds"]]
+    assert [line[-1] for line in rules] == [judged.outcome for judged in run[0].thresholds]
 
 
 def test_the_impact_is_measured_time(sections):
@@ -128,13 +129,13 @@ def test_an_override_stays_visible():
 
 def test_what_is_quoted_is_no_markup():
     verdict, facts = a_report_run()
-    verdict["data"]["description"] = f"{HOSTILE} | [a](b)\n# c"
-    card = render_model_card(verdict, facts)
+    data = replace(verdict.data, description=f"{HOSTILE} | [a](b)\n# c")
+    card = render_model_card(replace(verdict, data=data), facts)
     assert "<script" not in card.replace("\\<script", "")
     assert "\n# c" not in card
 
 
 def test_a_model_that_was_not_evaluated_has_a_card():
-    card = render_model_card(a_verdict(thresholds=[], status="failed", pushed=None, reason="no"), {})
+    card = render_model_card(a_verdict(thresholds=[], status="failed", pushed=None, reason="no"), Facts())
     assert "The model was not evaluated." in card
     assert "No model was trained." in card

@@ -1,10 +1,15 @@
 """The page says what verdict and facts say, escapes what they quote, and is there however early a run ended."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from components.evaluator.results import Metric
+from pipeline.results.report.curves import Curves
+from pipeline.results.report.facts import Facts
 from pipeline.results.report.render import render_comparison, render_report
+from pipeline.results.verdict import Timing, Trial, Verdict
 from tests.helpers.reports import HOSTILE, a_report_run
 from tests.helpers.verdicts import a_verdict
 
@@ -34,17 +39,15 @@ def test_the_page_has_every_section_and_chart(page):
 
 
 def test_every_rule_is_shown_with_what_was_observed(page):
-    for one in a_report_run()[0]["thresholds"]:
-        if one["against"] == "bound" and one["observed"]:
-            assert f"{one['observed']:.4f}" in page
+    for judged in a_report_run()[0].thresholds:
+        if judged.against == "bound" and judged.observed:
+            assert f"{judged.observed:.4f}" in page
 
 
 def test_the_confusion_matrix_is_the_verdicts(page):
-    (overall,) = (
-        one for one in a_report_run()[0]["evaluation"]["slices"] if one["split"] == "eval" and not one["slice"]
-    )
+    overall = a_report_run()[0].evaluation.overall("eval")
     for name in ("true_negatives", "false_positives", "false_negatives", "true_positives"):
-        assert f"<b>{overall['metrics'][name]['value']:,.0f}</b>" in page
+        assert f"<b>{overall.metrics[name].value:,.0f}</b>" in page
 
 
 def test_the_size_of_the_model_is_told(page):
@@ -60,10 +63,15 @@ def test_what_is_quoted_is_shown_and_not_run(page):
 @pytest.mark.parametrize("place", ["run_id", "reason", "preset", "baseline_version"])
 def test_no_text_of_a_verdict_becomes_markup(place):
     verdict, facts = a_report_run(status="failed", **{place: HOSTILE} if place != "reason" else {})
-    verdict["reason"] = HOSTILE
-    verdict["components"] = {HOSTILE: {"status": HOSTILE, "seconds": 1.0}}
-    verdict["data"]["description"] = verdict["gate"]["findings"][0]["detail"] = HOSTILE
-    assert "<script" not in render_report(verdict, facts)
+    finding = replace(verdict.gate.findings[0], detail=HOSTILE)
+    hostile = replace(
+        verdict,
+        reason=HOSTILE,
+        components={HOSTILE: Timing(HOSTILE, 1.0)},
+        data=replace(verdict.data, description=HOSTILE),
+        gate=replace(verdict.gate, findings=[finding]),
+    )
+    assert "<script" not in render_report(hostile, facts)
 
 
 def test_a_page_asks_nobody_for_anything(page):
@@ -74,37 +82,36 @@ def test_a_page_asks_nobody_for_anything(page):
 @pytest.mark.parametrize(
     "verdict",
     [
-        {"run_id": "a", "status": "interrupted", "reason": "the run left no verdict"},
-        {"run_id": "a", "status": "failed", "reason": "no such file", "components": {}},
+        Verdict(run_id="a", status="interrupted", reason="the run left no verdict"),
+        Verdict(run_id="a", status="failed", reason="no such file", components={}),
         a_verdict(status="refused", reason="one class only", thresholds=[], pushed=None),
         a_verdict(schema_version=1),
     ],
     ids=["no verdict", "failed", "refused", "without facts"],
 )
 def test_a_run_that_ended_early_has_a_page_of_what_there_is(verdict):
-    page = render_report(verdict, {})
-    assert verdict["status"] in page or verdict["reason"].capitalize() in page or verdict["status"] == "pushed"
+    page = render_report(verdict, Facts(compared=False))
+    assert verdict.status in page or verdict.reason.capitalize() in page or verdict.status == "pushed"
     assert ">Lineage</h2>" in page
 
 
 def test_a_model_whose_scores_are_no_numbers_has_a_page():
     verdict, facts = a_report_run()
-    for one in verdict["evaluation"]["slices"]:
-        for metric in ("auc", "ece", "brier"):
-            one["metrics"][metric] = {"value": None, "interval": [None, None]}
-    facts["curves"] = {"roc": {}, "precision_recall": {}}
-    assert "\u2013" in render_report(verdict, facts)
+    lost = dict.fromkeys(("auc", "ece", "brier"), Metric(None, [None, None]))
+    slices = [replace(part, metrics=part.metrics | lost) for part in verdict.evaluation.slices]
+    verdict = replace(verdict, evaluation=replace(verdict.evaluation, slices=slices))
+    assert "\u2013" in render_report(verdict, replace(facts, curves=Curves()))
 
 
 def test_the_trials_of_a_search_are_a_chart_and_a_table_that_names_the_best(page):
-    trial = {"candidate": 0, "part": 2, "learning_rate": 4e-4, "epochs": 4, "casing": "augment", "batch_size": 64}
+    trial = Trial("0", 0.2, 4e-4, 4, "augment", 64, candidate=0, part=2, best=False)
     trials = [
-        {**trial, "score": 0.2, "best": False},
-        {**trial, "score": 0.15, "best": False, "part": 1},
-        {**trial, "score": 0.125, "best": True, "part": 1, "candidate": 1, "casing": "lower"},
+        trial,
+        replace(trial, score=0.15, part=1),
+        replace(trial, score=0.125, best=True, part=1, candidate=1, casing="lower"),
     ]
     verdict, facts = a_report_run()
-    searched = render_report({**verdict, "tuning": trials}, facts)
+    searched = render_report(replace(verdict, tuning=trials), facts)
     assert searched.count('<svg class="chart"') == page.count('<svg class="chart"') + 1
     rows = re.search(r"(?s)t-tuning.*?<tbody>(.*?)</tbody>", searched).group(1).split("</tr>")
     assert [("best" in row, "0.1250" in row) for row in rows[:3]] == [(False, False), (False, False), (True, True)]
@@ -126,5 +133,5 @@ def test_a_comparison_tells_the_casing_story_first():
 
 
 def test_a_comparison_with_a_run_that_ended_early_is_a_page():
-    page = render_comparison(a_report_run(), (a_verdict(status="failed", reason="no", thresholds=[]), {}))
+    page = render_comparison(a_report_run(), (a_verdict(status="failed", reason="no", thresholds=[]), Facts()))
     assert "has not got as far as an evaluation" in page

@@ -6,6 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
+from pipeline.results.report.changes import Change
 from pipeline.results.report.facts import FACTS_FILE, collect_facts
 from pipeline.results.report.write import MODEL_CARD_FILE, REPORT_FILE, leave_report
 from pipeline.results.run_folders import CONFIG_FILE, read_runs
@@ -58,18 +59,16 @@ def test_the_last_blessed_run_is_what_a_run_is_compared_with(tmp_path):
     for number, changes in enumerate([{}, {"blessed": False, "pushed": None}]):
         folder = write_run(tmp_path, a_verdict(run_id=f"2025-{number}", **changes))
         (folder / CONFIG_FILE).write_text("training: {casing: lower}\n", encoding="utf-8")
-    found = collect_facts(a_verdict(), {}, CONFIG, read_runs(tmp_path))["previous"]
-    assert found["run_id"] == "2025-0"
-    assert found["changes"] == [{"what": "training.casing", "before": "lower", "now": "augment"}]
+    found = collect_facts(a_verdict(), {}, CONFIG, read_runs(tmp_path)).previous
+    assert found.run_id == "2025-0"
+    assert found.changes == [Change("training.casing", "lower", "augment")]
 
 
 def test_the_first_run_has_none_to_be_compared_with():
-    assert collect_facts(a_verdict(), {}, CONFIG, [])["previous"] is None
+    assert collect_facts(a_verdict(), {}, CONFIG, []).previous is None
 
 
 def test_the_configuration_goes_by_its_digest():
-    first, second = (
-        collect_facts(a_verdict(), {}, text)["lineage"]["config_sha256"] for text in (CONFIG, CONFIG + " ")
-    )
+    first, second = (collect_facts(a_verdict(), {}, text).lineage.config_sha256 for text in (CONFIG, CONFIG + " "))
     assert first.startswith("sha256:")
     assert first != second

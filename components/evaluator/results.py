@@ -1,0 +1,162 @@
+"""What is found of a model, as the Evaluator writes it and a run's verdict reads it. Light: no numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+
+from pydantic import JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic.dataclasses import dataclass
+
+from components.recorded import KEEPS_UNKNOWN, Recorded
+from components.slices import VARIANT
+
+KEPT, BROKEN, NOT_JUDGED = "kept", "broken", "not judged"
+LEAST, MOST = ">=", "<="
+BOUND = "bound"
+CONFUSION = ("true_negatives", "false_positives", "false_negatives", "true_positives")
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class Judgement(Recorded):
+    """One rule on one slice."""
+
+    rule: str
+    split: str
+    slice: dict[str, str]
+    """As `MeasuredSlice.slice`."""
+    metric: str
+    against: str
+    """`bound`, or what the value is a difference to."""
+    bound: float
+    direction: str
+    observed: float | None
+    interval: list[float] | None
+    """Both ends, 95 %."""
+    rows: int | None
+    """None in verdicts of schema 1."""
+    outcome: str
+    gates: bool
+    """Whether a model that breaks it is not blessed."""
+    detail: str
+    passed: bool
+    """A rule that is not judged is not broken."""
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the model is not blessed for it."""
+        return self.gates and not self.passed
+
+    @property
+    def variant(self) -> str | None:
+        """The variant that it is about, if it is about one."""
+        return self.slice.get(VARIANT)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_schema_1(cls, values: object) -> object:
+        """There, each rule was for all rows as they are, and refused a model."""
+        if not isinstance(values, Mapping) or "rule" in values or "passed" not in values:
+            return values
+        general = "auc" if values.get("metric") == "auc" else "accuracy"
+        return {
+            "rule": general if values.get("against") == BOUND else "last_blessed",
+            "slice": {},
+            "direction": LEAST,
+            "interval": None,
+            "rows": None,
+            "outcome": KEPT if values["passed"] else BROKEN,
+            "gates": True,
+            "detail": "",
+            **values,
+        }
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class Metric(Recorded):
+    """A value, None where it is no number, and both ends of its 95 % interval, where it has one."""
+
+    value: float | None
+    interval: list[float | None] | None
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class Contender(Recorded):
+    """What a model reaches that the candidate is compared with."""
+
+    binary_accuracy: float | None
+    auc: float | None
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class MeasuredSlice(Recorded):
+    """What was measured on some rows."""
+
+    split: str
+    slice: dict[str, str]
+    """Empty: the rows as they are; else one feature, e.g. `{"variant": "lower"}`. The file has it as keys, too."""
+    rows: int
+    metrics: dict[str, Metric]
+    """By the names of `measures`."""
+    contenders: dict[str, Contender]
+
+    @property
+    def accuracy(self) -> Metric:
+        """The candidate's."""
+        return self.metrics["binary_accuracy"]
+
+    @property
+    def confusion(self) -> list[list[int]]:
+        """Rows by label, news first, in columns by what the candidate said."""
+        counts = [int(self.metrics[name].value or 0) for name in CONFUSION]
+        return [counts[:2], counts[2:]]
+
+    @property
+    def variant(self) -> str | None:
+        """The variant that it is, if it is one."""
+        return self.slice.get(VARIANT)
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
+        return {"split": self.split, **self.slice, **super()._written(handler)}
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class OperatingThreshold(Recorded):
+    """The least score from which on the precision is the wanted one; None where there is none."""
+
+    wanted_precision: float
+    threshold: float | None
+    precision: float | None
+    recall: float | None
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class Override(Recorded):
+    """Why a model is pushed that breaks rules."""
+
+    reason: str
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class Evaluation(Recorded):
+    """What was measured."""
+
+    contenders: dict[str, Contender]
+    """On the evaluation rows as they are."""
+    slices: list[MeasuredSlice]
+    operating_threshold: OperatingThreshold | None = field(default_factory=type(None))
+    override: Override | None = field(default_factory=type(None))
+
+    def overall(self, split: str) -> MeasuredSlice | None:
+        """All rows of a split as they are; None where none were measured."""
+        return next((part for part in self.slices if part.split == split and not part.slice), None)
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class EvaluationVerdict(Recorded):
+    """The Evaluator's `verdict.json`."""
+
+    blessed: bool
+    thresholds: list[Judgement]
+    evaluation: Evaluation
