@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import hashlib
 from pathlib import Path
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.bulk_example_gen.settings import BulkConfig
 from components.data_gate import accepted
@@ -17,7 +19,8 @@ from components.local_infra_validator.servers import identify_server
 from data.fetch import DEFAULT_DESTINATION
 from pipeline.config.paths import SAMPLE_FILE, SCHEMA_FILE, OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.results.run_folders import newest_refusal
+from pipeline.results.run_folders import new_run_id, newest_refusal
+from pipeline.terminal import shorten
 from serving.client.bulk.files import file_digest as text_digest
 from serving.client.bulk.files import open_source
 from serving.versions import version_folder
@@ -46,7 +49,7 @@ class DataSource:
             "fetched": "Stop Clickbait, fetched",
             "sample": "the bundled sample: no --data, none fetched (`clickbait fetch` gets 32,000 rows)",
         }
-        return f"{_short(files)} · {self._spans()}{reasons[self.origin]}"
+        return f"{shorten(files)} · {self._spans()}{reasons[self.origin]}"
 
     def _spans(self) -> str:
         specs = parse_specs(self.csv.pattern) if self.csv.spans else None
@@ -179,9 +182,6 @@ def choose_schema(config: PipelineConfig) -> SchemaSource:
         raise InputError(
             f"The schema must be there. Received: data.schema_file={path}. `clickbait schema infer` makes one."
         )
-    from google.protobuf import text_format
-    from tensorflow_metadata.proto.v0 import schema_pb2
-
     try:
         text_format.Parse(path.read_text(encoding="utf-8"), schema_pb2.Schema())
     except (OSError, UnicodeDecodeError, RecursionError, text_format.ParseError) as error:
@@ -230,16 +230,5 @@ def _bulk_digest(bulk: BulkConfig) -> str:
     return text_digest(bulk.path)
 
 
-def new_run_id() -> str:
-    """Sorts by time, to the microsecond, so that no two are equal."""
-    now = datetime.datetime.now(datetime.UTC)
-    return f"{now:%Y%m%d-%H%M%S}-{now.microsecond:05x}"
-
-
 def _digest(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _short(path: str) -> str:
-    place = Path(path)
-    return str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else path

@@ -38,6 +38,14 @@ def open_console(*, pipe_width: int | None = None) -> Console:
     return console
 
 
+def shorten(path: str | Path) -> str:
+    """A path relative to the working folder where it lies below it; a URL is itself."""
+    if "://" in str(path):
+        return str(path)
+    place = Path(path)
+    return str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else str(place)
+
+
 class Terminal(NamedTuple):
     """The terminal as it was before the capture."""
 

@@ -11,6 +11,7 @@ from components.local_infra_validator.rules import SIGNATURES
 from serving.client import ClientOptions
 from serving.client.calls import predict_request
 from serving.protocol.messages import Example, PredictionLog
+from serving.protocol.records import frame, read_records
 from trainer import features
 
 ARTICLE_TITLES = ("21 Pictures That Will Make You Feel Like You're 99 Years Old", "Google announces TensorFlow 2.0")
@@ -59,28 +60,21 @@ def write_warmup(model_dir: Path, model_name: str) -> None:
       model_dir: the SavedModel.
       model_name: as the server calls it.
     """
-    import tensorflow as tf
-
     file = model_dir / WARMUP_FILE
     file.parent.mkdir(exist_ok=True)
     file.unlink(missing_ok=True)  # the export's own, to which this one may be linked
-    with tf.io.TFRecordWriter(str(file)) as writer:
+    with file.open("wb") as stream:
         for signature, rows in itertools.product(SIGNATURES, _WARMUP_ROWS):
             titles = itertools.islice(itertools.cycle(ARTICLE_TITLES), rows)
             options = ClientOptions(model=model_name, signature=signature)
             log = PredictionLog()
             log.predict_log.request.CopyFrom(predict_request((title.encode() for title in titles), options))
-            writer.write(log.SerializeToString())
+            stream.write(frame(log.SerializeToString()))
 
 
 def _records(file: Path) -> Iterator[bytes]:
-    # TFRecord is length (8 bytes), its checksum (4), content, its checksum (4). TensorFlow's reader would read on
-    # ahead through the whole file.
-    with gzip.open(file) as stream:
-        while length := stream.read(8):
-            stream.read(4)
-            yield stream.read(int.from_bytes(length, "little"))
-            stream.read(4)
+    with gzip.open(file) as stream:  # TensorFlow's reader would read on ahead through the whole file
+        yield from read_records(stream)
 
 
 def _example(text: bytes) -> bytes:

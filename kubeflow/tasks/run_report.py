@@ -18,7 +18,7 @@ from components.headline_example_gen.ingest import Ingest
 from components.model_scorer.explanations import Explanations
 from kubeflow.container.outputs import as_artifact, metadata_of
 from kubeflow.tasks.artifacts import HTML, ClassificationMetrics, Metrics
-from pipeline.results.report import facts
+from pipeline.results.report.artifacts import collect_facts
 from pipeline.results.report.changes import overall
 from pipeline.results.report.render import render_report
 from pipeline.results.verdict import Data, Verdict
@@ -101,4 +101,4 @@ def RunReport(  # noqa: N802  components are named as classes
         },
     )
     Path(report.uri).parent.mkdir(parents=True, exist_ok=True)
-    Path(report.uri).write_text(render_report(verdict, facts.collect_facts(verdict, outputs)), encoding="utf-8")
+    Path(report.uri).write_text(render_report(verdict, collect_facts(verdict, outputs)), encoding="utf-8")

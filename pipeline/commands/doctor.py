@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from pipeline.terminal import open_console
+
 
 @click.command()
 @click.pass_context
 def doctor(ctx: click.Context) -> None:
     """Check the installation and say what to do."""
     from pipeline.installation import CHECKS
-    from pipeline.terminal import open_console
 
     console = open_console()
     sick = 0

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from pipeline.terminal import captured_output
+
 
 @click.group()
 def encoder() -> None:
@@ -34,8 +36,6 @@ def stand_in(folder: Path, rows: int | None) -> None:
 
     It shows what fine-tuning USE 4 costs where that cannot be downloaded; what it says of a text means nothing.
     """
-    from pipeline.terminal import captured_output
-
     with tempfile.TemporaryDirectory() as logs, captured_output(Path(logs, "log.txt"), verbose=False) as terminal:
         from trainer.encoders.stand_in import TABLE_ROWS, save_stand_in
 

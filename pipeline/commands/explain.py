@@ -13,16 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
+from pipeline.config.paths import OutputPaths
+from pipeline.terminal import captured_output, open_console
+from serving.client.bulk.text_files import LinesSource
+from serving.client.view import score_lines
 from serving.untrusted import visible
+from serving.versions import version_folder
+from serving.word_effects import Explanation, Word, explain_texts
+from trainer import saved_model
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from serving.word_effects import Explanation, Word
 
     Scorer = Callable[[Sequence[str]], Iterable[float]]
 
@@ -63,9 +68,6 @@ def explain(
     The effect of a word is the probability of clickbait less that of the headline without the word. The newest pushed
     model is asked, loaded from the serving folder; with --target a server is, and no TensorFlow is needed.
     """
-    from pipeline.terminal import open_console
-    from serving.word_effects import explain_texts
-
     console = open_console(pipe_width=_PIPE_WIDTH)
     chunks = _chunks(texts)
     with _scorer(output, model, version, target, timeout_s) as (score, asked):
@@ -89,8 +91,6 @@ def as_dict(explanation: Explanation) -> dict[str, JsonValue]:
 
 def print_explanation(console: Console, explanation: Explanation) -> None:
     """The score, the headline with its words coloured, and the strongest words in a table."""
-    from serving.client.view import score_lines
-
     head = next(score_lines([""], [explanation.score])).rstrip()
     click.echo(f"{head}  ", nl=False)
     console.print(coloured(explanation), soft_wrap=True)
@@ -102,8 +102,6 @@ def print_explanation(console: Console, explanation: Explanation) -> None:
 
 def coloured(explanation: Explanation) -> Text:
     """The headline: yellow is what speaks for clickbait, green for news, bold where it does so strongly."""
-    from rich.text import Text
-
     shown = Text(" ").join(Text(visible(word.text), style=_style(word.effect)) for word in explanation.words)
     if explanation.words_left:
         shown.append(" ...")
@@ -112,9 +110,6 @@ def coloured(explanation: Explanation) -> Text:
 
 def effect_table(words: Sequence[Word]) -> Table:
     """A line for each of the strongest words, the strongest first."""
-    from rich.table import Table
-    from rich.text import Text
-
     full_bar = max(_FULL_BAR, _strongest(words))
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     for _ in range(3):
@@ -130,8 +125,6 @@ def _chunks(texts: tuple[str, ...]) -> Iterator[list[str]]:
     if not texts:
         if sys.stdin is None or sys.stdin.isatty():
             raise click.UsageError("There is something to explain. Received: nothing. Give TEXT or lines on stdin.")
-        from serving.client.bulk.text_files import LinesSource
-
         return (chunk.texts for chunk in LinesSource("stdin", "text", sys.stdin.buffer).chunks(_CHUNK_TEXTS))
     for text in texts:
         try:
@@ -159,10 +152,7 @@ def _scorer(
 
 
 def _version_folder(output: str | None, model: str | None, version: int | None) -> Path:
-    from pipeline.config.paths import OutputPaths
     from pipeline.config.pipeline_config import load_config
-    from serving.versions import version_folder
-    from trainer import saved_model
 
     serving_model = OutputPaths.of(load_config(flags={"output": output, "model_name": model})).serving_model
     known = version_folder.list_versions(serving_model)
@@ -184,8 +174,6 @@ def _version_folder(output: str | None, model: str | None, version: int | None) 
 
 
 def _load(folder: Path) -> Scorer:
-    from pipeline.terminal import captured_output
-
     with tempfile.TemporaryDirectory() as logs, captured_output(Path(logs, "log.txt"), verbose=False):
         from components.text_scorer import TextScorer
 

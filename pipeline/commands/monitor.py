@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
+from pipeline.config.paths import OutputPaths
+from pipeline.terminal import captured_output, open_console, shorten
 from serving.untrusted import visible
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
     from components.data_gate.policy import Finding
     from pipeline.monitoring.monitor import Report
 
@@ -82,15 +84,12 @@ def monitor(
     Exit codes: 0 it is like the training data, or there is too little to judge; 3 it has drifted: train anew; 2 the
     call is wrong, or there is no log of this model that can be read.
     """
-    from pipeline.config.paths import OutputPaths
     from pipeline.config.pipeline_config import load_config
-    from pipeline.inputs import new_run_id
     from pipeline.monitoring.monitor import judge_logs, open_logs, report_folder, write_report
-    from pipeline.terminal import captured_output, open_console
 
     config = load_config(preset, config_file, overrides, {"output": output, "model_name": model})
     console = open_console(pipe_width=_PIPE_WIDTH)
-    with report_folder(OutputPaths.of(config).monitor / new_run_id()) as folder:
+    with report_folder(OutputPaths.of(config).monitor) as folder:
         opened = open_logs(config, logs, version=version, since=since or 0.0)
         if not as_json:
             print_logs(console, opened.report)
@@ -128,10 +127,6 @@ def print_logs(console: Console, report: Report) -> None:
 
 def print_findings(console: Console, report: Report, file: Path) -> None:
     """What was found, and what to do."""
-    from rich.markup import escape
-
-    from pipeline.results.summary import shorten
-
     console.print()
     if any(finding.outcome in _OUTCOMES for finding in report.findings):
         console.print(finding_table(report.findings))
@@ -154,8 +149,6 @@ def print_findings(console: Console, report: Report, file: Path) -> None:
 
 def finding_table(findings: Sequence[Finding]) -> Table:
     """A line for each that was judged."""
-    from rich.table import Table
-
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("rule", "where", "bound", "observed", ""):
         table.add_column(title, justify="right" if title in ("bound", "observed") else "left", no_wrap=True)
@@ -167,6 +160,4 @@ def finding_table(findings: Sequence[Finding]) -> Table:
 
 
 def _line(console: Console, name: str, text: str) -> None:
-    from rich.markup import escape
-
     console.print(f"[bold]{name:<9}[/]{escape(text)}", soft_wrap=True)

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.commands.options import OUTPUT_TO_READ
-from serving.whole_file import write_whole
-
-if TYPE_CHECKING:
-    from pipeline.results.verdict import Verdict
-
-_COMPARISON_FILE = "comparison.html"
 
 
 @click.command()
@@ -36,11 +29,12 @@ def report(run: str | None, output: str, compare: tuple[str, str] | None, target
         raise click.UsageError("A report is of one run or of two. Received: RUN and --compare. Leave one out.")
     if target is not None and not target.name:
         raise click.UsageError("--to names a file. Received: nothing.")
-    from pipeline.results.run_folders import OutputError
+    from pipeline.results.report.write import write_comparison, write_report
+    from pipeline.results.run_folders import OutputError, find_run
 
-    runs = [_find_run(output, one) for one in compare or (run,)]
+    verdicts = [find_run(output, name) for name in compare or (run,)]
     try:
-        page = _write_comparison(runs[0], runs[1], target) if compare else _write_report(runs[0], target)
+        page = write_comparison(verdicts[0], verdicts[1], target) if compare else write_report(verdicts[0], target)
     except OSError as error:
         raise OutputError(
             f"A page is written where it may be. Received: {error.filename}: {error.strerror}. Give --to FILE."
@@ -48,36 +42,3 @@ def report(run: str | None, output: str, compare: tuple[str, str] | None, target
     click.echo(page)
     if opened:
         click.launch(str(page))
-
-
-def _write_report(verdict: Verdict, target: Path | None) -> Path:
-    from pipeline.results.report.facts import read_facts
-    from pipeline.results.report.render import render_report
-    from pipeline.results.report.write import REPORT_FILE, write_pages
-
-    folder = Path(verdict.folder)
-    facts = read_facts(folder)
-    if target is None:
-        write_pages(folder, verdict, facts)
-        return folder / REPORT_FILE
-    write_whole(target, render_report(verdict, facts))
-    return target
-
-
-def _write_comparison(first: Verdict, second: Verdict, target: Path | None) -> Path:
-    from pipeline.results.report.facts import read_facts
-    from pipeline.results.report.render import render_comparison
-
-    before, now = ((verdict, read_facts(Path(verdict.folder))) for verdict in (first, second))
-    target = target or Path(second.folder, _COMPARISON_FILE)
-    write_whole(target, render_comparison(before, now))
-    return target
-
-
-def _find_run(output: str, run: str | None) -> Verdict:
-    from pipeline.results.run_folders import CONFIG_FILE, read_run
-
-    if run and Path(run, CONFIG_FILE).is_file():
-        folder = Path(run).resolve()
-        return read_run(folder.parent.parent, folder.name)
-    return read_run(output, run)

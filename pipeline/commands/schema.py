@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.commands.options import CONFIG_FILE, OVERRIDES, PRESET
 from serving.untrusted import visible
+
+if TYPE_CHECKING:
+    from pipeline.schema.schema_tool import Comparison
+
+EXIT_DOES_NOT_FIT = 3
 
 
 @click.group()
@@ -63,11 +69,8 @@ def diff(ctx: click.Context, **choice) -> None:
 
     Exit codes: 0 the data fits, 3 it does not.
     """
-    from pipeline.schema import schema_tool
-
-    found = schema_tool.compare_schema(_schema_config(**choice))
-    _show_comparison(found)
-    ctx.exit(schema_tool.EXIT_DOES_NOT_FIT if found.findings else 0)
+    comparison = _compare(**choice)
+    ctx.exit(EXIT_DOES_NOT_FIT if comparison.findings else 0)
 
 
 @schema.command()
@@ -80,18 +83,23 @@ def update(ctx: click.Context, yes: bool, **choice) -> None:
     The rules for title and label stay as they are: no data changes what the model reads. Exit codes: 0 the data fits
     the schema now, 3 something in it still does not.
     """
-    from pipeline.schema import schema_tool
-
-    found = schema_tool.compare_schema(_schema_config(**choice))
-    _show_comparison(found)
-    if found.diff:
+    comparison = _compare(**choice)
+    if comparison.diff:
         if not yes:
             if not sys.stdin.isatty():
                 raise click.UsageError("update asks before it writes. Received: no terminal to ask on. Give --yes.")
-            click.confirm(f"Write {found.schema_file}?", abort=True)
-        schema_tool.write_schema(found.schema_file, found.updated)
-        click.echo(f"wrote {found.schema_file}")
-    ctx.exit(schema_tool.EXIT_DOES_NOT_FIT if found.remaining else 0)
+            click.confirm(f"Write {comparison.schema_file}?", abort=True)
+        comparison.write()
+        click.echo(f"wrote {comparison.schema_file}")
+    ctx.exit(EXIT_DOES_NOT_FIT if comparison.remaining else 0)
+
+
+def _compare(**choice) -> Comparison:
+    from pipeline.schema.schema_tool import compare_schema
+
+    comparison = compare_schema(_schema_config(**choice))
+    _show_comparison(comparison)
+    return comparison
 
 
 def _schema_config(
@@ -114,15 +122,15 @@ def _schema_config(
     return load_config(preset, config_file, overrides, flags)
 
 
-def _show_comparison(found) -> None:
-    click.echo(f"{found.data}, against {found.schema_file}")
-    if not found.findings:
+def _show_comparison(comparison: Comparison) -> None:
+    click.echo(f"{comparison.data}, against {comparison.schema_file}")
+    if not comparison.findings:
         click.echo("the data fits the schema")
-    for finding in found.findings:
+    for finding in comparison.findings:
         click.echo(visible(f"  {finding}"))
-    for line in found.diff.splitlines():
+    for line in comparison.diff.splitlines():
         click.secho(visible(line), fg={"+": "green", "-": "red"}.get(line[0]))
-    if found.remaining:
+    if comparison.remaining:
         click.echo("no update takes what the model cannot read; mend the data, or edit the schema by hand:")
-    for finding in found.remaining:
+    for finding in comparison.remaining:
         click.echo(visible(f"  {finding}"))

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
+from rich.markup import escape
+from rich.table import Table
+
+from pipeline.config.paths import OutputPaths
+from pipeline.terminal import open_console
+from serving.versions import version_folder
+from serving.versions.rollback import Rollback, restore_version
+from trainer import saved_model
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from pipeline.config.paths import OutputPaths
     from pipeline.results.verdict import Verdict
-    from serving.versions.rollback import Rollback
 
 _SHOWN_DIGITS = 8
 _SHOWN_TIME = len("2026-01-01T00:00")
@@ -47,8 +51,6 @@ def _with_output(command):
 @click.option("--target", metavar="HOST:PORT", help="A server that is asked which of them it serves.")
 def versions(output: str | None, model: str | None, target: str | None) -> None:
     """List the versions in the serving folder, the newest last; TF Serving serves the newest."""
-    from pipeline.terminal import open_console
-
     paths = _find_paths(output, model)
     states = _served(target, paths.serving_model.name) if target else None
     rows = describe_versions(paths, states)
@@ -74,7 +76,6 @@ def rollback(output: str | None, model: str | None, to: int | None, target: str 
     not pushed again by a run, until a rollback names it with --to.
     """
     from components.versioned_pusher.confirm import confirm_version
-    from serving.versions.rollback import restore_version
 
     paths = _find_paths(output, model)
     folder = paths.serving_model
@@ -101,11 +102,9 @@ def describe_versions(paths: OutputPaths, states: dict[int, str] | None = None) 
       states: by a server's word, of the versions that it knows; without one, the newest is what is served.
     """
     from pipeline.results.run_folders import read_runs
-    from serving.versions import version_folder as folder
-    from trainer import saved_model
 
-    cards = folder.read_cards(paths.serving_model)
-    taken_back = folder.withdrawn(cards)
+    cards = version_folder.read_cards(paths.serving_model)
+    taken_back = version_folder.withdrawn(cards)
     reached = {run.run_id: _accuracy(run) for run in read_runs(paths.runs.parent)}
     rows = []
     for version, card in cards.items():
@@ -135,9 +134,6 @@ def describe_versions(paths: OutputPaths, states: dict[int, str] | None = None) 
 
 def version_table(rows: list[VersionRow]) -> Table:
     """A line a version."""
-    from rich.markup import escape
-    from rich.table import Table
-
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("version", "", "pushed (UTC)", "run", "eval", "digest", "note"):
         table.add_column(title, justify="right" if title == "eval" else "left", no_wrap=title != "note")
@@ -173,7 +169,6 @@ def _state(version: int, newest: int, states: dict[int, str] | None) -> str:
 
 
 def _find_paths(output: str | None, model: str | None) -> OutputPaths:
-    from pipeline.config.paths import OutputPaths
     from pipeline.config.pipeline_config import load_config
 
     return OutputPaths.of(load_config(flags={"output": output, "model_name": model}))
@@ -189,10 +184,9 @@ def _record(paths: OutputPaths, done: Rollback) -> None:
     if not paths.metadata.is_file():
         return
     from components.versioned_pusher.lineage import record_rollback
-    from serving.versions import version_folder as folder
 
     try:
-        card = folder.read_card(paths.serving_model, done.version)
+        card = version_folder.read_card(paths.serving_model, done.version)
         if card is None:
             raise ValueError(f"version {done.version} has no card")
         record_rollback(paths.metadata, paths.serving_model, done, card.digest)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Self
 
+import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.data_gate.comparison import Statistics, judge_drift, judge_skew
@@ -28,6 +31,11 @@ class Training:
     """That the data was held to."""
     scores: Sequence[float]
     """That the version gives to the evaluation split."""
+
+    @classmethod
+    def read(cls, statistics: Path, schema: Path, scores: Sequence[float]) -> Self:
+        """Reads the artifacts of StatisticsGen and ImportSchemaGen."""
+        return cls(tfdv.load_stats_binary(str(statistics)), tfdv.load_schema_text(str(schema)), scores)
 
 
 def judge_served(

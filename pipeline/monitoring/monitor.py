@@ -22,6 +22,7 @@ from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.monitoring.served_version import MonitorError, TrainedFrom, choose_version, find_trained_from
 from pipeline.monitoring.traffic import Logs, Sample, Traffic, read_logs
+from pipeline.results.run_folders import new_run_id
 from serving.request_log.reader import find_logs
 from serving.versions import version_folder
 from serving.whole_file import write_whole
@@ -129,12 +130,13 @@ def judge_logs(config: PipelineConfig, opened: Opened) -> Report:
 
 
 @contextlib.contextmanager
-def report_folder(folder: Path) -> Iterator[Path]:
-    """Makes a report's folder, and takes it away again where nothing comes to lie in it.
+def report_folder(reports: Path) -> Iterator[Path]:
+    """Makes a report's folder among the others, and takes it away again where nothing comes to lie in it.
 
     Raises:
       MonitorError: it cannot be made.
     """
+    folder = reports / new_run_id()
     with _writing(folder):
         missing = list(itertools.takewhile(lambda one: not one.exists(), (folder, *folder.parents)))
         folder.mkdir(parents=True, exist_ok=True)
@@ -172,14 +174,12 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 def _judge(opened: Opened, made_from: TrainedFrom, paths: OutputPaths, policy: MonitorConfig) -> list[Finding]:
-    import tensorflow_data_validation as tfdv
-
     from pipeline.monitoring.judge import Training, judge_served
     from pipeline.monitoring.reference import reference_scores
 
-    training = Training(
-        tfdv.load_stats_binary(str(made_from.statistics)),
-        tfdv.load_schema_text(str(made_from.schema)),
+    training = Training.read(
+        made_from.statistics,
+        made_from.schema,
         reference_scores(
             paths.monitor / "reference",
             paths.serving_model / str(opened.report.version),

@@ -10,8 +10,6 @@ from pipeline.monitoring.traffic import Logs
 from serving.versions import version_folder
 from trainer import features
 
-_RUN_TYPE = "pipeline_run"
-
 
 class MonitorError(Exception):
     """What is served cannot be compared with what it was made from."""
@@ -77,12 +75,15 @@ def find_trained_from(paths: OutputPaths, version: int) -> TrainedFrom:
             f"A version says by its card which run made it. Received: {paths.serving_model / str(version)}, which has "
             "none: clickbait did not push it."
         )
-    found = _outputs(paths, card.run_id)
+    from pipeline.results.lineage import read_outputs
+
+    name = paths.serving_model.name
+    outputs = read_outputs(paths.metadata, name, card.run_id) if paths.metadata.is_file() else {}
     try:
         made_from = TrainedFrom(
-            Path(found["StatisticsGen", "statistics"], f"Split-{features.TRAIN_SPLIT}", "FeatureStats.pb"),
-            Path(found["ImportSchemaGen", "schema"], "schema.pbtxt"),
-            Path(found["HeadlineExampleGen", "examples"], f"Split-{features.EVAL_SPLIT}"),
+            Path(outputs["StatisticsGen"]["statistics"].uri, f"Split-{features.TRAIN_SPLIT}", "FeatureStats.pb"),
+            Path(outputs["ImportSchemaGen"]["schema"].uri, "schema.pbtxt"),
+            Path(outputs["HeadlineExampleGen"]["examples"].uri, f"Split-{features.EVAL_SPLIT}"),
             card.digest,
         )
         needed = (made_from.statistics, made_from.schema, made_from.examples)
@@ -95,29 +96,3 @@ def find_trained_from(paths: OutputPaths, version: int) -> TrainedFrom:
             "gone. Run `clickbait run` again, with the same --output."
         )
     return made_from
-
-
-def _outputs(paths: OutputPaths, run_id: str) -> dict[tuple[str, str], str]:
-    """The folders of what a run's nodes put out, cached ones included, by node and key."""
-    from ml_metadata.metadata_store import MetadataStore
-    from ml_metadata.proto import metadata_store_pb2 as mlmd
-
-    if not paths.metadata.is_file():
-        return {}
-    config = mlmd.ConnectionConfig()
-    config.sqlite.filename_uri = str(paths.metadata)
-    config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
-    store = MetadataStore(config)
-    # TFX has an id of its own for a run; the pusher's execution knows ours.
-    pushes = [one for one in store.get_executions() if one.custom_properties["run_id"].string_value == run_id]
-    runs = [
-        context for push in pushes for context in store.get_contexts_by_execution(push.id) if context.type == _RUN_TYPE
-    ]
-    found = {}
-    for execution in store.get_executions_by_context(runs[-1].id) if runs else ():
-        nodes = [one.name for one in store.get_contexts_by_execution(execution.id) if one.type == "node"]
-        for event in store.get_events_by_execution_ids([execution.id]):
-            if event.type == mlmd.Event.OUTPUT and event.path.steps and nodes:
-                (artifact,) = store.get_artifacts_by_id([event.artifact_id])
-                found[nodes[0].rpartition(".")[2], event.path.steps[0].key] = artifact.uri
-    return found

@@ -21,19 +21,26 @@ from trainer.settings import HISTORY_FILE
 
 Outputs = dict[str, dict[str, mlmd.Artifact]]
 
+_RUN_TYPE = "pipeline_run"
 
-def read_outputs(metadata: Path, pipeline_name: str) -> Outputs:
-    """The output artifacts of the newest run of a pipeline, by node and by key; cached ones included."""
+
+def read_outputs(metadata: Path, pipeline_name: str, run_id: str | None = None) -> Outputs:
+    """Reads the output artifacts of a run, by node and by key; cached ones included.
+
+    Args:
+      metadata: ML Metadata's file.
+      pipeline_name: the pipeline's.
+      run_id: of a run that pushed; None: the pipeline's newest run.
+    """
     config = mlmd.ConnectionConfig()
     config.sqlite.filename_uri = str(metadata)
     config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READONLY
     store = MetadataStore(config)
-    runs = sorted((run.id for run in store.get_contexts_by_type("pipeline_run")), reverse=True)
-    newest = next((run for run in runs if _is_of(store, run, pipeline_name)), None)
-    if newest is None:
+    run = _newest_run(store, pipeline_name) if run_id is None else _run_that_pushed(store, run_id)
+    if run is None:
         return {}
     found: Outputs = {}
-    for execution in sorted(store.get_executions_by_context(newest), key=lambda one: one.id):
+    for execution in sorted(store.get_executions_by_context(run), key=lambda one: one.id):
         if execution.last_known_state not in (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED):
             continue
         nodes = [one.name for one in store.get_contexts_by_execution(execution.id) if one.type == "node"]
@@ -45,8 +52,25 @@ def read_outputs(metadata: Path, pipeline_name: str) -> Outputs:
     return found
 
 
+def _newest_run(store: MetadataStore, pipeline_name: str) -> int | None:
+    runs = sorted((run.id for run in store.get_contexts_by_type(_RUN_TYPE)), reverse=True)
+    return next((run for run in runs if _is_of(store, run, pipeline_name)), None)
+
+
 def _is_of(store: MetadataStore, run: int, pipeline_name: str) -> bool:
     return any(parent.name == pipeline_name for parent in store.get_parent_contexts_by_context(run))
+
+
+def _run_that_pushed(store: MetadataStore, run_id: str) -> int | None:
+    """TFX has an id of its own for a run; the pusher's execution knows ours."""
+    pushes = [push for push in store.get_executions() if push.custom_properties["run_id"].string_value == run_id]
+    runs = [
+        context.id
+        for push in pushes
+        for context in store.get_contexts_by_execution(push.id)
+        if context.type == _RUN_TYPE
+    ]
+    return runs[-1] if runs else None
 
 
 def ingest_counts(ingest: mlmd.Artifact) -> tuple[Ingest, dict[str, SplitRows]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from pipeline.results.verdict import VERDICT_FILE, Verdict, read_verdict
 CONFIG_FILE = "config.yaml"
 LOG_FILE = "log.txt"
 REJECTS_FILE = "rejects.csv"
+REPORT_FILE = "report.html"
+MODEL_CARD_FILE = "model_card.md"
 
 _SQLITE = b"SQLite format 3"  # https://www.sqlite.org/fileformat.html
 
@@ -29,6 +32,12 @@ class OutputError(Exception):
     """The output folder, or what a run has left there, cannot be used."""
 
     exit_code = 2
+
+
+def new_run_id() -> str:
+    """Sorts by time, to the microsecond, so that no two are equal."""
+    now = datetime.datetime.now(datetime.UTC)
+    return f"{now:%Y%m%d-%H%M%S}-{now.microsecond:05x}"
 
 
 @contextlib.contextmanager
@@ -142,6 +151,18 @@ def newest_refusal(output: str | Path) -> str | None:
     """The newest run whose model was not fit to be served; by it the cache tells whether one was validated since."""
     perhaps = reversed(read_runs(output, holding='"blessed": false'))
     return next((verdict.run_id for verdict in perhaps if verdict.infra and not verdict.infra.blessed), None)
+
+
+def find_run(output: Path | str, run: str | None) -> Verdict:
+    """Returns the verdict of a run by its id, the beginning of that, or its folder; of the newest where none is given.
+
+    Raises:
+      RunNotFound: there is no such run.
+    """
+    if run and Path(run, CONFIG_FILE).is_file():
+        folder = Path(run).resolve()
+        return read_run(folder.parent.parent, folder.name)
+    return read_run(output, run)
 
 
 def read_run(output: str | Path, run: str | None = None) -> Verdict:

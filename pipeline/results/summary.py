@@ -14,9 +14,9 @@ from rich.table import Table
 from components.data_gate.policy import GateVerdict
 from components.evaluator.results import BOUND, NOT_JUDGED, Judgement, MeasuredSlice, OperatingThreshold
 from components.local_infra_validator.policy import InfraVerdict
-from pipeline.results.report.write import REPORT_FILE
-from pipeline.results.run_folders import LOG_FILE, REJECTS_FILE
+from pipeline.results.run_folders import LOG_FILE, REJECTS_FILE, REPORT_FILE
 from pipeline.results.verdict import VERDICT_FILE, Ingest, Verdict
+from pipeline.terminal import shorten
 
 _COLOURS = {
     "pushed": "green",
@@ -141,14 +141,6 @@ def run_table(verdicts: Iterable[Verdict]) -> Table:
             f"{verdict.seconds:.0f}" if verdict.seconds is not None else "",
         )
     return table
-
-
-def shorten(path: str | Path) -> str:
-    """A path relative to the working folder where it lies below it; a URL is itself."""
-    if "://" in str(path):
-        return str(path)
-    place = Path(path)
-    return str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else str(place)
 
 
 def _quoted(path: str | Path) -> str:

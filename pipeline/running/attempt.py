@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import os
 import time
 import traceback
@@ -15,11 +16,10 @@ from components.data_gate.policy import GateVerdict
 from components.errors import DataRefused, explain
 from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.inputs import DataSource, choose_schema, new_run_id
+from pipeline.inputs import DataSource, SchemaSource, choose_schema
 from pipeline.results import run_folders
 from pipeline.results.summary import print_head, print_summary
-from pipeline.results.verdict import Timing, Verdict, write_verdict
-from pipeline.running.outcome import open_verdict
+from pipeline.results.verdict import SCHEMA_VERSION, Data, Encoder, Timing, Verdict, write_verdict
 from pipeline.terminal import Terminal, captured_output
 
 EXIT_INTERRUPTED = 130
@@ -74,6 +74,30 @@ class Attempt:
         self.verdict = replace(self.verdict, status=status, exit_code=exit_code, reason=reason)
 
 
+def open_verdict(config: PipelineConfig, run_id: str, data: DataSource, schema: SchemaSource) -> Verdict:
+    """Describes what is known before anything has run."""
+    source = {
+        "origin": data.origin,
+        "description": data.description,
+        "files": list(data.csv.paths),
+        "sha256": data.digest,
+        "schema_sha256": schema.digest,
+    }
+    return Verdict(
+        schema_version=SCHEMA_VERSION,
+        run_id=run_id,
+        started_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        status="running",
+        preset=config.preset,
+        data=Data.from_dict({**source, **config.data.model_dump(exclude={"path"})}),
+        gate_policy=config.gate.model_dump(),
+        evaluation_policy=config.evaluation.model_dump(),
+        tuner_policy=config.tuner.model_dump(),
+        infra_policy=config.infra.model_dump(),
+        encoder=Encoder(config.encoder.source, config.training.fine_tune),
+    )
+
+
 @contextlib.contextmanager
 def open_attempt(config: PipelineConfig, data: DataSource, *, began: float, verbose: bool) -> Iterator[Attempt]:
     """Begins a run: keeps others out of its output, makes its folder, and sends what libraries print into its log.
@@ -88,7 +112,7 @@ def open_attempt(config: PipelineConfig, data: DataSource, *, began: float, verb
       InputError: the schema cannot be read.
       OutputError: the output cannot be used.
     """
-    schema, paths, run_id = choose_schema(config), OutputPaths.of(config), new_run_id()
+    schema, paths, run_id = choose_schema(config), OutputPaths.of(config), run_folders.new_run_id()
     with run_folders.claim_output(paths.runs.parent, paths.metadata):
         earlier = run_folders.read_runs(paths.runs.parent)
         folder = run_folders.make_folder(paths.runs / run_id, config.to_yaml())

@@ -9,14 +9,14 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from absl import logging as absl_logging
+
 from pipeline.config.beam import require_engine
 from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.inputs import DataSource, LocalInputs, RunInputs, choose_data, prepare_inputs
-from pipeline.results.report.write import leave_report
 from pipeline.results.verdict import Encoder
 from pipeline.running.attempt import Attempt, open_attempt
-from pipeline.running.outcome import collect_facts, judge_model
 from pipeline.running.partial_run import PartialRunError, check_nodes, from_nodes, reuse_last
 from pipeline.running.progress_view import RunView
 from serving.imports import uncollected_imports
@@ -61,12 +61,15 @@ def run_pipeline(
             inputs = _prepare(view, attempt, config, data)
             if from_node:
                 attempt.verdict = reuse_last(config, from_node, attempt.verdict, attempt.earlier)
+            ended = False
             try:
                 _run_dag(view, config, inputs, from_node, to_node)
+                ended = True
             finally:
                 if view.timings:
-                    attempt.verdict = collect_facts(attempt.verdict, _read_outputs(config), attempt.folder)
-            attempt.verdict = judge_model(attempt.verdict, _read_outputs(config), config.bulk)
+                    _read_outcome(attempt, config, ended=ended)
+        from pipeline.results.report.write import leave_report
+
         outputs = functools.partial(_read_outputs, config) if view.timings else dict
         leave_report(attempt.folder, attempt.verdict, outputs, attempt.earlier, attempt.terminal.err)
         return attempt.print_outcome()
@@ -93,7 +96,6 @@ def _run_dag(
     view.say("importing TFX")
     with uncollected_imports("tfx.v1"):
         import tfx.v1 as tfx
-        from absl import logging as absl_logging
         from tfx.orchestration.pipeline import RunOptions
 
         from pipeline.pipeline import create_pipeline
@@ -118,6 +120,15 @@ def _run_dag(
             f"--from goes on from the last run. Received: --from {from_node}, and a last run that did not get so far. "
             "Leave out --from: what has not changed comes from the cache."
         ) from error
+
+
+def _read_outcome(attempt: Attempt, config: PipelineConfig, *, ended: bool) -> None:
+    from pipeline.running.outcome import collect_facts, judge_model
+
+    outputs = _read_outputs(config)
+    attempt.verdict = collect_facts(attempt.verdict, outputs, attempt.folder)
+    if ended:
+        attempt.verdict = judge_model(attempt.verdict, outputs, config.bulk)
 
 
 def _read_outputs(config: PipelineConfig) -> Outputs:

@@ -1,49 +1,20 @@
-"""What a run says of itself: its verdict, from its first line to its outcome."""
+"""Reads what a run came to out of its artifacts, into its verdict. Imports TFX."""
 
 from __future__ import annotations
 
-import datetime
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from components.bulk_example_gen import BULK_SPLIT
 from components.bulk_example_gen.settings import BulkConfig
 from components.evaluator.rules import describe as describe_rule
 from components.local_infra_validator.policy import FAIL
 from components.local_infra_validator.verdict import describe
-from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.inputs import DataSource, SchemaSource
+from pipeline.results import lineage
+from pipeline.results.lineage import Outputs
 from pipeline.results.run_folders import REJECTS_FILE
-from pipeline.results.verdict import SCHEMA_VERSION, Bulk, Data, Encoder, Pushed, Verdict
-
-if TYPE_CHECKING:
-    from pipeline.results.lineage import Outputs
-
-
-def open_verdict(config: PipelineConfig, run_id: str, data: DataSource, schema: SchemaSource) -> Verdict:
-    """Describes what is known before anything has run."""
-    source = {
-        "origin": data.origin,
-        "description": data.description,
-        "files": list(data.csv.paths),
-        "sha256": data.digest,
-        "schema_sha256": schema.digest,
-    }
-    return Verdict(
-        schema_version=SCHEMA_VERSION,
-        run_id=run_id,
-        started_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        status="running",
-        preset=config.preset,
-        data=Data.from_dict({**source, **config.data.model_dump(exclude={"path"})}),
-        gate_policy=config.gate.model_dump(),
-        evaluation_policy=config.evaluation.model_dump(),
-        tuner_policy=config.tuner.model_dump(),
-        infra_policy=config.infra.model_dump(),
-        encoder=Encoder(config.encoder.source, config.training.fine_tune),
-    )
+from pipeline.results.verdict import Bulk, Pushed, Verdict
 
 
 def collect_facts(verdict: Verdict, outputs: Outputs, folder: Path | None = None) -> Verdict:
@@ -56,8 +27,6 @@ def collect_facts(verdict: Verdict, outputs: Outputs, folder: Path | None = None
       outputs: of the run, see `pipeline.results.lineage`; those of them that there are.
       folder: of the run, where it has one.
     """
-    from pipeline.results import lineage
-
     if ingest := outputs.get("HeadlineExampleGen", {}).get("ingest"):
         counts, rows = lineage.ingest_counts(ingest)
         verdict = replace(verdict, ingest=counts, rows=rows)
@@ -80,8 +49,6 @@ def judge_model(verdict: Verdict, outputs: Outputs, bulk: BulkConfig | None = No
       outputs: of the run, see `pipeline.results.lineage`; those of them that there are.
       bulk: what was scored by it.
     """
-    from pipeline.results import lineage
-
     verdict = replace(verdict, status="done", exit_code=0, reason="the components asked for have run")
     if baseline := outputs.get("LatestBlessedModel", {}).get("model"):
         verdict = replace(verdict, baseline_version=baseline.custom_properties["version"].string_value)

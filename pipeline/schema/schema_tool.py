@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from pipeline.schema.statistics import Finding
 
-EXIT_DOES_NOT_FIT = 3
-
 
 class SchemaError(Exception):
     """The schema cannot be read or written."""
@@ -57,6 +55,10 @@ class Comparison:
             self.text.splitlines(), self.updated.splitlines(), name, f"{name} (updated)", lineterm=""
         )
         return "\n".join(lines)
+
+    def write(self) -> None:
+        """Replaces the schema's file by the updated schema, see `write_schema`."""
+        write_schema(self.schema_file, self.updated)
 
 
 def infer_schema(config: PipelineConfig) -> str:

@@ -19,7 +19,8 @@ from serving.client.bulk.text_files import LinesSource
 from serving.client.client import Client
 from serving.client.errors import EXIT_UNFORESEEN, FileError
 from serving.client.options import ClientOptions
-from serving.client.view import score_lines, shown_progress
+from serving.client.progress_bar import shown_progress
+from serving.client.view import score_lines
 
 
 def write_scores(options: ClientOptions, input_path: str, output_path: str, text_column: str, wait_s: float) -> None:

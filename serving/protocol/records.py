@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -34,7 +35,7 @@ def frame(content: bytes) -> bytes:
     return b"".join([length, _checksum(length), content, _checksum(content)])
 
 
-def read_records(stream: BinaryIO) -> Iterator[bytes]:
+def read_records(stream: BinaryIO | io.BufferedIOBase) -> Iterator[bytes]:
     """The records of a file, in order.
 
     Raises:

@@ -1,8 +1,6 @@
 """What a run starts from: which data, which baseline, and whether it is the same thing as before."""
 
 import dataclasses
-import datetime
-import re
 from pathlib import Path
 
 import pytest
@@ -19,7 +17,6 @@ from pipeline.inputs import (
     choose_baseline,
     choose_data,
     choose_schema,
-    new_run_id,
     prepare_inputs,
 )
 from pipeline.results.verdict import Verdict
@@ -221,23 +218,6 @@ def test_after_a_refusal_by_infra_validation_the_next_run_validates_anew_and_lat
     assert choose_attempt(tmp_path, "local") == choose_attempt(tmp_path, "local") != first
     assert "r3" in choose_attempt(tmp_path, "local")
     assert choose_attempt(tmp_path, "path /bin/server") != choose_attempt(tmp_path, "local")
-
-
-def test_run_ids_are_unique_and_sort_by_time_even_within_a_second():
-    ids = [new_run_id() for _ in range(50)]
-    assert len(set(ids)) == 50
-    assert ids == sorted(ids)
-
-
-@pytest.mark.parametrize("microsecond", [0, 1, 999_999])
-def test_a_run_id_is_utc_to_the_second_and_of_one_length(monkeypatch, microsecond):
-    class Clock(datetime.datetime):
-        @classmethod
-        def now(cls, tz=None):
-            return datetime.datetime(2024, 1, 2, 3, 4, 5, microsecond, tz)
-
-    monkeypatch.setattr(inputs.datetime, "datetime", Clock)
-    assert re.fullmatch(r"20240102-030405-[0-9a-f]{5}", new_run_id())
 
 
 @pytest.mark.parametrize(

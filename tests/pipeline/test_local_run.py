@@ -14,8 +14,7 @@ from components.slices import VARIANTS
 from pipeline.config.paths import SAMPLE_FILE
 from pipeline.config.pipeline_config import PipelineConfig, load_config
 from pipeline.results.report.facts import FACTS_FILE
-from pipeline.results.report.write import MODEL_CARD_FILE, REPORT_FILE
-from pipeline.results.run_folders import read_run
+from pipeline.results.run_folders import MODEL_CARD_FILE, REPORT_FILE, read_run
 from pipeline.running.local_runner import run_pipeline
 from tests.helpers.serving import ServerProcess
 

@@ -10,8 +10,7 @@ from click.testing import CliRunner
 from pipeline.cli import main
 from pipeline.config.paths import SAMPLE_FILE
 from pipeline.config.pipeline_config import load_config
-from pipeline.results.report.write import REPORT_FILE
-from pipeline.results.run_folders import read_run
+from pipeline.results.run_folders import REPORT_FILE, read_run
 from pipeline.running.local_runner import run_pipeline
 from trainer.settings import TUNED
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.typing import RcKeyType
 
-    from pipeline.results.report.artifacts import SplitStatistics
     from pipeline.results.report.curves import Bin, Curve, Histogram
+    from pipeline.results.report.facts import SplitStatistics
     from pipeline.results.verdict import Trial
 
 #: Colours that stand in the SVG until the page's take their places.

@@ -1,38 +1,25 @@
-"""The facts of a run that its verdict does not hold, for `facts.json`: after the run no artifact is read again."""
+"""`facts.json`: what a report shows of a run beside its verdict. After the run no artifact is read again."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import resource
-import shutil
-import subprocess
-from collections.abc import Sequence
-from dataclasses import field, replace
-from importlib import metadata
+from dataclasses import field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-import yaml
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from components.data_gate.policy import mask
 from components.recorded import KEEPS_UNKNOWN, Recorded
-from pipeline.results.report import artifacts
-from pipeline.results.report.artifacts import ExplainedError, LabelError, SplitStatistics
-from pipeline.results.report.changes import Change, describe_changes, flatten
+from pipeline.results.report.changes import Change
 from pipeline.results.report.curves import Curves
-from pipeline.results.run_folders import CONFIG_FILE, OutputError
-from pipeline.results.verdict import Settings, Verdict
+from pipeline.results.run_folders import OutputError
+from pipeline.results.verdict import Settings
 from serving.whole_file import write_whole
 
-if TYPE_CHECKING:
-    from pipeline.results.lineage import Outputs
-
 FACTS_FILE = "facts.json"
-
-_PACKAGE = "clickbait-tfx"
+LIKELY_LABEL_ERRORS = 30
+"""At most."""
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
@@ -72,6 +59,60 @@ class Previous(Recorded):
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class Lengths(Recorded):
+    """Of titles, in characters."""
+
+    mean: float
+    median: float
+    min: float
+    max: float
+    histogram: list[tuple[float, float, float]]
+    """From, to, and the share of the titles."""
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class SplitStatistics(Recorded):
+    """Of a split's rows; what there are no statistics of is None."""
+
+    rows: int
+    labels: dict[str, float] | None = None
+    """The share of each."""
+    casings: dict[str, float] | None = None
+    title_characters: Lengths | None = None
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class LabelError(Recorded):
+    """A row on which all models are sure that the label is the other one."""
+
+    title: str
+    label: int
+    scores: dict[str, float]
+    """By model."""
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class Word(Recorded):
+    """The probability of a title less that of the title without the word; None where that is no number."""
+
+    word: str
+    effect: float | None
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN, kw_only=True)
+class ExplainedError(Recorded):
+    """See `components.model_scorer.explanations`."""
+
+    row: int | None = None
+    title: str
+    label: int | None = None
+    probability: float | None = None
+    others: dict[str, float | None] | None = None
+    words: list[Word]
+    words_left: int
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
 class Facts(Recorded):
     """`facts.json`; what there was no artifact of is None."""
 
@@ -91,59 +132,6 @@ class Facts(Recorded):
     """The most confident ones."""
     compared: Annotated[bool, Field(exclude=True)] = True
     """Whether the earlier runs were at hand; is not in the file."""
-
-
-def collect_facts(
-    verdict: Verdict,
-    outputs: Outputs,
-    config: str | None = None,
-    earlier: Sequence[Verdict] | None = None,
-) -> Facts:
-    """What the artifacts tell, as much as there is.
-
-    Args:
-      verdict: of the run, see `pipeline.running.outcome`.
-      outputs: of the run, see `pipeline.results.lineage`.
-      config: the run's configuration, YAML.
-      earlier: the verdicts of the runs before it, oldest first, see `pipeline.results.run_folders`; none where they
-        are not at hand.
-    """
-    shown = mask if (verdict.gate_policy or {}).get("mask_examples") else str
-    settings = flatten(yaml.safe_load(config)) if config else {}
-    made = [
-        MadeArtifact(node, key, artifact.uri, artifact.id, artifact.type)
-        for node, by_key in outputs.items()
-        for key, artifact in by_key.items()
-        if artifact.id
-    ]
-    digest = f"sha256:{hashlib.sha256(config.encode()).hexdigest()}" if config else None
-    facts = Facts(
-        settings,
-        lineage=Lineage(code_version(), digest, made),
-        previous=_previous(verdict, settings, earlier or ()),
-        compared=earlier is not None,
-    )
-    if model := outputs.get("Trainer", {}).get("model"):
-        facts = replace(facts, model_bytes=artifacts.model_bytes(model))
-    if statistics := outputs.get("StatisticsGen", {}).get("statistics"):
-        facts = replace(facts, statistics=artifacts.statistics_facts(statistics))
-    if predictions := outputs.get("ModelScorer", {}).get("predictions"):
-        curves, label_errors = artifacts.score_facts(predictions, shown)
-        facts = replace(facts, curves=curves, label_errors=label_errors)
-    if explanations := outputs.get("ModelScorer", {}).get("explanations"):
-        facts = replace(facts, errors=artifacts.explanation_facts(explanations, shown))
-    return facts
-
-
-def code_version() -> Code:
-    """Reads them."""
-    return Code(f"{_PACKAGE} {metadata.version(_PACKAGE)}", _commit())
-
-
-def cpu_seconds() -> float:
-    """What this process and those that it started and waited for have computed so far."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return round(sum(one.ru_utime + one.ru_stime for one in used), 1)
 
 
 def write_facts(folder: Path, facts: Facts) -> None:
@@ -167,22 +155,3 @@ def read_facts(folder: Path) -> Facts:
             f"The facts of a run are an object in JSON. Received: {file}, which is none. Take it away: the page is "
             "then made of the verdict alone."
         ) from None
-
-
-def _previous(verdict: Verdict, settings: Settings, earlier: Sequence[Verdict]) -> Previous | None:
-    for run in reversed(earlier):
-        if run.blessed and run.pushed:
-            file = Path(run.folder, CONFIG_FILE)
-            before = flatten(yaml.safe_load(file.read_text(encoding="utf-8"))) if file.is_file() else {}
-            return Previous(run.run_id, describe_changes(run, before, verdict, settings))
-    return None
-
-
-def _commit() -> str | None:
-    root = Path(__file__).parents[3]
-    if not (root / ".git").exists() or not shutil.which("git"):
-        return None
-    found = subprocess.run(
-        ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True
-    )
-    return found.stdout.strip() or None

@@ -16,10 +16,9 @@ from pydantic import JsonValue
 from components.evaluator.results import NOT_JUDGED, Judgement, MeasuredSlice, Metric
 from pipeline.results import words
 from pipeline.results.report import charts
-from pipeline.results.report.artifacts import LIKELY_LABEL_ERRORS
 from pipeline.results.report.changes import describe_changes, overall
 from pipeline.results.report.charts import Dots
-from pipeline.results.report.facts import Facts
+from pipeline.results.report.facts import LIKELY_LABEL_ERRORS, Facts
 from pipeline.results.verdict import Data, Timing, Verdict
 from trainer.features import TRAIN_SPLIT
 

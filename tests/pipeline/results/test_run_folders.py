@@ -1,12 +1,14 @@
 """Run folders are read back newest last, by id or its beginning, whatever a run left in them."""
 
+import datetime
+import re
 import subprocess
 import sys
 
 import pytest
 
 from pipeline.results import run_folders
-from pipeline.results.run_folders import RunNotFound, newest_refusal, read_run, read_runs
+from pipeline.results.run_folders import RunNotFound, new_run_id, newest_refusal, read_run, read_runs
 from pipeline.results.verdict import Verdict, write_verdict
 from tests.helpers.verdicts import a_verdict, an_infra_verdict
 
@@ -96,3 +98,20 @@ def test_reading_runs_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_run_ids_are_unique_and_sort_by_time_even_within_a_second():
+    ids = [new_run_id() for _ in range(50)]
+    assert len(set(ids)) == 50
+    assert ids == sorted(ids)
+
+
+@pytest.mark.parametrize("microsecond", [0, 1, 999_999])
+def test_a_run_id_is_utc_to_the_second_and_of_one_length(monkeypatch, microsecond):
+    class Clock(datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.datetime(2024, 1, 2, 3, 4, 5, microsecond, tz)
+
+    monkeypatch.setattr(run_folders.datetime, "datetime", Clock)
+    assert re.fullmatch(r"20240102-030405-[0-9a-f]{5}", new_run_id())

@@ -6,10 +6,11 @@ import json
 import pytest
 from rich.console import Console
 
+from pipeline.results.report.artifacts import collect_facts
 from pipeline.results.report.changes import Change
-from pipeline.results.report.facts import FACTS_FILE, collect_facts
-from pipeline.results.report.write import MODEL_CARD_FILE, REPORT_FILE, leave_report
-from pipeline.results.run_folders import CONFIG_FILE, read_runs
+from pipeline.results.report.facts import FACTS_FILE
+from pipeline.results.report.write import leave_report
+from pipeline.results.run_folders import CONFIG_FILE, MODEL_CARD_FILE, REPORT_FILE, read_runs
 from tests.helpers.reports import a_report_run
 from tests.helpers.verdicts import a_verdict, write_run
 
