@@ -1,17 +1,31 @@
-"""What strangers may have written, held to bounds: gzip and YAML that are bombs, text that steers or computes."""
+"""What strangers may have written, held to bounds: gzip, lines, CSV and YAML that are bombs, text that steers."""
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import gzip
+import io
 import re
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 if TYPE_CHECKING:
+    from _csv import Reader
+    from _io import _BufferedReaderStream
+
     import yaml
+
+_Stream = TypeVar("_Stream", bound="_BufferedReaderStream")
 
 MOST_EXPANSION = 50
 """Times that gzip may make text smaller; CSV and JSON become 3 to 30 times smaller, a bomb 200 to 1,000 times."""
+_BUFFER_BYTES = 1 << 16
 _FREE_BYTES = 1 << 22  # a few rows that come again and again are no attack yet
+
+MAX_LINE_CHARACTERS = 1 << 24
+MAX_FIELD_CHARACTERS = 1 << 20
+"""Of a row of CSV: one may be long; a quote that is never closed must not read a file of any size into one field."""
 
 # Of Unicode: controls but line feed and tab, and what turns the direction of the text around it.
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -67,6 +81,50 @@ class _Counted:
 
     def seek(self, offset: int) -> int:
         return self._stream.seek(offset)
+
+
+@contextlib.contextmanager
+def unpacked(
+    packed: io.BufferedReader[_Stream],
+) -> Iterator[io.BufferedReader[_Stream] | io.BufferedReader[Gunzip]]:
+    """Yields a stream of the bytes, decompressed where they are gzip, whatever the file is called."""
+    if packed.peek(2)[:2] != b"\x1f\x8b":
+        yield packed
+        return
+    with io.BufferedReader(Gunzip(packed), _BUFFER_BYTES) as stream:
+        yield stream
+
+
+class LongLineError(ValueError):
+    """A line has more than `MAX_LINE_CHARACTERS`.
+
+    Attributes:
+      number: the line's, from 1 on.
+    """
+
+    def __init__(self, number: int):
+        super().__init__(f"line {number} has more than {MAX_LINE_CHARACTERS:,} characters")
+        self.number = number
+
+
+def bounded_lines(stream: io.TextIOBase) -> Iterator[str]:
+    """Yields the lines of a text with their ends.
+
+    Raises:
+      LongLineError: one is too long.
+    """
+    number = 0
+    while line := stream.readline(MAX_LINE_CHARACTERS):
+        number += 1
+        if len(line) == MAX_LINE_CHARACTERS and line[-1] not in "\r\n":
+            raise LongLineError(number)
+        yield line
+
+
+def strict_csv(lines: Iterator[str]) -> Reader:
+    """Returns a reader of RFC 4180 that refuses what is not, and fields of more than `MAX_FIELD_CHARACTERS`."""
+    csv.field_size_limit(MAX_FIELD_CHARACTERS)
+    return csv.reader(lines, strict=True)
 
 
 def compose_yaml(text: str, loader: type[yaml.SafeLoader]) -> list[yaml.Node]:

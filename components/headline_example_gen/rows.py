@@ -15,12 +15,15 @@ from components.errors import InputError
 from components.headline_example_gen.settings import DataConfig
 from components.headline_example_gen.streams import TfxFile
 from components.titles import normalize
-from serving.untrusted import Gunzip, plain_cell
-
-# A row of one column may be long; a quote that is never closed must not read a file of any size into one field.
-MAX_FIELD_CHARACTERS = 1 << 20
-MAX_LINE_CHARACTERS = 1 << 24
-csv.field_size_limit(MAX_FIELD_CHARACTERS)
+from serving.untrusted import (
+    MAX_FIELD_CHARACTERS,
+    MAX_LINE_CHARACTERS,
+    LongLineError,
+    bounded_lines,
+    plain_cell,
+    strict_csv,
+    unpacked,
+)
 
 _REPLACEMENT = "\ufffd"
 _ILLEGIBLE = re.compile("[\0\ud800-\udfff]")  # NUL, and what the decoder makes of a byte that is not UTF-8
@@ -38,7 +41,6 @@ _FORMATS = {
     b"\x28\xb5\x2f\xfd": "Zstandard",
 }
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
-_GZIP = b"\x1f\x8b"
 
 REJECT_NOTES = ("file", "line", "rule", "reason")
 """Columns by which a mended `rejects.csv` is known: there, what a spreadsheet would run stands behind an apostrophe."""
@@ -81,7 +83,7 @@ def read_header(path: str, settings: DataConfig) -> list[str]:
     """
     try:
         with _open_text(path) as stream:
-            return _header(path, csv.reader(_Lines(path, stream), strict=True), settings)
+            return _header(path, strict_csv(_Lines(path, stream)), settings)
     except _UNREADABLE as error:
         raise _unreadable(path, error) from error
 
@@ -95,7 +97,7 @@ def read_rows(path: str, settings: DataConfig) -> Iterator[Row | Fault]:
     try:
         with _open_text(path) as stream:
             lines = _Lines(path, stream)
-            reader = csv.reader(lines, strict=True)
+            reader = strict_csv(lines)
             header = _header(path, reader, settings)
             check = _row_check(header, settings)
             while True:
@@ -238,24 +240,23 @@ class _Lines:
     def __init__(self, path: str, stream: io.TextIOBase):
         self.pending: list[str] = []
         self.ended = False
-        self._number = 0
         self._path = path
-        self._readline = stream.readline
+        self._lines = bounded_lines(stream)
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._readline(MAX_LINE_CHARACTERS)
-        if not line:
+        try:
+            line = next(self._lines)
+        except StopIteration:
             self.ended = True
-            raise StopIteration
-        self._number += 1
-        if len(line) == MAX_LINE_CHARACTERS and line[-1] not in "\r\n":
+            raise
+        except LongLineError as error:
             raise InputError(
-                f"{self._path}:{self._number}: expected a CSV of rows. Received: a line of more than "
+                f"{self._path}:{error.number}: expected a CSV of rows. Received: a line of more than "
                 f"{MAX_LINE_CHARACTERS:,} characters."
-            )
+            ) from error
         self.pending.append(line)
         return line
 
@@ -271,10 +272,8 @@ def _open_text(path: str) -> Iterator[io.TextIOBase]:
         raise InputError(f"{_legible(path)}: a file's name is UTF-8. Received: other bytes. Rename it.")
     with contextlib.ExitStack() as stack:
         packed = stack.enter_context(io.BufferedReader(_open_binary(path), _SNIFFED_BYTES))
-        stream: io.BufferedReader[io.RawIOBase] | io.BufferedReader[Gunzip] = packed
-        if packed.peek(2)[:2] == _GZIP:
-            stream = stack.enter_context(io.BufferedReader(Gunzip(packed), _SNIFFED_BYTES))
-        elif path.endswith(".gz") and packed.peek(1):
+        stream = stack.enter_context(unpacked(packed))
+        if stream is packed and path.endswith(".gz") and packed.peek(1):
             raise InputError(f"{path}: a file named .gz is compressed with gzip. Received: something else. Rename it.")
         head = stream.peek(_SNIFFED_BYTES)[:_SNIFFED_BYTES]
         kind = next((kind for magic, kind in _FORMATS.items() if head.startswith(magic)), None)

@@ -15,14 +15,11 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar
 from serving.client.bulk.rows import Chunk, Contents, no_column, no_text
 from serving.client.errors import FileError
 from serving.json_value import JsonObject, JsonValue
-from serving.untrusted import Gunzip
+from serving.untrusted import MAX_LINE_CHARACTERS, LongLineError, bounded_lines, strict_csv, unpacked
 
 if TYPE_CHECKING:
     from _csv import Reader as _Reader
 
-MAX_LINE_CHARACTERS = 1 << 24
-MAX_FIELD_CHARACTERS = 1 << 20
-_GZIP = b"\x1f\x8b"
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _KINDS = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _INT64 = range(-(1 << 63), 1 << 63)
@@ -49,7 +46,7 @@ class _TextSource:
         try:
             with contextlib.ExitStack() as stack:
                 packed = stack.enter_context(self._open())
-                stream = stack.enter_context(Gunzip(packed)) if packed.peek(2)[:2] == _GZIP else packed
+                stream = stack.enter_context(unpacked(packed))
                 text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline=self.newline)
                 yield self._whole_lines(stack.enter_context(text))
         except UnicodeDecodeError as error:
@@ -65,15 +62,13 @@ class _TextSource:
         return Path(self.path).open("rb")
 
     def _whole_lines(self, stream: io.TextIOBase) -> Iterator[str]:
-        number = 0
-        while line := stream.readline(MAX_LINE_CHARACTERS):
-            number += 1
-            if len(line) == MAX_LINE_CHARACTERS and not line.endswith(("\r", "\n")):
-                raise FileError(
-                    f"{self.path}:{number}: a line has fewer than {MAX_LINE_CHARACTERS:,} characters. Received: more. "
-                    "Is it the format that its name says?"
-                )
-            yield line
+        try:
+            yield from bounded_lines(stream)
+        except LongLineError as error:
+            raise FileError(
+                f"{self.path}:{error.number}: a line must have fewer than {MAX_LINE_CHARACTERS:,} characters. "
+                "Received: more. Is it the format that its name says?"
+            ) from error
 
 
 class LinesSource(_TextSource):
@@ -137,8 +132,7 @@ class CsvSource(_TextSource):
                 yield Chunk([row[at] for row in rows], rows=rows)
 
     def _reader(self, lines: Iterator[str]) -> _Reader:
-        csv.field_size_limit(max(csv.field_size_limit(), MAX_FIELD_CHARACTERS))
-        return csv.reader(lines, strict=True)
+        return strict_csv(lines)
 
     def _header(self, reader: _Reader) -> list[str]:
         header = next(self._records(reader), (0, []))[1]

@@ -8,7 +8,7 @@ import zipfile
 from io import BytesIO
 from typing import NamedTuple
 
-from components.headline_example_gen.rows import MAX_FIELD_CHARACTERS, MAX_LINE_CHARACTERS
+from serving.untrusted import MAX_FIELD_CHARACTERS, MAX_LINE_CHARACTERS
 
 HEADER = b"title,label,source\n"
 GOOD = [b"Headline %d,%d,web\n" % (number, number % 2) for number in range(100)]

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from components.headline_example_gen.rejects import PartWriter, header, merge_parts
-from components.headline_example_gen.rows import MAX_FIELD_CHARACTERS, Fault, read_rows
+from components.headline_example_gen.rows import Fault, read_rows
 from components.headline_example_gen.settings import DataConfig
-from serving.untrusted import plain_cell
+from serving.untrusted import MAX_FIELD_CHARACTERS, plain_cell
 from tests.components.headline_example_gen.ingests import DATA
 
 pytestmark = pytest.mark.slow  # TFX writes the files
