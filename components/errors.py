@@ -33,7 +33,7 @@ class DataRefused(Exception):  # noqa: N818  the contract's own words
         self.findings = list(findings)
 
 
-def explain(error: BaseException) -> tuple[int, str]:
+def describe_failure(error: BaseException) -> tuple[int, str]:
     """Exit code and reason: of the first exception in the chain that is a message for the user, else of the error."""
     seen: BaseException | None = error
     while seen is not None:

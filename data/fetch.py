@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from data.errors import DataError
 from serving.whole_file import write_whole
 
 PUBLIC_SOURCE = "https://raw.githubusercontent.com/bhargaviparanjape/clickbait/master/dataset"
@@ -26,6 +25,15 @@ LABELS = {CLICKBAIT_FILE: 1, NEWS_FILE: 0}
 
 WAY_OUT = f"Use a folder or a web address that holds {CLICKBAIT_FILE} and {NEWS_FILE}: "
 WAY_OUT += "clickbait fetch --source FOLDER_OR_URL"
+
+
+class DataError(Exception):
+    """A message for the user about data that cannot be had or read; the command line shows it without a traceback.
+
+    The message names the rule, what was received and the way out.
+    """
+
+    exit_code = 2
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import click
 
 from kubeflow.spec.pipeline_spec import check_name, write_spec
 from pipeline.commands.options import CONFIG_FILE, OUTPUT, OVERRIDES, PRESET
+from pipeline.terminal import quiet
 
 if TYPE_CHECKING:
     from pipeline.config.pipeline_config import PipelineConfig
@@ -72,7 +73,6 @@ def compile_command(
 ) -> None:
     """Compile the pipeline to YAML that open-source Kubeflow Pipelines takes (schema 2.1.0)."""
     _require_kfp()
-    from kubeflow.container.quiet import quiet_libraries
 
     check_name(spec)
     flags = {
@@ -85,7 +85,7 @@ def compile_command(
         "kubeflow.gpus": gpus,
     }
     config = _load_config(preset, config_file, overrides, flags)
-    with quiet_libraries():
+    with quiet():
         from kubeflow.compiler import compile_pipeline
 
         compiled = compile_pipeline(config)

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -99,3 +100,17 @@ class _Screen(io.TextIOWrapper):
 def _console(descriptor: int) -> Console:
     stream = _Screen(os.fdopen(os.dup(descriptor), "wb"), encoding="utf-8", errors="replace")
     return _Console(file=stream, width=None if stream.isatty() else _PLAIN_WIDTH, highlight=False)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[Terminal]:
+    """Hides what libraries write to stdout and stderr inside; an error that is no message for the user shows it."""
+    with tempfile.TemporaryDirectory(prefix="clickbait-") as folder:
+        log = Path(folder, "log.txt")
+        with captured_output(log, verbose=False) as terminal:
+            try:
+                yield terminal
+            except Exception as error:
+                if not hasattr(error, "exit_code"):
+                    terminal.err.file.write(log.read_text(encoding="utf-8", errors="replace"))
+                raise

@@ -21,15 +21,13 @@ _BLESSINGS = {
 }
 
 
-class BulkInferrerSpec(component_spec.ComponentSpec):
+class BulkInferrerSpec(standard_component_specs.BulkInferrerSpec):
     """TFX's, with the blessings that the pusher asks for."""
 
-    PARAMETERS = standard_component_specs.BulkInferrerSpec.PARAMETERS
     INPUTS = {
         **standard_component_specs.BulkInferrerSpec.INPUTS,
         **{key: component_spec.ChannelParameter(type=kind) for key, kind in _BLESSINGS.items()},
     }
-    OUTPUTS = standard_component_specs.BulkInferrerSpec.OUTPUTS
 
 
 class Executor(executor.Executor):

@@ -18,19 +18,14 @@ from components.gated import VERDICT_INPUT, Gated
 _OVERRIDES = {"encoder": str, "epochs": int, "seed": int}
 
 
-class TrainerSpec(component_spec.ComponentSpec):
+class TrainerSpec(standard_component_specs.TrainerSpec):
     """TFX's, with the gate's verdict as one more input, and settings that a run may be told when it starts."""
 
     PARAMETERS = {
         **standard_component_specs.TrainerSpec.PARAMETERS,
         **{key: component_spec.ExecutionParameter(type=kind, optional=True) for key, kind in _OVERRIDES.items()},
     }
-    INPUTS = {
-        **standard_component_specs.TrainerSpec.INPUTS,
-        **VERDICT_INPUT,
-    }
-    OUTPUTS = standard_component_specs.TrainerSpec.OUTPUTS
-    TYPE_ANNOTATION = standard_component_specs.TrainerSpec.TYPE_ANNOTATION
+    INPUTS = {**standard_component_specs.TrainerSpec.INPUTS, **VERDICT_INPUT}
 
 
 class Executor(Gated, executor.GenericExecutor):

@@ -12,22 +12,16 @@ from tfx import types
 from tfx.components.tuner import executor
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.proto import trainer_pb2
-from tfx.types import component_spec, standard_artifacts, standard_component_specs
+from tfx.types import standard_artifacts, standard_component_specs
 
 from components import Properties
 from components.gated import VERDICT_INPUT, Gated
 
 
-class TunerSpec(component_spec.ComponentSpec):
+class TunerSpec(standard_component_specs.TunerSpec):
     """TFX's, with the gate's verdict as one more input."""
 
-    PARAMETERS = standard_component_specs.TunerSpec.PARAMETERS
-    INPUTS = {
-        **standard_component_specs.TunerSpec.INPUTS,
-        **VERDICT_INPUT,
-    }
-    OUTPUTS = standard_component_specs.TunerSpec.OUTPUTS
-    TYPE_ANNOTATION = standard_component_specs.TunerSpec.TYPE_ANNOTATION
+    INPUTS = {**standard_component_specs.TunerSpec.INPUTS, **VERDICT_INPUT}
 
 
 class Executor(Gated, executor.Executor):

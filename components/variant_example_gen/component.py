@@ -1,13 +1,11 @@
 """VariantExampleGen: the rows that are evaluated, and copies of them that are written otherwise."""
 
-import json
-
 import tfx.v1 as tfx
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples
 
 from components.data_gate.verdict import DataVerdict, require_accepted
-from components.variant_example_gen.policy import VariantPolicy
+from components.slices import VARIANTS
 from components.variant_example_gen.write import write_variants
 from trainer import features
 
@@ -17,7 +15,6 @@ def VariantExampleGen(  # noqa: N802  components are named as classes
     examples: tfx.dsl.components.InputArtifact[Examples],
     data_verdict: tfx.dsl.components.InputArtifact[DataVerdict],
     variants: tfx.dsl.components.OutputArtifact[Examples],
-    policy: tfx.dsl.components.Parameter[str] = "{}",
 ):
     """Writes each row of both splits as it is, and each row of eval once more for each other variant.
 
@@ -28,15 +25,13 @@ def VariantExampleGen(  # noqa: N802  components are named as classes
       data_verdict: DataGate's; nothing else is evaluated.
       variants: in the same splits, with `title` and `label`; `split`; `variant`, one of `slices.VARIANTS`;
         `row`, the number of the original in its split; and the natural slices that the original is in, see `slices`.
-      policy: `VariantPolicy` as JSON.
 
     Raises:
       DataRefused: the verdict does not accept the data.
     """
     require_accepted(data_verdict.uri)
-    made = VariantPolicy(**json.loads(policy)).variants
     variants.split_names = artifact_utils.encode_split_names([features.TRAIN_SPLIT, features.EVAL_SPLIT])
-    for split, wanted in ((features.TRAIN_SPLIT, made[:1]), (features.EVAL_SPLIT, made)):
+    for split, wanted in ((features.TRAIN_SPLIT, VARIANTS[:1]), (features.EVAL_SPLIT, VARIANTS)):
         source = artifact_utils.get_split_uri([examples], split)
         rows = write_variants(source, artifact_utils.get_split_uri([variants], split), split, wanted)
         variants.set_int_custom_property(f"{split}_rows", rows)

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TypedDict
 
-from components.errors import EXIT_FAILED, DataRefused, explain
+from components.errors import EXIT_FAILED, DataRefused, describe_failure
 from kubeflow.container.exit_codes import termination_message
 from kubeflow.container.invocation import for_launcher, for_tfx
 from kubeflow.container.places import mount_root
@@ -114,7 +114,7 @@ def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
 def _report(error: BaseException) -> int:
     if isinstance(error, SystemExit):  # argparse
         return error.code if isinstance(error.code, int) else EXIT_FAILED
-    exit_code, reason = (130, "interrupted") if isinstance(error, KeyboardInterrupt) else explain(error)
+    exit_code, reason = (130, "interrupted") if isinstance(error, KeyboardInterrupt) else describe_failure(error)
     if exit_code == EXIT_FAILED:
         traceback.print_exception(error)
     message = termination_message(exit_code, reason)

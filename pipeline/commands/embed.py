@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import click
 
-from pipeline.terminal import captured_output
+from pipeline.terminal import quiet
 
 _SHOWN_VALUES = 8
 
@@ -19,7 +16,7 @@ _SHOWN_VALUES = 8
 @click.option("--all", "whole", is_flag=True, help="Print all values, not the first eight.")
 def embed(texts: tuple[str, ...], source: str, offline: bool, whole: bool) -> None:
     """Print the encoder's vector for each text: shape, norm and values."""
-    with tempfile.TemporaryDirectory() as folder, captured_output(Path(folder, "log.txt"), verbose=False) as terminal:
+    with quiet() as terminal:
         from trainer.encoders.check import check_encoder
         from trainer.encoders.resolve import resolve_encoder
 

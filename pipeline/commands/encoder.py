@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import click
 
-from pipeline.terminal import captured_output
+from pipeline.terminal import quiet
 
 
 @click.group()
@@ -36,7 +35,7 @@ def stand_in(folder: Path, rows: int | None) -> None:
 
     It shows what fine-tuning USE 4 costs where that cannot be downloaded; what it says of a text means nothing.
     """
-    with tempfile.TemporaryDirectory() as logs, captured_output(Path(logs, "log.txt"), verbose=False) as terminal:
+    with quiet() as terminal:
         from trainer.encoders.stand_in import TABLE_ROWS, save_stand_in
 
         written = save_stand_in(folder, rows or TABLE_ROWS)

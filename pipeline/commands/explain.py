@@ -6,7 +6,6 @@ import json
 import math
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.config.paths import OutputPaths
-from pipeline.terminal import captured_output, open_console
+from pipeline.terminal import open_console, quiet
 from serving.client.bulk.text_files import LinesSource
 from serving.client.view import score_lines
 from serving.untrusted import visible
@@ -174,13 +173,13 @@ def _version_folder(output: str | None, model: str | None, version: int | None) 
 
 
 def _load(folder: Path) -> Scorer:
-    with tempfile.TemporaryDirectory() as logs, captured_output(Path(logs, "log.txt"), verbose=False):
+    with quiet():
         from components.text_scorer import TextScorer
 
         scorer = TextScorer(folder, _BATCH_ROWS)
 
     def score(texts: Sequence[str]) -> Iterable[float]:
-        with tempfile.TemporaryDirectory() as logs, captured_output(Path(logs, "log.txt"), verbose=False):
+        with quiet():
             return scorer(texts)
 
     return score

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from components.data_gate.policy import GateVerdict
-from components.errors import DataRefused, explain
+from components.errors import DataRefused, describe_failure
 from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.inputs import DataSource, SchemaSource, choose_schema
@@ -57,7 +57,7 @@ class Attempt:
             self._end("interrupted", EXIT_INTERRUPTED, resume)
         except Exception as error:
             os.write(2, traceback.format_exc().encode())  # into the log, whatever sys.stderr is
-            exit_code, reason = explain(error)
+            exit_code, reason = describe_failure(error)
             self._end("failed", exit_code, reason)
         finally:
             seconds = round(time.monotonic() - self.began, 2)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import difflib
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +15,7 @@ from pipeline.config.paths import SCHEMA_FILE
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.inputs import choose_data, choose_schema
 from pipeline.schema.schema_text import edit_schema, parse_schema
-from pipeline.terminal import captured_output
+from pipeline.terminal import quiet
 from serving.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -75,7 +73,7 @@ def infer_schema(config: PipelineConfig) -> str:
       DataRefused: the data has no row.
     """
     given = Path(config.data.schema_file or SCHEMA_FILE).expanduser()
-    with _quiet():
+    with quiet():
         text, schema = _read(given if given.exists() else SCHEMA_FILE)
         data, statistics = _statistics(config, schema)
         from pipeline.schema.statistics import inferred
@@ -95,7 +93,7 @@ def compare_schema(config: PipelineConfig) -> Comparison:
       DataRefused: the data has no row.
     """
     schema_file = choose_schema(config).path
-    with _quiet():
+    with quiet():
         text, schema = _read(schema_file)
         data, statistics = _statistics(config, schema)
         from pipeline.schema.statistics import find, updated
@@ -150,10 +148,3 @@ def _read(schema_file: Path) -> tuple[str, schema_pb2.Schema]:
         raise SchemaError(
             f"The schema must be a tensorflow_metadata.proto.v0.Schema as text. Received: {schema_file}: {error}."
         ) from error
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """What the libraries print goes nowhere."""
-    with tempfile.TemporaryDirectory() as folder, captured_output(Path(folder, "log.txt"), verbose=False):
-        yield

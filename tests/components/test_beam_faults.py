@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from components.beam_faults import explain_beam
-from components.errors import explain
+from components.errors import describe_failure
 
 pytestmark = pytest.mark.slow  # imports Beam
 
@@ -30,7 +30,7 @@ def failed_job() -> Exception:
 
 
 def test_a_step_that_fails_is_named():
-    code, message = explain(failed_job())
+    code, message = describe_failure(failed_job())
     assert code == 1
     assert message.startswith(
         "A Beam job succeeds. Received: ValueError: no such headline [while running 'Read']. The engine's and"
@@ -44,7 +44,7 @@ def test_it_is_found_behind_what_was_raised_from_it():
         except RuntimeError as error:
             raise KeyError("outer") from error
     except KeyError as outer:
-        assert explain(outer)[1].startswith("A Beam job succeeds.")
+        assert describe_failure(outer)[1].startswith("A Beam job succeeds.")
 
 
 def test_a_job_server_that_never_answers_is_said():
@@ -58,7 +58,7 @@ def test_a_job_server_that_never_answers_is_said():
     flags += ["--environment_type=EXTERNAL", "--environment_config=localhost:1"]
     with pytest.raises(FutureTimeoutError) as caught, Pipeline(options=PipelineOptions(flags)) as pipeline:
         _ = pipeline | Create([0])
-    code, message = explain(caught.value)
+    code, message = describe_failure(caught.value)
     assert code == 1
     assert message.startswith("Beam's job server answers. Received: nothing. Start it, or correct beam.job_endpoint.")
 

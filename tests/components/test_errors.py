@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from components.errors import EXIT_FAILED, InputError, explain
+from components.errors import EXIT_FAILED, InputError, describe_failure
 
 
 def test_a_message_for_the_user_stands_behind_whatever_came_of_it():
@@ -16,12 +16,12 @@ def test_a_message_for_the_user_stands_behind_whatever_came_of_it():
         except InputError as error:
             raise RuntimeError("a step failed") from error
     except RuntimeError as error:
-        assert explain(error) == (2, "titles.csv: expected a CSV. Received: a folder.")
+        assert describe_failure(error) == (2, "titles.csv: expected a CSV. Received: a folder.")
 
 
 def test_an_error_that_nobody_thought_of_is_named():
-    assert explain(KeyError("one\ntwo")) == (EXIT_FAILED, "KeyError: 'one\\ntwo'")
-    assert explain(OSError()) == (EXIT_FAILED, "OSError: ")
+    assert describe_failure(KeyError("one\ntwo")) == (EXIT_FAILED, "KeyError: 'one\\ntwo'")
+    assert describe_failure(OSError()) == (EXIT_FAILED, "OSError: ")
 
 
 def test_an_import_that_fails_names_the_module_the_cause_and_the_way_out():
@@ -29,12 +29,14 @@ def test_an_import_that_fails_names_the_module_the_cause_and_the_way_out():
     try:
         raise ImportError("Could not import class path tfx.Executor") from lacking
     except ImportError as error:
-        assert explain(error) == (
+        assert describe_failure(error) == (
             EXIT_FAILED,
             "tfdv_extension must be importable. Received: libc.so.6: version `GLIBC_2.38' not found. "
             "`clickbait doctor` checks the installation and says what to do.",
         )
-    assert explain(ImportError("no module"))[1].startswith("All that a run needs must be importable. Received: no")
+    assert describe_failure(ImportError("no module"))[1].startswith(
+        "All that a run needs must be importable. Received: no"
+    )
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.errors import explain
+from components.errors import describe_failure
 from pipeline.config.beam import beam_flags
 from pipeline.config.pipeline_config import load_config
 from tests.components.headline_example_gen.ingests import Ingested, run_executor, write_csv
@@ -170,7 +170,7 @@ def explained(beam: list[str], step, started=lambda: None) -> tuple[int, str, fl
     began = time.monotonic()
     job.join(60)
     assert failed, "the job hangs, or has not failed"
-    return (*explain(failed[0]), time.monotonic() - began)
+    return (*describe_failure(failed[0]), time.monotonic() - began)
 
 
 def test_no_worker_pool_is_said_at_once(engine):

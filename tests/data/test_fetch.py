@@ -13,7 +13,6 @@ import pytest
 
 from data import download
 from data import fetch as fetching
-from data.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = ROOT.parent / "shared" / "data" / "stop-clickbait"
@@ -115,7 +114,7 @@ def test_wrong_sum_names_both_and_keeps_the_earlier_csv(source, tmp_path):
     path.write_text("earlier")
     (source / fetching.NEWS_FILE).write_bytes(b"something else")
 
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(fetching.DataError) as caught:
         fetching.fetch(str(source), path)
 
     got = hashlib.sha256(b"something else").hexdigest()
@@ -127,7 +126,7 @@ def test_wrong_sum_names_both_and_keeps_the_earlier_csv(source, tmp_path):
 def test_missing_file_leaves_no_csv(source, tmp_path):
     (source / fetching.CLICKBAIT_FILE).unlink()
 
-    with pytest.raises(DataError, match=r"holds no clickbait_data\.gz.*clickbait fetch --source"):
+    with pytest.raises(fetching.DataError, match=r"holds no clickbait_data\.gz.*clickbait fetch --source"):
         fetching.fetch(str(source), tmp_path / "out" / "clickbait.csv")
     assert not (tmp_path / "out").exists()
 
@@ -136,7 +135,7 @@ def test_missing_file_leaves_no_csv(source, tmp_path):
     "place", ["", "/nowhere/at/all", "ftp://127.0.0.1/x", "file://host/x", "http://[bad", "http://"]
 )
 def test_a_source_that_is_none(place, tmp_path):
-    with pytest.raises(DataError, match="clickbait fetch --source FOLDER_OR_URL"):
+    with pytest.raises(fetching.DataError, match="clickbait fetch --source FOLDER_OR_URL"):
         fetching.fetch(place, tmp_path / "clickbait.csv")
 
 
@@ -173,7 +172,7 @@ def test_a_server_that_recovers_is_asked_again(web, tmp_path):
 def test_not_found_is_not_retried_and_the_token_is_not_shown(web, tmp_path):
     address, requests, _ = web
 
-    with pytest.raises(DataError, match="HTTP 404.*clickbait fetch --source") as caught:
+    with pytest.raises(fetching.DataError, match="HTTP 404.*clickbait fetch --source") as caught:
         fetching.fetch(f"{address.replace('//', '//user:secret@')}/no?token=secret", tmp_path / "out" / "clickbait.csv")
 
     assert len(requests) == 1
@@ -184,7 +183,7 @@ def test_not_found_is_not_retried_and_the_token_is_not_shown(web, tmp_path):
 def test_wrong_sum_over_http_is_not_kept(web, source, tmp_path):
     (source / fetching.CLICKBAIT_FILE).write_bytes(b"a log-in page")
 
-    with pytest.raises(DataError, match="clickbait_data.gz is not the pinned file: expected sha256"):
+    with pytest.raises(fetching.DataError, match="clickbait_data.gz is not the pinned file: expected sha256"):
         fetching.fetch(web[0], tmp_path / "out" / "clickbait.csv")
     assert left_in(tmp_path / "out") == []
 
@@ -194,7 +193,7 @@ def test_no_network(source, tmp_path):
         closed.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{closed.getsockname()[1]}"
 
-        with pytest.raises(DataError, match="cannot be reached.*clickbait fetch --source"):
+        with pytest.raises(fetching.DataError, match="cannot be reached.*clickbait fetch --source"):
             fetching.fetch(address, tmp_path / "out" / "clickbait.csv")
     assert left_in(tmp_path / "out") == []
 
@@ -203,9 +202,9 @@ def test_destination_that_cannot_be_written(source, web, tmp_path):
     (tmp_path / "file").write_text("in the way")
 
     for place in (str(source), web[0]):
-        with pytest.raises(DataError, match="cannot be written.*Give a destination"):
+        with pytest.raises(fetching.DataError, match="cannot be written.*Give a destination"):
             fetching.fetch(place, tmp_path / "file" / "clickbait.csv")
-    with pytest.raises(DataError, match="must be a CSV file"):
+    with pytest.raises(fetching.DataError, match="must be a CSV file"):
         fetching.fetch(str(source), tmp_path)
 
 
@@ -214,7 +213,7 @@ def test_a_failed_write_leaves_nothing(source, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(DataError, match="No space left"):
+    with pytest.raises(fetching.DataError, match="No space left"):
         fetching.fetch(str(source), tmp_path / "out" / "clickbait.csv")
     assert left_in(tmp_path / "out") == []
 

@@ -20,7 +20,7 @@ TRAIN = [("Storm Hits Coast", 0), ("You Won't Believe It", 1), ("9 Cats", 1)]
 EVAL = [[("21 “Pictures” of You", 1), ("Budget passed", 0)], [("大雪 2048", 0), ("?!", 1), ("   ", 0)]]
 
 
-def run(tmp_path, *, accepted=True, **parameters):
+def run(tmp_path, *, accepted=True):
     made = [Examples(), DataVerdict(), Examples()]
     for artifact, name in zip(made, ("examples", "verdict", "variants"), strict=True):
         artifact.uri = str(tmp_path / name)
@@ -30,9 +30,7 @@ def run(tmp_path, *, accepted=True, **parameters):
     write_titles(tmp_path / "examples" / "Split-eval", *EVAL)
     if accepted:
         write_verdict(verdict, [])
-    VariantExampleGen.EXECUTOR_SPEC.executor_class._FUNCTION(
-        examples=examples, data_verdict=verdict, variants=variants, **{"policy": "{}", **parameters}
-    )
+    VariantExampleGen.EXECUTOR_SPEC.executor_class._FUNCTION(examples=examples, data_verdict=verdict, variants=variants)
     found = {split: read_rows(folder) for split, folder in splits_of(tmp_path / "variants").items()}
     return variants, found
 
@@ -60,11 +58,6 @@ def test_a_row_stays_in_its_natural_slices_whatever_the_variant_writes(tmp_path)
     sliced = Counter((row["row"], row["starts_with_digit"], row["says_you"], row["length"]) for row in found["eval"])
     assert set(sliced.values()) == {len(VARIANTS)}
     assert (0, "yes", "yes", "1-5 words") in sliced
-
-
-def test_the_policy_says_which_variants(tmp_path):
-    _, found = run(tmp_path, policy='{"variants": ["upper"]}')
-    assert Counter(row["variant"] for row in found["eval"]) == {"as_is": 5, "upper": 5}
 
 
 def test_the_same_rows_make_the_same_rows_in_the_same_files(tmp_path):

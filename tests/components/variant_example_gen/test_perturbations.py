@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from components.slices import VARIANTS
 from components.variant_example_gen.perturbations import perturb
-from components.variant_example_gen.policy import VariantPolicy
 
 titles = st.text(st.characters(codec="utf-8"), min_size=1, max_size=60)
 headlines = st.lists(
@@ -98,14 +97,3 @@ def test_a_typo_is_one_slip_inside_one_long_word(title):
 def test_white_space_and_emoji_only_surround_the_title(title):
     assert perturb(title, "white_space").strip() == title.strip()
     assert perturb(title, "emoji").startswith(f"{title} ")
-
-
-def test_a_policy_has_the_title_as_it_is_first_and_the_rest_in_one_order():
-    assert VariantPolicy(["upper", "lower"]).variants == ("as_is", "lower", "upper")
-    assert VariantPolicy([]).variants == ("as_is",)
-    assert VariantPolicy().variants == VARIANTS
-
-
-def test_a_policy_knows_its_variants():
-    with pytest.raises(ValueError, match="Variants are as_is, lower, .* Received: loud"):
-        VariantPolicy(["lower", "loud"])

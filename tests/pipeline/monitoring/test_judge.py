@@ -14,8 +14,7 @@ from pipeline.config.monitor import MonitorConfig, too_few
 from pipeline.config.paths import SAMPLE_FILE, SCHEMA_FILE
 from pipeline.config.pipeline_config import load_config
 from pipeline.monitoring import judge
-from pipeline.monitoring.judge import Training, judge_served
-from pipeline.monitoring.statistics import text_statistics
+from pipeline.monitoring.judge import Training, judge_served, text_statistics
 from pipeline.monitoring.traffic import Row
 
 SCHEMA = tfdv.load_schema_text(str(SCHEMA_FILE))
