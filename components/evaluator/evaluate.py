@@ -14,10 +14,10 @@ import tensorflow_model_analysis as tfma
 from tfx_bsl.tfxio import tf_example_record
 
 import components.evaluator.metrics  # noqa: F401  registers what the EvalConfig names
+from components.evaluator.compose import compose_verdict
 from components.evaluator.eval_config import CONTENDERS, SLICING_FEATURES, create_eval_config, numbers_read
 from components.evaluator.policy import EvaluationConfig, Slice
-from components.evaluator.results import EvaluationVerdict
-from components.evaluator.verdict import compose_verdict, write_verdict
+from components.evaluator.results import EvaluationVerdict, write_verdict
 from components.record_batches import singles
 from components.slices import AS_IS, NATURAL_SLICES, SPLIT, VARIANT, VARIANTS
 

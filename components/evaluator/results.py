@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import field
+from pathlib import Path
 
 from pydantic import JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic.dataclasses import dataclass
@@ -15,6 +17,17 @@ KEPT, BROKEN, NOT_JUDGED = "kept", "broken", "not judged"
 LEAST, MOST = ">=", "<="
 BOUND = "bound"
 CONFUSION = ("true_negatives", "false_positives", "false_negatives", "true_positives")
+
+
+VERDICT_FILE = "verdict.json"
+METRIC_NAMES = {
+    "binary_accuracy": "accuracy",
+    "auc": "AUC",
+    "ece": "ECE",
+    "brier": "Brier score",
+    "non_finite": "scores that are no numbers",
+}
+"""What rules call the metrics of TFMA and `measures`."""
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
@@ -160,3 +173,15 @@ class EvaluationVerdict(Recorded):
     blessed: bool
     thresholds: list[Judgement]
     evaluation: Evaluation
+
+
+def write_verdict(folder: str | Path, verdict: EvaluationVerdict) -> None:
+    """Writes `verdict.json` into the folder of a ModelEvaluation."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    text = json.dumps(verdict.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+    Path(folder, VERDICT_FILE).write_text(text, encoding="utf-8")
+
+
+def read_verdict(folder: str | Path) -> EvaluationVerdict:
+    """Reads what `write_verdict` wrote."""
+    return EvaluationVerdict.from_dict(json.loads(Path(folder, VERDICT_FILE).read_text(encoding="utf-8")))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from components.evaluator import measures
 from components.evaluator.measures import ACCURACY, AUC, BRIER, ECE, PRECISION, RECALL
 from components.evaluator.policy import EvaluationConfig, Slice
-from components.evaluator.results import BOUND, BROKEN, KEPT, LEAST, MOST, NOT_JUDGED, Judgement
+from components.evaluator.results import BOUND, BROKEN, KEPT, LEAST, METRIC_NAMES, MOST, NOT_JUDGED, Judgement
 from components.slices import AS_IS, VARIANT
 from trainer.features import EVAL_SPLIT, TRAIN_SPLIT
 
@@ -19,14 +19,6 @@ LAST_BLESSED_MODEL = "last blessed model"
 _NEAR_CHANCE = 0.6  # an area under the ROC curve below it
 _INVERTED = 0.4
 _EQUAL = 1e-6
-_NAMES = {
-    ACCURACY: "accuracy",
-    AUC: "AUC",
-    ECE: "ECE",
-    BRIER: "Brier score",
-    measures.NON_FINITE: "scores that are no numbers",
-}
-
 
 _Key = tuple[str, *tuple[tuple[str, str], ...]]
 """Of a slice: its split, and its features with their values."""
@@ -118,7 +110,7 @@ def diagnose(slices: Sequence[Slice]) -> str:
 def describe(judged: Judgement) -> str:
     """A judgement in a few words."""
     detail, observed = judged.detail, judged.observed
-    name = _NAMES.get(judged.metric, judged.metric)
+    name = METRIC_NAMES.get(judged.metric, judged.metric)
     where = " ".join([judged.split, *(f"{key}={value}" for key, value in judged.slice.items())])
     against = "" if judged.against == BOUND else f" against the {judged.against}"
     if judged.outcome == NOT_JUDGED:

@@ -8,9 +8,8 @@ from tfx.types.standard_artifacts import Examples, InfraBlessing, Model
 from tfx.utils import path_utils
 
 from components.local_infra_validator.golden import read_titles
-from components.local_infra_validator.policy import FAIL, InfraConfig
+from components.local_infra_validator.policy import FAIL, InfraConfig, describe
 from components.local_infra_validator.validate import validate_model
-from components.local_infra_validator.verdict import describe
 from trainer import features
 
 logger = logging.getLogger("components")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -10,6 +12,7 @@ from pydantic.dataclasses import dataclass
 from components.recorded import KEEPS_UNKNOWN, Recorded
 from trainer.section import Section
 
+VERDICT_FILE = "verdict.json"
 KEPT, FAIL, NOT_JUDGED = "kept", "fail", "not judged"
 
 MAX_DIFFERENCE = 1e-5
@@ -85,3 +88,20 @@ class ServerUnavailable(Exception):  # noqa: N818  what is missing is no error o
     """There is no server of the kind that the configuration asks for."""
 
     exit_code = 2
+
+
+def write_verdict(folder: Path, verdict: InfraVerdict) -> None:
+    """Writes `verdict.json`."""
+    text = json.dumps(verdict.as_dict(), indent=2, ensure_ascii=False)
+    (folder / VERDICT_FILE).write_text(text, encoding="utf-8")
+
+
+def read_verdict(uri: str | Path) -> InfraVerdict:
+    """Reads what `write_verdict` wrote."""
+    return InfraVerdict.from_dict(json.loads(Path(uri, VERDICT_FILE).read_text(encoding="utf-8")))
+
+
+def describe(finding: Finding) -> str:
+    """A finding in one line."""
+    detail = f" ({finding.detail})" if finding.detail else ""
+    return f"{finding.rule}, {finding.where}: expected {finding.bound}, observed {finding.observed}{detail}"

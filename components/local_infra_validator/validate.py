@@ -11,11 +11,10 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from components.local_infra_validator import golden
-from components.local_infra_validator.policy import InfraConfig, InfraVerdict, Server
+from components.local_infra_validator.policy import InfraConfig, InfraVerdict, Server, write_verdict
 from components.local_infra_validator.rules import SIGNATURES, Observed, judge
 from components.local_infra_validator.running import RunningServer, free_port
 from components.local_infra_validator.servers import ServerPlan, plan_server
-from components.local_infra_validator.verdict import write_verdict
 from serving.client import Client, ServingError
 from serving.versions import version_folder
 from trainer import features, saved_model

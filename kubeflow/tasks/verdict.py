@@ -3,10 +3,9 @@
 import tfx.v1 as tfx
 from tfx.types.standard_artifacts import InfraBlessing, ModelEvaluation, PushedModel
 
+from components.evaluator.results import read_verdict as read_evaluation
 from components.evaluator.rules import describe as describe_rule
-from components.evaluator.verdict import read_verdict as read_evaluation
-from components.local_infra_validator.policy import FAIL
-from components.local_infra_validator.verdict import describe, read_verdict
+from components.local_infra_validator.policy import FAIL, describe, read_verdict
 from components.versioned_pusher.component import NOT_BLESSED, NOT_FIT
 
 

@@ -11,10 +11,10 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from components.data_gate.policy import GateVerdict
 from components.data_gate.verdict import read_verdict as read_gate
 from components.evaluator.results import EvaluationVerdict
-from components.evaluator.verdict import read_verdict as read_evaluation
+from components.evaluator.results import read_verdict as read_evaluation
 from components.headline_example_gen.report import REPORT_FILE
 from components.local_infra_validator.policy import InfraVerdict
-from components.local_infra_validator.verdict import read_verdict as read_infra
+from components.local_infra_validator.policy import read_verdict as read_infra
 from components.tuner import RESULTS_FILE as TUNER_FILE
 from pipeline.results.verdict import Ingest, SplitRows, Training, Trial
 from trainer.settings import HISTORY_FILE

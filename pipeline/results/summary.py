@@ -16,6 +16,7 @@ from components.evaluator.results import BOUND, NOT_JUDGED, Judgement, MeasuredS
 from components.local_infra_validator.policy import InfraVerdict
 from pipeline.results.run_folders import LOG_FILE, REJECTS_FILE, REPORT_FILE
 from pipeline.results.verdict import VERDICT_FILE, Ingest, Verdict
+from pipeline.results.words import NARROW_CONTENDERS, NARROW_SLICES
 from pipeline.terminal import shorten
 
 _COLOURS = {
@@ -42,13 +43,6 @@ _METRICS = {
     "non_finite": "not finite",
 }
 _AGAINST = {"last blessed model": "last blessed", "tfidf_lower": "linear, lower"}
-_CONTENDERS = {"tfidf_cased": "linear", "tfidf_lower": "linear,\nlower", "last_blessed": "last\nblessed"}
-_SLICES = {
-    ("starts_with_digit", "yes"): "digit first",
-    ("starts_with_digit", "no"): "no digit first",
-    ("says_you", "yes"): "you",
-    ("says_you", "no"): "no you",
-}
 _OUTCOME_MARKS = {
     "kept": "[green]kept[/]",
     "broken": "[bold red]not kept[/]",
@@ -274,7 +268,7 @@ def _variants(evaluated: Sequence[MeasuredSlice], by_variant: Mapping[str, Judge
     rows = [*overall, *(part for part in evaluated if part.variant is not None)]
     names = list(overall[0].contenders) if overall else []
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("variant", "right %", "below", "at most", *(_CONTENDERS.get(name, name) for name in names), ""):
+    for title in ("variant", "right %", "below", "at most", *(NARROW_CONTENDERS.get(name, name) for name in names), ""):
         table.add_column(title, justify="left" if title in ("variant", "") else "right", no_wrap=True)
     for part in rows:
         judged = by_variant.get(part.variant or "")
@@ -291,7 +285,7 @@ def _variants(evaluated: Sequence[MeasuredSlice], by_variant: Mapping[str, Judge
 
 def _natural(part: MeasuredSlice) -> str:
     ((name, value),) = part.slice.items()
-    return f"{_SLICES.get((name, value), value)} {_percent(part.accuracy.value)}"
+    return f"{NARROW_SLICES.get((name, value), value)} {_percent(part.accuracy.value)}"
 
 
 def _operating(operating: OperatingThreshold) -> str:

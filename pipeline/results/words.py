@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from components.evaluator.results import BOUND, KEPT, LEAST, NOT_JUDGED, Judgement
+from components.evaluator.results import BOUND, KEPT, LEAST, METRIC_NAMES, NOT_JUDGED, Judgement
 from pipeline.results.verdict import Verdict
 
 GOOD, BAD, WARN = "good", "bad", "warn"
 
-METRICS = {
-    "binary_accuracy": "accuracy",
-    "auc": "AUC",
-    "precision": "precision",
-    "recall": "recall",
-    "ece": "calibration error",
-    "brier": "Brier score",
-    "non_finite": "scores that are no numbers",
-}
+METRICS = METRIC_NAMES | {"precision": "precision", "recall": "recall", "ece": "calibration error"}
 VARIANTS = {
     "as_is": "as written",
     "lower": "lower case",
@@ -42,6 +34,14 @@ SLICES = {
     ("starts_with_digit", "no"): "starts with no number",
     ("says_you", "yes"): "says \u201cyou\u201d",
     ("says_you", "no"): "does not say \u201cyou\u201d",
+}
+NARROW_CONTENDERS = {"tfidf_cased": "linear", "tfidf_lower": "linear,\nlower", "last_blessed": "last\nblessed"}
+"""For a table on a terminal, as `NARROW_SLICES`."""
+NARROW_SLICES = {
+    ("starts_with_digit", "yes"): "digit first",
+    ("starts_with_digit", "no"): "no digit first",
+    ("says_you", "yes"): "you",
+    ("says_you", "no"): "no you",
 }
 CASINGS = ("lower", "upper", "title")
 SPLITS = {"train": "training", "eval": "evaluation"}

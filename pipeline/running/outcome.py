@@ -9,8 +9,7 @@ from pathlib import Path
 from components.bulk_example_gen import BULK_SPLIT
 from components.bulk_example_gen.settings import BulkConfig
 from components.evaluator.rules import describe as describe_rule
-from components.local_infra_validator.policy import FAIL
-from components.local_infra_validator.verdict import describe
+from components.local_infra_validator.policy import FAIL, describe
 from pipeline.results import lineage
 from pipeline.results.lineage import Outputs
 from pipeline.results.run_folders import REJECTS_FILE

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from components.data_gate.policy import Finding
+from components.evaluator.compose import compose_verdict
 from components.evaluator.measures import measure
 from components.evaluator.policy import Slice
-from components.evaluator.verdict import compose_verdict
 from components.local_infra_validator.policy import Finding as InfraFinding
 from components.slices import AS_IS, NATURAL_SLICES, VARIANTS
 from pipeline.results.report.artifacts import CANDIDATE, likely_label_errors

@@ -66,8 +66,8 @@ class Evaluated(NamedTuple):
 
     def judge(self, **policy) -> dict[str, Any]:
         """The verdict by another policy on what was measured."""
+        from components.evaluator.compose import compose_verdict
         from components.evaluator.evaluate import read_slices
-        from components.evaluator.verdict import compose_verdict
 
         contenders = [*self.verdict.evaluation.contenders]
         return compose_verdict(read_slices(self.output), contenders, a_policy(**policy))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from components.local_infra_validator import golden
-from components.local_infra_validator.verdict import read_verdict
+from components.local_infra_validator.policy import read_verdict
 from tests.helpers.serving import write_model
 
 pytestmark = pytest.mark.slow

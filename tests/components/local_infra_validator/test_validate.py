@@ -7,9 +7,8 @@ import pytest
 
 from components.local_infra_validator import golden
 from components.local_infra_validator import validate as module
-from components.local_infra_validator.policy import InfraConfig
+from components.local_infra_validator.policy import InfraConfig, describe, read_verdict
 from components.local_infra_validator.validate import validate_model
-from components.local_infra_validator.verdict import describe, read_verdict
 from tests.components.local_infra_validator.fake_server import write_program
 from tests.helpers.encoders import write_shell
 from tests.serving.client import fakes

@@ -13,10 +13,9 @@ def judge(tmp_path):
     """Runs the task on the artifacts of an outcome."""
     from tfx.types.standard_artifacts import InfraBlessing, ModelEvaluation, PushedModel
 
-    from components.evaluator.verdict import compose_verdict
-    from components.evaluator.verdict import write_verdict as write_evaluation
-    from components.local_infra_validator.policy import Finding
-    from components.local_infra_validator.verdict import write_verdict
+    from components.evaluator.compose import compose_verdict
+    from components.evaluator.results import write_verdict as write_evaluation
+    from components.local_infra_validator.policy import Finding, write_verdict
     from kubeflow.tasks.verdict import Verdict
 
     def judge(outcome: str, slices=()) -> None:

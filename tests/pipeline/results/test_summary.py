@@ -9,10 +9,10 @@ import pytest
 from rich.console import Console
 
 from components.data_gate.policy import Finding
+from components.evaluator.compose import compose_verdict
 from components.evaluator.measures import measure
 from components.evaluator.policy import Slice
 from components.evaluator.results import OperatingThreshold
-from components.evaluator.verdict import compose_verdict
 from components.local_infra_validator.policy import Finding as InfraFinding
 from pipeline.results.summary import next_command, print_head, print_summary, run_table, shorten
 from pipeline.results.verdict import Verdict

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from components.evaluator.compose import compose_verdict
 from components.evaluator.measures import measure
 from components.evaluator.policy import Slice
-from components.evaluator.results import Metric
-from components.evaluator.verdict import compose_verdict, read_verdict, write_verdict
+from components.evaluator.results import Metric, read_verdict, write_verdict
 from tests.helpers.evaluations import a_policy, a_slice, good_slices
 
 

@@ -1,11 +1,9 @@
-"""The evaluation's word: `verdict.json` beside TFMA's files. Needs no TFX."""
+"""Composes the evaluation's verdict of what was measured. Needs no TFX."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from components.evaluator import measures
 from components.evaluator.policy import EvaluationConfig, Slice
@@ -21,8 +19,6 @@ from components.evaluator.results import (
 from components.evaluator.rules import judge
 from components.slices import AS_IS
 from trainer.features import EVAL_SPLIT
-
-VERDICT_FILE = "verdict.json"
 
 
 def compose_verdict(slices: Sequence[Slice], contenders: Sequence[str], policy: EvaluationConfig) -> EvaluationVerdict:
@@ -47,18 +43,6 @@ def compose_verdict(slices: Sequence[Slice], contenders: Sequence[str], policy: 
             Override(reason) if reason else None,
         ),
     )
-
-
-def write_verdict(folder: str | Path, verdict: EvaluationVerdict) -> None:
-    """Writes `verdict.json` into the folder of a ModelEvaluation."""
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    text = json.dumps(verdict.as_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-    Path(folder, VERDICT_FILE).write_text(text, encoding="utf-8")
-
-
-def read_verdict(folder: str | Path) -> EvaluationVerdict:
-    """Reads what `write_verdict` wrote."""
-    return EvaluationVerdict.from_dict(json.loads(Path(folder, VERDICT_FILE).read_text(encoding="utf-8")))
 
 
 def _describe(part: Slice, contenders: Sequence[str]) -> MeasuredSlice:
