@@ -28,6 +28,7 @@ from trainer.encoders.resolve import resolve_encoder
 from trainer.fitting.pace import MOST_STEPS
 from trainer.inputs import prefetched
 from trainer.model import build_model, compile_model
+from trainer.settings import TrainingConfig
 from trainer.tensorflow_setup.graphs import training_graphs
 
 UNTIMED_TURNS = 2
@@ -138,9 +139,9 @@ def _model(encoder: str, optimizer: str, steps_per_execution: int = 1) -> tf_ker
     model = build_model(encoder, fine_tune=True, seed=1)
     compile_model(
         model,
-        optimizer=optimizer,
-        learning_rate=1e-3,
-        learning_rate_decay="constant",
+        TrainingConfig.model_validate(
+            {"optimizer": optimizer, "learning_rate": 1e-3, "learning_rate_decay": "constant"}
+        ),
         steps=1,
         steps_per_execution=steps_per_execution,
     )

@@ -79,7 +79,7 @@ def _train(
     as_training = training_graphs(settings.precision)
     warm = as_training(_start_warm)(model, base, encoder, validation) if settings.warm_start else None
     start = checkpoints.restore()
-    training = recipe.training_rows(train_files, settings, first_epoch=start.epoch, first_batch=start.batch)
+    training = inputs.training_dataset(train_files, settings, first_epoch=start.epoch, first_batch=start.batch)
     logs = [
         tf_keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False, profile_batch=0),
         LogProgress(settings.epochs, steps_per_epoch),

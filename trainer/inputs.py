@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import tensorflow as tf
 
 from trainer import casing, features
+from trainer.settings import TrainingConfig
 
 _PARSE_ROWS = 1024  # tf.Examples parsed in one call
 _PREFETCHED = 2  # batches
@@ -28,16 +29,7 @@ def count_rows(files: Sequence[str], most: int | None = None) -> int:
 
 @_untranslated
 def training_dataset(
-    files: Sequence[str],
-    *,
-    batch_size: int,
-    shuffle_buffer_rows: int,
-    length_buckets: int,
-    policy: str,
-    seed: int,
-    epochs: int = 1,
-    first_epoch: int = 0,
-    first_batch: int = 0,
+    files: Sequence[str], training: TrainingConfig, *, first_epoch: int = 0, first_batch: int = 0
 ) -> tf.data.Dataset:
     """Batches `(title string [n], label float32 [n])` of all epochs, one after the other, each shuffled anew.
 
@@ -50,20 +42,16 @@ def training_dataset(
 
     Args:
       files: from `matching_files`.
-      batch_size: rows of a batch; the last of an epoch has what is left.
-      shuffle_buffer_rows: the shuffle's window.
-      length_buckets: batches of a length-sorted window.
-      policy: one of `trainer.casing.POLICIES`.
-      seed: of order and casing.
-      epochs: of the whole training.
+      training: says the epochs, the rows of a batch (the last of an epoch has what is left), the shuffle's window, the
+        batches of a length-sorted window, the casing, and the seed of order and casing.
       first_epoch: where to begin, counted from 0.
       first_batch: how many batches of that epoch to leave out.
     """
-    rows = _rows(files)
+    rows, batch_size, length_buckets = _rows(files), training.batch_size, training.length_buckets
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        drawn = tf.random.stateless_uniform([2], [seed, epoch], minval=None, maxval=None, dtype=tf.int64)
-        shuffled = rows.shuffle(shuffle_buffer_rows, seed=drawn[0], reshuffle_each_iteration=False)
+        drawn = tf.random.stateless_uniform([2], [training.seed, epoch], minval=None, maxval=None, dtype=tf.int64)
+        shuffled = rows.shuffle(training.shuffle_buffer_rows, seed=drawn[0], reshuffle_each_iteration=False)
         if length_buckets > 1:
             window = batch_size * length_buckets
             batches = shuffled.batch(window).flat_map(
@@ -74,11 +62,11 @@ def training_dataset(
         left_out = tf.where(epoch == first_epoch, tf.cast(first_batch, tf.int64), 0)
         return batches.enumerate().skip(left_out).map(lambda number, row: ([drawn[0], number], *row))
 
-    batches = tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
-    augment = casing.augment if policy == "augment" else lambda title, _: title
+    batches = tf.data.Dataset.range(first_epoch, training.epochs).flat_map(one_epoch)
+    augment = casing.augment if training.casing == "augment" else lambda title, _: title
     return _prepared(
         batches.map(lambda seeds, title, label: (augment(title, seeds), label), num_parallel_calls=tf.data.AUTOTUNE),
-        policy,
+        training.casing,
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
+from trainer.settings import TrainingConfig
+
 from trainer.tensorflow_setup import threads  # noqa: F401  isort: skip
 
 from pathlib import Path
@@ -56,37 +58,22 @@ def _head(scale: float, seed: int | None) -> tf_keras.layers.Dense:
     return tf_keras.layers.Dense(1, activation="sigmoid", kernel_initializer=kernel, name=features.PROBABILITY)
 
 
-def compile_model(
-    model: tf_keras.Model,
-    *,
-    optimizer: str,
-    learning_rate: float,
-    learning_rate_decay: str,
-    steps: int,
-    warmup_share: float = 0.0,
-    encoder_learning_rate_factor: float = 1.0,
-    clip_norm: float | None = None,
-    steps_per_execution: int = 1,
-) -> None:
+def compile_model(model: tf_keras.Model, training: TrainingConfig, *, steps: int, steps_per_execution: int = 1) -> None:
     """Compiles with binary cross-entropy and accuracy.
 
     Args:
       model: what `build_model` returned.
-      optimizer: a name that `trainer.optimizer.make_optimizer` knows.
-      learning_rate: the first step's, or the first one's behind the warm-up.
-      learning_rate_decay: `constant`, or `linear` or `cosine` to 0 after `steps`.
+      training: says optimizer, learning rate, its decay and warm-up, the encoder's factor on it, and the longest
+        gradient.
       steps: of the whole training.
-      warmup_share: of the steps, over which the rate rises.
-      encoder_learning_rate_factor: on the rate of the encoder's weights.
-      clip_norm: the longest gradient; longer ones are shortened to it.
       steps_per_execution: Keras's; above 1, a dataset must know how many batches it has, and `train_on_batch` and its
         like, which have one, fail.
     """
     made = make_optimizer(
-        optimizer,
-        schedule.learning_rate(learning_rate, learning_rate_decay, steps, warmup_share),
-        clip_norm=clip_norm,
-        rate_factor=encoder_learning_rate_factor,
+        training.optimizer,
+        schedule.learning_rate(training.learning_rate, training.learning_rate_decay, steps, training.warmup_share),
+        clip_norm=training.clip_norm,
+        rate_factor=training.encoder_learning_rate_factor,
         factored=model.get_layer("encoder").trainable_weights,
     )
     # XLA compiles no string operation, so Keras may not try.

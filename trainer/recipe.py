@@ -50,34 +50,12 @@ def prepare(model: tf_keras.Model, settings: TrainerSettings, rows: int, *, work
     steps_per_epoch = -(-rows // settings.batch_size)
     compile_model(
         model,
-        optimizer=settings.optimizer,
-        learning_rate=settings.learning_rate,
-        learning_rate_decay=settings.learning_rate_decay,
+        settings,
         steps=steps_per_epoch * settings.epochs,
-        warmup_share=settings.warmup_share,
-        encoder_learning_rate_factor=settings.encoder_learning_rate_factor,
-        clip_norm=settings.clip_norm,
         # Workers would have to agree on the pace at each call.
         steps_per_execution=MOST_STEPS if workers == 1 else 1,
     )
     return steps_per_epoch
-
-
-def training_rows(
-    files: Sequence[str], settings: TrainerSettings, *, first_epoch: int = 0, first_batch: int = 0
-) -> tf.data.Dataset:
-    """`inputs.training_dataset` of all epochs."""
-    return inputs.training_dataset(
-        files,
-        batch_size=settings.batch_size,
-        shuffle_buffer_rows=settings.shuffle_buffer_rows,
-        length_buckets=settings.length_buckets,
-        policy=settings.casing,
-        seed=settings.seed,
-        epochs=settings.epochs,
-        first_epoch=first_epoch,
-        first_batch=first_batch,
-    )
 
 
 def validation_rows(files: Sequence[str], settings: TrainerSettings, first_rows: int | None = None) -> tf.data.Dataset:

@@ -14,6 +14,7 @@ from tests.helpers.examples import serialized_example
 from trainer import casing, features
 from trainer.export import export_model
 from trainer.model import build_model, compile_model
+from trainer.settings import TrainingConfig
 
 TITLES = ["You Won't Believe These 9 Cats", "PARLIAMENT PASSES BUDGET", "déjà vu à Paris", "cat"]
 LABELS = [1.0, 0.0, 1.0, 0.0]
@@ -37,7 +38,7 @@ def write_cased_encoder(path):
 def trained_model(encoder, epochs=1):
     """Stepped, so that its optimizer has slots to lose."""
     model = build_model(encoder, fine_tune=True, seed=1)
-    compile_model(model, optimizer="adam", learning_rate=1e-3, learning_rate_decay="linear", steps=10)
+    compile_model(model, TrainingConfig(optimizer="adam", learning_rate=1e-3), steps=10)
     model.fit(tf.constant(TITLES), tf.constant(LABELS), epochs=epochs, verbose=0)
     assert int(model.optimizer.iterations) == epochs
     return model

@@ -8,6 +8,7 @@ import tf_keras
 
 from trainer.model import build_functional_model, build_model, compile_model
 from trainer.optimizer import LazyAdam
+from trainer.settings import TrainingConfig
 
 TEXTS = tf.constant(["You Won't Believe This", "parliament passes budget", "cat"])
 ENCODER_WEIGHTS, HEAD_WEIGHTS = 64 * 16, 16 + 1
@@ -17,9 +18,8 @@ def count(weights):
     return sum(int(np.prod(weight.shape)) for weight in weights)
 
 
-def compiled(model, **changes):
-    settings = {"optimizer": "lazy_adam", "learning_rate": 0.5, "learning_rate_decay": "linear", "steps": 10}
-    compile_model(model, **settings | changes)
+def compiled(model, steps=10, **changes):
+    compile_model(model, TrainingConfig(**{"learning_rate": 0.5} | changes), steps=steps)
     return model
 
 

@@ -130,7 +130,7 @@ class RecipeTuner(base_tuner.BaseTuner):
         validation = recipe.validation_rows([self._rows.validation], settings)
         with deterministic_ops(settings.deterministic), training_graphs(settings.precision):
             model.fit(
-                recipe.training_rows([file], settings),
+                inputs.training_dataset([file], settings),
                 validation_data=validation if early else None,
                 epochs=settings.epochs,
                 steps_per_epoch=steps,

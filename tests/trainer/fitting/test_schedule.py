@@ -8,6 +8,7 @@ import tf_keras
 from trainer.fitting import schedule
 from trainer.model import build_model, compile_model
 from trainer.optimizer import LazyAdam
+from trainer.settings import TrainingConfig
 
 TEXTS, LABELS = tf.constant(["you won't believe this", "the budget passes", "cat"]), tf.constant([1.0, 0.0, 1.0])
 ROWS = tf.data.Dataset.from_tensors((TEXTS, LABELS)).repeat(2)
@@ -23,9 +24,9 @@ def model(tiny_encoder):
     return build_model(tiny_encoder, fine_tune=True, seed=1)
 
 
-def compiled(model, **changes):
-    settings = {"optimizer": "lazy_adam", "learning_rate": 0.1, "learning_rate_decay": "constant", "steps": 10}
-    compile_model(model, **settings | changes)
+def compiled(model, steps=10, **changes):
+    settings = {"learning_rate": 0.1, "learning_rate_decay": "constant"}
+    compile_model(model, TrainingConfig(**settings | changes), steps=steps)
     return model
 
 

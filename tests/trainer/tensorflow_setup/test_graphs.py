@@ -12,6 +12,7 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 
 from trainer.model import build_model, compile_model
+from trainer.settings import TrainingConfig
 from trainer.tensorflow_setup.graphs import multiplies_bfloat16, training_graphs
 
 A = tf.random.stateless_uniform([64, 64], [1, 2])
@@ -120,7 +121,7 @@ def model(tmp_path_factory):
     encoder.__call__, encoder.variables, encoder.trainable_variables = call, [encoder.table], [encoder.table]
     tf.saved_model.save(encoder, str(folder))
     made = build_model(folder, fine_tune=True)
-    compile_model(made, optimizer="lazy_adam", learning_rate=1e-3, learning_rate_decay="constant", steps=1)
+    compile_model(made, TrainingConfig(learning_rate=1e-3, learning_rate_decay="constant"), steps=1)
     return made
 
 
