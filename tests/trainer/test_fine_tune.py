@@ -128,7 +128,7 @@ def test_exports_a_model_that_has_learned(trained):
 
 def test_writes_down_what_was_trained(trained):
     written = facts(trained)
-    expected = {name: trained.settings[name] for name in TrainerSettings.model_fields}
+    expected = TrainerSettings.from_custom_config(trained.settings).model_dump()
     assert written["settings"] == expected
     assert (written["train_rows"], written["steps"]) == (TRAIN_ROWS, STEPS)
     assert written["trainable_parameters"] == 64 * 16 + 16 + 1
