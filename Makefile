@@ -18,7 +18,7 @@ PYTEST = .venv/bin/python -m pytest --numprocesses=3 --dist=loadfile --no-loadsc
 # All that the image has, which is all but the development tools.
 EXPORT = $(UV) export --quiet --frozen --all-extras --no-extra dev --no-emit-project --no-annotate
 
-.PHONY: help setup test-tools run test test-quick lint lock lock-check audit sbom bench bench-ingest bench-training bench-serving image image-check clean
+.PHONY: help setup test-tools run test test-quick lint lock lock-check audit sbom bench bench-ingest bench-training bench-serving image image-check screenshot clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ image: ## Build the container image with BuildKit, Podman or Buildah
 
 image-check: setup test-tools ## Carry out the image's steps on a Debian of its own, without an engine (needs root)
 	@.venv/bin/python -m pytest tests/kubeflow/image $(ARGS)
+
+screenshot: setup test-tools ## Draw docs/report.png anew, of the newest run in output/ (after `make run`)
+	@.venv/bin/python -m tests.docs.screenshot $(ARGS)
 
 clean: ## Remove .venv and .uv
 	rm -rf .venv .uv
