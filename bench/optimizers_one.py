@@ -25,11 +25,11 @@ from bench.training_one import batches, our_model, trainer_settings
 from bench.training_orders import Recipe
 from trainer import casing
 from trainer.encoders.resolve import resolve_encoder
-from trainer.fitting.pace import MOST_STEPS
+from trainer.fitting.steps_per_call import MOST_STEPS
 from trainer.inputs import prefetched
 from trainer.model import build_model, compile_model
 from trainer.settings import TrainingConfig
-from trainer.tensorflow_setup.graphs import training_graphs
+from trainer.tensorflow_setup.graph_options import training_graphs
 
 UNTIMED_TURNS = 2
 _EQUAL_STEPS = 20

@@ -13,7 +13,7 @@ import tensorflow as tf
 import tensorflow_text  # noqa: F401  registers the encoder's ops
 
 from bench.servers import MODEL, make_headlines
-from components.local_infra_validator.golden import write_warmup
+from components.local_infra_validator.expected_scores import write_warmup
 from serving.versions import version_folder
 from trainer import features
 

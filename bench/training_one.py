@@ -26,7 +26,7 @@ from trainer.encoders.resolve import resolve_encoder
 from trainer.export import export_model
 from trainer.inputs import prefetched
 from trainer.settings import TrainerSettings
-from trainer.tensorflow_setup.graphs import training_graphs
+from trainer.tensorflow_setup.graph_options import training_graphs
 
 _TRAIN_PERCENT = 70
 _EVAL_BATCH_ROWS = 256

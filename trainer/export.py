@@ -7,7 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 import tf_keras
 
-from trainer import canonical, casing, features
+from trainer import canonical_saved_model, casing, features
 
 
 def export_model(model: tf_keras.Model, directory: str | Path, *, policy: str) -> None:
@@ -39,4 +39,4 @@ def export_model(model: tf_keras.Model, directory: str | Path, *, policy: str) -
 
     signatures = {features.RAW_SIGNATURE: score_titles, features.EXAMPLES_SIGNATURE: score_examples}
     tf.saved_model.save(bare, str(directory), signatures=signatures)
-    canonical.make_canonical(directory)
+    canonical_saved_model.make_canonical(directory)

@@ -22,7 +22,7 @@ from trainer.fitting.strategy import Spread, choose_spread, shard
 from trainer.fitting.warm_start import note_encoder, take_weights, weights_of
 from trainer.settings import HISTORY_FILE, TrainerSettings
 from trainer.tensorflow_setup.determinism import deterministic_ops
-from trainer.tensorflow_setup.graphs import training_graphs
+from trainer.tensorflow_setup.graph_options import training_graphs
 
 logger = logging.getLogger("trainer")
 

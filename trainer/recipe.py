@@ -14,8 +14,8 @@ from trainer import inputs
 from trainer.encoders.errors import EncoderError
 from trainer.encoders.resolve import ResolvedEncoder, resolve_encoder
 from trainer.fitting.divergence import StopAtDivergence
-from trainer.fitting.pace import MOST_STEPS, Pace
 from trainer.fitting.schedule import StopEarly, Unfreeze
+from trainer.fitting.steps_per_call import MOST_STEPS, Pace
 from trainer.model import build_model, compile_model
 from trainer.settings import TrainerSettings
 

@@ -7,7 +7,7 @@ import tfx.v1 as tfx
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model
 from tfx.utils import path_utils
 
-from components.local_infra_validator.golden import read_titles
+from components.local_infra_validator.expected_scores import read_titles
 from components.local_infra_validator.policy import FAIL, InfraConfig, describe
 from components.local_infra_validator.validate import validate_model
 from trainer import features

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from components.local_infra_validator import leash
+from components.local_infra_validator import child_process
 from components.local_infra_validator.servers import ServerPlan, container_process, remove_container
 
 _STOP_SECONDS = 5
@@ -35,7 +35,7 @@ class RunningServer:
         self._process: subprocess.Popen[bytes]  # from entering on
 
     def __enter__(self) -> RunningServer:
-        command = [sys.executable, "-I", leash.__file__, str(os.getpid()), *self._plan.command]
+        command = [sys.executable, "-I", child_process.__file__, str(os.getpid()), *self._plan.command]
         with self._log.open("wb") as output:
             self._process = subprocess.Popen(
                 command,

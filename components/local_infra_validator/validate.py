@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from components.local_infra_validator import golden
+from components.local_infra_validator import expected_scores
 from components.local_infra_validator.policy import InfraConfig, InfraVerdict, Server, write_verdict
 from components.local_infra_validator.rules import SIGNATURES, Observed, judge
 from components.local_infra_validator.running import RunningServer, free_port
@@ -48,12 +48,12 @@ def validate_model(
       ServerUnavailable: there is no server of the kind that the policy asks for.
     """
     version_folder.link_tree(model_dir, stamped)
-    golden.write_warmup(stamped, model_name)
+    expected_scores.write_warmup(stamped, model_name)
     base_path = folder / _SERVED
     plan = plan_server(policy.server, base_path, model_name, port := free_port())
     version_folder.link_tree(stamped, base_path / "1")
     with ThreadPoolExecutor(1) as beside:  # while the server starts
-        expected = beside.submit(golden.score_here, model_dir, titles)
+        expected = beside.submit(expected_scores.score_here, model_dir, titles)
         try:
             observed = _observe(plan, f"127.0.0.1:{port}", folder / LOG_FILE, titles, policy, model_name, expected)
         finally:

@@ -24,7 +24,7 @@ from typing import NoReturn, TypedDict
 from components.errors import EXIT_FAILED, DataRefused, describe_failure
 from kubeflow.container.exit_codes import termination_message
 from kubeflow.container.invocation import for_launcher, for_tfx
-from kubeflow.container.places import mount_root
+from kubeflow.container.mounts import mount_root
 from kubeflow.spec.messages import Json
 
 #: Variables with other paths than Kubernetes's: of the message, and of the facts behind it as JSON.

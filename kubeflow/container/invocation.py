@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from pathlib import Path
 
-from kubeflow.container.places import local_path, uri_of
+from kubeflow.container.mounts import local_path, uri_of
 from kubeflow.spec.messages import (
     ArtifactType,
     Definitions,

@@ -16,7 +16,7 @@ from pathlib import Path
 import fsspec
 
 from components.errors import InputError
-from kubeflow.container.places import is_url
+from kubeflow.container.mounts import is_url
 from kubeflow.spec.messages import Json
 from serving.versions.stores import find_sizes, store_errors
 

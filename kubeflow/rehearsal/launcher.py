@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from components.errors import InputError
 from kubeflow.container.entrypoint import FAILURE_FILE, TERMINATION_LOG, Failure
-from kubeflow.container.places import MOUNT_ROOT, local_path
+from kubeflow.container.mounts import MOUNT_ROOT, local_path
 from kubeflow.rehearsal.store import Store
 from kubeflow.spec.messages import (
     Component,

@@ -58,9 +58,9 @@ class Isolated:
         """See `launcher.Processes`."""
         program = sys.executable if command[0] in ("python", "python3") else command[0]
         with log.open("ab") as stream:
-            # The leash: a task must not outlive a rehearsal that is killed.
-            leash = [sys.executable, "-m", "components.local_infra_validator.leash", str(os.getpid())]
-            call = [*leash, program, *command[1:]]
+            # A task must not outlive a rehearsal that is killed.
+            guard = [sys.executable, "-m", "components.local_infra_validator.child_process", str(os.getpid())]
+            call = [*guard, program, *command[1:]]
             with self._known(
                 subprocess.Popen(call, env={**os.environ, **environ}, stdout=stream, stderr=stream)
             ) as process:

@@ -18,7 +18,7 @@ from rich.markup import escape
 
 from components.data_gate.policy import GateVerdict
 from kubeflow.container import staging
-from kubeflow.container.places import is_url
+from kubeflow.container.mounts import is_url
 from kubeflow.inputs import local_values
 from kubeflow.rehearsal import NOT_EMULATED, driver, processes
 from kubeflow.rehearsal.driver import Dag

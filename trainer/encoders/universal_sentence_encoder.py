@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_text as text
 
-from trainer import canonical
+from trainer import canonical_saved_model
 
 DIMENSION = 512
 
@@ -213,4 +213,4 @@ def save_encoder(folder: Path) -> None:
     for training in (False, True):  # two traces, which hub.KerasLayer chooses from
         encoder.__call__.get_concrete_function(tf.TensorSpec([None], tf.string), training=training)
     tf.saved_model.save(encoder, str(folder))
-    canonical.make_canonical(folder)
+    canonical_saved_model.make_canonical(folder)

@@ -23,7 +23,7 @@ from trainer import inputs, recipe
 from trainer.fitting.divergence import Diverged
 from trainer.settings import TrainerSettings, TunerConfig
 from trainer.tensorflow_setup.determinism import deterministic_ops
-from trainer.tensorflow_setup.graphs import training_graphs
+from trainer.tensorflow_setup.graph_options import training_graphs
 from trainer.tuning.halving import CANDIDATE, PART, HalvingOracle, rungs
 from trainer.tuning.holdout import Holdout, hold_out
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from components.local_infra_validator import golden
+from components.local_infra_validator import expected_scores
 from components.local_infra_validator.policy import read_verdict
 from tests.helpers.serving import write_model
 
@@ -65,7 +65,7 @@ def test_a_model_that_is_served_as_it_was_exported_is_blessed(validate, model):
     assert verdict.golden_titles == 4
     assert blessing.get_string_custom_property("digest") == verdict.digest
     assert Path(blessing.uri, "INFRA_BLESSED").is_file()
-    assert Path(blessing.uri, "stamped_model", golden.WARMUP_FILE).is_file()
+    assert Path(blessing.uri, "stamped_model", expected_scores.WARMUP_FILE).is_file()
     assert "version 1 available" in Path(blessing.uri, "server.log").read_text()
 
 

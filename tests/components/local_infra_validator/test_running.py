@@ -203,14 +203,14 @@ def test_neither_it_nor_what_it_starts_outlives_who_started_it_even_if_it_does_n
 def test_a_stop_that_comes_before_the_server_is_known_is_passed_on():
     code = """
 import os, signal, subprocess, sys
-from components.local_infra_validator import leash
+from components.local_infra_validator import child_process
 start = subprocess.Popen
 def start_and_be_stopped(command):
     program = start(command)
     os.kill(os.getpid(), signal.SIGTERM)
     return program
 subprocess.Popen = start_and_be_stopped
-sys.exit(leash.main(os.getppid(), ["sleep", "1000"]))
+sys.exit(child_process.main(os.getppid(), ["sleep", "1000"]))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, start_new_session=True)
     assert done.returncode == 128 + signal.SIGTERM

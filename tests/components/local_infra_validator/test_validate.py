@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from components.local_infra_validator import golden
+from components.local_infra_validator import expected_scores
 from components.local_infra_validator import validate as module
 from components.local_infra_validator.policy import InfraConfig, describe, read_verdict
 from components.local_infra_validator.validate import validate_model
@@ -14,16 +14,18 @@ from tests.helpers.encoders import write_shell
 from tests.serving.client import fakes
 from trainer import saved_model
 
-TITLES = [*golden.ARTICLE_TITLES, "Budget vote", "What this cat did"]
+TITLES = [*expected_scores.ARTICLE_TITLES, "Budget vote", "What this cat did"]
 
 
 @pytest.fixture
 def validate(tmp_path, monkeypatch):
     """Returns a function that validates a shell model with a fake server."""
     scores = [fakes.score(title) for title in TITLES]
-    monkeypatch.setattr(golden, "score_here", lambda folder, titles: dict.fromkeys(golden.SIGNATURES, scores))
+    monkeypatch.setattr(
+        expected_scores, "score_here", lambda folder, titles: dict.fromkeys(expected_scores.SIGNATURES, scores)
+    )
     monkeypatch.setattr(module, "_TIMED_CALLS", 20)
-    monkeypatch.setattr(golden, "write_warmup", lambda folder, name: (folder / "assets.extra").mkdir())
+    monkeypatch.setattr(expected_scores, "write_warmup", lambda folder, name: (folder / "assets.extra").mkdir())
 
     def validate(behaviour: str, **changes):
         monkeypatch.setenv("TF_MODEL_SERVER", str(write_program(tmp_path / "server", behaviour)))
@@ -90,7 +92,7 @@ def test_a_model_that_this_process_cannot_load_is_not_blessed(validate, monkeypa
     def fail(folder, titles):
         raise ValueError("no op Foo\nand a stack")
 
-    monkeypatch.setattr(golden, "score_here", fail)
+    monkeypatch.setattr(expected_scores, "score_here", fail)
     verdict = validate("well")
     assert broken(verdict)["loads"].detail == "ValueError: no op Foo"
 

@@ -17,7 +17,7 @@ import yaml
 
 from kubeflow.container import entrypoint
 from kubeflow.container.invocation import for_launcher, for_tfx
-from kubeflow.container.places import MOUNT_ROOT, local_path
+from kubeflow.container.mounts import MOUNT_ROOT, local_path
 from pipeline.config.pipeline_config import load_config
 
 INPUTS_SPEC = {"artifacts": {"examples": {"artifactType": {"instanceSchema": "title: tfx.Examples\n"}}}}

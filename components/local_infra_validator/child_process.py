@@ -1,4 +1,4 @@
-"""Runs another program that dies with its parent, and all that it starts: `python leash.py PARENT-PID COMMAND...`.
+"""Runs a program that dies with its parent, and all that it starts: `python child_process.py PARENT-PID COMMAND...`.
 
 A server must not outlive a pipeline that is killed, which stops nothing itself. Linux alone tells of a parent's death;
 elsewhere the program is only run. It is to be started as the leader of a session of its own.

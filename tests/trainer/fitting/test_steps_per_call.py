@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from trainer.fitting.pace import MOST_STEPS, Pace
 from trainer.fitting.schedule import Unfreeze
+from trainer.fitting.steps_per_call import MOST_STEPS, Pace
 
 STEPS = 150
 

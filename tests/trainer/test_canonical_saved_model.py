@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2, saved_model_pb2
 
-from trainer import canonical, saved_model
+from trainer import canonical_saved_model, saved_model
 from trainer.export import export_model
 from trainer.model import build_model
 
@@ -76,7 +76,7 @@ def test_numbers_of_the_process_are_gone_wherever_they_stand(tmp_path):
     for first, order in ((26, 1), (11756, -1)):
         (tmp_path / "saved_model.pb").write_bytes(graph(first, order).SerializeToString())
         (tmp_path / "fingerprint.pb").write_bytes(b"of the graph before")
-        canonical.make_canonical(tmp_path)
+        canonical_saved_model.make_canonical(tmp_path)
         written.append((tmp_path / "saved_model.pb").read_bytes())
         assert not (tmp_path / "fingerprint.pb").exists()
     assert written[0] == written[1]

@@ -13,7 +13,7 @@ from tensorflow.python.eager import context
 
 from trainer.model import build_model, compile_model
 from trainer.settings import TrainingConfig
-from trainer.tensorflow_setup.graphs import multiplies_bfloat16, training_graphs
+from trainer.tensorflow_setup.graph_options import multiplies_bfloat16, training_graphs
 
 A = tf.random.stateless_uniform([64, 64], [1, 2])
 
@@ -58,7 +58,7 @@ def test_bfloat16_rounds_inside_and_not_behind(caplog):
 
 def test_an_option_that_tensorflow_does_not_obey_is_not_said_to_be_obeyed(caplog, monkeypatch):
     # Which leaves products as they are.
-    monkeypatch.setattr("trainer.tensorflow_setup.graphs._BFLOAT16", "debug_stripper")
+    monkeypatch.setattr("trainer.tensorflow_setup.graph_options._BFLOAT16", "debug_stripper")
     with caplog.at_level(logging.INFO, "trainer"), training_graphs("bfloat16"):
         pass
     # TensorFlow may warn of its own, depending on what the process did before.

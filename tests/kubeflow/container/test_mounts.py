@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubeflow.container.places import is_url, local_path, uri_of
+from kubeflow.container.mounts import is_url, local_path, uri_of
 from kubeflow.container.staging import split_pattern
 
 
