@@ -13,7 +13,7 @@ from components.recorded import KEEPS_UNKNOWN, Recorded
 from trainer.section import Section
 
 FAIL, WARN, OFF = "fail", "warn", "off"
-KEPT, NOT_JUDGED = "kept", "not judged"
+PASSED, NOT_JUDGED = "kept", "not judged"  # as verdicts hold them
 
 Action = Literal["fail", "warn", "off"]
 """What happens when a rule is broken: it stops the run, is said, or is not looked at."""
@@ -97,7 +97,7 @@ def apply_policy(findings: list[Finding], policy: Policy) -> list[Finding]:
     applied = []
     for one in findings:
         action = getattr(policy, one.rule)
-        outcome = OFF if action == OFF else {None: NOT_JUDGED, True: KEPT, False: action}[one.kept]
+        outcome = OFF if action == OFF else {None: NOT_JUDGED, True: PASSED, False: action}[one.kept]
         applied.append(dataclasses.replace(one, outcome=outcome))
     return applied
 

@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 from components.recorded import KEEPS_UNKNOWN, Recorded
 from components.slices import VARIANT
 
-KEPT, BROKEN, NOT_JUDGED = "kept", "broken", "not judged"
+PASSED, FAILED, NOT_JUDGED = "kept", "broken", "not judged"  # as files hold them since schema 1
 LEAST, MOST = ">=", "<="
 BOUND = "bound"
 CONFUSION = ("true_negatives", "false_positives", "false_negatives", "true_positives")
@@ -78,7 +78,7 @@ class Judgement(Recorded):
             "direction": LEAST,
             "interval": None,
             "rows": None,
-            "outcome": KEPT if values["passed"] else BROKEN,
+            "outcome": PASSED if values["passed"] else FAILED,
             "gates": True,
             "detail": "",
             **values,

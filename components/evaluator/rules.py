@@ -9,7 +9,7 @@ from typing import NamedTuple
 from components.evaluator import measures
 from components.evaluator.measures import ACCURACY, AUC, BRIER, ECE, PRECISION, RECALL
 from components.evaluator.policy import EvaluationConfig, Slice
-from components.evaluator.results import BOUND, BROKEN, KEPT, LEAST, METRIC_NAMES, MOST, NOT_JUDGED, Judgement
+from components.evaluator.results import BOUND, FAILED, LEAST, METRIC_NAMES, MOST, NOT_JUDGED, PASSED, Judgement
 from components.slices import AS_IS, VARIANT
 from trainer.features import EVAL_SPLIT, TRAIN_SPLIT
 
@@ -127,8 +127,8 @@ def _judge_overall(found: Slice | None, rule: Bound, diagnosis: str) -> Judgemen
         why = "no version was pushed before by another configuration" if rule.rule == "last_blessed" else "no rows"
         return _judgement(rule, found, NOT_JUDGED, detail=why)
     value = found.metrics[rule.name]
-    kept = value >= rule.bound if rule.direction == LEAST else value <= rule.bound
-    return _judgement(rule, found, KEPT if kept else BROKEN, detail="" if kept else diagnosis)
+    passed = value >= rule.bound if rule.direction == LEAST else value <= rule.bound
+    return _judgement(rule, found, PASSED if passed else FAILED, detail="" if passed else diagnosis)
 
 
 def _judge_finite(slices: Sequence[Slice], split: str) -> Judgement | None:
@@ -148,7 +148,7 @@ def _judge_finite(slices: Sequence[Slice], split: str) -> Judgement | None:
         observed=float(lost),
         interval=None,
         rows=rows,
-        outcome=BROKEN if lost else KEPT,
+        outcome=FAILED if lost else PASSED,
         gates=True,
         detail=detail,
         passed=not lost,
@@ -162,10 +162,10 @@ def _judge_baseline(found: Slice | None, policy: EvaluationConfig) -> Judgement:
     if found is None or measured not in found.metrics:
         return _judgement(rule, found, NOT_JUDGED, policy.gate_baseline, "there are no scores of the simple model")
     value, high = found.metrics[measured], found.metrics[measures.high_end(measured)]
-    kept = high >= 0
+    passed = high >= 0
     rule = rule._replace(bound=min(0.0, value - high))
-    detail = "" if kept else "a linear model on lower-cased words and characters is better"
-    return _judgement(rule, found, KEPT if kept else BROKEN, policy.gate_baseline, detail)
+    detail = "" if passed else "a linear model on lower-cased words and characters is better"
+    return _judgement(rule, found, PASSED if passed else FAILED, policy.gate_baseline, detail)
 
 
 def _judge_variants(slices: Sequence[Slice], policy: EvaluationConfig) -> Iterator[Judgement]:
@@ -185,7 +185,7 @@ def _judge_variants(slices: Sequence[Slice], policy: EvaluationConfig) -> Iterat
             f"accuracy {one.metrics[ACCURACY]:.4f}, {100 * abs(drop):.1f} points {side} as is "
             f"(at most {100 * most:.1f})"
         )
-        yield _judgement(rule, one, KEPT if drop <= most else BROKEN, gates, detail, key)
+        yield _judgement(rule, one, PASSED if drop <= most else FAILED, gates, detail, key)
 
 
 def _judge_natural(known: dict[_Key, Slice], policy: EvaluationConfig) -> Iterator[Judgement]:
@@ -197,7 +197,7 @@ def _judge_natural(known: dict[_Key, Slice], policy: EvaluationConfig) -> Iterat
         if one is None or few:
             yield _judgement(rule, one, NOT_JUDGED, True, few, key)
         else:
-            yield _judgement(rule, one, KEPT if one.metrics[ACCURACY] >= least else BROKEN, True, "", key)
+            yield _judgement(rule, one, PASSED if one.metrics[ACCURACY] >= least else FAILED, True, "", key)
 
 
 def _too_few(found: Slice | None, policy: EvaluationConfig) -> str:
@@ -229,7 +229,7 @@ def _judgement(
         outcome=outcome,
         gates=gates,
         detail=detail,
-        passed=outcome != BROKEN,
+        passed=outcome != FAILED,
     )
 
 

@@ -13,7 +13,7 @@ from components.recorded import KEEPS_UNKNOWN, Recorded
 from trainer.section import Section
 
 VERDICT_FILE = "verdict.json"
-KEPT, FAIL, NOT_JUDGED = "kept", "fail", "not judged"
+PASSED, FAIL, NOT_JUDGED = "kept", "fail", "not judged"  # as verdicts hold them
 
 MAX_DIFFERENCE = 1e-5
 """Between two ways to the same probability: another batch pads otherwise and adds up in another order."""
@@ -58,7 +58,7 @@ class Finding(Recorded):
 
     def __post_init__(self) -> None:
         if not self.outcome:
-            object.__setattr__(self, "outcome", {None: NOT_JUDGED, True: KEPT, False: FAIL}[self.kept])
+            object.__setattr__(self, "outcome", {None: NOT_JUDGED, True: PASSED, False: FAIL}[self.kept])
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)

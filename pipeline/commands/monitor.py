@@ -1,4 +1,4 @@
-"""`clickbait monitor`: what is served, held against what the model was trained on."""
+"""`clickbait monitor`: compares what is served with what the model was trained on."""
 
 from __future__ import annotations
 
@@ -28,18 +28,22 @@ else:
 
 _UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
 _COLOURS = {"fine": "green", "drifted": "red", "not judged": "yellow"}
-_OUTCOMES = {"kept": "[green]kept[/]", "warn": "[yellow]broken, let pass[/]", "fail": "[bold red]not kept[/]"}
+_OUTCOMES = {
+    "kept": "[green]passed[/]",
+    "warn": "[yellow]failed, warning only[/]",
+    "fail": "[bold red]failed[/]",
+}
 _SHOWN_TIME = len("2026-01-01T00:00")
 _PIPE_WIDTH = 240
 
 
 class Since(_ParamType):
-    """A time span back from now, or a point in time; converts to seconds since 1970."""
+    """A duration back from now, or a point in time; converts to seconds since 1970."""
 
     name = "since"
 
     def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """As click's."""
+        """Converts as click asks for it."""
         if isinstance(value, float):
             return value
         if found := re.fullmatch(r"(\d{1,6})([mhd])", value):
@@ -47,7 +51,7 @@ class Since(_ParamType):
         try:
             point = datetime.datetime.fromisoformat(value)
         except ValueError:
-            self.fail(f"a span as 30m, 24h or 7d, or an ISO date is expected. Received: {value!r}.", param, ctx)
+            self.fail(f"must be a duration such as 30m, 24h or 7d, or an ISO date. Received: {value!r}.", param, ctx)
         return (point if point.tzinfo else point.replace(tzinfo=datetime.UTC)).timestamp()
 
 
@@ -104,7 +108,7 @@ def monitor(
 
 
 def print_logs(console: Console, report: Report) -> None:
-    """What was read, before it is compared."""
+    """Prints the counts of what was read, before it is compared."""
     logs = report.logs
     counts = [f"{logs.files} files", f"{logs.requests:,} requests", f"{logs.rows:,} texts"]
     if logs.compared_rows < logs.rows:
@@ -126,7 +130,7 @@ def print_logs(console: Console, report: Report) -> None:
 
 
 def print_findings(console: Console, report: Report, file: Path) -> None:
-    """What was found, and what to do."""
+    """Prints the findings, the status and the next command."""
     console.print()
     if any(finding.outcome in _OUTCOMES for finding in report.findings):
         console.print(finding_table(report.findings))
@@ -148,10 +152,10 @@ def print_findings(console: Console, report: Report, file: Path) -> None:
 
 
 def finding_table(findings: Sequence[Finding]) -> Table:
-    """A line for each that was judged."""
+    """Returns a table with one line per judged finding."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("rule", "where", "bound", "observed", ""):
-        table.add_column(title, justify="right" if title in ("bound", "observed") else "left", no_wrap=True)
+    for title in ("rule", "where", "threshold", "observed", ""):
+        table.add_column(title, justify="right" if title in ("threshold", "observed") else "left", no_wrap=True)
     for finding in findings:
         if finding.outcome in _OUTCOMES:
             outcome = _OUTCOMES[finding.outcome]

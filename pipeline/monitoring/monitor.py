@@ -15,7 +15,7 @@ from typing import NamedTuple
 from pydantic import JsonValue
 from pydantic.dataclasses import dataclass
 
-from components.data_gate.policy import FAIL, KEPT, WARN, Finding
+from components.data_gate.policy import FAIL, PASSED, WARN, Finding
 from components.recorded import KEEPS_UNKNOWN, Recorded
 from pipeline.config.monitor import MonitorConfig, too_few
 from pipeline.config.paths import OutputPaths
@@ -227,7 +227,7 @@ def _status(findings: Sequence[Finding]) -> str:
     outcomes = {one.outcome for one in findings}
     if FAIL in outcomes:
         return DRIFTED
-    return FINE if outcomes & {KEPT, WARN} else NOT_JUDGED
+    return FINE if outcomes & {PASSED, WARN} else NOT_JUDGED
 
 
 def _reason(status: str, findings: Sequence[Finding]) -> str:

@@ -16,7 +16,7 @@ from components.evaluator.results import BOUND, NOT_JUDGED, Judgement, MeasuredS
 from components.local_infra_validator.policy import InfraVerdict
 from pipeline.results.run_folders import LOG_FILE, REJECTS_FILE, REPORT_FILE
 from pipeline.results.verdict import VERDICT_FILE, Ingest, Verdict
-from pipeline.results.words import NARROW_CONTENDERS, NARROW_SLICES
+from pipeline.results.words import NARROW_CONTENDERS, NARROW_SLICES, OUTCOMES
 from pipeline.terminal import shorten
 
 _COLOURS = {
@@ -28,7 +28,6 @@ _COLOURS = {
     "infra not blessed": "red",
     "failed": "red",
 }
-_OUTCOMES = {"kept": "kept", "warn": "broken, let pass", "fail": "broken", "not judged": "not judged", "off": "off"}
 _INFRA = {"starts": "", "latency": "p99 ", "memory": "peak "}
 _SERVERS = {
     "path": "tensorflow_model_server",
@@ -44,15 +43,15 @@ _METRICS = {
 }
 _AGAINST = {"last blessed model": "last blessed", "tfidf_lower": "linear, lower"}
 _OUTCOME_MARKS = {
-    "kept": "[green]kept[/]",
-    "broken": "[bold red]not kept[/]",
+    "kept": "[green]passed[/]",
+    "broken": "[bold red]failed[/]",
     "not judged": "not judged",
-    "shown": "[yellow]shown only[/]",
+    "shown": "[yellow]failed, not gating[/]",
 }
 
 
 def print_head(console: Console, verdict: Verdict, folder: Path) -> None:
-    """Shows what a run is made of, before it begins; the first line says which data."""
+    """Prints the data, the encoder and the run's id, before the run begins."""
     if verdict.data:
         _line(console, "data", verdict.data.description)
     if encoder := verdict.encoder:
@@ -62,7 +61,7 @@ def print_head(console: Console, verdict: Verdict, folder: Path) -> None:
 
 
 def print_summary(console: Console, verdict: Verdict, folder: Path) -> None:
-    """Shows what a run came to."""
+    """Prints the result of a run."""
     console.print()
     if verdict.ingest:
         _line(console, "read", _ingested(verdict.ingest, folder))
@@ -92,15 +91,15 @@ def print_summary(console: Console, verdict: Verdict, folder: Path) -> None:
 
 
 def next_command(verdict: Verdict, folder: Path) -> str | None:
-    """Returns what a person would type after such a run."""
+    """Returns the command to type after such a run; None where there is none."""
     if verdict.pushed:
         serving = verdict.pushed.path.rpartition("/")[0]  # no Path: it may be a URL
         return f"clickbait serve --model_name={serving.rpartition('/')[2]} --model_base_path={_quoted(serving)}"
     if verdict.status == "refused" and verdict.ingest and verdict.ingest.rejected:
-        return f"mend the rows that {shorten(folder / REJECTS_FILE)} names in the data, and run again"
+        return f"fix the rows that {shorten(folder / REJECTS_FILE)} lists in the data, and run again"
     if verdict.status == "not blessed":
-        if {"lower", "upper", "title"} & {judged.variant for judged in verdict.broken}:
-            return "clickbait run --set training.casing=lower, or augment: the model goes by capitals"
+        if {"lower", "upper", "title"} & {judged.variant for judged in verdict.failed_rules}:
+            return "clickbait run --set training.casing=lower, or augment: the model relies on capitals"
         return "clickbait run --set training.epochs=N, or more rows with --data; finished components are reused"
     if verdict.status == "infra not blessed" and verdict.infra:
         return f"less {_quoted(verdict.infra.log)}; a rerun validates again"
@@ -112,7 +111,7 @@ def next_command(verdict: Verdict, folder: Path) -> str | None:
 
 
 def run_table(verdicts: Iterable[Verdict]) -> Table:
-    """Makes a table of a line a run, oldest first."""
+    """Returns a table with one line per run, oldest first."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("run", "status", "data", "eval", "train", "version", "seconds"):
         table.add_column(title, justify="right" if title in ("eval", "train", "seconds") else "left", no_wrap=True)
@@ -138,7 +137,7 @@ def run_table(verdicts: Iterable[Verdict]) -> Table:
 
 
 def _quoted(path: str | Path) -> str:
-    """A short path, to be typed."""
+    """Returns a short path, quoted for a shell."""
     return shlex.quote(shorten(path))
 
 
@@ -155,9 +154,9 @@ def _ingested(ingest: Ingest, folder: Path) -> str:
 
 
 def _print_gate(console: Console, gate: GateVerdict) -> None:
-    """The outcome in a line, and below it what was broken and let pass; what refused the data is the run's reason."""
+    """Prints the outcome, and the rules that only warn; those that refused the data are the run's reason."""
     outcomes = Counter(finding.outcome for finding in gate.findings)
-    counts = [f"{outcomes[outcome]} {word}" for outcome, word in _OUTCOMES.items() if outcomes[outcome]]
+    counts = [f"{outcomes[outcome]} {word}" for outcome, word in OUTCOMES.items() if outcomes[outcome]]
     _line(console, "gate", " · ".join(["accepted" if gate.accepted else "refused", *counts]))
     for finding in gate.findings:
         detail = f" ({finding.detail})" if finding.detail else ""
@@ -174,27 +173,27 @@ def _print_gate(console: Console, gate: GateVerdict) -> None:
 
 
 def _print_infra(console: Console, infra: InfraVerdict) -> None:
-    """By which server, and what it did; a rule that is broken is the run's reason."""
+    """Prints the server and its figures; a failed rule is the run's reason."""
     measured = [
         f"{_INFRA[finding.rule]}{finding.observed}"
         for finding in infra.findings
         if finding.rule in _INFRA and finding.outcome != "not judged"
     ]
-    outcome = "served" if infra.blessed else "not served as it must be"
-    _line(console, "infra", " · ".join([f"{outcome} by {_SERVERS[infra.server.kind]}", *measured]))
+    outcome = "passed" if infra.blessed else "failed"
+    _line(console, "infra", " · ".join([f"{outcome} on {_SERVERS[infra.server.kind]}", *measured]))
     for finding in infra.findings:
         if finding.outcome == "not judged":
             _line(console, "", f"{finding.rule} is not judged: {finding.detail}")
 
 
 def _output_option(folder: Path) -> str:
-    """The option that leads back to a run's output; none where that is the default."""
+    """Returns the option for a run's output; empty where that is the default."""
     output = folder.absolute().parent.parent
     return "" if output == Path.cwd() / "output" else f" --output {_quoted(output)}"
 
 
 def _print_evaluation(console: Console, verdict: Verdict) -> None:
-    """The rules for the rows as they are, then the variants beside the simple models, then the natural slices."""
+    """Prints the rules for the rows as they are, the variants beside the simple models, and the natural slices."""
     by_variant = {
         judged.variant: judged for judged in verdict.thresholds if judged.rule == "variant_drop" and judged.variant
     }
@@ -212,7 +211,7 @@ def _print_evaluation(console: Console, verdict: Verdict) -> None:
     if operating := evaluation.operating_threshold:
         _line(console, "wanted", _operating(operating))
     if evaluation.override:
-        _line(console, "override", f"broken rules are overridden: {evaluation.override.reason}")
+        _line(console, "override", f"failed rules are overridden: {evaluation.override.reason}")
 
 
 def _is_silent(judged: Judgement) -> bool:
@@ -222,8 +221,8 @@ def _is_silent(judged: Judgement) -> bool:
 
 def _rules(thresholds: Iterable[Judgement]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("split", "rule", "bound", "observed", "95 %", ""):
-        right = title in ("bound", "observed")
+    for title in ("split", "rule", "threshold", "observed", "95 %", ""):
+        right = title in ("threshold", "observed")
         table.add_column(title, justify="right" if right else "left", no_wrap=True)
     for judged in thresholds:
         table.add_row(
@@ -263,12 +262,19 @@ def _interval(judged: Judgement) -> str:
 
 
 def _variants(evaluated: Sequence[MeasuredSlice], by_variant: Mapping[str, Judgement]) -> Table:
-    """A line a variant: the candidate's accuracy in percent, the points below as is, and the others' accuracies."""
+    """Returns a line per variant: the accuracy in percent, its drop in points, and the other models' accuracies."""
     overall = [part for part in evaluated if not part.slice]
     rows = [*overall, *(part for part in evaluated if part.variant is not None)]
     names = list(overall[0].contenders) if overall else []
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("variant", "right %", "below", "at most", *(NARROW_CONTENDERS.get(name, name) for name in names), ""):
+    for title in (
+        "variant",
+        "accuracy %",
+        "drop",
+        "max drop",
+        *(NARROW_CONTENDERS.get(name, name) for name in names),
+        "",
+    ):
         table.add_column(title, justify="left" if title in ("variant", "") else "right", no_wrap=True)
     for part in rows:
         judged = by_variant.get(part.variant or "")
@@ -291,8 +297,8 @@ def _natural(part: MeasuredSlice) -> str:
 def _operating(operating: OperatingThreshold) -> str:
     wanted = f"{operating.wanted_precision:.4f}"
     if operating.threshold is None or operating.recall is None:
-        return f"precision {wanted}, which no score has"
-    return f"precision {wanted} from a score of {operating.threshold:.4f} on, with a recall of {operating.recall:.4f}"
+        return f"precision {wanted} is reached by no threshold"
+    return f"precision {wanted} at a threshold of {operating.threshold:.4f}, with a recall of {operating.recall:.4f}"
 
 
 def _percent(share: float | None) -> str:

@@ -204,7 +204,7 @@ class Verdict(Recorded):
     """The run's; is not in the file."""
 
     @property
-    def broken(self) -> list[Judgement]:
+    def failed_rules(self) -> list[Judgement]:
         """The rules for which the model is not blessed."""
         return [judged for judged in self.thresholds if judged.refuses]
 

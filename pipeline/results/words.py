@@ -1,11 +1,11 @@
-"""What a verdict says, in plain words. Pure, and light: no TensorFlow."""
+"""A verdict in words: the headline of a report, names of rules and slices. Pure, and light: no TensorFlow."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from components.evaluator.results import BOUND, KEPT, LEAST, METRIC_NAMES, NOT_JUDGED, Judgement
+from components.evaluator.results import BOUND, LEAST, METRIC_NAMES, NOT_JUDGED, PASSED, Judgement
 from pipeline.results.verdict import Verdict
 
 GOOD, BAD, WARN = "good", "bad", "warn"
@@ -44,6 +44,15 @@ NARROW_SLICES = {
     ("says_you", "no"): "no you",
 }
 CASINGS = ("lower", "upper", "title")
+OUTCOMES = {
+    "kept": "passed",
+    "warn": "failed, warning only",
+    "fail": "failed",
+    "broken": "failed",
+    "not judged": "not judged",
+    "off": "off",
+}
+"""How people are shown the outcomes that files hold."""
 SPLITS = {"train": "training", "eval": "evaluation"}
 _AGAINST = {"as_is": "the rows as written", "tfidf_lower": "the lower-cased linear model"}
 _SHOWN_DIGITS = 12
@@ -60,26 +69,26 @@ class Headline(NamedTuple):
 
 def headline(verdict: Verdict) -> Headline:
     """Returns one title and one plain sentence or two."""
-    status, broken = verdict.status, verdict.broken
+    status, failed = verdict.status, verdict.failed_rules
     if status == "not blessed":
-        return Headline(BAD, "Not blessed: the model is not good enough", _refusal(verdict, broken))
+        return Headline(BAD, "Not blessed: the model is not good enough", _refusal(verdict, failed))
     if status in ("pushed", "unchanged"):
         where = f"as version {verdict.pushed.version}" if verdict.pushed else "before"
         override = verdict.evaluation.override if verdict.evaluation else None
-        if override and broken:
+        if override and failed:
             sentence = (
-                f"It breaks {_count(len(broken), 'rule')} and was let pass by hand: \u201c{override.reason}\u201d. "
-                f"{_refusal(verdict, broken)}"
+                f"It fails {_count(len(failed), 'rule')}, which were overridden: \u201c{override.reason}\u201d. "
+                f"{_refusal(verdict, failed)}"
             )
-            return Headline(WARN, f"Overridden: pushed {where} against the rules", sentence)
+            return Headline(WARN, f"Overridden: pushed {where} although it fails rules", sentence)
         title = f"Blessed, and pushed {where}" if status == "pushed" else f"Blessed; this very model is served {where}"
         return Headline(GOOD, title, _praise(verdict))
     if status == "done":
-        return Headline(WARN if broken else GOOD, "Done", f"{_sentence(verdict.reason)} Nothing was pushed.")
+        return Headline(WARN if failed else GOOD, "Done", f"{_sentence(verdict.reason)} Nothing was pushed.")
     titles = {
         "refused": "The data was refused; no model was trained",
-        "infra not blessed": "The model is good, and not fit to be served",
-        "rolled back": "Not pushed: this model was taken out of service",
+        "infra not blessed": "The model passed the evaluation and failed infra validation",
+        "rolled back": "Not pushed: this model was rolled back",
         "interrupted": "The run was interrupted",
         "running": "The run has not ended",
         "failed": "The run failed",
@@ -93,7 +102,7 @@ def headline(verdict: Verdict) -> Headline:
 
 
 def rule_name(judged: Judgement) -> str:
-    """Names what a rule of `Verdict.thresholds` asks about."""
+    """Returns the name of what a rule of `Verdict.thresholds` measures."""
     name = METRICS.get(judged.metric, judged.metric)
     if judged.rule == "variant_drop" and judged.variant:
         return f"{name}, {VARIANTS.get(judged.variant, judged.variant)}"
@@ -103,7 +112,7 @@ def rule_name(judged: Judgement) -> str:
 
 
 def slice_name(key: Mapping[str, str]) -> str:
-    """Names a `MeasuredSlice.slice`."""
+    """Returns the name of a `MeasuredSlice.slice`."""
     if not key:
         return VARIANTS["as_is"]
     ((feature, value),) = key.items()
@@ -111,7 +120,7 @@ def slice_name(key: Mapping[str, str]) -> str:
 
 
 def number(value: float | None, judged: Judgement) -> str:
-    """Shows a bound or an observed value of a rule."""
+    """Returns a rule's threshold or observed value as text."""
     if value is None:
         return "\u2013" if judged.outcome == NOT_JUDGED else "no number"
     if judged.metric == "non_finite":
@@ -122,17 +131,17 @@ def number(value: float | None, judged: Judgement) -> str:
 
 
 def percent(share: float | None, digits: int = 2) -> str:
-    """98.99 %, or a dash."""
+    """Returns a share from 0 to 1 as `98.99 %`, None as a dash."""
     return "\u2013" if share is None else f"{100 * share:.{digits}f}\u00a0%"
 
 
 def label_name(label: int) -> str:
-    """Of 0 and 1."""
+    """Returns the name of a label, 0 or 1."""
     return "clickbait" if label == 1 else "news"
 
 
 def short_digest(value: object) -> str:
-    """A digest's first digits; anything else as it is."""
+    """Returns a digest's first digits; anything else unchanged."""
     text = "none" if value is None else str(value)
     head, colon, digits = text.partition("sha256:")
     return f"sha256:{digits[:_SHOWN_DIGITS]}" if colon and not head else text
@@ -145,7 +154,7 @@ def accuracy_of(verdict: Verdict, variant: str | None = None) -> float | None:
 
 
 def worst_variant(verdict: Verdict) -> tuple[str, float] | None:
-    """Returns the way of writing that costs the most, and the accuracy on it."""
+    """Returns the variant with the lowest accuracy, and that accuracy."""
     measured = [
         (part.variant, part.accuracy.value)
         for part in verdict.evaluated
@@ -154,30 +163,30 @@ def worst_variant(verdict: Verdict) -> tuple[str, float] | None:
     return min(measured, key=lambda pair: pair[1], default=None)
 
 
-def _refusal(verdict: Verdict, broken: Sequence[Judgement]) -> str:
-    as_is, variants = accuracy_of(verdict), [judged for judged in broken if judged.rule == "variant_drop"]
-    if not broken:
+def _refusal(verdict: Verdict, failed: Sequence[Judgement]) -> str:
+    as_is, variants = accuracy_of(verdict), [judged for judged in failed if judged.rule == "variant_drop"]
+    if not failed:
         return _sentence(verdict.reason)
     if not variants or as_is is None:
-        return f"It breaks {_count(len(broken), 'rule')}: {_rules(broken)}."
+        return f"It fails {_count(len(failed), 'rule')}: {_rules(failed)}."
     worst = max(variants, key=lambda judged: -(judged.observed or 0.0)).variant or ""
-    cause = "It goes by capitals, not by words: it" if worst in CASINGS else "It"
+    cause = "It relies on capitals instead of words: its" if worst in CASINGS else "Its"
     story = (
-        f"{cause} gets {percent(as_is)} of unseen headlines right as they are written, but only "
-        f"{percent(accuracy_of(verdict, worst))} of the same headlines {_written(worst)}."
+        f"{cause} accuracy is {percent(as_is)} on unseen headlines as written, but only "
+        f"{percent(accuracy_of(verdict, worst))} on the same headlines {_written(worst)}."
     )
-    others = [judged for judged in broken if judged not in variants]
-    return f"{story} It also breaks {_count(len(others), 'other rule')}: {_rules(others)}." if others else story
+    others = [judged for judged in failed if judged not in variants]
+    return f"{story} It also fails {_count(len(others), 'other rule')}: {_rules(others)}." if others else story
 
 
-def _rules(broken: Sequence[Judgement]) -> str:
+def _rules(failed: Sequence[Judgement]) -> str:
     return "; ".join(
         dict.fromkeys(
             judged.detail
             or f"{rule_name(judged)} on the {SPLITS.get(judged.split, judged.split)} rows is "
-            f"{number(judged.observed, judged)}, where {'at least' if judged.direction == LEAST else 'at most'} "
-            f"{number(judged.bound, judged)} is asked"
-            for judged in broken
+            f"{number(judged.observed, judged)}, and must be {'at least' if judged.direction == LEAST else 'at most'} "
+            f"{number(judged.bound, judged)}"
+            for judged in failed
         )
     )
 
@@ -186,13 +195,12 @@ def _praise(verdict: Verdict) -> str:
     as_is, worst = accuracy_of(verdict), worst_variant(verdict)
     if as_is is None:
         return _sentence(verdict.reason)
-    sentence = f"It gets {percent(as_is)} of headlines right that it has not seen in training"
+    sentence = f"Its accuracy is {percent(as_is)} on headlines that training did not see"
     if worst:
-        sentence += f", and still {percent(worst[1])} when they are written in the way that costs it most"
-        sentence += f" ({VARIANTS.get(worst[0], worst[0])})"
+        sentence += f", and {percent(worst[1])} on their worst variant ({VARIANTS.get(worst[0], worst[0])})"
     gating = [judged for judged in verdict.thresholds if judged.gates]
-    kept = sum(judged.outcome == KEPT for judged in gating)
-    rules = f"All {kept} rules that could be judged are kept" if kept < len(gating) else f"All {kept} rules are kept"
+    passed = sum(judged.outcome == PASSED for judged in gating)
+    rules = f"All {passed} rules that could be judged passed" if passed < len(gating) else f"All {passed} rules passed"
     return f"{sentence}. {rules}."
 
 

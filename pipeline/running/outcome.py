@@ -1,4 +1,4 @@
-"""Reads what a run came to out of its artifacts, into its verdict. Imports TFX."""
+"""Reads the result of a run from its artifacts into its verdict. Imports TFX."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pipeline.results.verdict import Bulk, Pushed, Verdict
 
 
 def collect_facts(verdict: Verdict, outputs: Outputs, folder: Path | None = None) -> Verdict:
-    """Adds what is known however the run ended: the rows, what the gate found, the trials, the training.
+    """Adds what is known however the run ended: the rows, the gate's findings, the trials, the training.
 
-    The rejected rows are laid into the run folder.
+    Copies the rejected rows into the run folder.
 
     Args:
       verdict: of the run so far.
-      outputs: of the run, see `pipeline.results.lineage`; those of them that there are.
+      outputs: of the run, see `pipeline.results.lineage`; as many as there are.
       folder: of the run, where it has one.
     """
     if ingest := outputs.get("HeadlineExampleGen", {}).get("ingest"):
@@ -41,14 +41,14 @@ def collect_facts(verdict: Verdict, outputs: Outputs, folder: Path | None = None
 
 
 def judge_model(verdict: Verdict, outputs: Outputs, bulk: BulkConfig | None = None) -> Verdict:
-    """Adds what the model reached, and whether and where it was pushed.
+    """Adds the evaluation, and whether and where the model was pushed.
 
     Args:
       verdict: of the run so far.
-      outputs: of the run, see `pipeline.results.lineage`; those of them that there are.
-      bulk: what was scored by it.
+      outputs: of the run, see `pipeline.results.lineage`; as many as there are.
+      bulk: the texts that it scored.
     """
-    verdict = replace(verdict, status="done", exit_code=0, reason="the components asked for have run")
+    verdict = replace(verdict, status="done", exit_code=0, reason="the selected components have run")
     if baseline := outputs.get("LatestBlessedModel", {}).get("model"):
         verdict = replace(verdict, baseline_version=baseline.custom_properties["version"].string_value)
     if evaluation := outputs.get("Evaluator", {}).get("evaluation"):
@@ -69,31 +69,29 @@ def judge_model(verdict: Verdict, outputs: Outputs, bulk: BulkConfig | None = No
 def _push_outcome(verdict: Verdict, properties: dict[str, str]) -> Verdict:
     outcome = properties["outcome"]
     if outcome == "not blessed":
-        reason = f"not kept: {_broken(verdict)}"
+        reason = f"failed rules: {_failed(verdict)}"
         return replace(verdict, status=outcome, exit_code=4, blessed=False, reason=reason)
     if outcome == "infra not blessed":
         findings = verdict.infra.findings if verdict.infra else []
-        reason = "not fit to be served: " + "; ".join(
-            describe(finding) for finding in findings if finding.outcome == FAIL
-        )
+        reason = "failed rules: " + "; ".join(describe(finding) for finding in findings if finding.outcome == FAIL)
         return replace(verdict, status=outcome, exit_code=5, blessed=True, reason=reason)
     if outcome == "rolled back":
         reason = "a rollback took this very model out of service; `clickbait rollback --to` puts it back"
         return replace(verdict, status=outcome, blessed=True, reason=reason)
     unchanged = "" if outcome == "pushed" else ", and the newest version is this very model"
-    kept = "all thresholds are kept"
+    rules = "all rules passed"
     if not all(judged.passed for judged in verdict.thresholds):
-        kept = "all thresholds that gate are kept"
+        rules = "all rules that gate passed"
     if properties.get("override"):
-        kept = f"overridden, not kept: {_broken(verdict)}"
+        rules = f"overridden, failed rules: {_failed(verdict)}"
     pushed = Pushed(
         int(properties["pushed_version"]),
         properties["pushed_destination"],
         new=outcome == "pushed",
         confirmed_by=properties.get("confirmed_by"),
     )
-    return replace(verdict, status=outcome, blessed=True, reason=f"{kept}{unchanged}", pushed=pushed)
+    return replace(verdict, status=outcome, blessed=True, reason=f"{rules}{unchanged}", pushed=pushed)
 
 
-def _broken(verdict: Verdict) -> str:
-    return "; ".join(map(describe_rule, verdict.broken))
+def _failed(verdict: Verdict) -> str:
+    return "; ".join(map(describe_rule, verdict.failed_rules))

@@ -30,7 +30,7 @@ def a_report_run(*, casing: str = "augment", **changes: Any) -> tuple[Verdict, F
     """Verdict and facts of a run that was evaluated.
 
     Args:
-      casing: by `as_is`, the model goes by capitals, and is refused.
+      casing: by `as_is`, the model relies on capitals, and is refused.
       changes: of the verdict; `bless_anyway` is one of the policy.
     """
     policy = a_policy(bless_anyway=changes.pop("bless_anyway", None))
@@ -39,7 +39,13 @@ def a_report_run(*, casing: str = "augment", **changes: Any) -> tuple[Verdict, F
     refused = not judged.blessed
     outcome: dict[str, Any] = {}
     if refused and not policy.bless_anyway:
-        outcome = {"status": "not blessed", "exit_code": 4, "blessed": False, "pushed": None, "reason": "not kept: ..."}
+        outcome = {
+            "status": "not blessed",
+            "exit_code": 4,
+            "blessed": False,
+            "pushed": None,
+            "reason": "failed rules: ...",
+        }
     verdict: dict[str, Any] = dict(
         schema_version=2,
         started_at="2026-01-01T00:00:00+00:00",

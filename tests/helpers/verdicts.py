@@ -18,7 +18,7 @@ def a_verdict(**changes: Any) -> Verdict:
         "status": "pushed",
         "exit_code": 0,
         "blessed": True,
-        "reason": "all thresholds are kept",
+        "reason": "all rules passed",
         "preset": "default",
         "seconds": 61.0,
         "data": {"origin": "given", "description": "headlines.csv · by --data", "files": ["headlines.csv"]},

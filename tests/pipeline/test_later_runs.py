@@ -52,7 +52,7 @@ class Outcome(NamedTuple):
 
     @property
     def broken(self) -> list[dict[str, Any]]:
-        """The rules that gate and are not kept."""
+        """The rules that gate and failed."""
         return [one for one in self.verdict.thresholds if one.gates and not one.passed]
 
 
@@ -142,7 +142,7 @@ def test_a_model_that_is_not_fit_to_be_served_is_not_pushed_and_ends_with_5(outc
     # Never from the cache: a refusal may be the machine's fault.
     assert unfit.ran == {"LocalInfraValidator", "VersionedPusher"}
     assert [one.rule for one in unfit.verdict.infra.findings if one.outcome == "fail"] == ["memory"]
-    assert "not fit to be served: memory, server: expected peak at most 0.001 GB" in unfit.out
+    assert "failed rules: memory, server: expected peak at most 0.001 GB" in unfit.out
     assert unfit.server_log
     assert unfit.versions == outcomes["first"].versions
 
@@ -152,7 +152,7 @@ def test_a_model_below_a_threshold_is_not_pushed_and_ends_with_4(outcomes):
     assert (untrained.code, untrained.verdict.status) == (4, "not blessed")
     found = [(one.split, one.metric, one.bound) for one in untrained.broken]
     assert found == [("eval", "binary_accuracy", 1.0)]
-    assert "not kept: eval accuracy 0." in untrained.out
+    assert "failed rules: eval accuracy 0." in untrained.out
     assert untrained.versions == outcomes["first"].versions
 
 
@@ -163,8 +163,8 @@ def test_an_override_pushes_and_stays_visible(outcomes):
     assert overridden.verdict.status == "pushed"
     assert overridden.verdict.evaluation.override.reason == REASON
     assert [one.rule for one in overridden.broken] == ["accuracy"]
-    assert f"override broken rules are overridden: {REASON}" in overridden.out
-    assert "pushed: overridden, not kept: eval accuracy 0." in overridden.out
+    assert f"override failed rules are overridden: {REASON}" in overridden.out
+    assert "pushed: overridden, failed rules: eval accuracy 0." in overridden.out
     assert overridden.card.override == overridden.properties["override"] == REASON
 
 

@@ -65,7 +65,7 @@ _HEIGHT_OF_ROW = 0.27  # inches
 
 
 class Dots(NamedTuple):
-    """A line of `dot_plot`."""
+    """One line of `dot_plot`."""
 
     name: str
     values: Mapping[str, float | None]
@@ -73,16 +73,16 @@ class Dots(NamedTuple):
     interval: Sequence[float | None] | None = None
     """Of the first series."""
     bound: float | None = None
-    broken: bool = False
+    failed: bool = False
 
 
 def dot_plot(rows: Sequence[Dots], label: str, names: Mapping[str, str] = CONTENDERS) -> Markup:
-    """Accuracies, a line each, with a dot for each model.
+    """Draws accuracies, one line per row, with a dot for each model.
 
     Args:
       rows: from top to bottom.
-      label: what a person is told who does not see the chart.
-      names: of the series.
+      label: the text alternative of the chart.
+      names: of the series, as the legend shows them.
     """
     series = list(dict.fromkeys(name for row in rows for name in row.values))
     with _figure(4.6, 0.95 + _HEIGHT_OF_ROW * len(rows), label) as (svg, figure):
@@ -95,7 +95,7 @@ def dot_plot(rows: Sequence[Dots], label: str, names: Mapping[str, str] = CONTEN
             if row.bound is not None:
                 axes.plot([row.bound] * 2, [place - 0.36, place + 0.36], color=_BAD, linewidth=1.3)
         if any(row.bound is not None for row in rows):
-            axes.plot([], [], color=_BAD, linewidth=1.3, label="least that is asked")
+            axes.plot([], [], color=_BAD, linewidth=1.3, label="threshold")
         for number, name in reversed(list(enumerate(series))):
             colour, marker, _ = _STYLES.get(name) or (_SERIES[number], "os^D"[number], "-")
             points = [
@@ -115,20 +115,20 @@ def dot_plot(rows: Sequence[Dots], label: str, names: Mapping[str, str] = CONTEN
             )
         axes.set_yticks(list(places), [row.name for row in rows])
         for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
-            if row.broken:
+            if row.failed:
                 tick.set_color(_BAD)
                 tick.set_fontweight("bold")
         axes.set_ylim(0.4, len(rows) + 0.6)
         axes.grid(axis="y", visible=False)
         axes.xaxis.set_major_formatter(_PERCENT)
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-        axes.set_xlabel("headlines said right")
+        axes.set_xlabel("accuracy")
         _legend(figure, axes, columns=2)
     return svg()
 
 
 def training_curves(epochs: Mapping[str, Sequence[float]]) -> Markup:
-    """Loss and accuracy by epoch, of both splits."""
+    """Draws loss and accuracy by epoch, of both splits."""
     count = max(map(len, epochs.values()))
     with _figure(4.6, 2.5, "Line charts of loss and accuracy by epoch, in training and on the evaluation rows") as (
         svg,
@@ -152,7 +152,7 @@ def training_curves(epochs: Mapping[str, Sequence[float]]) -> Markup:
 
 
 def tuning(trials: Sequence[Trial]) -> Markup:
-    """The loss of each recipe by its learning rate, a series for each casing policy; the best is ringed."""
+    """Draws the loss of each recipe by its learning rate, a series per casing policy; the best has a ring."""
     last = [
         trial
         for trial in trials
@@ -183,7 +183,7 @@ def tuning(trials: Sequence[Trial]) -> Markup:
 
 
 def lengths(statistics: Mapping[str, SplitStatistics]) -> Markup:
-    """Characters of the titles, a line for each split."""
+    """Draws the histogram of the titles' lengths in characters, one line per split."""
     with _figure(4.6, 2.5, "Chart of the share of titles by number of characters, for each split") as (svg, figure):
         axes = figure.subplots()
         for (split, facts), name in zip(statistics.items(), _STYLES, strict=False):
@@ -205,23 +205,23 @@ def lengths(statistics: Mapping[str, SplitStatistics]) -> Markup:
 
 
 def roc(curves: Mapping[str, Curve]) -> Markup:
-    """ROC curves; of good ones the corner in which they lie."""
-    return _curves(curves, "False alarms among news", "Clickbait that is found", (0.0, 0.1), "ROC curves")
+    """Draws ROC curves; of good ones the corner in which they lie."""
+    return _curves(curves, "False positive rate", "True positive rate (recall)", (0.0, 0.1), "ROC curves")
 
 
 def precision_recall(curves: Mapping[str, Curve]) -> Markup:
-    """Precision by recall; of good ones the corner in which they lie."""
+    """Draws precision by recall; of good ones the corner in which they lie."""
     return _curves(
         curves,
-        "Clickbait that is found (recall)",
-        "Right among those found (precision)",
+        "Recall",
+        "Precision",
         (0.9, 1.0),
         "Precision by recall",
     )
 
 
 def reliability(bins: Sequence[Bin]) -> Markup:
-    """The share of clickbait beside the score."""
+    """Draws the share of clickbait against the score."""
     with _figure(3.6, 3.1, "Chart of the share of clickbait among headlines by score, beside the ideal diagonal") as (
         svg,
         figure,
@@ -245,7 +245,7 @@ def reliability(bins: Sequence[Bin]) -> Markup:
 
 
 def histogram(scores: Histogram) -> Markup:
-    """How many headlines of each label have which score."""
+    """Draws the histogram of the scores, one line per label."""
     with _figure(3.6, 3.1, "Histogram of the scores of news and of clickbait, on a logarithmic scale") as (svg, figure):
         axes = figure.subplots()
         for counts, name, style in (
@@ -313,7 +313,7 @@ def _figure(width: float, height: float, label: str) -> Iterator[tuple[Callable[
 
 
 def _inline(svg: str, label: str) -> Markup:
-    """The element alone, as wide as there is place, in the page's colours and fonts."""
+    """Returns the `svg` element alone, in the page's width, colours and fonts."""
     element = svg[svg.index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
     head, rest = element.split(">", 1)

@@ -1,4 +1,4 @@
-"""Pages and cards from facts. Pure: takes what `verdict.json` and `facts.json` hold and returns text."""
+"""Renders pages and model cards from verdicts and facts. Pure: returns text."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _Pair = tuple[float | None, float | None]
 
 
 class Figure(NamedTuple):
-    """What stands in large print."""
+    """A key figure, in large print."""
 
     value: str
     name: str
@@ -39,7 +39,7 @@ class Figure(NamedTuple):
 
 @dataclass(frozen=True)
 class Cell:
-    """Of the confusion matrix."""
+    """A cell of the confusion matrix."""
 
     count: int
     share: float | None
@@ -58,7 +58,7 @@ class Bar:
 
 
 def render_report(verdict: Verdict, facts: Facts) -> str:
-    """Renders the page of a run, of as much of one as there is."""
+    """Renders the page of a run, with as many sections as the run has results for."""
     return _environment().get_template("report.html.j2").render(**_view(verdict, facts))
 
 
@@ -80,7 +80,7 @@ def render_comparison(first: Run, second: Run) -> str:
     drawn = {
         key: charts.dot_plot(
             [Dots(name, dict(zip("AB", values, strict=True))) for name, values in pairs],
-            f"Share of headlines said right by each of the two runs, {key}",
+            f"Accuracy of the two runs, by {'variant' if key == 'variants' else 'kind of headline'}",
             {run: f"{run}: {name}" for run, name in zip("AB", names, strict=True)},
         )
         for key, pairs in paired.items()
@@ -119,7 +119,7 @@ def _markdown(value: object) -> object:
 
 @functools.cache
 def _environment(autoescape: bool = True) -> Environment:
-    """With its templates compiled once: of HTML, or else of Markdown."""
+    """Returns the templates' environment, for HTML or for Markdown; cached, so that they are compiled once."""
     environment = Environment(
         loader=PackageLoader("pipeline.results.report"),
         autoescape=select_autoescape(["html.j2"]) if autoescape else False,
@@ -137,6 +137,7 @@ def _environment(autoescape: bool = True) -> Environment:
         "label": words.label_name,
         "slice_name": words.slice_name,
         "rule_name": words.rule_name,
+        "outcome": words.OUTCOMES.__getitem__,
         "plain": _Plain,
         "seconds": _seconds,
     }
@@ -153,7 +154,7 @@ def _environment(autoescape: bool = True) -> Environment:
 
 
 def _view(verdict: Verdict, facts: Facts, *, drawn: bool = True) -> dict[str, object]:
-    """What the templates of a page and of a card show."""
+    """Returns the variables of the templates."""
     measured = overall(verdict)
     variants = [part for part in verdict.evaluated if not part.slice or part.variant is not None]
     naturals = [part for part in verdict.evaluated if part.slice and part.variant is None]
@@ -209,12 +210,12 @@ def _charts(
         as_is = variants[0].accuracy.value
         drawn["variants"] = charts.dot_plot(
             [_dots(part, as_is, by_variant) for part in variants],
-            "Share of headlines said right by each model, for each way of writing them; the table has the numbers",
+            "Accuracy of each model, by variant of the headlines; the table has the numbers",
         )
     if naturals:
         drawn["slices"] = charts.dot_plot(
             [_dots(part, None, {}) for part in naturals],
-            "Share of headlines said right by each model, for each kind of headline; the table has the numbers",
+            "Accuracy of each model, by kind of headline; the table has the numbers",
         )
     return drawn
 
@@ -232,7 +233,7 @@ def _dots(part: MeasuredSlice, as_is: float | None, by_variant: Mapping[str, Jud
 
 
 def _confusion(measured: MeasuredSlice | None) -> list[tuple[int, list[Cell]]]:
-    """Rows of the confusion matrix with their labels."""
+    """Returns the rows of the confusion matrix with their labels."""
     rows = measured.confusion if measured else []
     return [
         (label, [Cell(count, count / sum(counts) if sum(counts) else None) for count in counts])
@@ -244,18 +245,18 @@ def _figures(verdict: Verdict, measured: MeasuredSlice | None, facts: Facts) -> 
     figures = []
     if measured:
         accuracy = measured.accuracy
-        figures.append(Figure(words.percent(accuracy.value), "of unseen headlines right", _interval(accuracy)))
+        figures.append(Figure(words.percent(accuracy.value), "accuracy on unseen headlines", _interval(accuracy)))
         if worst := words.worst_variant(verdict):
             name = words.VARIANTS.get(worst[0], worst[0])
-            figures.append(Figure(words.percent(worst[1]), "in the worst way of writing", name))
+            figures.append(Figure(words.percent(worst[1]), "accuracy on the worst variant", name))
         simple = measured.contenders.get("tfidf_lower")
         if simple and simple.binary_accuracy:
             share = words.percent(simple.binary_accuracy)
-            figures.append(Figure(share, "by the simplest model", "linear, on lower-cased words"))
+            figures.append(Figure(share, "accuracy of the simplest model", "linear, on lower-cased words"))
     judged = [rule for rule in verdict.thresholds if rule.gates and rule.outcome != NOT_JUDGED]
     if judged:
-        kept = sum(rule.passed for rule in judged)
-        figures.append(Figure(f"{kept} of {len(judged)}", "rules kept", _not_judged(verdict)))
+        passed = sum(rule.passed for rule in judged)
+        figures.append(Figure(f"{passed} of {len(judged)}", "rules passed", _not_judged(verdict)))
     for finding in verdict.infra.findings if verdict.infra else []:
         if finding.rule == "latency" and finding.outcome != "not judged":
             figures.append(Figure(finding.observed, "for a headline, p99", finding.detail))
@@ -278,7 +279,7 @@ def _not_judged(verdict: Verdict) -> str:
 
 
 def _timeline(components: Mapping[str, Timing]) -> list[Bar]:
-    """The components one after the other."""
+    """Returns the bars of the components, one after the other."""
     total = sum(timing.seconds for timing in components.values()) or 1.0
     began, bars = 0.0, []
     for name, timing in components.items():
@@ -322,19 +323,20 @@ def _paired_slices(first: Verdict, second: Verdict, *, variants: bool) -> list[t
 
 
 def _comparison_story(first: Verdict, second: Verdict, names: Sequence[str]) -> str:
-    """Where the two differ the most, in a sentence."""
+    """Returns in a sentence where the two runs differ most."""
     before, now = (words.accuracy_of(verdict) for verdict in (first, second))
     pairs = _paired_slices(first, second, variants=True)
     whole = [(name, (old, new)) for name, (old, new) in pairs if old is not None and new is not None]
     if before is None or now is None or not whole:
-        return "One of the two has not got as far as an evaluation."
+        return "One of the two was not evaluated."
     name, values = max(whole, key=lambda pair: abs(pair[1][0] - pair[1][1]))
     if name == words.VARIANTS["as_is"]:
-        return f"They differ by {100 * abs(before - now):.2f} points on headlines as written, and no more else."
+        points = f"{100 * abs(before - now):.2f} points"
+        return f"Their accuracies differ by {points} on headlines as written, and by less on variants."
     better = 0 if values[0] > values[1] else 1
     return (
-        f"On headlines as written they are {100 * abs(before - now):.2f} points apart. The difference is in "
-        f"how they are written: with \u201c{name}\u201d {'AB'[better]} gets {words.percent(values[better])} right, "
+        f"On headlines as written their accuracies are {100 * abs(before - now):.2f} points apart. They differ most on "
+        f"the variant \u201c{name}\u201d: {'AB'[better]} has {words.percent(values[better])}, "
         f"{'BA'[better]} {words.percent(values[1 - better])}."
     )
 

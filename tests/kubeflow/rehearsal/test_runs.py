@@ -191,10 +191,10 @@ def test_a_model_that_is_not_blessed_ends_with_exit_code_4_and_no_push(configure
     assert rehearse(configure("output"), spec, ["min_eval_accuracy=1.0", "min_eval_auc=1.0"]) == 4
     verdict = read_run(place / "output")
     assert (verdict.status, verdict.blessed, verdict.pushed) == ("not blessed", False, None)
-    assert verdict.reason.startswith("not kept: eval ")
+    assert verdict.reason.startswith("failed rules: eval ")
     assert statuses(verdict)["Verdict"] == "failed"
     assert list_versions(place / "output" / "serving" / "clickbait") == [first.pushed.version]
-    assert "not kept" in capfd.readouterr().out
+    assert "failed rules" in capfd.readouterr().out
 
 
 def test_a_model_that_is_not_fit_to_be_served_ends_with_exit_code_5_and_no_push(configure, compiled, first, place):

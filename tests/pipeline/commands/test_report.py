@@ -18,7 +18,7 @@ def clickbait(*arguments):
 
 @pytest.fixture
 def outputs(tmp_path):
-    """Two outputs with a run each: one that goes by capitals, and one that does not."""
+    """Two outputs with a run each: one that relies on capitals, and one that does not."""
     folders = []
     for casing in ("as_is", "augment"):
         verdict, facts = a_report_run(casing=casing)
@@ -33,7 +33,7 @@ def test_the_newest_run_gets_its_page_and_card(outputs):
     folder = outputs[0]
     said = clickbait("--output", folder.parent.parent)
     assert (said.exit_code, said.output.replace("\n", "")) == (0, str(folder / "report.html"))
-    assert "It goes by capitals" in (folder / "report.html").read_text(encoding="utf-8")
+    assert "It relies on capitals" in (folder / "report.html").read_text(encoding="utf-8")
     assert "65.00" in (folder / "model_card.md").read_text(encoding="utf-8")
 
 

@@ -188,7 +188,7 @@ def test_the_command_from_logs_to_report_and_exit_code(config, paths, rows, serv
     call = ["monitor", path, "--output", config.output, "--set", "monitor.min_compared_rows=300"]
     done = subprocess.run([clickbait, *call], capture_output=True, text=True, check=False)
     assert done.returncode == 3, done.stdout + done.stderr
-    for part in ("title_casing", "not kept", "lower: ", "-> 100.0%", "clickbait run --data NEW.csv", "600 texts"):
+    for part in ("title_casing", "failed", "lower: ", "-> 100.0%", "clickbait run --data NEW.csv", "600 texts"):
         assert part in done.stdout
     assert done.stderr == ""
     report = json.loads(max(paths.monitor.glob("*/monitor.json")).read_text())

@@ -68,29 +68,29 @@ def test_rows_are_counted_per_split_with_the_share_of_the_positive_class():
 @pytest.mark.parametrize(
     ("judged", "line"),
     [
-        (rule(), "eval   accuracy   >= 0.9846     0.9900  0.9878–0.9918  kept"),
+        (rule(), "eval   accuracy   >= 0.9846     0.9900  0.9878–0.9918  passed"),
         (
             rule(observed=0.9, outcome="broken", passed=False),
-            "eval   accuracy   >= 0.9846     0.9000  0.9878–0.9918  not kept",
+            "eval   accuracy   >= 0.9846     0.9000  0.9878–0.9918  failed",
         ),
         (
             rule(observed=0.9, outcome="broken", passed=False, gates=False),
-            "eval   accuracy   >= 0.9846     0.9000  0.9878–0.9918  shown only",
+            "eval   accuracy   >= 0.9846     0.9000  0.9878–0.9918  failed, not gating",
         ),
         (
             rule(metric="ece", bound=0.03, direction="<=", observed=0.01, interval=None),
-            "eval   ECE   <= 0.0300     0.0100  kept",
+            "eval   ECE   <= 0.0300     0.0100  passed",
         ),
-        (rule(metric="auc", observed=None, interval=None, outcome="broken"), "eval AUC >= 0.9846 no number not kept"),
+        (rule(metric="auc", observed=None, interval=None, outcome="broken"), "eval AUC >= 0.9846 no number failed"),
         (
             rule(against="last blessed model", bound=-0.0025, observed=-0.01, interval=None, outcome="broken"),
-            "eval   vs last blessed  >= -0.0025   -0.0100  not kept",
+            "eval   vs last blessed  >= -0.0025   -0.0100  failed",
         ),
         (
             rule(against="last blessed model", bound=-0.0025, observed=None, interval=None, outcome="not judged"),
             "eval   vs last blessed  >= -0.0025   not judged",
         ),
-        (rule(slice={"says_you": "yes"}), "eval says_you=yes >= 0.9846 0.9900 0.9878–0.9918 kept"),
+        (rule(slice={"says_you": "yes"}), "eval says_you=yes >= 0.9846 0.9900 0.9878–0.9918 passed"),
     ],
 )
 def test_each_threshold_is_a_row_with_bound_and_observed_value(judged, line):
@@ -112,8 +112,8 @@ def test_variants_stand_beside_the_simple_models_with_the_points_that_they_lose(
     text = summary(**evaluated(upper, emoji, gated_variants=["upper", "emoji"]))
     rows = [row.split() for row in text.splitlines()]
     assert ["as_is", "99.50", "97.50"] in rows
-    assert ["lower", "99.20", "0.30", "2.00", "kept"] in rows
-    assert ["upper", "61.40", "38.10", "2.00", "97.50", "not", "kept"] in rows
+    assert ["lower", "99.20", "0.30", "2.00", "passed"] in rows
+    assert ["upper", "61.40", "38.10", "2.00", "97.50", "failed"] in rows
     assert ["emoji", "100.00", "-10.00", "2.00", "not", "judged"] in rows
     assert "vs as is is not judged: 50 rows, fewer than 200" in text
     assert "slices   you 99.67" in text
@@ -125,7 +125,7 @@ def test_a_summary_fits_a_terminal_of_80_columns():
     asked = {"min_slice_accuracy": {"length=10-14 words": 0.9}}
     verdict = a_verdict(**evaluated(*slices, **asked), reason="", pushed=None)
     print_summary(Console(file=screen, width=80), verdict, Path("output/runs/r1"))
-    tables = [line for line in screen.getvalue().splitlines() if "kept" in line or "judged" in line]
+    tables = [line for line in screen.getvalue().splitlines() if "passed" in line or "judged" in line]
     assert max(map(len, tables)) <= 80
     assert not [line for line in tables if "…" in line]
 
@@ -133,7 +133,7 @@ def test_a_summary_fits_a_terminal_of_80_columns():
 def test_scores_that_are_numbers_go_without_saying_and_others_do_not():
     assert "not finite" not in summary(**evaluated())
     lost = Slice("eval", {"variant": "typo"}, measure(np.array([0, 1]), np.array([np.nan, 1]), {"as_is": np.zeros(2)}))
-    assert ["eval", "not", "finite", "<=", "0", "1", "not", "kept"] in [
+    assert ["eval", "not", "finite", "<=", "0", "1", "failed"] in [
         one.split() for one in summary(**evaluated(lost)).splitlines()
     ]
 
@@ -141,7 +141,7 @@ def test_scores_that_are_numbers_go_without_saying_and_others_do_not():
 def test_an_override_is_said():
     bad = a_slice(wrong=386, against={"as_is": 5}, variant="upper")
     text = summary(**evaluated(bad, bless_anyway="[we] must"))
-    assert "override broken rules are overridden: [we] must" in text
+    assert "override failed rules are overridden: [we] must" in text
 
 
 @pytest.mark.parametrize(
@@ -149,9 +149,9 @@ def test_an_override_is_said():
     [
         (
             {"threshold": 0.8, "precision": 0.99, "recall": 0.9},
-            "precision 0.9900 from a score of 0.8000 on, with",
+            "precision 0.9900 at a threshold of 0.8000, with",
         ),
-        ({"threshold": None, "precision": None, "recall": None}, "precision 0.9900, which no score has"),
+        ({"threshold": None, "precision": None, "recall": None}, "precision 0.9900 is reached by no threshold"),
     ],
 )
 def test_the_operating_threshold_is_said_where_one_was_wanted(found, line):
@@ -201,7 +201,7 @@ def finding(**changes):
 def test_a_rule_that_is_let_pass_is_shown_with_what_was_seen():
     kept = finding(rule="rows", kept=True, outcome="kept")
     lines = summary(gate={"accepted": True, "findings": [kept, finding()]}).splitlines()
-    assert "gate     accepted · 1 kept · 1 broken, let pass" in lines
+    assert "gate     accepted · 1 passed · 1 failed, warning only" in lines
     at = lines.index("warning  drift, label: expected <= 0.1, observed 0.2 (l infty)")
     assert lines[at + 1].strip() == "1: 50.0% -> 70.0%"
     assert not [line for line in lines if "rows, label" in line]
@@ -212,7 +212,7 @@ def test_refused_data_is_counted_here_and_explained_by_the_reason():
     lines = summary(
         gate={"accepted": False, "findings": [refused]}, status="refused", reason="it drifts", pushed=None
     ).splitlines()
-    assert "gate     refused · 1 broken" in lines
+    assert "gate     refused · 1 failed" in lines
     assert "refused: it drifts" in lines
     assert not [line for line in lines if line.startswith("warning")]
 
@@ -229,20 +229,20 @@ def test_what_served_the_model_and_how_it_did_stands_in_a_line():
         served(),
     ]
     by, measured = "the local server, not tensorflow_model_server", "ready after 8.3 s · p99 3.3 ms · peak 0.99 GB"
-    assert f"infra    served by {by} · {measured}" in summary(infra=an_infra_verdict(findings=findings)).splitlines()
+    assert f"infra    passed on {by} · {measured}" in summary(infra=an_infra_verdict(findings=findings)).splitlines()
 
 
 def test_what_infra_validation_could_not_judge_is_said():
     unknown = served(outcome="not judged", observed="unknown", detail="this system does not tell a process's peak")
     text = summary(infra=an_infra_verdict(server={"kind": "path", "command": []}, findings=[unknown]))
-    assert "infra    served by tensorflow_model_server\n" in text
+    assert "infra    passed on tensorflow_model_server\n" in text
     assert "memory is not judged: this system does not tell a process's peak" in text
 
 
 def test_a_model_that_is_not_fit_to_be_served_is_said_to_be_so():
     findings = [served(outcome="fail", observed="9.00 GB")]
     text = summary(infra=an_infra_verdict(blessed=False, findings=findings), status="infra not blessed", pushed=None)
-    assert "infra    not served as it must be by the local server" in text
+    assert "infra    failed on the local server" in text
     assert "peak 9.00 GB" in text
 
 
@@ -258,8 +258,8 @@ def test_a_file_that_was_scored_is_counted_and_its_scores_are_found():
 
 
 def test_status_and_reason_stand_in_one_line_and_are_not_read_as_markup():
-    assert "not blessed: not kept: [eval] accuracy" in summary(
-        status="not blessed", reason="not kept: [eval] accuracy", pushed=None
+    assert "not blessed: failed rules: [eval] accuracy" in summary(
+        status="not blessed", reason="failed rules: [eval] accuracy", pushed=None
     )
 
 

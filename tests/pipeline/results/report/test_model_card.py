@@ -110,7 +110,7 @@ def test_evaluation_has_every_metric_with_its_interval_and_every_rule(sections, 
     for name, reached in overall.contenders.items():
         assert [words.CONTENDERS[name], f"{reached.binary_accuracy:.4f}", f"{reached.auc:.4f}"] in lines
     rules = [line for line in lines if len(line) == 5][2:]
-    assert [line[-1] for line in rules] == [judged.outcome for judged in run[0].thresholds]
+    assert [line[-1] for line in rules] == [words.OUTCOMES[judged.outcome] for judged in run[0].thresholds]
 
 
 def test_the_impact_is_measured_time(sections):
@@ -124,7 +124,7 @@ def test_the_server_s_figures_are_the_infra_verdicts(sections):
 
 def test_an_override_stays_visible():
     card = render_model_card(*a_report_run(casing="as_is", bless_anyway="a *demo*"))
-    assert "> **Override.** Broken rules were let pass by hand, for this reason: a \\*demo\\*" in card
+    assert "> **Override.** Failed rules were overridden, for this reason: a \\*demo\\*" in card
 
 
 def test_what_is_quoted_is_no_markup():

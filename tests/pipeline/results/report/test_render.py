@@ -15,13 +15,13 @@ from tests.helpers.verdicts import a_verdict
 
 SECTIONS = [
     "Rules",
-    "Ways of writing",
+    "Variants",
     "Quality",
     "Likely label errors",
     "Data",
     "Training",
     "Latency and size",
-    "What was run",
+    "Components",
     "What changed since the last blessed run",
     "Lineage",
 ]
@@ -128,10 +128,10 @@ def test_a_comparison_tells_the_casing_story_first():
     page = render_comparison(a_report_run(casing="as_is"), a_report_run())
     (story,) = re.findall(r"<h1>Two runs side by side</h1>\s*<p>(.*?)</p>", page)
     assert "0.00 points apart" in story
-    assert re.search(r"lower case.* B gets 99\.\d\d.* right, A 65\.00", story)
+    assert re.search(r"lower case.* B has 99\.\d\d.*, A 65\.00", story)
     assert re.search(r"training\.casing</th><td[^>]*>as_is</td><td[^>]*>augment", page)
 
 
 def test_a_comparison_with_a_run_that_ended_early_is_a_page():
     page = render_comparison(a_report_run(), (a_verdict(status="failed", reason="no", thresholds=[]), Facts()))
-    assert "has not got as far as an evaluation" in page
+    assert "was not evaluated" in page
