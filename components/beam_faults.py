@@ -1,4 +1,4 @@
-"""What an engine that does not answer, or fails a job, does to a component, as a message for the user."""
+"""Messages for the user where a Beam engine does not answer, or fails a job."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ _WAY_OUT = "Then run again: what is finished comes from the cache (docs/beam.md)
 
 
 def explain_beam(error: BaseException) -> str | None:
-    """The message of an error that came from a Beam job server; None of any other."""
+    """Returns the message of an error that came from a Beam job server; None for any other."""
     if _CLIENT[0] not in sys.modules or not _is_from_client(error):
         return None
     import grpc
 
     text = str(error)
     if isinstance(error, grpc.FutureTimeoutError):
-        return f"Beam's job server answers. Received: nothing. Start it, or correct beam.job_endpoint. {_WAY_OUT}"
+        return f"Beam's job server must answer. Received: nothing. Start it, or correct beam.job_endpoint. {_WAY_OUT}"
     if isinstance(error, grpc.RpcError):
         code = error.code() if isinstance(error, grpc.Call) else None
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return (
-                "A Beam job ends within its time. Received: no end; its workers may be gone, or it is long. See that "
-                f"they run, or raise beam.options.job_server_timeout (seconds, 300 by default). {_WAY_OUT}"
+                "A Beam job must end within its time. Received: no end; its workers may be gone, or it is long. Check "
+                f"that they run, or raise beam.options.job_server_timeout (seconds, 300 by default). {_WAY_OUT}"
             )
         return (
-            f"Beam's job server answers until a job ends. Received: {_gist(text)}. See why it stopped and start it. "
-            f"{_WAY_OUT}"
+            f"Beam's job server must answer until a job ends. Received: {_gist(text)}. Find out why it stopped, and "
+            f"start it. {_WAY_OUT}"
         )
     if "StartWorker" in text:
         return (
-            f"Beam's engine reaches its workers. Received: {_gist(text)}. Start the worker pool, or correct "
+            f"Beam's engine must reach its workers. Received: {_gist(text)}. Start the worker pool, or correct "
             f"beam.environment_config. {_WAY_OUT}"
         )
-    return f"A Beam job succeeds. Received: {_gist(text)}. The engine's and its workers' logs have more. {_WAY_OUT}"
+    return f"A Beam job must succeed. Received: {_gist(text)}. The engine's and its workers' logs have more. {_WAY_OUT}"
 
 
 def _is_from_client(error: BaseException) -> bool:
@@ -45,7 +45,7 @@ def _is_from_client(error: BaseException) -> bool:
 
 
 def _gist(text: str) -> str:
-    """gRPC's details, or the last line of a traceback."""
+    """Returns gRPC's details, or the last line of a traceback."""
     if found := re.search(r'details = "(.*)"', text):
         return found[1]
     lines = [line.strip() for line in text.splitlines() if line.strip()]

@@ -69,7 +69,7 @@ def _titles_signature(loaded, model_dir: str | Path):
         if inputs == [features.TITLE] and features.PROBABILITY in outputs:
             return signature
     raise SignatureError(
-        f"The signature {features.RAW_SIGNATURE} takes {features.TITLE} and returns {features.PROBABILITY}. Received: "
-        f"{model_dir}, which has {', '.join(sorted(loaded.signatures)) or 'no signature'} and not that. "
+        f"The signature {features.RAW_SIGNATURE} must take {features.TITLE} and return {features.PROBABILITY}. "
+        f"Received: {model_dir}, which has {', '.join(sorted(loaded.signatures)) or 'no signature'} and not that. "
         "Give a model that clickbait pushed."
     )

@@ -186,7 +186,8 @@ def choose_schema(config: PipelineConfig) -> SchemaSource:
         text_format.Parse(path.read_text(encoding="utf-8"), schema_pb2.Schema())
     except (OSError, UnicodeDecodeError, RecursionError, text_format.ParseError) as error:
         raise InputError(
-            f"{path}: expected a tensorflow_metadata.proto.v0.Schema as text. Received: {error}. See data/schema.pbtxt."
+            f"{path}: the schema must be a tensorflow_metadata.proto.v0.Schema as text. Received: {error}. See "
+            "data/schema.pbtxt."
         ) from error
     return SchemaSource(path, file_digest(str(path)))
 

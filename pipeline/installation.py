@@ -1,4 +1,4 @@
-"""Is this installation fit to run, and if not, what to type."""
+"""The checks of `clickbait doctor`: whether this installation can run, and how to repair it."""
 
 from __future__ import annotations
 
@@ -42,26 +42,26 @@ assert tf.keras.layers.Dense.__module__.startswith("tf_keras."), "tf.keras is Ke
 
 
 class Finding(NamedTuple):
-    """One check: what it looked at, what it found, and the way out where that is not well."""
+    """The result of one check, and the way out where it failed."""
 
     name: str
-    found: str
+    result: str
     way_out: str | None = None
 
 
 def check_python() -> Iterator[Finding]:
-    """The interpreter against what the project asks for."""
+    """Checks the interpreter's version against the project's."""
     needed = metadata.metadata(_DISTRIBUTION)["Requires-Python"]
     fit = SpecifierSet(needed).contains(platform.python_version(), prereleases=True)
-    way_out = None if fit else f"Python must be {needed}: `make setup` makes .venv with one that is there."
+    way_out = None if fit else f"Python must be {needed}: `make setup` makes .venv with an installed one."
     yield Finding("python", f"{platform.python_version()} in {sys.prefix}", way_out)
 
 
 def check_packages() -> Iterator[Finding]:
-    """Each requirement of the project against what is installed."""
+    """Checks each requirement of the project against the installed version."""
     wrong = []
     required = [Requirement(line) for line in metadata.requires(_DISTRIBUTION) or []]
-    required = [one for one in required if one.marker is None or one.marker.evaluate({"extra": ""})]
+    required = [item for item in required if item.marker is None or item.marker.evaluate({"extra": ""})]
     for requirement in required:
         try:
             version = metadata.version(requirement.name)
@@ -70,26 +70,26 @@ def check_packages() -> Iterator[Finding]:
             continue
         if version not in requirement.specifier:
             wrong.append(f"{requirement.name} is {version}, needed {requirement.specifier}")
-    found = "; ".join(wrong) or f"{len(required)} as pinned"
-    yield Finding("packages", found, "`make setup` installs the lock." if wrong else None)
+    result = "; ".join(wrong) or f"{len(required)} as pinned"
+    yield Finding("packages", result, "`make setup` installs the lock." if wrong else None)
 
 
 def check_modules() -> Iterator[Finding]:
-    """The extension modules that are fitted to older systems: which bytes they are, and whether they load."""
+    """Checks the extension modules that are fitted to older systems: whose bytes they are, and that they load."""
     for module in installed_modules():
         whose, error = origin(module), load_error(module.path)
         loads = f"does not load: {error}" if error else "loads"
-        found = f"{module.distribution}'s extension module is {_ORIGINS[whose]} and {loads}"
+        result = f"{module.distribution}'s extension module is {_ORIGINS[whose]} and {loads}"
         way_out = None
         if whose == "unknown" or (error and whose == "fitted"):
             way_out = ANEW
         elif error:
             way_out = "`make setup` fits it to this system."
-        yield Finding("modules", found, way_out)
+        yield Finding("modules", result, way_out)
 
 
 def check_imports() -> Iterator[Finding]:
-    """TensorFlow, Hub, Text, TFX and all components import together, under the Keras policy."""
+    """Checks that TensorFlow, Hub, Text, TFX and all components import together, under the Keras policy."""
     if error := failure(_PROBE):
         # uv keeps what it compiled, also for a system that is no longer this one.
         yield Finding("imports", error, f"{ANEW} Where it ends the same, `uv cache clean` goes before it.")
@@ -100,7 +100,7 @@ def check_imports() -> Iterator[Finding]:
 
 
 def check_encoder() -> Iterator[Finding]:
-    """The embedded encoder's files and the cache's folder."""
+    """Checks the embedded encoder's files and the cache's folder."""
     try:
         verify_package()
         yield Finding("encoder", "the embedded encoder's files have their checksums")
@@ -110,19 +110,19 @@ def check_encoder() -> Iterator[Finding]:
 
 
 def check_machine() -> Iterator[Finding]:
-    """Disk and memory for a run on 32,000 rows."""
+    """Checks disk and memory for a run on 32,000 rows."""
     yield _writable("output", Path("output"), "Give a folder that you may write with --output.")
     free = shutil.disk_usage(Path.cwd()).free / _GIB
-    way_out = f"A run writes up to {_NEEDED_DISK_GIB} GiB: give a larger place with --output."
+    way_out = f"A run writes up to {_NEEDED_DISK_GIB} GiB: give a folder on a larger disk with --output."
     yield Finding("disk", f"{free:.0f} GiB free{_cleanable()}", way_out if free < _NEEDED_DISK_GIB else None)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GIB
     way_out = f"Training takes up to {_NEEDED_MEMORY_GIB} GiB; --limit and a smaller batch take less."
-    found = f"{memory:.0f} GiB, {os.cpu_count()} cores"
-    yield Finding("memory", found, way_out if memory < _NEEDED_MEMORY_GIB else None)
+    result = f"{memory:.0f} GiB, {os.cpu_count()} cores"
+    yield Finding("memory", result, way_out if memory < _NEEDED_MEMORY_GIB else None)
 
 
 def _cleanable() -> str:
-    """What `clickbait clean` is worth, where it is worth the trouble."""
+    """Returns how much `clickbait clean` frees, as text; empty where it is little."""
     from pipeline.config.pipeline_config import load_config
 
     paths = OutputPaths.of(load_config(environ={}))
@@ -134,7 +134,7 @@ def _cleanable() -> str:
 
 
 def check_data() -> Iterator[Finding]:
-    """Which data a plain run would take."""
+    """Finds the data that a run without --data takes."""
     if DEFAULT_DESTINATION.is_file():
         yield Finding("data", f"{DEFAULT_DESTINATION} is there")
     else:
@@ -142,8 +142,8 @@ def check_data() -> Iterator[Finding]:
 
 
 def _writable(name: str, folder: Path, way_out: str) -> Finding:
-    place = next(one for one in [folder.absolute(), *folder.absolute().parents] if one.exists())
-    fit = place.is_dir() and os.access(place, os.W_OK)
+    existing = next(path for path in [folder.absolute(), *folder.absolute().parents] if path.exists())
+    fit = existing.is_dir() and os.access(existing, os.W_OK)
     return Finding(name, f"{folder} {'can' if fit else 'cannot'} be written", None if fit else way_out)
 
 

@@ -41,7 +41,7 @@ def train_baseline(texts: Sequence[str], labels: Sequence[int]) -> Pipeline:
     counts = np.bincount(np.asarray(labels, dtype=np.int64), minlength=2)
     if counts.min() < _MIN_ROWS_PER_CLASS:
         raise NoBaselineError(
-            f"A baseline learns from at least {_MIN_ROWS_PER_CLASS} rows of each class. "
+            f"A baseline must have at least {_MIN_ROWS_PER_CLASS} rows of each class to learn from. "
             f"Received: {counts[0]:,} of class 0 and {counts[1]:,} of class 1."
         )
     tokens = CountVectorizer(token_pattern=TOKEN, lowercase=False, dtype=np.float32)

@@ -43,7 +43,7 @@ def write_examples(path: str, text_column: str, content_digest: str, folder: str
             break
     if file_digest(path) != content_digest:
         raise FileError(
-            f"The file may not change while a run reads it. Received: {path}, which has changed since the run began. "
+            f"The file must not change while a run reads it. Received: {path}, which has changed since the run began. "
             "Run again."
         )
     return written

@@ -1,4 +1,4 @@
-"""The gate's word: an artifact when the data is accepted, an exception with the same findings when it is refused."""
+"""The gate's verdict: an artifact when the data is accepted, an exception with the same findings when it is refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DataVerdict(Artifact):
 
 
 def write_verdict(verdict: DataVerdict, findings: Sequence[Finding]) -> None:
-    """Fills the artifact of accepted data."""
+    """Writes the findings into the artifact of accepted data."""
     Path(verdict.uri).mkdir(parents=True, exist_ok=True)
     content = GateVerdict(True, list(findings)).as_dict()
     Path(verdict.uri, VERDICT_FILE).write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")
@@ -44,23 +44,26 @@ def require_accepted(uri: str) -> None:
     path = Path(uri, VERDICT_FILE)
     if not path.is_file() or json.loads(path.read_text(encoding="utf-8")).get(_ACCEPTED) is not True:
         raise DataRefused(
-            f"Trained and evaluated is on data that DataGate accepted. Received: {uri}, which does not say so."
+            f"Training and evaluation must use data that DataGate accepted. Received: {uri}, which is no such verdict. "
+            "Run again from DataGate on."
         )
 
 
 def refuse(findings: Sequence[Finding]) -> NoReturn:
-    """Raises with every broken rule, a line each with its examples below.
+    """Raises with every failed rule, one line each with its examples below.
 
     Raises:
       DataRefused: always; its `findings` are those given, as JSON has them.
     """
-    broken = [one for one in findings if one.outcome == FAIL]
-    lines = ["The data must keep the gate's rules. Received:"]
-    for one in broken:
-        detail = f" ({one.detail})" if one.detail else ""
-        lines.append(f"  {one.rule}, {one.where}: expected {one.bound}, observed {one.observed}{detail}")
-        lines += [f"    {example}" for example in one.examples]
-    rules = list(dict.fromkeys(one.rule for one in broken))
+    failed = [finding for finding in findings if finding.outcome == FAIL]
+    lines = ["The data must pass the gate's rules. Received:"]
+    for finding in failed:
+        detail = f" ({finding.detail})" if finding.detail else ""
+        lines.append(
+            f"  {finding.rule}, {finding.where}: expected {finding.bound}, observed {finding.observed}{detail}"
+        )
+        lines += [f"    {example}" for example in finding.examples]
+    rules = list(dict.fromkeys(finding.rule for finding in failed))
     settings = " ".join(f"--set gate.{rule}=warn" for rule in rules)
-    lines.append(f"Mend the data and run again, or let it pass with {settings}.")
+    lines.append(f"Fix the data and run again, or turn the rule into a warning with {settings}.")
     raise DataRefused("\n".join(lines), [finding.as_dict() for finding in findings])

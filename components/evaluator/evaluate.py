@@ -103,7 +103,7 @@ def gather_slices(batch: pa.RecordBatch, slicing: Sequence[str], numbers: Sequen
     for name in (*slicing, *numbers):
         values = pc.fill_null(pc.list_value_length(batch.column(name)), 0)
         if not pc.all(pc.equal(values, 1), min_count=0).as_py():
-            raise ValueError(f"Each scored row has one value of {name}. Received: a row of none, or of several.")
+            raise ValueError(f"Each scored row must have one value of {name}. Received: a row with none or several.")
     rows = pa.table({name: pc.list_element(batch.column(name), 0) for name in (*slicing, *numbers)})
     (gathered,) = rows.group_by([*slicing]).aggregate([(name, "list") for name in numbers]).to_batches()
     columns = {name: singles(gathered.column(name)) for name in slicing}

@@ -88,21 +88,21 @@ class EvaluationConfig(Section):
     @classmethod
     def _known_variants(cls, by_variant: dict[str, float]) -> dict[str, float]:
         if "default" not in by_variant or {*by_variant} - {"default", *VARIANTS[1:]}:
-            raise ValueError("names a default, and variants")
+            raise ValueError("must name a default, and variants")
         return by_variant
 
     @field_validator("gated_variants")
     @classmethod
     def _variants(cls, names: list[str]) -> list[str]:
         if {*names} - {*VARIANTS[1:]}:
-            raise ValueError("names variants")
+            raise ValueError("must name variants")
         return names
 
     @field_validator("min_slice_accuracy")
     @classmethod
     def _natural_slices(cls, by_slice: dict[str, float]) -> dict[str, float]:
         if {*by_slice} - {f"{name}={value}" for name, values in NATURAL_SLICES.items() for value in values}:
-            raise ValueError("names natural slices")
+            raise ValueError("must name natural slices")
         return by_slice
 
     def allowed_drop(self, variant: str) -> float:

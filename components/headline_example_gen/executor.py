@@ -107,7 +107,7 @@ def _check_files(paths: Sequence[str], parts: str, expected_digest: str | None) 
         raise InputError("\n".join(refused))
     if expected_digest and files_digest([one["digest"] for one in outcomes]) != expected_digest:
         raise InputError(
-            f"The data may not change while a run reads it. Received: {len(paths)} files from {paths[0]} on, which "
+            f"The data must not change while a run reads it. Received: {len(paths)} files from {paths[0]} on, which "
             "have changed since the run began. Run again."
         )
 

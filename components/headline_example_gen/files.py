@@ -73,20 +73,25 @@ def resolve_pattern(base: str, pattern: str, *, window_spans: int = 1, last_span
     """
     shown = base if pattern == FOLDER_PATTERN else str(Path(base) / pattern)
     if window_spans < 1:
-        raise InputError(f"data.window_spans is at least 1 span. Received: {window_spans}.")
+        raise InputError(f"data.window_spans must be at least 1 span. Received: {window_spans}.")
     specs = parse_specs(pattern, shown)
     if specs is None and (window_spans > 1 or last_span is not None):
         raise InputError(
-            "data.window_spans and data.last_span choose among spans. Received: "
+            "data.window_spans and data.last_span must be used with data in spans. Received: "
             f"window_spans={window_spans} and last_span={last_span} for {shown}, which has none. "
             "Leave them out, or put {SPAN} or {DATE} into --data."
         )
     with _explained(shown):
         names = _glob(base, specs.glob if specs else pattern)
     if not names and pattern == FOLDER_PATTERN:
-        raise InputError(f"A data folder holds .csv or .csv.gz files. Received: {shown}, which holds neither.")
+        raise InputError(
+            f"A data folder must hold .csv or .csv.gz files. Received: {shown}, which holds neither. Give another "
+            "--data."
+        )
     if not names:
-        raise InputError(f"The data must be there. Received: {shown}, a pattern that matches no file.")
+        raise InputError(
+            f"The data must be there. Received: {shown}, a pattern that matches no file. Give another --data."
+        )
     chosen = specs.newest(names, window_spans, last_span) if specs else {}
     if specs:
         names = [name for group in chosen.values() for name in group]

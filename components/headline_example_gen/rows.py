@@ -198,19 +198,19 @@ def _malformed(path: str, line: int, lines: _Lines, error: csv.Error) -> Fault:
 
 
 def _header(path: str, reader, settings: DataConfig) -> list[str]:
-    expected = f"a first line with the columns {settings.text_column!r} and {settings.label_column!r}"
+    rule = f"the first line must have the columns {settings.text_column!r} and {settings.label_column!r}"
     header: list[str] = []
     try:
         while not header:
             place = f"{path}:{reader.line_num + 1}"
             header = next(reader)
     except StopIteration:
-        raise InputError(f"{path}: expected {expected}. Received: an empty file.") from None
+        raise InputError(f"{path}: {rule}. Received: an empty file. Give another file.") from None
     except csv.Error as error:
-        raise InputError(f"{place}: expected {expected}. Received: a line that is no CSV ({error}).") from error
+        raise InputError(f"{place}: {rule}. Received: a line that is no CSV ({error}). Fix it.") from error
     found = ", ".join(_short(_legible(column)) for column in header[:20]) + (", ..." if len(header) > 20 else "")
     if any(_illegible(column) for column in header):
-        raise InputError(f"{place}: expected {expected}, in UTF-8. Received: {found}.")
+        raise InputError(f"{place}: {rule}, in UTF-8. Received: {found}. Save it as CSV (UTF-8).")
     for column, option in ((settings.text_column, "--text-column"), (settings.label_column, "--label-column")):
         if column not in header:
             other = next((name for mark, name in _SEPARATORS.items() if len(header) == 1 and mark in header[0]), None)
@@ -219,17 +219,17 @@ def _header(path: str, reader, settings: DataConfig) -> list[str]:
                 if other
                 else (f"Name the right column with {option}, or add the line of column names.")
             )
-            raise InputError(f"{place}: expected {expected}. Received: {found}. {way_out}")
+            raise InputError(f"{place}: {rule}. Received: {found}. {way_out}")
     for column in header:
         if column and header.count(column) > 1:
             raise InputError(
-                f"{place}: each column has a name of its own. Received: {_short(column)!r} more than once in {found}. "
-                "Rename or remove one."
+                f"{place}: each column must have a name of its own. Received: {_short(column)!r} more than once in "
+                f"{found}. Rename or remove one."
             )
     if settings.text_column == settings.label_column:
         raise InputError(
-            f"The text and the label are two columns. Received: {settings.text_column!r} for both. Give --text-column "
-            "and --label-column."
+            f"The text and the label must be two columns. Received: {settings.text_column!r} for both. Give "
+            "--text-column and --label-column."
         )
     return header
 
@@ -254,8 +254,8 @@ class _Lines:
             raise
         except LongLineError as error:
             raise InputError(
-                f"{self._path}:{error.number}: expected a CSV of rows. Received: a line of more than "
-                f"{MAX_LINE_CHARACTERS:,} characters."
+                f"{self._path}:{error.number}: a line must have at most {MAX_LINE_CHARACTERS:,} characters. "
+                "Received: a longer one. Save it as CSV, a line for each row."
             ) from error
         self.pending.append(line)
         return line
@@ -269,19 +269,21 @@ def _open_text(path: str) -> Iterator[io.TextIOBase]:
       InputError: it is no text.
     """
     if _ILLEGIBLE.search(path):
-        raise InputError(f"{_legible(path)}: a file's name is UTF-8. Received: other bytes. Rename it.")
+        raise InputError(f"{_legible(path)}: a file's name must be UTF-8. Received: other bytes. Rename it.")
     with contextlib.ExitStack() as stack:
         packed = stack.enter_context(io.BufferedReader(_open_binary(path), _SNIFFED_BYTES))
         stream = stack.enter_context(unpacked(packed))
         if stream is packed and path.endswith(".gz") and packed.peek(1):
-            raise InputError(f"{path}: a file named .gz is compressed with gzip. Received: something else. Rename it.")
+            raise InputError(
+                f"{path}: a file named .gz must be compressed with gzip. Received: something else. Rename it."
+            )
         head = stream.peek(_SNIFFED_BYTES)[:_SNIFFED_BYTES]
         kind = next((kind for magic, kind in _FORMATS.items() if head.startswith(magic)), None)
         if kind is None and head and _illegible_share(head) > _MAX_ILLEGIBLE_SHARE:
             kind = "UTF-16 or binary" if b"\0" in head else "binary, or text in another encoding"
         if kind:
             raise InputError(
-                f"{path}: expected a CSV in UTF-8, plain or gzip. Received: {kind}. Save it as CSV (UTF-8)."
+                f"{path}: the file must be a CSV in UTF-8, plain or gzip. Received: {kind}. Save it as CSV (UTF-8)."
             )
         yield stack.enter_context(io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline=""))
 
@@ -302,7 +304,7 @@ def _illegible_share(head: bytes) -> float:
 
 def _unreadable(path: str, error: Exception) -> InputError:
     found = getattr(error, "strerror", None) or str(error) or "it ends in the middle"
-    return InputError(f"{path}: expected a CSV in UTF-8, plain or gzip, that can be read. Received: {found}.")
+    return InputError(f"{path}: the file must be a readable CSV in UTF-8, plain or gzip. Received: {found}.")
 
 
 def _as_csv(fields: list[str]) -> str:

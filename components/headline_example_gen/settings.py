@@ -66,5 +66,5 @@ class DataConfig(Section):
         mapped = {name.strip().lower(): label for name, label in labels.items()}
         contradictory = any(mapped[name.strip().lower()] != label for name, label in labels.items())
         if set(mapped.values()) != {0, 1} or "" in mapped or contradictory:
-            raise ValueError("names both classes, each label once")
+            raise ValueError("must name both classes, each label once")
         return mapped

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from components.errors import InputError
 
-_KNOWN = "{SPAN}, {SPAN:3} (3 digits), {DATE}, {YYYY}, {MM}, {DD}, {VERSION} and {VERSION:2}"
+_KNOWN = "{SPAN}, {SPAN:3} (3 digits), {DATE}, {YYYY}, {MM}, {DD}, {VERSION} or {VERSION:2}"
 _SPEC = re.compile(r"(?P<name>SPAN|VERSION)(:(?P<width>[1-9][0-9]?))?|(?P<date>YYYY|MM|DD)")
 _DATE_DIGITS = {"YYYY": 4, "MM": 2, "DD": 2}
 _EPOCH = datetime.date(1970, 1, 1)  # TFX's day 0
@@ -78,8 +78,8 @@ class SpanPattern:
         if not files:
             needs = "a date" if self.has_dates else "numbers"
             raise InputError(
-                f"The file names need {needs} where the pattern has {{...}}. Received: {self.shown}, "
-                f"which matches only such as {names[0]}. Rename the files or change --data."
+                f"The file names must have {needs} where the pattern has {{...}}. Received: {self.shown}, "
+                f"which matches only names such as {names[0]}. Rename the files or change --data."
             )
         versions = {place.span: place for place in sorted(files)}  # of each span the last, so the newest
         last = max(versions) if last_span is None else self._number(last_span)
@@ -88,7 +88,7 @@ class SpanPattern:
             raise InputError(
                 f"The data must hold the span data.last_span. Received: {last_span} for {self.shown}, "
                 f"whose {'newest spans are' if len(there) > 1 else 'span is'} {', '.join(there[-_SHOWN_SPANS:])}. "
-                "Give one that is there, or none for the newest."
+                "Give one of its spans, or none for the newest."
             )
         window = [place for span, place in versions.items() if span <= last][-window_spans:]
         return {place: files[place] for place in window}
@@ -108,7 +108,7 @@ class SpanPattern:
             day = None
         if day is None:
             kind = "a day such as 2024-01-31, or its number since 1970-01-01" if self.has_dates else "a number"
-            raise InputError(f"data.last_span is {kind}. Received: {last_span} for {self.shown}.")
+            raise InputError(f"data.last_span must be {kind}. Received: {last_span} for {self.shown}.")
         return (day - _EPOCH).days
 
 
@@ -140,7 +140,7 @@ def parse_specs(pattern: str, shown: str | None = None) -> SpanPattern | None:
             spec = _SPEC.fullmatch(text[1:-1])
             if spec is None:
                 raise InputError(
-                    f"What stands in {{}} in --data is {_KNOWN}. Received: {text} in {shown}. "
+                    f"A {{...}} in --data must be one of {_KNOWN}. Received: {text} in {shown}. "
                     "For a name that holds braces write [{] for {."
                 )
             name = spec["name"] or spec["date"]
@@ -158,12 +158,12 @@ def parse_specs(pattern: str, shown: str | None = None) -> SpanPattern | None:
     spans = sorted(name for name in names if name != "VERSION")
     if spans not in (["SPAN"], sorted(_DATE_DIGITS)) or names.count("VERSION") > 1:
         raise InputError(
-            "--data has {SPAN}, or one date ({DATE}, or {YYYY}, {MM} and {DD}), once, and beside it {VERSION} at most "
+            "--data must have {SPAN}, or one date ({DATE}, or {YYYY}, {MM} and {DD}), once, and {VERSION} at most "
             f"once. Received: {shown}."
         )
     if "{SPAN}{VERSION}" in pattern or "{VERSION}{SPAN}" in pattern:
         raise InputError(
-            f"A span and a version need something between them. Received: {shown}. "
-            "Or give one a width, as {SPAN:3} has."
+            f"A span and a version must have something between them. Received: {shown}. "
+            "Separate them, or give one a width, as {SPAN:3} has."
         )
     return SpanPattern(shown, wildcards, re.compile(regex, re.DOTALL), has_dates="SPAN" not in names)

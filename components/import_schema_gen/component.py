@@ -35,7 +35,8 @@ def ImportSchemaGen(  # noqa: N802  components are named as classes
         text_format.Parse(text, schema_pb2.Schema())
     except (UnicodeDecodeError, RecursionError, text_format.ParseError) as error:
         raise InputError(
-            f"{schema_file}: expected a tensorflow_metadata.proto.v0.Schema as text. Received: {error}."
+            f"{schema_file}: the schema must be a tensorflow_metadata.proto.v0.Schema as text. Received: {error}. "
+            "See data/schema.pbtxt."
         ) from error
     Path(schema.uri).mkdir(parents=True, exist_ok=True)
     Path(schema.uri, _SCHEMA_FILE).write_text(text, encoding="utf-8")

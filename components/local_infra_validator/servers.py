@@ -82,7 +82,7 @@ def _find(kind: str) -> str | None:
     binary = _binary() if kind in ("auto", "path") else None
     if kind == "path" and binary is None:
         raise ServerUnavailable(
-            f"infra.server=path needs {_BINARY}. Received: none in {SERVER_VARIABLE} or on the PATH. Set "
+            f"infra.server=path must find {_BINARY}. Received: none in {SERVER_VARIABLE} or on the PATH. Set "
             f"{SERVER_VARIABLE}, or infra.server=local."
         )
     return binary
@@ -130,8 +130,8 @@ def _call_docker(*arguments: str, seconds: float = _DOCKER_SECONDS) -> str:
 def _no_docker(arguments: tuple[str, ...], reason: str) -> str:
     reason = reason.splitlines()[-1].rstrip(".")
     return (
-        f"infra.server=docker needs a Docker that works. Received: docker {' '.join(arguments)}: {reason}. Start it, "
-        "or set infra.server=local."
+        f"infra.server=docker must have a Docker that works. Received: docker {' '.join(arguments)}: {reason}. "
+        "Start it, or set infra.server=local."
     )
 
 

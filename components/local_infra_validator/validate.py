@@ -104,7 +104,7 @@ def _observe(
             wait([beside])
             observed.milliseconds = _time_calls(clients[features.RAW_SIGNATURE], titles)
         except ServingError as error:
-            observed.call_fault = f"{error.finding} The server said: {server.last_words}"
+            observed.call_fault = f"{error.finding} The server's log ends: {server.last_words}"
         observed.peak_bytes = server.peak_bytes()
     return observed
 
@@ -118,9 +118,9 @@ def _wait(server: RunningServer, client: Client, deadline: float) -> str:
             return ""
         except ServingError as error:
             if server.exit_code is not None:
-                return f"it ended with exit code {server.exit_code}, saying: {server.last_words}"
+                return f"it ended with exit code {server.exit_code}; its log ends: {server.last_words}"
             if left <= _POLL_SECONDS:
-                return f"{error.finding} It said: {server.last_words}"
+                return f"{error.finding} Its log ends: {server.last_words}"
 
 
 def _time_calls(client: Client, titles: Sequence[str]) -> list[float]:

@@ -63,8 +63,8 @@ def VersionedPusher(  # noqa: N802  components are named as classes
     source = path_utils.stamped_model_path(infra_blessing.uri)
     if saved_model.digest(Path(source)) != infra_blessing.get_string_custom_property("digest"):
         raise PushError(
-            f"What is pushed is what was served and scored. Received: {source}, which has changed since. Run "
-            "again with --fresh."
+            f"The pushed model must be the one that was served and scored. Received: {source}, which has changed "
+            "since. Run again with --fresh."
         )
     config = PushConfig.model_validate_json(settings)
     override = blessing.get_string_custom_property("override")

@@ -62,6 +62,6 @@ def _state(client: Client) -> _State:
 def _unconfirmed(target: str, version: int, found: str, exit_code: int = EXIT_UNFORESEEN) -> PushError:
     return PushError(
         f"The server at {target} must serve version {version}, which is pushed. Received: {found.rstrip('.')}. See the "
-        "server's log; the next run asks again, and `clickbait rollback` puts the version before it back.",
+        "server's log; the next run checks again, and `clickbait rollback` puts the version before it back.",
         exit_code=exit_code,
     )

@@ -1,4 +1,4 @@
-"""`clickbait clean`: what older runs left goes, once it was shown."""
+"""`clickbait clean`: removes the files of older runs, after showing them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from serving.untrusted import visible
 @click.option("--encoders", is_flag=True, help="Also the cached encoders that none of these runs has used.")
 @click.option("--yes", is_flag=True, help="Remove it. Without, it is only shown.")
 def clean(output: str, keep: int, encoders: bool, yes: bool) -> None:
-    """Show what older runs take on the disk, and with --yes remove it.
+    """Show the disk space of older runs, and with --yes free it.
 
-    What stays: the newest runs, all versions in the serving folders with the runs that made them, accepted data, and
-    what a rerun, a rollback, a report or monitor needs of them. An older run that is asked for again runs anew.
+    Kept are the newest runs, all versions in the serving folders with the runs that made them, accepted data, and
+    what a rerun, a rollback, a report or monitor needs of them. Such an older run runs anew when it is repeated.
     """
     from pipeline.config.pipeline_config import load_config
     from pipeline.results import clean as cleaning
@@ -28,19 +28,19 @@ def clean(output: str, keep: int, encoders: bool, yes: bool) -> None:
 
     paths = OutputPaths.of(load_config(flags={"output": output}))
     if not paths.runs.is_dir():
-        raise OutputError(f"There must be runs to clean up after. Received: {output}, where none was run.")
+        raise OutputError(f"There must be runs to clean. Received: {output}, which has none. Give another --output.")
     with claim_output(paths.runs.parent, paths.metadata):
         plan = cleaning.choose_removable(paths, keep)
         stored = cleaning.unused_encoders(paths, keep) if encoders else []
-        by_place = defaultdict(list)
+        by_parent = defaultdict(list)
         for folder in (*plan.folders, *stored):
-            by_place[folder.parent].append(folder)
-        for place, folders in sorted(by_place.items()):
-            click.echo(visible(f"{cleaning.size_of(folders):>15,} bytes in {len(folders):>4,} folders of {place}"))
+            by_parent[folder.parent].append(folder)
+        for parent, folders in sorted(by_parent.items()):
+            click.echo(visible(f"{cleaning.size_of(folders):>15,} bytes in {len(folders):>4,} folders of {parent}"))
         size = plan.size + cleaning.size_of(stored)
         done = f"{plan.runs:,} runs, {len(plan.folders) + len(stored):,} folders, {size:,} bytes"
         if not yes:
-            click.echo(f"{done} would go; --yes removes them" if plan.folders or stored else "nothing is to be removed")
+            click.echo(f"{done} can be removed; --yes removes them" if plan.folders or stored else "nothing to remove")
             return
         cleaning.remove(paths, plan)
         cleaning.remove_encoders(stored)

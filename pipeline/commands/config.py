@@ -15,7 +15,7 @@ from pipeline.commands.options import CONFIG_FILE, OVERRIDES, PRESET
 @OVERRIDES
 @click.option("--markdown", is_flag=True, help="Print docs/configuration.md: the defaults, a table a section.")
 def config(preset: str, config_file: Path | None, overrides: tuple[str, ...], markdown: bool) -> None:
-    """Show every setting: its value, what it takes and what it means."""
+    """Show every setting: its value, the values that it takes, and its meaning."""
     from pipeline.config import reference
     from pipeline.config.pipeline_config import load_config
 

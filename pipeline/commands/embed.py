@@ -1,4 +1,4 @@
-"""`clickbait embed`: the article's first look at an encoder."""
+"""`clickbait embed`: prints an encoder's vectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`clickbait encoder`: what concerns an encoder alone."""
+"""`clickbait encoder`: digests of encoders, and a stand-in for one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def digest(source: str, offline: bool) -> None:
 def stand_in(folder: Path, rows: int | None) -> None:
     """Write a module of USE 4's signature and size, with random weights, into FOLDER (1.03 GB).
 
-    It shows what fine-tuning USE 4 costs where that cannot be downloaded; what it says of a text means nothing.
+    It shows what fine-tuning USE 4 costs where that cannot be downloaded; its vectors mean nothing.
     """
     with quiet() as terminal:
         from trainer.encoders.stand_in import TABLE_ROWS, save_stand_in

@@ -1,4 +1,4 @@
-"""`clickbait explain`: what each word of a headline adds to its score."""
+"""`clickbait explain`: the effect of each word of a headline on its score."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _STRONG, _NOTICEABLE = 0.1, 0.01
 
 
 class ExplainError(Exception):
-    """There is no model to ask."""
+    """There is no model that can explain."""
 
     exit_code = 2
 
@@ -50,7 +50,7 @@ class ExplainError(Exception):
 @click.option("--output", help="Folder that holds all that runs wrote.  [default: output]")
 @click.option("--model", help="Name of the model in TF Serving.  [default: clickbait]")
 @click.option("--version", type=int, help="The model's version.  [default: the newest, which is served]")
-@click.option("--target", metavar="HOST:PORT", help="Ask that server over gRPC instead of loading the model here.")
+@click.option("--target", metavar="HOST:PORT", help="Score on that server over gRPC instead of loading the model here.")
 @click.option("--timeout", "timeout_s", type=float, default=60.0, show_default=True, help="Seconds, of each call.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line and nothing else.")
 def explain(
@@ -62,24 +62,25 @@ def explain(
     timeout_s: float,
     as_json: bool,
 ) -> None:
-    """Say what each word of a headline adds to its score: the TEXTs given, or the lines of stdin.
+    """Show the effect of each word of a headline on its score: the TEXTs given, or the lines of stdin.
 
-    The effect of a word is the probability of clickbait less that of the headline without the word. The newest pushed
-    model is asked, loaded from the serving folder; with --target a server is, and no TensorFlow is needed.
+    The effect of a word is the probability of clickbait less that of the headline without the word. The scores
+    are those of the newest pushed model, loaded from the serving folder; with --target those of a server, which needs
+    no TensorFlow here.
     """
     console = open_console(pipe_width=_PIPE_WIDTH)
     chunks = _chunks(texts)
-    with _scorer(output, model, version, target, timeout_s) as (score, asked):
+    with _scorer(output, model, version, target, timeout_s) as (score, model_of):
         for chunk in chunks:
             for explanation in explain_texts(chunk, score):
                 if as_json:
-                    click.echo(visible(json.dumps(asked | as_dict(explanation), ensure_ascii=False)))
+                    click.echo(visible(json.dumps(model_of | as_dict(explanation), ensure_ascii=False)))
                 else:
                     print_explanation(console, explanation)
 
 
 def as_dict(explanation: Explanation) -> dict[str, JsonValue]:
-    """An explanation as JSON has it; a number that is none is null."""
+    """Returns an explanation as JSON values; None for a number that is not finite."""
     return {
         "text": explanation.text,
         "probability": _finite(explanation.score),
@@ -89,7 +90,7 @@ def as_dict(explanation: Explanation) -> dict[str, JsonValue]:
 
 
 def print_explanation(console: Console, explanation: Explanation) -> None:
-    """The score, the headline with its words coloured, and the strongest words in a table."""
+    """Prints the score, the headline with coloured words, and a table of the strongest words."""
     head = next(score_lines([""], [explanation.score])).rstrip()
     click.echo(f"{head}  ", nl=False)
     console.print(coloured(explanation), soft_wrap=True)
@@ -100,7 +101,7 @@ def print_explanation(console: Console, explanation: Explanation) -> None:
 
 
 def coloured(explanation: Explanation) -> Text:
-    """The headline: yellow is what speaks for clickbait, green for news, bold where it does so strongly."""
+    """Returns the headline with coloured words: yellow for clickbait, green for news, bold where strong."""
     shown = Text(" ").join(Text(visible(word.text), style=_style(word.effect)) for word in explanation.words)
     if explanation.words_left:
         shown.append(" ...")
@@ -108,7 +109,7 @@ def coloured(explanation: Explanation) -> Text:
 
 
 def effect_table(words: Sequence[Word]) -> Table:
-    """A line for each of the strongest words, the strongest first."""
+    """Returns a table of the strongest words, the strongest first."""
     full_bar = max(_FULL_BAR, _strongest(words))
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     for _ in range(3):
@@ -123,13 +124,13 @@ def effect_table(words: Sequence[Word]) -> Table:
 def _chunks(texts: tuple[str, ...]) -> Iterator[list[str]]:
     if not texts:
         if sys.stdin is None or sys.stdin.isatty():
-            raise click.UsageError("There is something to explain. Received: nothing. Give TEXT or lines on stdin.")
+            raise click.UsageError("There must be a text to explain. Received: none. Give TEXT or lines on stdin.")
         return (chunk.texts for chunk in LinesSource("stdin", "text", sys.stdin.buffer).chunks(_CHUNK_TEXTS))
     for text in texts:
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise click.UsageError(f"A text is UTF-8. Received: {text!a}.") from None
+            raise click.UsageError(f"A text must be UTF-8. Received: {text!a}.") from None
     return iter([list(texts)])
 
 
@@ -137,7 +138,7 @@ def _chunks(texts: tuple[str, ...]) -> Iterator[list[str]]:
 def _scorer(
     output: str | None, model: str | None, version: int | None, target: str | None, timeout_s: float
 ) -> Iterator[tuple[Scorer, dict[str, JsonValue]]]:
-    """A function that scores, and which model it asks."""
+    """Yields a function that scores texts, and the keys that name its model."""
     if target:
         # Else gRPC's own log lines stand beside the message.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -157,17 +158,17 @@ def _version_folder(output: str | None, model: str | None, version: int | None) 
     known = version_folder.list_versions(serving_model)
     if not known:
         raise ExplainError(
-            f"The model that is explained was pushed. Received: {serving_model}, which holds no version. "
+            f"There must be a pushed model to explain. Received: {serving_model}, which holds no version. "
             "Type `clickbait run`, or give --output, or --target HOST:PORT of a server."
         )
     if version is not None and version not in known:
         raise ExplainError(
-            f"--version is in {serving_model}. Received: {version}; there are {', '.join(map(str, known))}."
+            f"--version must be in {serving_model}. Received: {version}. Give one of {', '.join(map(str, known))}."
         )
     folder = serving_model / str(known[-1] if version is None else version)
     if fault := saved_model.fault(folder):
         raise ExplainError(
-            f"The model that is explained is whole. Received: {folder}: {fault}. Give another --version."
+            f"The model must be whole to be explained. Received: {folder}: {fault}. Give another --version."
         )
     return folder
 

@@ -26,9 +26,9 @@ def report(run: str | None, output: str, compare: tuple[str, str] | None, target
     The page needs nothing but itself, and no network.
     """
     if compare and run:
-        raise click.UsageError("A report is of one run or of two. Received: RUN and --compare. Leave one out.")
+        raise click.UsageError("A report must be of one run or of two. Received: RUN and --compare. Leave one out.")
     if target is not None and not target.name:
-        raise click.UsageError("--to names a file. Received: nothing.")
+        raise click.UsageError("--to must name a file. Received: nothing. Give a path.")
     from pipeline.results.report.write import write_comparison, write_report
     from pipeline.results.run_folders import OutputError, find_run
 
@@ -37,7 +37,7 @@ def report(run: str | None, output: str, compare: tuple[str, str] | None, target
         page = write_comparison(verdicts[0], verdicts[1], target) if compare else write_report(verdicts[0], target)
     except OSError as error:
         raise OutputError(
-            f"A page is written where it may be. Received: {error.filename}: {error.strerror}. Give --to FILE."
+            f"The page's path must be writable. Received: {error.filename}: {error.strerror}. Give --to FILE."
         ) from error
     click.echo(page)
     if opened:

@@ -11,7 +11,7 @@ from pipeline.commands.options import CONFIG_FILE, OUTPUT, OVERRIDES, PRESET
 
 def _reason(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
     if value is not None and not value.strip():
-        raise click.UsageError("--bless-anyway takes a reason. Received: none. Say why it is pushed.")
+        raise click.UsageError("--bless-anyway must have a reason. Received: none. Give the reason to push the model.")
     return value
 
 
@@ -34,7 +34,12 @@ def _reason(ctx: click.Context, option: click.Parameter, value: str | None) -> s
 @click.option("--tune", type=click.IntRange(min=1), metavar="N", help="Try N recipes, and train by the best.")
 @click.option("--seed", type=int, help="Of weights, shuffling and casing.")
 @click.option("--bulk", metavar="FILE", help="Texts to score by the model, if it is blessed; as for predict --input.")
-@click.option("--bless-anyway", metavar="REASON", callback=_reason, help="Push whatever rules it breaks, and say why.")
+@click.option(
+    "--bless-anyway",
+    metavar="REASON",
+    callback=_reason,
+    help="Push the model although it fails rules, for this reason.",
+)
 @click.option("--from", "from_node", metavar="NODE", help="First component to run.")
 @click.option("--to", "to_node", metavar="NODE", help="Last component to run.")
 @click.option("--fresh", is_flag=True, help="Run every component anew, whatever the cache holds.")

@@ -1,4 +1,4 @@
-"""`clickbait runs` and `clickbait verdict`: what was run, and what came of it."""
+"""`clickbait runs` and `clickbait verdict`: the runs of an output, and their results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from serving.untrusted import visible
 @click.command()
 @OUTPUT_TO_READ
 def runs(output: str) -> None:
-    """List what was run."""
+    """List the runs, oldest first."""
     from pipeline.results.run_folders import read_runs
     from pipeline.results.summary import run_table
 
@@ -31,7 +31,7 @@ def runs(output: str) -> None:
 @OUTPUT_TO_READ
 @click.option("--json", "as_json", is_flag=True, help="Print verdict.json as it is.")
 def verdict(run: str | None, output: str, as_json: bool) -> None:
-    """Say why a run was or was not blessed and pushed; RUN is an id or its beginning, by default the newest."""
+    """Show why a run was or was not blessed and pushed; RUN is an id or its beginning, by default the newest."""
     from pipeline.results.run_folders import read_run
     from pipeline.results.summary import print_head, print_summary
 

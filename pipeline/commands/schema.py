@@ -1,4 +1,4 @@
-"""`clickbait schema`: the schema, and what in the data does not fit it."""
+"""`clickbait schema`: infers the schema, compares data with it, and updates it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ EXIT_DOES_NOT_FIT = 3
 
 @click.group()
 def schema() -> None:
-    """Hold data against the schema, and change the schema with it.
+    """Compare data with the schema, and update the schema.
 
-    The data is a run's: the same options choose it.
+    The same options as for run choose the data.
     """
 
 
 def _with_data(command):
-    """The options that choose the data of a `schema` command, and its schema."""
+    """Adds the options that choose the data and the schema of a `schema` command."""
     options = (
         click.option("--data", "data_path", help="As for run."),
         click.option("--text-column", help="As for run."),
@@ -65,7 +65,7 @@ def infer(output_file: Path | None, **choice) -> None:
 @_with_data
 @click.pass_context
 def diff(ctx: click.Context, **choice) -> None:
-    """Show what in the data does not fit the schema, and the schema that would take it.
+    """Show what in the data does not fit the schema, and the schema that would allow it.
 
     Exit codes: 0 the data fits, 3 it does not.
     """
@@ -78,7 +78,7 @@ def diff(ctx: click.Context, **choice) -> None:
 @click.option("--yes", is_flag=True, help="Write without asking.")
 @click.pass_context
 def update(ctx: click.Context, yes: bool, **choice) -> None:
-    """Change the schema file so that it takes the data, after showing the change.
+    """Change the schema file so that it allows the data, after showing the change.
 
     The rules for title and label stay as they are: no data changes what the model reads. Exit codes: 0 the data fits
     the schema now, 3 something in it still does not.
@@ -87,7 +87,7 @@ def update(ctx: click.Context, yes: bool, **choice) -> None:
     if comparison.diff:
         if not yes:
             if not sys.stdin.isatty():
-                raise click.UsageError("update asks before it writes. Received: no terminal to ask on. Give --yes.")
+                raise click.UsageError("update must ask before it writes. Received: no terminal to ask on. Give --yes.")
             click.confirm(f"Write {comparison.schema_file}?", abort=True)
         comparison.write()
         click.echo(f"wrote {comparison.schema_file}")
@@ -131,6 +131,6 @@ def _show_comparison(comparison: Comparison) -> None:
     for line in comparison.diff.splitlines():
         click.secho(visible(line), fg={"+": "green", "-": "red"}.get(line[0]))
     if comparison.remaining:
-        click.echo("no update takes what the model cannot read; mend the data, or edit the schema by hand:")
+        click.echo("an update does not allow what the model cannot read; fix the data, or edit the schema by hand:")
     for finding in comparison.remaining:
         click.echo(visible(f"  {finding}"))

@@ -1,4 +1,4 @@
-"""`clickbait versions` and `clickbait rollback`: what is in the serving folder, and the way back."""
+"""`clickbait versions` and `clickbait rollback`: the serving folder's versions, and the return to an earlier one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _AVAILABLE = "AVAILABLE"
 
 
 class VersionRow(NamedTuple):
-    """What is known of a version."""
+    """A version, as `clickbait versions` lists it."""
 
     version: int
     state: str
@@ -37,7 +37,7 @@ class VersionRow(NamedTuple):
 
 
 def _with_output(command):
-    """The options that choose the serving folder; left out, the environment's `CLICKBAIT__...` decides, as for run."""
+    """Adds the options that choose the serving folder; without them `CLICKBAIT__...` variables decide, as for run."""
     for option in (
         click.option("--model", help="Name of the model in TF Serving.  [default: clickbait]"),
         click.option("--output", help="Folder that holds all that runs wrote.  [default: output]"),
@@ -48,7 +48,7 @@ def _with_output(command):
 
 @click.command()
 @_with_output
-@click.option("--target", metavar="HOST:PORT", help="A server that is asked which of them it serves.")
+@click.option("--target", metavar="HOST:PORT", help="A server whose state of each version is shown.")
 def versions(output: str | None, model: str | None, target: str | None) -> None:
     """List the versions in the serving folder, the newest last; TF Serving serves the newest."""
     paths = _find_paths(output, model)
@@ -81,14 +81,18 @@ def rollback(output: str | None, model: str | None, to: int | None, target: str 
     folder = paths.serving_model
     done = restore_version(folder, to)
     for skipped in done.skipped:
-        click.echo(f"left out, for it is damaged: {skipped}")
+        click.echo(f"skipped, because it is damaged: {skipped}")
     if done.changed:
-        click.echo(f"version {done.version} is version {done.restored_from} again, in place of {done.rollback_of}")
+        click.echo(
+            f"version {done.version} is a copy of version {done.restored_from} and replaces version {done.rollback_of}"
+        )
         _record(paths, done)
     elif done.restored_from == done.version:
-        click.echo(f"version {done.version} is what is served; nothing is changed")
+        click.echo(f"version {done.version} is served already; nothing is changed")
     else:
-        click.echo(f"version {done.version}, which is served, is version {done.restored_from}; nothing is changed")
+        click.echo(
+            f"version {done.version}, which is served, is a copy of version {done.restored_from}; nothing is changed"
+        )
     if target:
         confirm_version(target, folder.name, done.version, _CONFIRM_SECONDS)
         click.echo(f"{target} serves it")
@@ -98,8 +102,8 @@ def describe_versions(paths: OutputPaths, states: dict[int, str] | None = None) 
     """Describes each version, oldest first.
 
     Args:
-      paths: of an output; the runs in it tell what their models reached.
-      states: by a server's word, of the versions that it knows; without one, the newest is what is served.
+      paths: of an output; the accuracies are those of its runs.
+      states: a server's, by version; None where no server was asked: the newest is taken to be served.
     """
     from pipeline.results.run_folders import read_runs
 
@@ -113,9 +117,9 @@ def describe_versions(paths: OutputPaths, states: dict[int, str] | None = None) 
         if card is None:
             notes.append("not pushed by clickbait")
         elif card.restored_from is not None:
-            notes.append(f"{card.restored_from} again, in place of {card.rollback_of}")
+            notes.append(f"copy of {card.restored_from}, replaces {card.rollback_of}")
         if card and card.override:
-            notes.append(f"broke rules, pushed anyway: {card.override}")
+            notes.append(f"failed rules, overridden: {card.override}")
         if card and card.digest in taken_back:
             notes.append("rolled back")
         rows.append(
@@ -133,7 +137,7 @@ def describe_versions(paths: OutputPaths, states: dict[int, str] | None = None) 
 
 
 def version_table(rows: list[VersionRow]) -> Table:
-    """A line a version."""
+    """Returns a table with one line per version."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("version", "", "pushed (UTC)", "run", "eval", "digest", "note"):
         table.add_column(title, justify="right" if title == "eval" else "left", no_wrap=title != "note")
@@ -155,7 +159,7 @@ def _served(target: str, model: str) -> dict[int, str]:
 
     try:
         with Client(target, model=model) as client:
-            return {one.version: one.state for one in client.status()}
+            return {status.version: status.state for status in client.status()}
     except ServingError as error:
         way = "Give the --target of a running server, or none to list the folder."
         raise ServingError(error.finding, way, exit_code=error.exit_code, code=error.code) from error
@@ -180,7 +184,7 @@ def _accuracy(verdict: Verdict) -> float | None:
 
 
 def _record(paths: OutputPaths, done: Rollback) -> None:
-    """Into ML Metadata. The version is back whether or not that can be: its card says the same."""
+    """Records a rollback in ML Metadata; a failure only warns, because the version's card holds the same."""
     if not paths.metadata.is_file():
         return
     from components.versioned_pusher.lineage import record_rollback
@@ -188,7 +192,7 @@ def _record(paths: OutputPaths, done: Rollback) -> None:
     try:
         card = version_folder.read_card(paths.serving_model, done.version)
         if card is None:
-            raise ValueError(f"version {done.version} has no card")
+            raise ValueError(f"version {done.version} must have a card")
         record_rollback(paths.metadata, paths.serving_model, done, card.digest)
     except Exception as error:
         click.echo(f"warning: not recorded in {paths.metadata}, only in the version's card: {error}", err=True)

@@ -1,4 +1,4 @@
-"""The section `beam` of the configuration, as Beam's flags of each component, and what no engine would run."""
+"""The section `beam` of the configuration, its checks, and Beam's flags of each component."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class BeamConfig(Section):
 
 
 def beam_flags(beam: BeamConfig, component: BeamComponent) -> list[str]:
-    """What a component hands to Beam; nothing for the DirectRunner in memory, which needs nothing.
+    """Returns the flags that a component hands to Beam; none for the DirectRunner in memory.
 
     Args:
       beam: the section.
@@ -112,7 +112,7 @@ def beam_flags(beam: BeamConfig, component: BeamComponent) -> list[str]:
 
 
 def require_known(beam: BeamConfig) -> None:
-    """Holds the options to those of the installed Beam, which itself drops what it does not know. Imports Beam.
+    """Checks the options against those of the installed Beam, which drops unknown ones silently. Imports Beam.
 
     Raises:
       BeamOptionsError: with the first option or value that Beam does not take.
@@ -127,28 +127,29 @@ def require_known(beam: BeamConfig) -> None:
     for component in BEAM_COMPONENTS:
         if unknown := parser.parse_known_args(beam_flags(bare, component))[1]:
             raise BeamOptionsError(
-                f"beam.options has Beam's own options. Received: {unknown[0].lstrip('-')} ({component}). Correct its "
-                "name, or give what the job server alone knows in beam.pipeline_args."
+                f"beam.options must hold Beam's own options. Received: {unknown[0].lstrip('-')} ({component}). Correct "
+                "its name, or give what the job server alone knows in beam.pipeline_args."
             )
 
 
 def require_engine(beam: BeamConfig) -> None:
-    """Looks for what a run from this machine needs before it begins: the job server, the client, setup.py.
+    """Checks that a run from this machine finds the job server, the client and setup.py before it begins.
 
     Raises:
       BeamOptionsError: it is not there.
     """
     if beam.setup_file and not (Path(beam.setup_file).name == "setup.py" and Path(beam.setup_file).is_file()):
         raise BeamOptionsError(
-            f"beam.setup_file is a setup.py. Received: {beam.setup_file}. Give the path of the one in a clone of this "
-            "repository."
+            f"beam.setup_file must be a setup.py. Received: {beam.setup_file}. Give the path of the one in a clone of "
+            "this repository."
         )
     if beam.runner == "DataflowRunner":
         try:
             importlib.import_module("apache_beam.runners.dataflow.internal.apiclient")
         except ImportError as error:
             raise BeamOptionsError(
-                f"Dataflow needs Google's client libraries. Received: {error}. Install apache-beam[gcp]."
+                f"Google's client libraries must be installed for Dataflow. Received: {error}. Install "
+                "apache-beam[gcp]."
             ) from error
     if beam.job_endpoint:
         host, _, port = beam.job_endpoint.rpartition(":")
@@ -156,78 +157,78 @@ def require_engine(beam: BeamConfig) -> None:
             socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
         except (OSError, OverflowError) as error:
             raise BeamOptionsError(
-                f"Beam's job server answers when a run begins. Received: {beam.job_endpoint}, {error}. Start it, or "
-                "correct beam.job_endpoint (docs/beam.md)."
+                f"Beam's job server must answer when a run begins. Received: {beam.job_endpoint}, {error}. Start it, "
+                "or correct beam.job_endpoint (docs/beam.md)."
             ) from error
 
 
 def beam_problems(beam: BeamConfig) -> Iterator[str]:
-    """What in the section no engine would run, whatever is installed."""
+    """Yields a message for each setting that no engine would run, whatever is installed."""
     runner, options = beam.runner, beam.options
     served = runner in _JOB_SERVER_RUNNERS
     if doubled := sorted({*options} & {*type(beam).model_fields}):
         yield (
-            f"options that have a key of their own are said there. Received: options.{doubled[0]}. Say "
+            f"options that have a key of their own must be set there. Received: options.{doubled[0]}. Set "
             f"beam.{doubled[0]}."
         )
     for name, own in beam.components.items():
         if own.get("runner", "DirectRunner") != "DirectRunner":
             yield (
-                "a component runs on beam.runner or in its own process. Received: "
-                f"components.{name}.runner={own['runner']}. Leave it out, or say DirectRunner."
+                "a component must run on beam.runner or in its own process. Received: "
+                f"components.{name}.runner={own['runner']}. Leave it out, or set DirectRunner."
             )
     if runner != "DirectRunner" and (beam.direct_running_mode, beam.direct_num_workers) != ("in_memory", 1):
         yield (
-            f"direct_running_mode and direct_num_workers are DirectRunner's. Received: runner={runner}. Leave them "
-            "out; the engine's own are in options, such as parallelism or num_workers."
+            f"direct_running_mode and direct_num_workers must be used with DirectRunner alone. Received: "
+            f"runner={runner}. Leave them out; the engine's own are in options, such as parallelism or num_workers."
         )
     if beam.direct_running_mode == "in_memory" and beam.direct_num_workers != 1:
         yield (
-            f"a worker in memory is one. Received: direct_num_workers={beam.direct_num_workers}. Say "
+            f"direct_num_workers must be 1 in memory. Received: direct_num_workers={beam.direct_num_workers}. Set "
             "direct_running_mode=multi_processing, too."
         )
     if not served and (beam.job_endpoint or beam.environment_type or beam.environment_config):
         yield (
-            f"job_endpoint and environment_* are for {', '.join(_JOB_SERVER_RUNNERS)}. Received: runner={runner}. "
-            "Leave them out, or choose one of these."
+            f"job_endpoint and environment_* must be used with {', '.join(_JOB_SERVER_RUNNERS)} alone. Received: "
+            f"runner={runner}. Leave them out, or choose one of these."
         )
     if served:
         yield from _job_server_problems(beam)
     if runner == "DataflowRunner":
         if missing := [name for name in _DATAFLOW_OPTIONS if not options.get(name)]:
             yield (
-                f"Dataflow needs {', '.join(_DATAFLOW_OPTIONS)}. Received: options without {', '.join(missing)}. Say "
-                "options={project: ..., region: ..., temp_location: gs://...}."
+                f"Dataflow must have {', '.join(_DATAFLOW_OPTIONS)}. Received: options without {', '.join(missing)}. "
+                "Set options={project: ..., region: ..., temp_location: gs://...}."
             )
         if not (beam.sdk_container_image or beam.setup_file):
             yield (
-                "Dataflow's workers need our code. Received: neither sdk_container_image nor setup_file. Say one of "
-                "them."
+                "Dataflow's workers must have our code. Received: neither sdk_container_image nor setup_file. Set one "
+                "of them."
             )
     elif beam.sdk_container_image:
         yield (
-            f"sdk_container_image is Dataflow's. Received: runner={runner}. The image of a job server's workers is "
-            "environment_config, with environment_type=DOCKER."
+            f"sdk_container_image must be used with Dataflow alone. Received: runner={runner}. The image of a job "
+            "server's workers is environment_config, with environment_type=DOCKER."
         )
 
 
 def _job_server_problems(beam: BeamConfig) -> Iterator[str]:
-    runner, kind, place = beam.runner, beam.environment_type, beam.environment_config
+    runner, kind, address = beam.runner, beam.environment_type, beam.environment_config
     if not beam.job_endpoint and not beam.options.get(_MASTERS.get(runner, "")):
         other = f", or options={{{_MASTERS[runner]}: ...}} where Beam may start one" if runner in _MASTERS else ""
-        yield f"{runner} needs a job server. Received: no job_endpoint. Say job_endpoint=HOST:8099{other}."
+        yield f"{runner} must have a job server. Received: no job_endpoint. Set job_endpoint=HOST:8099{other}."
     if kind is None:
         yield (
-            f"{runner} needs workers. Received: no environment_type. Say EXTERNAL with environment_config=HOST:50000, "
-            "DOCKER with the image, PROCESS with the command, or LOOPBACK."
+            f"{runner} must have workers. Received: no environment_type. Set EXTERNAL with "
+            "environment_config=HOST:50000, DOCKER with the image, PROCESS with the command, or LOOPBACK."
         )
-    elif (kind == "LOOPBACK") == bool(place):
+    elif (kind == "LOOPBACK") == bool(address):
         yield (
-            "EXTERNAL, DOCKER and PROCESS have an environment_config, and LOOPBACK has none. Received: "
-            f"environment_type={kind}, environment_config={place}. Change one of the two."
+            "EXTERNAL, DOCKER and PROCESS must have an environment_config, and LOOPBACK none. Received: "
+            f"environment_type={kind}, environment_config={address}. Change one of the two."
         )
-    elif kind == "EXTERNAL" and not re.fullmatch(r"\S+:\d{1,5}", place or ""):
-        yield f"EXTERNAL has the address of a worker pool. Received: environment_config={place}. Say HOST:50000."
+    elif kind == "EXTERNAL" and not re.fullmatch(r"\S+:\d{1,5}", address or ""):
+        yield f"EXTERNAL must have a worker pool's address. Received: environment_config={address}. Set HOST:50000."
 
 
 def _flags(name: str, value: str | list[str] | int | None) -> list[str]:
@@ -235,9 +236,11 @@ def _flags(name: str, value: str | list[str] | int | None) -> list[str]:
         return []
     if value == "true":
         return [f"--{name}"]
-    return [f"--{name}={one}" for one in (value if isinstance(value, list) else [value])]
+    return [f"--{name}={item}" for item in (value if isinstance(value, list) else [value])]
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise BeamOptionsError(f"beam.options has values that Beam takes. Received: {message}. Correct the value.")
+        raise BeamOptionsError(
+            f"beam.options must have values that Beam takes. Received: {message}. Correct the value."
+        )

@@ -61,5 +61,5 @@ class KubeflowConfig(Section):
     @classmethod
     def _for_all_tasks(cls, by_task: dict[str, float]) -> dict[str, float]:
         if "default" not in by_task or min(by_task.values()) < 0:
-            raise ValueError("names a default, and no less than 0")
+            raise ValueError("must name a default, and no value below 0")
         return by_task

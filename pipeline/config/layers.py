@@ -1,4 +1,4 @@
-"""The layers of a configuration: flat maps of dotted keys, each value with the place that it came from."""
+"""The layers of a configuration: flat maps of dotted keys, each value with its source."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ Layer = dict[str, Given]
 
 
 class LayerReader:
-    """Reads layers, and keeps what it has to refuse.
+    """Reads layers, and collects a message for each value that it refuses.
 
     Args:
         keys: dotted key -> JSON schema of its value.
@@ -63,22 +63,24 @@ class LayerReader:
         self._sections = list(dict.fromkeys(key.partition(".")[0] for key in keys if "." in key))
 
     def file(self, path: Path, source: str) -> Layer:
-        """A YAML mapping with its sections nested; a `preset` key is kept for the caller."""
+        """Reads a YAML mapping with nested sections; a `preset` key is left to the caller."""
         try:
             if path.stat().st_size > _MOST_FILE_BYTES:
-                raise yaml.MarkedYAMLError(problem=f"it has more than {_MOST_FILE_BYTES:,} bytes")
+                raise yaml.MarkedYAMLError(problem=f"more than {_MOST_FILE_BYTES:,} bytes")
             root = _composed(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             self.problems.append(f"{source}: {_unreadable(error)}")
             return {}
         if not isinstance(root, yaml.MappingNode):
             received = "nothing" if root is None else shown(_from_node(root, {}))
-            self.problems.append(f"{source}: must be a mapping such as `training: {{epochs: 3}}`, received {received}.")
+            self.problems.append(
+                f"{source}: must be a mapping such as `training: {{epochs: 3}}`. Received: {received}."
+            )
             return {}
         layer: Layer = {}
         for key, node in self._leaves(root):
             if key in layer:
-                self.problems.append(f"{key} ({source}): given twice, keep one.")
+                self.problems.append(f"{key} ({source}): must be given once. Received: it twice. Keep one.")
             elif key == "preset":
                 layer[key] = Given(_from_node(node, {"type": "string"}), source)
             else:
@@ -86,7 +88,7 @@ class LayerReader:
         return layer
 
     def environment(self, environ: Mapping[str, str]) -> Layer:
-        """Variables named `CLICKBAIT__SECTION__KEY`, in any case."""
+        """Reads variables named `CLICKBAIT__SECTION__KEY`, in any case."""
         layer: Layer = {}
         for name in sorted(environ):
             if name.upper().startswith(ENV_PREFIX):
@@ -96,7 +98,7 @@ class LayerReader:
         return layer
 
     def overrides(self, overrides: Sequence[str]) -> Layer:
-        """`key=value` each, of which the later wins."""
+        """Reads `key=value` each, of which the later wins."""
         layer: Layer = {}
         for override in overrides:
             key, equals, text = override.partition("=")
@@ -104,11 +106,11 @@ class LayerReader:
             if equals and key:
                 self._put(layer, key, _from_text(text, self._keys.get(key, {})), "--set")
             else:
-                self.problems.append(f"--set: must be key=value, as in training.epochs=3, received {shown(override)}.")
+                self.problems.append(f"--set: must be key=value, as in training.epochs=3. Received: {shown(override)}.")
         return layer
 
     def flags(self, flags: Mapping[str, object]) -> Layer:
-        """Values that have their type already; None was not given."""
+        """Reads values that have their type already; None counts as not given."""
         layer: Layer = {}
         for key, value in flags.items():
             if isinstance(value, os.PathLike):
@@ -132,15 +134,15 @@ class LayerReader:
             layer[key] = Given(value, source)
             return
         if key in self._sections:
-            problem = f"is a section, received {shown(value)}. {self._keys_of(key)}"
+            problem = f"must be set by its keys. Received: {shown(value)}. {self._keys_of(key)}"
         elif key == "preset":
-            problem = "a preset is chosen with --preset, or by `preset:` in the file."
+            problem = f"must be chosen with --preset, or by `preset:` in the file. Received: {shown(value)}."
         else:
-            problem = f"is not a key, received {shown(value)}. {self._nearest(key)}"
+            problem = f"must be an existing key. Received: {shown(value)}. {self._nearest(key)}"
         self.problems.append(f"{key} ({source}): {problem}")
 
     def _nearest(self, key: str) -> str:
-        """The way out for an unknown key: the nearest known one, else the valid keys."""
+        """Returns the way out for an unknown key: the nearest known key, else the valid keys."""
         wanted = key.lower().replace("-", "_")
         section, _, leaf = wanted.rpartition(".")
         siblings = {known.rpartition(".")[2]: known for known in self._keys if known.rpartition(".")[0] == section}
@@ -160,13 +162,13 @@ class LayerReader:
 
 
 def shown(value: object) -> str:
-    """A value that was received, as a message shows it."""
+    """Returns a value as a message shows it, in 80 characters at most."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def allowed(schema: ValueSchema) -> str:
-    """The values that a key takes, in words."""
+    """Returns in words the values that a key takes."""
     if "anyOf" in schema:
         return " or ".join(allowed(option) for option in schema["anyOf"])
     if "enum" in schema:
@@ -174,10 +176,10 @@ def allowed(schema: ValueSchema) -> str:
     if "pattern" in schema:
         return f"text that matches {schema['pattern']}"
     words = {
-        "integer": "whole number",
-        "number": "number",
+        "integer": "a whole number",
+        "number": "a number",
         "boolean": "true or false",
-        "array": "list of texts",
+        "array": "a list of texts",
         "object": _allowed_mapping(schema),
         "null": "null",
         "string": "text, not empty",
@@ -193,16 +195,16 @@ def allowed(schema: ValueSchema) -> str:
 
 def _allowed_mapping(schema: ValueSchema) -> str:
     if "examples" in schema:
-        return f"mapping such as {schema['examples'][0]}"
+        return f"a mapping such as {schema['examples'][0]}"
     values = schema.get("additionalProperties", {})
     if "propertyNames" in schema:
         names = ", ".join(schema["propertyNames"]["enum"])
-        return f"mapping such as {{StatisticsGen: {{parallelism: 8}}}}, of {names}"
+        return f"a mapping such as {{StatisticsGen: {{parallelism: 8}}}}, of {names}"
     if "anyOf" in values:
-        return "mapping such as {parallelism: 8}"
+        return "a mapping such as {parallelism: 8}"
     if "enum" in values:
-        return "mapping such as {news: 0, clickbait: 1} that has both 0 and 1"
-    return "mapping such as {default: 1, Trainer: 4} that has a default, each at least 0"
+        return "a mapping such as {news: 0, clickbait: 1} that has both 0 and 1"
+    return "a mapping such as {default: 1, Trainer: 4} that has a default, each at least 0"
 
 
 # ---- YAML
@@ -233,7 +235,7 @@ def _composed(text: str) -> yaml.Node | None:
 
 
 def _from_node(node: yaml.Node | None, schema: ValueSchema) -> object:
-    """The value of a YAML node for a key. Where the key takes text, `2020` stays the text it was written as."""
+    """Returns the value of a YAML node for a key. Where the key takes text, `2020` stays text."""
     if node is None:
         return None
     if isinstance(node, yaml.MappingNode):
@@ -255,14 +257,14 @@ def _from_node(node: yaml.Node | None, schema: ValueSchema) -> object:
 
 
 def _from_text(text: str, schema: ValueSchema) -> object:
-    """The value of a text from the environment or `--set` for a key."""
+    """Returns the value of a text from the environment or `--set` for a key."""
     if _is_free_text(schema):
         # Not parsed: a glob, a Windows path or a column named `yes` means itself.
         return None if _takes(schema, "null") and text.strip().lower() in ("", "~", "null") else text
     try:
         return _from_node(_composed(text), schema)
     except yaml.YAMLError:
-        return text  # the type check refuses it and shows it as it came
+        return text  # the type check refuses it and quotes it as it is
 
 
 def _is_null(node: yaml.Node) -> bool:
@@ -279,9 +281,9 @@ def _takes(schema: ValueSchema, kind: str) -> bool:
 
 def _unreadable(error: Exception) -> str:
     if isinstance(error, OSError):
-        return f"cannot be read ({error.strerror}). Give the path of a YAML file."
+        return f"must be readable. Received: {error.strerror}. Give the path of a YAML file."
     if isinstance(error, UnicodeDecodeError):
-        return "is not UTF-8 text. Give the path of a YAML file."
+        return "must be UTF-8 text. Received: other bytes. Give the path of a YAML file."
     mark = getattr(error, "problem_mark", None)
     where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-    return f"is not YAML{where} ({getattr(error, 'problem', None) or 'unreadable character'})."
+    return f"must be YAML. Received: {getattr(error, 'problem', None) or 'an unreadable character'}{where}."

@@ -29,13 +29,13 @@ PRESETS_DIR = Path(__file__).parent / "presets"
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used. The message holds every problem, a line each."""
+    """The configuration is invalid. The message holds every problem, one line each."""
 
     exit_code = 2
 
 
 class PipelineConfig(Section):
-    """Everything a run can be told. Made by `load_config`; frozen.
+    """All settings of a run. Made by `load_config`; frozen.
 
     Example:
         >>> load_config("article", overrides=["training.epochs=3"], environ={}).training.epochs
@@ -70,9 +70,9 @@ class PipelineConfig(Section):
         return self._preset
 
     def to_yaml(self) -> str:
-        """Every value as YAML; `load_config(file=...)` reads it back to an equal configuration.
+        """Returns every value as YAML; `load_config(file=...)` reads it back to an equal configuration.
 
-        All but `evaluation.bless_anyway`: it is one run's, and none that comes later has it from a file.
+        `evaluation.bless_anyway` is left out: an override is for one run, and no later one may inherit it from a file.
         """
         values = {"preset": self.preset, **self.model_dump(exclude={"evaluation": {"bless_anyway"}})}
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
@@ -124,7 +124,9 @@ def load_config(
         problems += _refused_values(error, given, preset)
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise ConfigError("\n".join([f"The configuration cannot be used ({count}):", *(f"  {p}" for p in problems)]))
+        raise ConfigError(
+            "\n".join([f"The configuration must be valid. Received: {count}:", *(f"  {p}" for p in problems)])
+        )
     return config
 
 
@@ -143,36 +145,36 @@ def setting_schemas() -> dict[str, ValueSchema]:
 
 
 def preset_names() -> list[str]:
-    """The presets that there are."""
+    """Returns the names of the presets, sorted."""
     return sorted(path.stem for path in PRESETS_DIR.glob("*.yaml"))
 
 
-def _choose_preset(asked: str, in_file: Given | None, problems: list[str]) -> str:
-    name: object = asked
+def _choose_preset(preset: str, in_file: Given | None, problems: list[str]) -> str:
+    name: object = preset
     source = "call"
     if in_file is not None:
-        if asked in ("default", in_file.value):
+        if preset in ("default", in_file.value):
             name, source = in_file
         else:
             problems.append(
-                f"preset ({in_file.source}): received {shown(in_file.value)}, but the call asks for {shown(asked)}. "
-                "Keep one of the two."
+                f"preset ({in_file.source}): must be that of the call, {shown(preset)}. "
+                f"Received: {shown(in_file.value)}. Keep one of the two."
             )
     names = preset_names()
     if isinstance(name, str) and name in names:
         return name
     close = difflib.get_close_matches(name, names, n=1) if isinstance(name, str) else []
     hint = f" Did you mean {close[0]}?" if close else ""
-    problems.append(f"preset ({source}): received {shown(name)}, allowed: one of {', '.join(names)}.{hint}")
+    problems.append(f"preset ({source}): must be one of {', '.join(names)}. Received: {shown(name)}.{hint}")
     return "default"  # so that the problems of the other layers are found too
 
 
 def _inherited(given: Layer) -> list[str]:
-    """What one run says of itself comes from no file and no environment, by which the next would have it, too."""
+    """Refuses an override from a file or the environment, where the next run would inherit it."""
     key = "evaluation.bless_anyway"
     if key not in given or given[key].value is None or given[key].source in ("flag", "--set"):
         return []
-    return [f"{key} ({given[key].source}): is said for one run. Take it out, and give --bless-anyway."]
+    return [f"{key} ({given[key].source}): must be given for a single run. Take it out, and give --bless-anyway."]
 
 
 def _refused_values(error: ValidationError, given: Layer, preset: str) -> list[str]:
@@ -181,10 +183,10 @@ def _refused_values(error: ValidationError, given: Layer, preset: str) -> list[s
     for detail in error.errors(include_url=False):
         path = [str(part) for part in detail["loc"]]
         key = next((key for key in (".".join(path[:2]), path[0]) if key in setting_schemas()), None)
-        if key is None:  # of a section as a whole, whose validator says it all
+        if key is None:  # of a section as a whole, whose validator has the whole message
             lines[path[0]] = f"{path[0]}: {detail['ctx']['error']}"
             continue
         source = given[key].source if key in given else f"preset {preset}"
         received = shown(given[key].value) if key in given else "nothing"
-        lines[key] = f"{key} ({source}): received {received}, allowed: {allowed(setting_schemas()[key])}."
+        lines[key] = f"{key} ({source}): must be {allowed(setting_schemas()[key])}. Received: {received}."
     return list(lines.values())

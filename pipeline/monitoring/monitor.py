@@ -103,7 +103,7 @@ def open_logs(
     if not (logs.versions or logs.other_models or logs.other_entries):
         reasons = "; ".join(f"{path}: {reason}" for path, reason in logs.faults.items())
         raise MonitorError(
-            f"Logs hold at least one whole entry. Received: {logs.files} files with none. {reasons}".rstrip()
+            f"Logs must hold at least one whole entry. Received: {logs.files} files with none. {reasons}".rstrip()
         )
     asked, version = version, choose_version(logs, paths.serving_model, version)
     # Requests over REST may not name their version: they count where somebody says whose they are.
@@ -168,8 +168,8 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise MonitorError(
-            f"The report has a folder in the output. Received: {path}: {error.strerror}. Make room there, or give "
-            "another --output."
+            f"The report must have a writable folder in the output. Received: {path}: {error.strerror}. Make room "
+            "there, or give another --output."
         ) from error
 
 

@@ -44,5 +44,5 @@ def _score(model: Path, examples: str, most_rows: int) -> list[float]:
     titles = (text for batch in read_values(examples, {features.TITLE: tf.string}) for text in batch[features.TITLE])
     scores = TextScorer(model, _BATCH_ROWS)([title.decode() for title in itertools.islice(titles, most_rows)])
     if not np.isfinite(scores).all():
-        raise ValueError(f"A model's scores are numbers. Received: others, from {model} on {examples}.")
+        raise ValueError(f"A model's scores must be numbers. Received: others, from {model} on {examples}.")
     return scores.tolist()

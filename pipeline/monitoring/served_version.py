@@ -44,20 +44,20 @@ def choose_version(logs: Logs, serving_dir: Path, wanted: int | None) -> int:
         others = ", ".join(f"{count:,} of {name or 'no model'}" for name, count in logs.other_models.items())
         others = others or f"{logs.other_entries:,} without texts and scores"
         raise MonitorError(
-            f"The logs hold requests to the model {serving_dir.name}. Received: {others}, in {logs.files} files. "
+            f"The logs must hold requests to the model {serving_dir.name}. Received: {others}, in {logs.files} files. "
             "Give --model, the name that the server has for it."
         )
     if wanted is not None:
         if wanted not in known or not {wanted, None} & set(logs.versions):
             raise MonitorError(
-                f"--version is in {serving_dir} and in the logs. Received: {wanted}; the folder has "
+                f"--version must be in {serving_dir} and in the logs. Received: {wanted}; the folder has "
                 f"{', '.join(map(str, known)) or 'none'}, the logs have {logged}."
             )
         return wanted
     if not set(known) & set(logs.versions):
         hint = "Give --output or --model, or --version for requests that name none."
         raise MonitorError(
-            f"The logs are of versions in {serving_dir}. Received: version {logged}; the folder has "
+            f"The logs must be of versions in {serving_dir}. Received: version {logged}; the folder has "
             f"{', '.join(map(str, known)) or 'none'}. {hint}"
         )
     return known[-1]
@@ -72,8 +72,8 @@ def find_trained_from(paths: OutputPaths, version: int) -> TrainedFrom:
     card = version_folder.read_card(paths.serving_model, version)
     if card is None:
         raise MonitorError(
-            f"A version says by its card which run made it. Received: {paths.serving_model / str(version)}, which has "
-            "none: clickbait did not push it."
+            f"A version must have a card that names its run. Received: {paths.serving_model / str(version)}, which has "
+            "none: clickbait did not push it. Give another --version."
         )
     from pipeline.results.lineage import read_outputs
 
@@ -92,7 +92,7 @@ def find_trained_from(paths: OutputPaths, version: int) -> TrainedFrom:
         missing = [f"no output {error} in {paths.metadata}"]
     if missing:
         raise MonitorError(
-            f"A version is compared with the artifacts of its run, {card.run_id}. Received: {missing[0]}, which is "
-            "gone. Run `clickbait run` again, with the same --output."
+            f"The artifacts of the version's run, {card.run_id}, must exist. Received: {missing[0]}, which is gone. "
+            "Run `clickbait run` again, with the same --output."
         )
     return made_from

@@ -109,16 +109,16 @@ def read_rows(entry: PredictionLog) -> Iterator[Row]:
     """
     request, response = entry.predict_log.request, entry.predict_log.response
     if features.PROBABILITY not in response.outputs:
-        raise ValueError(f"an answer has the output {features.PROBABILITY}")
+        raise ValueError(f"an answer must have the output {features.PROBABILITY}")
     if features.TITLE in request.inputs:
         texts = _strings(request.inputs[features.TITLE])
     elif _EXAMPLES in request.inputs:
         texts = [_title(example) for example in _strings(request.inputs[_EXAMPLES])]
     else:
-        raise ValueError(f"a request has the input {features.TITLE} or {_EXAMPLES}")
+        raise ValueError(f"a request must have the input {features.TITLE} or {_EXAMPLES}")
     scores = decode_tensor(response.outputs[features.PROBABILITY]).values
     if len(texts) != len(scores):
-        raise ValueError("each text has a score")
+        raise ValueError("each text must have a score")
     return map(Row, texts, map(float, scores))
 
 
@@ -148,7 +148,7 @@ def _strings(tensor: TensorProto) -> list[bytes]:
     values = decode_tensor(tensor).values
     strings = [value for value in values if isinstance(value, bytes)]
     if len(strings) != len(values):
-        raise ValueError("texts and examples are strings")
+        raise ValueError("texts and examples must be strings")
     return strings
 
 
@@ -156,8 +156,8 @@ def _title(content: bytes) -> bytes:
     try:
         found = Example.FromString(content).features.feature
     except DecodeError as error:
-        raise ValueError("examples are tf.Examples") from error
+        raise ValueError("examples must be tf.Examples") from error
     values: Sequence[bytes] = found[features.TITLE].bytes_list.value if features.TITLE in found else ()
     if len(values) != 1:
-        raise ValueError(f"an example has one {features.TITLE}")
+        raise ValueError(f"an example must have one {features.TITLE}")
     return values[0]

@@ -52,20 +52,22 @@ def claim_output(output: Path, metadata: Path) -> Iterator[None]:
       OutputError: another run is at work there, it cannot be written, or it holds what is no database.
     """
     if "[" in str(output):
-        raise OutputError(f"The output may have no [ in its path, which Beam reads as a pattern. Received: {output}.")
+        raise OutputError(
+            f"The output must have no [ in its path, which Beam reads as a pattern. Received: {output}. Give another."
+        )
     lock = FileLock(output / ".lock", timeout=0)
     try:
         output.mkdir(parents=True, exist_ok=True)
         lock.acquire()
         if metadata.exists() and not _is_database(metadata):
             raise OutputError(
-                f"ML Metadata is an SQLite database. Received: {metadata}, which is none. Move it away, or give "
+                f"ML Metadata must be an SQLite database. Received: {metadata}, which is none. Move it away, or give "
                 "another --output."
             )
     except Timeout as error:
         raise OutputError(
-            f"One run at a time writes into an output. Received: {output}, where another run is at work. Wait for it, "
-            "or give another --output."
+            f"An output must have one run at a time. Received: {output}, where another run is at work. Wait for it, or "
+            "give another --output."
         ) from error
     except OSError as error:
         raise _unwritable(output, error) from error
@@ -177,14 +179,14 @@ def read_run(output: str | Path, run: str | None = None) -> Verdict:
     """
     runs = read_runs(output)
     if not runs:
-        raise RunNotFound(
-            f"There must be a run to look at. Received: {output}, where none was run. Type `clickbait run`."
-        )
+        raise RunNotFound(f"There must be a run to look at. Received: {output}, which has none. Type `clickbait run`.")
     if run is None:
         return runs[-1]
     known = runs.named(run)
     if len(known) != 1:
         newest = ", ".join(verdict.run_id for verdict in runs[-5:])
-        problem = "no run is called so" if not known else f"{len(known)} runs begin so"
-        raise RunNotFound(f"A run is named by its id. Received: {run!r}, {problem}. The newest: {newest}.")
+        problem = "which no run has" if not known else f"with which {len(known)} runs begin"
+        raise RunNotFound(
+            f"RUN must be a run's id or its beginning. Received: {run!r}, {problem}. The newest: {newest}."
+        )
     return known[0]

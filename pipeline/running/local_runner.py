@@ -117,7 +117,7 @@ def _run_dag(
         if from_node is None:
             raise
         raise PartialRunError(
-            f"--from goes on from the last run. Received: --from {from_node}, and a last run that did not get so far. "
+            f"--from must follow a run that got so far. Received: --from {from_node}, and a last run that did not. "
             "Leave out --from: what has not changed comes from the cache."
         ) from error
 

@@ -57,14 +57,16 @@ def check_nodes(config: PipelineConfig, from_node: str | None, to_node: str | No
     """
     for node in (from_node, to_node):
         if node is not None and node not in NODES:
-            raise PartialRunError(f"--from and --to name a component. Received: {node!r}. Known: {', '.join(NODES)}.")
+            raise PartialRunError(
+                f"--from and --to must name a component. Received: {node!r}. Give one of {', '.join(NODES)}."
+            )
         if node in BULK_NODES and config.bulk.path is None:
-            raise PartialRunError(f"{node} runs where there is a file to be scored. Received: none. Give --bulk FILE.")
+            raise PartialRunError(f"{node} must have a file to score. Received: none. Give --bulk FILE.")
         if node == TUNER_NODE and not config.tuner.trials:
-            raise PartialRunError("Tuner runs where there are recipes to be tried. Received: none. Give --tune N.")
+            raise PartialRunError("Tuner must have recipes to try. Received: none. Give --tune N.")
     if from_node and to_node and NODES.index(from_node) > NODES.index(to_node):
         raise PartialRunError(
-            f"--from comes before --to. Received: --from {from_node} --to {to_node}. The order: {', '.join(NODES)}."
+            f"--from must come before --to. Received: --from {from_node} --to {to_node}. The order: {', '.join(NODES)}."
         )
 
 
@@ -89,13 +91,13 @@ def reuse_last(config: PipelineConfig, from_node: str, verdict: Verdict, earlier
     way_out = "Leave out --from: what has not changed comes from the cache."
     ran = [run for run in earlier if run.components]
     if not ran:
-        raise PartialRunError(f"--from goes on from the last run. Received: --from {from_node}, and no run. {way_out}")
+        raise PartialRunError(f"--from must follow an earlier run. Received: --from {from_node}, and no run. {way_out}")
     last = ran[-1]
     # TFX goes on from a killed run's artifacts, of which no verdict says what they are.
     if killed := [run.run_id for run in earlier[earlier.index(last) + 1 :] if run.components is None]:
         raise PartialRunError(
-            f"--from goes on from the last run. Received: --from {from_node}, and a last run, {killed[-1]}, that left "
-            f"no verdict. {way_out}"
+            f"--from must follow a run with a verdict. Received: --from {from_node}, and a last run, {killed[-1]}, "
+            f"that left none. {way_out}"
         )
     differing = [f"data.{key}" for key in _differing_data(last, verdict)]
     for section, judge, judged_by, policy in (
@@ -111,8 +113,8 @@ def reuse_last(config: PipelineConfig, from_node: str, verdict: Verdict, earlier
     if NODES.index(from_node) > NODES.index("Trainer"):
         if last.training is None:
             raise PartialRunError(
-                f"--from goes on from the last run. Received: --from {from_node}, and a last run, {last.run_id}, "
-                f"that did not get so far. {way_out}"
+                f"--from must follow a run that got so far. Received: --from {from_node}, and a last run, "
+                f"{last.run_id}, that did not. {way_out}"
             )
         # Of a run that was tuned, what was asked for: the configuration has no more to say.
         trained = {**last.training.settings, **(last.training.asked or {})}
@@ -125,7 +127,7 @@ def reuse_last(config: PipelineConfig, from_node: str, verdict: Verdict, earlier
             differing.append("encoder")
     if differing:
         raise PartialRunError(
-            f"--from goes on from the last run, {last.run_id}, with what that run had. Received: --from {from_node} "
+            f"--from must have the settings and data of the last run, {last.run_id}. Received: --from {from_node} "
             f"with another {', '.join(differing)}. {way_out}"
         )
     counted = next((run for run in reversed(ran) if run.rows is not None and not _differing_data(run, verdict)), None)

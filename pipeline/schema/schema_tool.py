@@ -132,7 +132,7 @@ def _statistics(
     rows = statistics.datasets[0].num_examples
     if not rows:
         raise DataRefused(
-            f"A schema is held against rows that are accepted. Received: {data.description}, which has none."
+            f"The data must have accepted rows to compare with a schema. Received: {data.description}, which has none."
         )
     without = f", without {rejected:,} that are rejected" if rejected else ""
     return f"{data.description}: {rows:,} rows{without}", statistics

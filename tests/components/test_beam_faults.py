@@ -33,7 +33,7 @@ def test_a_step_that_fails_is_named():
     code, message = describe_failure(failed_job())
     assert code == 1
     assert message.startswith(
-        "A Beam job succeeds. Received: ValueError: no such headline [while running 'Read']. The engine's and"
+        "A Beam job must succeed. Received: ValueError: no such headline [while running 'Read']. The engine's and"
     )
 
 
@@ -44,7 +44,7 @@ def test_it_is_found_behind_what_was_raised_from_it():
         except RuntimeError as error:
             raise KeyError("outer") from error
     except KeyError as outer:
-        assert describe_failure(outer)[1].startswith("A Beam job succeeds.")
+        assert describe_failure(outer)[1].startswith("A Beam job must succeed.")
 
 
 def test_a_job_server_that_never_answers_is_said():
@@ -60,7 +60,9 @@ def test_a_job_server_that_never_answers_is_said():
         _ = pipeline | Create([0])
     code, message = describe_failure(caught.value)
     assert code == 1
-    assert message.startswith("Beam's job server answers. Received: nothing. Start it, or correct beam.job_endpoint.")
+    assert message.startswith(
+        "Beam's job server must answer. Received: nothing. Start it, or correct beam.job_endpoint."
+    )
 
 
 def test_other_errors_are_not_its_own():

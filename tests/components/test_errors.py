@@ -12,11 +12,11 @@ from components.errors import EXIT_FAILED, InputError, describe_failure
 def test_a_message_for_the_user_stands_behind_whatever_came_of_it():
     try:
         try:
-            raise InputError("titles.csv: expected a CSV. Received: a folder.")
+            raise InputError("titles.csv: the file must be a CSV. Received: a folder.")
         except InputError as error:
             raise RuntimeError("a step failed") from error
     except RuntimeError as error:
-        assert describe_failure(error) == (2, "titles.csv: expected a CSV. Received: a folder.")
+        assert describe_failure(error) == (2, "titles.csv: the file must be a CSV. Received: a folder.")
 
 
 def test_an_error_that_nobody_thought_of_is_named():

@@ -178,7 +178,7 @@ def test_no_worker_pool_is_said_at_once(engine):
     beam = flags(engine, "DataGate", f"beam.environment_config=localhost:{port}")
     code, message, seconds = explained(beam, print)
     assert code == 1 and seconds < 30
-    assert message.startswith("Beam's engine reaches its workers. Received: ")
+    assert message.startswith("Beam's engine must reach its workers. Received: ")
     assert f":{port}" in message and "Start the worker pool, or correct beam.environment_config." in message
 
 
@@ -186,8 +186,8 @@ def test_no_worker_pool_is_said_at_once(engine):
     ("victim", "timeout", "expected"),
     [
         # Beam's local service never notices; the clock of its client does.
-        ("worker_pool", 10, "A Beam job ends within its time. Received: no end; its workers may be gone"),
-        ("job_service", 300, "Beam's job server answers until a job ends. Received: "),
+        ("worker_pool", 10, "A Beam job must end within its time. Received: no end; its workers may be gone"),
+        ("job_service", 300, "Beam's job server must answer until a job ends. Received: "),
     ],
 )
 def test_what_dies_in_a_job_is_said_in_bounded_time(tmp_path, victim, timeout, expected):

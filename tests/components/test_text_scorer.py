@@ -53,5 +53,5 @@ def test_a_stranger_is_told_by_its_signatures(tmp_path):
     module = tf.Module()
     module.call = tf.function(lambda x: {"y": x}, input_signature=[tf.TensorSpec([None], tf.string, name="x")])
     tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": module.call})
-    with pytest.raises(SignatureError, match="takes title and returns probability. Received: .* serving_default"):
+    with pytest.raises(SignatureError, match="must take title and return probability. Received: .* serving_default"):
         TextScorer(tmp_path, 3)

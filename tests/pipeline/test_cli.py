@@ -91,25 +91,25 @@ def test_importing_the_pipeline_imports_no_tensorflow():
     [
         (["run", "--no-such-option"], "No such option"),
         (["run", "--set", "training.epoch=3"], "Did you mean training.epochs?"),
-        (["run", "--set", "training.epochs=0"], "received 0, allowed: whole number, at least 1"),
-        (["run", "--epochs", "0"], "received 0, allowed: whole number, at least 1"),
+        (["run", "--set", "training.epochs=0"], "must be a whole number, at least 1"),
+        (["run", "--epochs", "0"], "must be a whole number, at least 1"),
         (["run", "--preset", "defalut"], "Did you mean default?"),
-        (["run", "--config", "no-such.yaml"], "no-such.yaml: cannot be read"),
+        (["run", "--config", "no-such.yaml"], "no-such.yaml: must be readable"),
         (["run", "--data", "no-such.csv"], "no-such.csv, where there is nothing"),
         (["run", "--data", "titles.csv", "--text-column", "text"], "Name the right column with --text-column"),
         (["run", "--data", "titles.csv", "--label-column", "y"], "Name the right column with --label-column"),
         (["run", "--data", "empty.csv"], "Received: an empty file"),
         (["run", "--data", "titles.csv", "--encoder", "no/such/encoder"], "no/such/encoder does not exist"),
         (["run", "--data", "titles.csv", "--encoder", "titles.csv"], "which is no tar archive"),
-        (["run", "--from", "Trainr"], "--from and --to name a component. Received: 'Trainr'"),
-        (["run", "--from", "Trainer", "--to", "StatisticsGen"], "--from comes before --to"),
+        (["run", "--from", "Trainr"], "--from and --to must name a component. Received: 'Trainr'"),
+        (["run", "--from", "Trainer", "--to", "StatisticsGen"], "--from must come before --to"),
         (["run", "--data", "~nobody/x.csv"], "~nobody/x.csv"),
         (["run", "--data", "x" * 300], "File name too long"),
-        (["run", "--output", "out[1]"], "may have no ["),
-        (["run", "--output", ""], 'received "", allowed: text, not empty'),
+        (["run", "--output", "out[1]"], "must have no ["),
+        (["run", "--output", ""], 'must be text, not empty. Received: ""'),
         (["run", "--output", "titles.csv"], "must be a folder that can be written"),
         (["fetch", "--source", "no-such-folder"], "no-such-folder"),
-        (["verdict", "--output", "nothing"], "where none was run"),
+        (["verdict", "--output", "nothing"], "which has none"),
         (["embed", "Hello World", "--encoder", "no/such/encoder"], "no/such/encoder does not exist"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -126,7 +126,7 @@ def test_a_mistake_is_one_message_and_exit_2(arguments, message, answer, tmp_pat
 def test_an_override_without_a_reason_is_refused():
     done = CliRunner().invoke(main, ["run", "--bless-anyway", "  "])
     assert done.exit_code == 2
-    assert "--bless-anyway takes a reason. Received: none." in done.output
+    assert "--bless-anyway must have a reason. Received: none." in done.output
 
 
 def test_the_article_preset_without_its_module_says_how_to_provide_it(answer, tmp_path, monkeypatch):

@@ -98,7 +98,8 @@ def test_every_file_of_a_folder_must_have_the_columns(tmp_path):
     write_csv(tmp_path / "in" / "a.csv")
     write_csv(tmp_path / "in" / "b.csv", header="headline,label")
     with pytest.raises(
-        InputError, match=r"b\.csv:1: expected .* 'title' and 'label'. Received: headline, label. .*--text-column"
+        InputError,
+        match=r"b\.csv:1: the first line must have .* 'title' and 'label'. Received: headline, label. .*--text-column",
     ):
         choose_data(configure(f"data.path={tmp_path / 'in'}"))
 
@@ -143,7 +144,7 @@ def test_data_of_too_few_rows_is_nothing_to_be_compared_with(tmp_path, accept):
 def test_a_schema_that_is_none_is_refused_at_once(work):
     for content in (b"feature {", b"# Sch\xf6n", b"feature { struct_domain { " * 9_999):
         (work / "mine.pbtxt").write_bytes(content)
-        with pytest.raises(InputError, match=r"mine\.pbtxt: expected a .*Schema"):
+        with pytest.raises(InputError, match=r"mine\.pbtxt: the schema must be a .*Schema"):
             choose_schema(configure("data.schema_file=mine.pbtxt"))
 
 

@@ -55,7 +55,7 @@ def test_a_python_that_the_project_asks_for_is_well(asked, monkeypatch, version)
 def test_another_python_is_found(asked, monkeypatch, version):
     monkeypatch.setattr(installation.platform, "python_version", lambda: version)
     finding = only(installation.check_python)
-    assert finding.found.startswith(version)
+    assert finding.result.startswith(version)
     assert finding.way_out.startswith("Python must be >=3.11,<3.14: `make setup`")
 
 
@@ -88,8 +88,8 @@ def test_a_missing_package_is_found(installed):
 def test_each_package_of_a_wrong_version_is_found(installed):
     installed.update({"tfx": "1.20.0", "click": "9.0"})
     finding = only(installation.check_packages)
-    assert "click is 9.0, needed <9,>=8" in finding.found
-    assert "tfx is 1.20.0, needed ==1.21.0" in finding.found
+    assert "click is 9.0, needed <9,>=8" in finding.result
+    assert "tfx is 1.20.0, needed ==1.21.0" in finding.result
     assert finding.way_out
 
 
@@ -142,8 +142,8 @@ def test_a_module_that_is_unfitted_damaged_or_missing_is_found(module, data, err
     module(data, error)
     finding = only(installation.check_modules)
     assert finding.way_out == way_out
-    assert finding.found.endswith(f"does not load: {error}" if error else "and loads")
-    assert ("neither as published nor as fitted" in finding.found) is (data in (NEITHER, None))
+    assert finding.result.endswith(f"does not load: {error}" if error else "and loads")
+    assert ("neither as published nor as fitted" in finding.result) is (data in (NEITHER, None))
 
 
 def test_a_file_that_is_no_module_does_not_load(tmp_path):
@@ -173,14 +173,14 @@ def test_imports_that_work_are_well(monkeypatch):
 def test_an_import_that_fails_is_found_by_its_last_line(monkeypatch):
     monkeypatch.setattr(installation, "_PROBE", "import os\nos.write(2, b'noise\\n')\nimport no_such_module")
     finding = only(installation.check_imports)
-    assert finding.found == "ModuleNotFoundError: No module named 'no_such_module'"
+    assert finding.result == "ModuleNotFoundError: No module named 'no_such_module'"
     assert "`rm -rf .venv && make setup`" in finding.way_out
 
 
 def test_a_probe_that_dies_without_a_word_is_found(monkeypatch):
     monkeypatch.setattr(installation, "_PROBE", "import os; os._exit(139)")
     finding = only(installation.check_imports)
-    assert finding.found == "the process ended with 139"
+    assert finding.result == "the process ended with 139"
     assert finding.way_out
 
 
@@ -220,7 +220,7 @@ def test_a_folder_that_cannot_be_written_is_found(monkeypatch, tmp_path, work, n
     else:  # the tests may be run by root, whom no mode keeps out
         monkeypatch.setattr(os, "access", lambda path, mode: False)
     finding = named(check, name)
-    assert "cannot be written" in finding.found
+    assert "cannot be written" in finding.result
     assert ("CLICKBAIT_CACHE" if name == "cache" else "--output") in finding.way_out
 
 
@@ -246,14 +246,14 @@ def test_too_little_memory_is_found(monkeypatch, memory, well):
     pages = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": memory * 2**30 // 4096}
     monkeypatch.setattr(installation.os, "sysconf", pages.__getitem__)
     finding = named(installation.check_machine, "memory")
-    assert finding.found.startswith(f"{memory} GiB")
+    assert finding.result.startswith(f"{memory} GiB")
     assert (finding.way_out is None) is well
     assert well or "--limit" in finding.way_out
 
 
 def test_without_fetched_data_the_sample_is_named_with_the_way_to_more():
     finding = only(installation.check_data)
-    assert "the bundled sample; `clickbait fetch`" in finding.found
+    assert "the bundled sample; `clickbait fetch`" in finding.result
     assert finding.way_out is None
 
 
@@ -261,7 +261,7 @@ def test_fetched_data_is_named(work):
     path = work / installation.DEFAULT_DESTINATION
     path.parent.mkdir()
     path.write_text("title,label\n")
-    assert only(installation.check_data).found == "data/clickbait.csv is there"
+    assert only(installation.check_data).result == "data/clickbait.csv is there"
 
 
 # ---- The whole
@@ -270,8 +270,12 @@ def test_fetched_data_is_named(work):
 @pytest.mark.parametrize(
     ("findings", "code", "last"),
     [
-        ([Finding("a", "fine")], 0, "all is well: type `clickbait run`"),
-        ([Finding("a", "fine"), Finding("b", "[odd]", "do this"), Finding("c", "odd", "do that")], 1, "2 to mend"),
+        ([Finding("a", "fine")], 0, "all checks passed: type `clickbait run`"),
+        (
+            [Finding("a", "fine"), Finding("b", "[odd]", "do this"), Finding("c", "odd", "do that")],
+            1,
+            "2 failed, see above",
+        ),
     ],
 )
 def test_the_exit_code_and_the_last_line_say_whether_all_is_well(monkeypatch, findings, code, last):
@@ -283,7 +287,7 @@ def test_the_exit_code_and_the_last_line_say_whether_all_is_well(monkeypatch, fi
     for finding in findings:
         at = next(number for number, line in enumerate(lines) if line.split()[1:2] == [finding.name])
         assert lines[at].split()[0] == ("✗" if finding.way_out else "✓")
-        assert lines[at].endswith(finding.found)
+        assert lines[at].endswith(finding.result)
         assert not finding.way_out or lines[at + 1].strip() == finding.way_out
 
 

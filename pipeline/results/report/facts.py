@@ -152,6 +152,6 @@ def read_facts(folder: Path) -> Facts:
         return Facts.from_dict(json.loads(file.read_text(encoding="utf-8")))
     except ValueError:
         raise OutputError(
-            f"The facts of a run are an object in JSON. Received: {file}, which is none. Take it away: the page is "
-            "then made of the verdict alone."
+            f"The facts of a run must be a JSON object. Received: {file}, which is none. Remove it: the page is then "
+            "made from the verdict alone."
         ) from None

@@ -29,7 +29,7 @@ def test_whatever_does_not_say_accepted_is_not(tmp_path, content):
     if content is not None:
         (tmp_path / "verdict").mkdir()
         (tmp_path / "verdict" / "verdict.json").write_text(content)
-    with pytest.raises(DataRefused, match="does not say so"):
+    with pytest.raises(DataRefused, match="which is no such verdict"):
         require_accepted(str(tmp_path / "verdict"))
 
 
@@ -40,7 +40,7 @@ def test_refused_data_is_told_rule_by_rule_with_bound_value_examples_and_way_out
     assert lines[1:] == [
         "  drift, label: expected <= 0.1, observed 0.2 (l infty)",
         "    1: 50.0% -> 70.0%",
-        "Mend the data and run again, or let it pass with --set gate.drift=warn.",
+        "Fix the data and run again, or turn the rule into a warning with --set gate.drift=warn.",
     ]
     assert caught.value.exit_code == 3
     assert [one["rule"] for one in caught.value.findings] == ["rows", "drift"]

@@ -52,5 +52,5 @@ def test_numbers_are_of_the_types_they_had():
 def test_a_row_without_a_label_or_with_two_is_no_row(labels):
     columns = {**{name: singles(column) for name, column in ROWS.items()}, "label": pa.array(labels)}
     rows = pa.RecordBatch.from_arrays([*columns.values()], [*columns])
-    with pytest.raises(ValueError, match="has one value of label. Received: a row of none, or of several"):
+    with pytest.raises(ValueError, match="must have one value of label. Received: a row with none or several"):
         gather_slices(rows, ["split"], ["label"])

@@ -153,8 +153,8 @@ _JAPANESE = _TEXT.replace("Новости номер", "見出しの番号")
 _GZIP = gzip.compress(
     HEADER + b"".join(random.Random(1).sample([b"%d,1,web\n" % one for one in range(200_000)], 100_000))
 )
-_NO_HEADER = "expected a first line with the columns 'title' and 'label'. Received: {}"
-_ENCODED = "expected a CSV in UTF-8, plain or gzip. Received: {}. Save it as CSV (UTF-8)."
+_NO_HEADER = "the first line must have the columns 'title' and 'label'. Received: {}"
+_ENCODED = "the file must be a CSV in UTF-8, plain or gzip. Received: {}. Save it as CSV (UTF-8)."
 _BINARY = _ENCODED.format("UTF-16 or binary")
 _ELSE = _ENCODED.format("binary, or text in another encoding")
 _OPEN = "a quoted field must be closed. Received: a row whose quote is still open {}"
@@ -214,13 +214,13 @@ BAD_FILES = [
     BadFile("gzip without its end", _GZIP[:-99], None, "Compressed file ended before"),
     BadFile("gzip of a few bytes", gzip.compress(FILE)[:15], None, "Compressed file ended before"),
     BadFile("gzip with a wrong checksum", _GZIP[:-8] + b"\0\0\0\0" + _GZIP[-4:], None, "CRC check failed"),
-    BadFile("gzip with damage", _GZIP[:99_999] + bytes(999) + _GZIP[100_998:], None, "that can be read. Received"),
+    BadFile("gzip with damage", _GZIP[:99_999] + bytes(999) + _GZIP[100_998:], None, "must be a readable CSV in UTF-8"),
     BadFile("gzip with something after it", gzip.compress(FILE) + b"One,1,web\n", None, "Not a gzipped file"),
     BadFile("not gzip, named .gz", FILE, None, "compressed with gzip. Received: something else. Rename", "a.csv.gz"),
     BadFile("open quote in the first row", HEADER + b'"' + b"".join(GOOD), 2, _OPEN.format("at the end of the file")),
     BadFile("open quote in the last row", FILE + b'"One,1,web\n', 102, _OPEN.format("at the end of the file")),
     BadFile("open quote and no newline", FILE + b'One,1,"web', 102, _OPEN.format("at the end of the file")),
     BadFile("quote open for more than 1 MiB", FILE + b'"One,1,web\n' + b"".join(GOOD) * 999, 102, _OPEN.format("58,")),
-    BadFile("one line of 16 MiB", b"x" * MAX_LINE_CHARACTERS, 1, "a line of more than 16,777,216 characters"),
-    BadFile("16 MiB without a newline", FILE + b"x" * MAX_LINE_CHARACTERS, 102, "a line of more than 16,777,216"),
+    BadFile("one line of 16 MiB", b"x" * MAX_LINE_CHARACTERS, 1, "a line must have at most 16,777,216 characters"),
+    BadFile("16 MiB without a newline", FILE + b"x" * MAX_LINE_CHARACTERS, 102, "a line must have at most 16,777,216"),
 ]  # fmt: skip

@@ -192,7 +192,7 @@ def test_a_file_whose_name_is_no_text_is_refused_for_no_report_could_name_it(tmp
         pytest.skip("a filesystem of Unicode names")
     for function in (read_header, read_rows):
         with pytest.raises(
-            InputError, match=f"^{tmp_path}/caf\ufffd.csv: a file's name is UTF-8. Received: other bytes"
+            InputError, match=f"^{tmp_path}/caf\ufffd.csv: a file's name must be UTF-8. Received: other bytes"
         ):
             list(function(path, DATA))
 

@@ -319,7 +319,7 @@ def test_data_that_changed_since_the_run_began_is_refused(ingest, tmp_path):
     digest = data_digest(paths)
     assert len(ingest(content_digest=digest).rows) == 40
     write_csv(Path(paths[1]), ROWS[:41])
-    with pytest.raises(InputError, match=f"may not change while a run reads it. Received: 2 files from {paths[0]} on"):
+    with pytest.raises(InputError, match=f"must not change while a run reads it. Received: 2 files from {paths[0]} on"):
         ingest(content_digest=digest)
     assert not [one for one in (tmp_path / "out1").rglob("*") if one.is_file()]
 

@@ -151,7 +151,7 @@ def test_the_home_folder_is_expanded(folder, monkeypatch):
         ("{{SPAN}}.tsv", "Received: {folder}/{{SPAN}}.tsv, a pattern that matches no file."),
         (
             "{{DATE}}.csv",
-            "The file names need a date where the pattern has {{...}}. Received: {folder}/{{YYYY}}-{{MM}}",
+            "The file names must have a date where the pattern has {{...}}. Received: {folder}/{{YYYY}}-{{MM}}",
         ),
         ("{{FOO}}.csv", "Received: {{FOO}} in {folder}/{{FOO}}.csv. For a name that holds braces write [{{] for {{."),
     ],
@@ -227,13 +227,15 @@ def test_without_specs_there_is_no_span(folder):
 @pytest.mark.parametrize("options", [{"window_spans": 2}, {"last_span": 0}, {"last_span": "2024-01-31"}])
 def test_a_choice_among_spans_needs_specs(folder, path, options):
     touch(folder, "a.csv")
-    with pytest.raises(InputError, match=r"data.window_spans and data.last_span choose among spans. Received: .*none"):
+    with pytest.raises(
+        InputError, match=r"data.window_spans and data.last_span must be used with data in spans. Received: .*none"
+    ):
         find_csv_files(str(folder / path), **options)
 
 
 def test_a_window_has_at_least_one_span(folder):
     touch(folder, "7.csv")
-    with pytest.raises(InputError, match="data.window_spans is at least 1 span. Received: 0."):
+    with pytest.raises(InputError, match="data.window_spans must be at least 1 span. Received: 0."):
         find_csv_files(str(folder / "{SPAN}.csv"), window_spans=0)
 
 

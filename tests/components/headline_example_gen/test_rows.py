@@ -33,7 +33,9 @@ def read(path: str, **rules) -> list[Row | Fault]:
 def test_gzip_that_is_a_bomb_is_refused(write, monkeypatch):
     monkeypatch.setattr(untrusted, "_FREE_BYTES", 1 << 12)
     path = write(gzip.compress(b"title,label\n" + b"One,1\n" * 100_000))
-    with pytest.raises(InputError, match="a.csv: expected a CSV.*Received: it unpacks to more than 50 times its size"):
+    with pytest.raises(
+        InputError, match="a.csv: the file must be a readable CSV.*Received: it unpacks to more than 50 times its size"
+    ):
         list(read_rows(path, DATA))
 
 
@@ -277,7 +279,7 @@ def test_a_header_that_is_not_what_was_expected_is_shown_with_the_way_out(
 
 
 def test_the_text_and_the_label_are_two_columns(write):
-    with pytest.raises(InputError, match="The text and the label are two columns. Received: 'label' for both."):
+    with pytest.raises(InputError, match="The text and the label must be two columns. Received: 'label' for both."):
         read(write("title,label\n"), text_column="label")
 
 

@@ -115,12 +115,12 @@ def test_the_last_span_of_dates_is_a_day_or_its_number(last_span):
     ("pattern", "last_span", "problem"),
     [
         ("{SPAN}", 5, "data.last_span. Received: 5 for {SPAN}, whose newest spans are 2, 3, 4, 6, 7. Give one"),
-        ("{SPAN}", "2024-01-01", "data.last_span is a number. Received: 2024-01-01 for {SPAN}."),
+        ("{SPAN}", "2024-01-01", "data.last_span must be a number. Received: 2024-01-01 for {SPAN}."),
         ("{DATE}", "2024-01-02", "Received: 2024-01-02 for {DATE}, whose span is 2024-01-01. Give one"),
         (
             "{DATE}",
             "2024-13-01",
-            "data.last_span is a day such as 2024-01-31, or its number since 1970-01-01. Received",
+            "data.last_span must be a day such as 2024-01-31, or its number since 1970-01-01. Received",
         ),
         ("{DATE}", "today", "Received: today for {DATE}."),
     ],
@@ -134,9 +134,13 @@ def test_a_last_span_that_is_not_there_is_refused(pattern, last_span, problem):
 @pytest.mark.parametrize(
     ("pattern", "names", "problem"),
     [
-        ("s{SPAN:3}.csv", ["sb.csv", "s12.csv"], "need numbers where the pattern has {...}. Received: s{SPAN:3}.csv, "),
-        ("s{SPAN:3}.csv", ["sb.csv", "s12.csv"], "which matches only such as s12.csv."),
-        ("{DATE}.csv", ["2024-13-01.csv"], "need a date where the pattern has {...}. Received: {DATE}.csv, which"),
+        (
+            "s{SPAN:3}.csv",
+            ["sb.csv", "s12.csv"],
+            "must have numbers where the pattern has {...}. Received: s{SPAN:3}.csv, ",
+        ),
+        ("s{SPAN:3}.csv", ["sb.csv", "s12.csv"], "which matches only names such as s12.csv."),
+        ("{DATE}.csv", ["2024-13-01.csv"], "must have a date where the pattern has {...}. Received: {DATE}.csv, which"),
     ],
 )
 def test_names_without_any_span_are_named(pattern, names, problem):
@@ -152,7 +156,7 @@ def test_names_without_any_span_are_named(pattern, names, problem):
 def test_an_unknown_spec_is_refused_with_the_known_ones(spec):
     with pytest.raises(InputError) as caught:
         parse_specs(f"{{SPAN}}/{spec}.csv")
-    assert "{SPAN}, {SPAN:3} (3 digits), {DATE}, {YYYY}, {MM}, {DD}, {VERSION} and {VERSION:2}." in str(caught.value)
+    assert "{SPAN}, {SPAN:3} (3 digits), {DATE}, {YYYY}, {MM}, {DD}, {VERSION} or {VERSION:2}." in str(caught.value)
     assert f"Received: {spec} in {{SPAN}}/{spec}.csv." in str(caught.value)
 
 
@@ -171,12 +175,12 @@ def test_an_unknown_spec_is_refused_with_the_known_ones(spec):
     ],
 )
 def test_specs_stand_once_and_a_version_beside_a_span(pattern):
-    with pytest.raises(InputError, match=r"--data has \{SPAN\}, or one date .* Received: ") as caught:
+    with pytest.raises(InputError, match=r"--data must have \{SPAN\}, or one date .* Received: ") as caught:
         parse_specs(pattern, f"/in/{pattern}")
     assert str(caught.value).endswith(f"Received: /in/{pattern}.")
 
 
 @pytest.mark.parametrize("pattern", ["{SPAN}{VERSION}", "v{VERSION}{SPAN}"])
 def test_two_numbers_of_any_width_need_something_between_them(pattern):
-    with pytest.raises(InputError, match="need something between them. Received: "):
+    with pytest.raises(InputError, match="must have something between them. Received: "):
         parse_specs(pattern)

@@ -35,5 +35,5 @@ def test_comments_and_all(import_schema):
 
 
 def test_what_is_no_schema_is_refused_by_file_and_place(import_schema):
-    with pytest.raises(InputError, match=r"mine\.pbtxt: expected a .*Schema.* Received: 2:1"):
+    with pytest.raises(InputError, match=r"mine\.pbtxt: the schema must be a .*Schema.* Received: 2:1"):
         import_schema("\nfeatures {}\n")

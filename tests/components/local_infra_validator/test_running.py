@@ -101,7 +101,7 @@ def test_a_variable_that_names_no_program_is_a_mistake_and_no_reason_for_another
 def test_path_and_docker_are_refused_where_there_is_none(no_server):
     with pytest.raises(ServerUnavailable, match="none in TF_MODEL_SERVER or on the PATH"):
         plan_server("path", Path("/base"), "m", 1)
-    with pytest.raises(ServerUnavailable, match="needs a Docker that works"):
+    with pytest.raises(ServerUnavailable, match="must have a Docker that works"):
         plan_server("docker", Path("/base"), "m", 1)
 
 

@@ -68,7 +68,7 @@ def test_the_copy_to_push_is_linked_and_nothing_else_remains(validate, tmp_path)
         ("slow", {"max_p99_milliseconds": 20.0}, {"latency"}, "p99 at most 20 ms"),
         ("large", {"max_memory_gb": 0.2}, {"memory"}, "peak at most 0.2 GB"),
         ("refuses", {}, {"scores"}, "the graph is broken"),
-        ("dies", {}, {"starts"}, "exit code 3, saying: the fake server says hello | cannot start: no such model"),
+        ("dies", {}, {"starts"}, "exit code 3; its log ends: the fake server says hello | cannot start: no such model"),
         ("silent", {"cold_start_seconds": 1.5}, {"starts"}, "ready within 1.5 s, observed not ready after"),
     ],
 )

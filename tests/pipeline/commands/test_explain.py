@@ -117,11 +117,11 @@ def test_what_looks_like_markup_is_shown_as_it_stands(target):
     ("arguments", "message"),
     [
         (["--output", "{empty}", "a"], "which holds no version. Type `clickbait run`, or give --output, or --target"),
-        (["--output", "{output}", "--version", "4", "a"], "Received: 4; there are 3, 20."),
+        (["--output", "{output}", "--version", "4", "a"], "Received: 4. Give one of 3, 20."),
         (["--output", "{damaged}", "a"], "variables/variables.index is missing or empty. Give another --version."),
         (["--target", "nonsense", "a"], "The target is HOST:PORT"),
         (["--target", "{target}", "--model", "other", "a"], "other"),
-        (["--target", "{target}", "a\udcff"], "A text is UTF-8. Received: 'a\\udcff'."),
+        (["--target", "{target}", "a\udcff"], "A text must be UTF-8. Received: 'a\\udcff'."),
         (["--output", "{output}"], "stdin: a text file is UTF-8"),
     ],
 )

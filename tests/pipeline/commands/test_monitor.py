@@ -90,7 +90,7 @@ def test_a_report_that_cannot_be_written_is_said_before_the_logs_are_read(output
     where = output if place == "output/monitor" else tmp_path / place
     done = clickbait("monitor", "no-such-log", "--output", where, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "The report has a folder in the output. Received: " in done.stderr
+    assert "The report must have a writable folder in the output. Received: " in done.stderr
     assert ": Not a directory." in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -67,9 +67,9 @@ def test_a_run_that_left_no_facts_has_a_page(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["2025"], "no run is called so"),
+        (["2025"], "which no run has"),
         (["2026", "--compare", "2026", "2026"], "of one run or of two"),
-        (["--to", ""], "--to names a file"),
+        (["--to", ""], "--to must name a file"),
     ],
 )
 def test_a_mistake_is_told(outputs, arguments, told):
@@ -84,7 +84,7 @@ def test_facts_that_are_none_are_one_message(outputs, text):
     file.write_text(text, encoding="utf-8")
     said = clickbait("--output", outputs[0].parent.parent)
     assert said.exit_code == 2
-    assert said.stderr.startswith("clickbait: The facts of a run are an object in JSON. Received: ")
+    assert said.stderr.startswith("clickbait: The facts of a run must be a JSON object. Received: ")
     assert str(file) in said.stderr
 
 

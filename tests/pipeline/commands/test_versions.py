@@ -57,7 +57,7 @@ def test_a_version_that_broke_rules_says_why_it_was_pushed(output, tmp_path):
     folder = write_shell(tmp_path / "model")
     serving = output / "serving" / "clickbait"
     push_model(folder, serving, run_id="r1", fingerprint="f", keep_versions=5, override="we must")
-    assert "broke rules, pushed anyway: we must" in call(versions, "--output", output).output
+    assert "failed rules, overridden: we must" in call(versions, "--output", output).output
 
 
 def test_the_list_tells_version_time_run_accuracy_digest_and_which_is_served(output, push):
@@ -76,14 +76,14 @@ def test_the_list_tells_what_is_strange_damaged_or_rolled_back(output, push):
     first, second = push("one"), push("two")
     done = call(rollback, "--output", output)
     newest = list_versions(output / "serving" / "clickbait")[-1]
-    assert done.output == f"version {newest} is version {first} again, in place of {second}\n"
+    assert done.output == f"version {newest} is a copy of version {first} and replaces version {second}\n"
     (output / "serving" / "clickbait" / str(first) / "variables" / "variables.index").unlink()
     write_shell(output / "serving" / "clickbait" / "3")
     shown = call(versions, "--output", output).output.splitlines()
     assert "not pushed by clickbait" in shown[1]
     assert "not whole: variables/variables.index is missing" in shown[2]
     assert "rolled back" in shown[3]
-    assert f"{first} again, in place of {second}" in shown[4]
+    assert f"copy of {first}, replaces {second}" in shown[4]
     assert [("serving" in line) for line in shown[1:]] == [False, False, False, True]
 
 
@@ -91,7 +91,7 @@ def test_what_is_served_already_is_said_and_left(output, push):
     first, _ = push("one"), push("two")
     call(rollback, "--output", output, "--to", first)
     newest = list_versions(output / "serving" / "clickbait")[-1]
-    for to, said in ((newest, "is what is served"), (first, f"which is served, is version {first}")):
+    for to, said in ((newest, "is served already"), (first, f"which is served, is a copy of version {first}")):
         result = call(rollback, "--output", output, "--to", to)
         assert result.exit_code == 0
         assert said in result.output

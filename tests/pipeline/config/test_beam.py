@@ -96,28 +96,34 @@ def test_the_code_comes_from_the_image_or_from_setup_py():
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        (["beam.runner=PortableRunner"], "PortableRunner needs a job server. Received: no job_endpoint."),
+        (["beam.runner=PortableRunner"], "PortableRunner must have a job server. Received: no job_endpoint."),
         (["beam.runner=FlinkRunner"], "or options={flink_master: ...} where Beam may start one."),
         (
             ["beam.runner=SparkRunner", "beam.options={spark_master_url: spark://h:7077}"],
-            "SparkRunner needs workers. Received: no environment_type.",
+            "SparkRunner must have workers. Received: no environment_type.",
         ),
-        ([*FLINK, "beam.environment_config="], "have an environment_config, and LOOPBACK has none. Received: "),
+        ([*FLINK, "beam.environment_config="], "have an environment_config, and LOOPBACK none. Received: "),
         (
             [*FLINK, "beam.environment_type=LOOPBACK"],
             "Received: environment_type=LOOPBACK, environment_config=",
         ),
-        ([*FLINK, "beam.environment_config=pool"], "EXTERNAL has the address of a worker pool. Received: "),
-        ([*FLINK, "beam.direct_num_workers=2"], "are DirectRunner's. Received: runner=FlinkRunner."),
-        ([*FLINK, "beam.sdk_container_image=i"], "sdk_container_image is Dataflow's. Received: runner=FlinkRunner."),
-        (["beam.direct_num_workers=2"], "Say direct_running_mode=multi_processing, too."),
-        (["beam.job_endpoint=h:1"], "job_endpoint and environment_* are for PortableRunner, FlinkRunner, SparkRunner."),
-        (["beam.runner=DataflowRunner", "beam.options={project: p}"], "options without region, temp_location. Say "),
-        (DATAFLOW, "Dataflow's workers need our code. Received: neither sdk_container_image nor setup_file."),
-        (["beam.options={runner: FlinkRunner}"], "Received: options.runner. Say beam.runner."),
+        ([*FLINK, "beam.environment_config=pool"], "EXTERNAL must have a worker pool's address. Received: "),
+        ([*FLINK, "beam.direct_num_workers=2"], "must be used with DirectRunner alone. Received: runner=FlinkRunner."),
+        (
+            [*FLINK, "beam.sdk_container_image=i"],
+            "sdk_container_image must be used with Dataflow alone. Received: runner=FlinkRunner.",
+        ),
+        (["beam.direct_num_workers=2"], "Set direct_running_mode=multi_processing, too."),
+        (
+            ["beam.job_endpoint=h:1"],
+            "job_endpoint and environment_* must be used with PortableRunner, FlinkRunner, SparkRunner alone.",
+        ),
+        (["beam.runner=DataflowRunner", "beam.options={project: p}"], "options without region, temp_location. Set "),
+        (DATAFLOW, "Dataflow's workers must have our code. Received: neither sdk_container_image nor setup_file."),
+        (["beam.options={runner: FlinkRunner}"], "Received: options.runner. Set beam.runner."),
         (
             [*FLINK, "beam.components={DataGate: {runner: SparkRunner}}"],
-            "Received: components.DataGate.runner=SparkRunner. Leave it out, or say DirectRunner.",
+            "Received: components.DataGate.runner=SparkRunner. Leave it out, or set DirectRunner.",
         ),
     ],
 )
@@ -125,7 +131,7 @@ def test_what_no_engine_runs_is_refused(overrides, expected):
     with pytest.raises(ConfigError) as caught:
         beam(*overrides)
     head, line = str(caught.value).splitlines()
-    assert head == "The configuration cannot be used (1 problem):"
+    assert head == "The configuration must be valid. Received: 1 problem:"
     assert line.startswith("  beam: ") and expected in line and line.endswith(".")
 
 
@@ -152,19 +158,22 @@ def test_the_command_ends_with_2_and_no_traceback(tmp_path):
     overrides = [f"--set={one}" for one in (*FLINK, f"beam.job_endpoint=localhost:{free_port()}")]
     done = CliRunner().invoke(main, ["run", "--output", str(tmp_path), *overrides])
     assert done.exit_code == 2
-    assert "Beam's job server answers when a run begins. Received: localhost:" in done.output
+    assert "Beam's job server must answer when a run begins. Received: localhost:" in done.output
     assert "Traceback" not in done.output and not [*tmp_path.iterdir()]
 
 
 def test_a_setup_file_that_is_none_is_said(tmp_path):
     for path in (tmp_path / "setup.py", Path(__file__)):
-        with pytest.raises(BeamOptionsError, match="beam.setup_file is a setup.py. Received: "):
+        with pytest.raises(BeamOptionsError, match="beam.setup_file must be a setup.py. Received: "):
             require_engine(beam(*DATAFLOW, f"beam.setup_file={path}"))
 
 
 def test_dataflow_without_its_client_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "apache_beam.runners.dataflow.internal.apiclient", None)
-    with pytest.raises(BeamOptionsError, match=r"Google's client libraries. Received: .* Install apache-beam\[gcp\]"):
+    with pytest.raises(
+        BeamOptionsError,
+        match=r"Google's client libraries must be installed for Dataflow. Received: .* Install apache-beam\[gcp\]",
+    ):
         require_engine(beam(*DATAFLOW, f"beam.setup_file={ROOT / 'setup.py'}"))
 
 

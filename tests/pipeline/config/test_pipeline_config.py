@@ -33,7 +33,7 @@ def problems(**kwargs) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         load_config(**kwargs)
     head, *lines = str(caught.value).splitlines()
-    assert head.startswith("The configuration cannot be used")
+    assert head.startswith("The configuration must be valid. Received: ")
     assert "http" not in str(caught.value)
     assert "pydantic" not in str(caught.value)
     return [line.strip() for line in lines]
@@ -208,103 +208,109 @@ def test_flags_take_paths_and_tuples():
 
 # ---- What is refused
 
-EPOCHS = "allowed: whole number, at least 1 and at most 1000."
+EPOCHS = "must be a whole number, at least 1 and at most 1000."
 
 
 @pytest.mark.parametrize(
     ("kwargs", "expected"),
     [
-        ({"overrides": ["training.epochs=0"]}, f"training.epochs (--set): received 0, {EPOCHS}"),
-        ({"overrides": ["training.epochs=3.0"]}, f"training.epochs (--set): received 3.0, {EPOCHS}"),
-        ({"overrides": ["training.epochs='3'"]}, f'training.epochs (--set): received "3", {EPOCHS}'),
-        ({"overrides": ["training.epochs=true"]}, f"training.epochs (--set): received true, {EPOCHS}"),
-        ({"overrides": ["training.epochs="]}, f"training.epochs (--set): received null, {EPOCHS}"),
-        ({"overrides": ["training.epochs=[1"]}, f'training.epochs (--set): received "[1", {EPOCHS}'),
+        ({"overrides": ["training.epochs=0"]}, f"training.epochs (--set): {EPOCHS} Received: 0."),
+        ({"overrides": ["training.epochs=3.0"]}, f"training.epochs (--set): {EPOCHS} Received: 3.0."),
+        ({"overrides": ["training.epochs='3'"]}, f'training.epochs (--set): {EPOCHS} Received: "3".'),
+        ({"overrides": ["training.epochs=true"]}, f"training.epochs (--set): {EPOCHS} Received: true."),
+        ({"overrides": ["training.epochs="]}, f"training.epochs (--set): {EPOCHS} Received: null."),
+        ({"overrides": ["training.epochs=[1"]}, f'training.epochs (--set): {EPOCHS} Received: "[1".'),
         (
             {"environ": {"CLICKBAIT__TRAINING__EPOCHS": "many"}},
-            f'training.epochs (environment variable CLICKBAIT__TRAINING__EPOCHS): received "many", {EPOCHS}',
+            f'training.epochs (environment variable CLICKBAIT__TRAINING__EPOCHS): {EPOCHS} Received: "many".',
         ),
-        ({"flags": {"training.epochs": 1001}}, f"training.epochs (flag): received 1001, {EPOCHS}"),
+        ({"flags": {"training.epochs": 1001}}, f"training.epochs (flag): {EPOCHS} Received: 1001."),
         (
             {"overrides": ["training.learning_rate=0"]},
-            "training.learning_rate (--set): received 0, allowed: number, above 0 and at most 1.",
+            "training.learning_rate (--set): must be a number, above 0 and at most 1. Received: 0.",
         ),
         (
             {"overrides": ["training.learning_rate=nan"]},
-            'training.learning_rate (--set): received "nan", allowed: number, above 0 and at most 1.',
+            'training.learning_rate (--set): must be a number, above 0 and at most 1. Received: "nan".',
         ),
         (
             {"flags": {"evaluation.min_eval_auc": float("nan")}},
-            "evaluation.min_eval_auc (flag): received NaN, allowed: number, at least 0 and at most 1.",
+            "evaluation.min_eval_auc (flag): must be a number, at least 0 and at most 1. Received: NaN.",
         ),
         (
             {"overrides": ["training.casing=upper"]},
-            'training.casing (--set): received "upper", allowed: one of as_is, lower, augment.',
+            'training.casing (--set): must be one of as_is, lower, augment. Received: "upper".',
         ),
         (
             {"overrides": ["data.limit_rows=9"]},
-            "data.limit_rows (--set): received 9, allowed: whole number, at least 10 or null.",
+            "data.limit_rows (--set): must be a whole number, at least 10 or null. Received: 9.",
         ),
-        ({"overrides": ["cache=1"]}, "cache (--set): received 1, allowed: true or false."),
+        ({"overrides": ["cache=1"]}, "cache (--set): must be true or false. Received: 1."),
         (
             {"overrides": ["push.confirm_target=localhost"]},
-            'push.confirm_target (--set): received "localhost", allowed: text that matches '
-            r"^$|^\S+:\d{1,5}$|^(unix|xds):\S+$.",
+            "push.confirm_target (--set): must be text that matches "
+            r'^$|^\S+:\d{1,5}$|^(unix|xds):\S+$. Received: "localhost".',
         ),
         (
             {"overrides": ["model_name=my model"]},
-            'model_name (--set): received "my model", allowed: text that matches ^[A-Za-z][A-Za-z0-9_-]*$.',
+            'model_name (--set): must be text that matches ^[A-Za-z][A-Za-z0-9_-]*$. Received: "my model".',
         ),
-        ({"flags": {"output": ""}}, 'output (flag): received "", allowed: text, not empty.'),
+        ({"flags": {"output": ""}}, 'output (flag): must be text, not empty. Received: "".'),
         (
             {"flags": {"beam.pipeline_args": [1, 2]}},
-            "beam.pipeline_args (flag): received [1, 2], allowed: list of texts.",
+            "beam.pipeline_args (flag): must be a list of texts. Received: [1, 2].",
         ),
         (
             {"overrides": ["training.epoch=3"]},
-            "training.epoch (--set): is not a key, received 3. Did you mean training.epochs?",
+            "training.epoch (--set): must be an existing key. Received: 3. Did you mean training.epochs?",
         ),
         (
             {"overrides": ["training.batch-size=3"]},
-            "training.batch-size (--set): is not a key, received 3. Did you mean training.batch_size?",
+            "training.batch-size (--set): must be an existing key. Received: 3. Did you mean training.batch_size?",
         ),
-        ({"overrides": ["epochs=3"]}, "epochs (--set): is not a key, received 3. Did you mean training.epochs?"),
+        (
+            {"overrides": ["epochs=3"]},
+            "epochs (--set): must be an existing key. Received: 3. Did you mean training.epochs?",
+        ),
         (
             {"overrides": ["batch_size=3"]},
-            "batch_size (--set): is not a key, received 3. Did you mean training.batch_size or evaluation.batch_size?",
+            "batch_size (--set): must be an existing key. Received: 3. Did you mean training.batch_size or "
+            "evaluation.batch_size?",
         ),
         (
             {"environ": {"CLICKBAIT__TRANING__EPOCHS": "3"}},
-            "traning.epochs (environment variable CLICKBAIT__TRANING__EPOCHS): is not a key, received 3. "
+            "traning.epochs (environment variable CLICKBAIT__TRANING__EPOCHS): must be an existing key. Received: 3. "
             "Did you mean training.epochs?",
         ),
         (
             {"overrides": ["encoder.zzz=3"]},
-            "encoder.zzz (--set): is not a key, received 3. Its keys: encoder.source, encoder.offline, encoder.digest.",
+            "encoder.zzz (--set): must be an existing key. Received: 3. Its keys: encoder.source, encoder.offline, "
+            "encoder.digest.",
         ),
         (
             {"overrides": ["zzz=3"]},
-            "zzz (--set): is not a key, received 3. Valid keys: model_name, output, cache; "
+            "zzz (--set): must be an existing key. Received: 3. Valid keys: model_name, output, cache; "
             "sections: data, gate, encoder, training, tuner, evaluation, infra, push, bulk, monitor, beam, kubeflow.",
         ),
         (
             {"overrides": ["encoder=use"]},
-            'encoder (--set): is a section, received "use". Its keys: encoder.source, encoder.offline, encoder.digest.',
+            'encoder (--set): must be set by its keys. Received: "use". Its keys: encoder.source, encoder.offline, '
+            "encoder.digest.",
         ),
         (
             {"overrides": ["preset=article"]},
-            "preset (--set): a preset is chosen with --preset, or by `preset:` in the file.",
+            'preset (--set): must be chosen with --preset, or by `preset:` in the file. Received: "article".',
         ),
         (
             {"overrides": ["training.epochs"]},
-            '--set: must be key=value, as in training.epochs=3, received "training.epochs".',
+            '--set: must be key=value, as in training.epochs=3. Received: "training.epochs".',
         ),
-        ({"overrides": ["=3"]}, '--set: must be key=value, as in training.epochs=3, received "=3".'),
+        ({"overrides": ["=3"]}, '--set: must be key=value, as in training.epochs=3. Received: "=3".'),
         (
             {"preset": "artcle"},
-            'preset (call): received "artcle", allowed: one of article, default, smoke. Did you mean article?',
+            'preset (call): must be one of article, default, smoke. Received: "artcle". Did you mean article?',
         ),
-        ({"preset": "../x"}, 'preset (call): received "../x", allowed: one of article, default, smoke.'),
+        ({"preset": "../x"}, 'preset (call): must be one of article, default, smoke. Received: "../x".'),
     ],
 )
 def test_refused(kwargs, expected):
@@ -314,37 +320,43 @@ def test_refused(kwargs, expected):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("training:\n  epochs: '3'\n", 'training.epochs (file {file}): received "3", ' + EPOCHS),
+        ("training:\n  epochs: '3'\n", "training.epochs (file {file}): " + EPOCHS + ' Received: "3".'),
         (
             "trainin:\n  epochs: 3\n",
-            'trainin (file {file}): is not a key, received {"epochs": 3}. Did you mean training?',
+            'trainin (file {file}): must be an existing key. Received: {"epochs": 3}. Did you mean training?',
         ),
-        ("data: {limit: 3}", "data.limit (file {file}): is not a key, received 3. Did you mean data.limit_rows?"),
+        (
+            "data: {limit: 3}",
+            "data.limit (file {file}): must be an existing key. Received: 3. Did you mean data.limit_rows?",
+        ),
         (
             "encoder: use",
-            'encoder (file {file}): is a section, received "use". Its keys: encoder.source, encoder.offline, '
-            "encoder.digest.",
+            'encoder (file {file}): must be set by its keys. Received: "use". Its keys: encoder.source, '
+            "encoder.offline, encoder.digest.",
         ),
-        ("output:\n", "output (file {file}): received null, allowed: text, not empty."),
-        ("output: [a]\n", 'output (file {file}): received ["a"], allowed: text, not empty.'),
-        ("output: a\noutput: b\n", "output (file {file}): given twice, keep one."),
-        ("preset: none", 'preset (file {file}): received "none", allowed: one of article, default, smoke.'),
-        ("preset: [smoke]", 'preset (file {file}): received ["smoke"], allowed: one of article, default, smoke.'),
-        ("", "file {file}: must be a mapping such as `training: {epochs: 3}`, received nothing."),
-        ("- a\n", 'file {file}: must be a mapping such as `training: {epochs: 3}`, received ["a"].'),
-        ("a: [1\n", "file {file}: is not YAML at line 2, column 1 (expected ',' or ']', but got '<stream end>')."),
-        ("a: \x00\n", "file {file}: is not YAML (unreadable character)."),
-        ("a: 1\n---\nb: 2\n", "file {file}: is not YAML at line 3, column 1 (a second document begins)."),
-        ("a: " + "[" * 500, "file {file}: is not YAML (it is nested too deep)."),
-        ("&a [*a]", "file {file}: is not YAML (its aliases make more than 100,000 values of it)."),
+        ("output:\n", "output (file {file}): must be text, not empty. Received: null."),
+        ("output: [a]\n", 'output (file {file}): must be text, not empty. Received: ["a"].'),
+        ("output: a\noutput: b\n", "output (file {file}): must be given once. Received: it twice. Keep one."),
+        ("preset: none", 'preset (file {file}): must be one of article, default, smoke. Received: "none".'),
+        ("preset: [smoke]", 'preset (file {file}): must be one of article, default, smoke. Received: ["smoke"].'),
+        ("", "file {file}: must be a mapping such as `training: {epochs: 3}`. Received: nothing."),
+        ("- a\n", 'file {file}: must be a mapping such as `training: {epochs: 3}`. Received: ["a"].'),
+        (
+            "a: [1\n",
+            "file {file}: must be YAML. Received: expected ',' or ']', but got '<stream end>' at line 2, column 1.",
+        ),
+        ("a: \x00\n", "file {file}: must be YAML. Received: an unreadable character."),
+        ("a: 1\n---\nb: 2\n", "file {file}: must be YAML. Received: a second document begins at line 3, column 1."),
+        ("a: " + "[" * 500, "file {file}: must be YAML. Received: it is nested too deep."),
+        ("&a [*a]", "file {file}: must be YAML. Received: its aliases make more than 100,000 values of it."),
         (
             "!!python/object/apply:os.system [ls]",
-            'file {file}: must be a mapping such as `training: {epochs: 3}`, received ["ls"].',
+            'file {file}: must be a mapping such as `training: {epochs: 3}`. Received: ["ls"].',
         ),
         (
             f"encoder: {{digest: sha256:{'0' * 63}}}",
-            f'encoder.digest (file {{file}}): received "sha256:{"0" * 63}", '
-            "allowed: text that matches ^sha256:[0-9a-f]{64}$ or null.",
+            "encoder.digest (file {file}): must be text that matches ^sha256:[0-9a-f]{64}$ or null. "
+            f'Received: "sha256:{"0" * 63}".',
         ),
     ],
 )
@@ -356,17 +368,19 @@ def test_refused_in_a_file(write, text, expected):
 def test_file_that_cannot_be_read(tmp_path):
     missing = tmp_path / "missing.yaml"
     assert problems(file=missing) == [
-        f"file {missing}: cannot be read (No such file or directory). Give the path of a YAML file."
+        f"file {missing}: must be readable. Received: No such file or directory. Give the path of a YAML file."
     ]
     assert problems(file=tmp_path) == [
-        f"file {tmp_path}: cannot be read (Is a directory). Give the path of a YAML file."
+        f"file {tmp_path}: must be readable. Received: Is a directory. Give the path of a YAML file."
     ]
     large = tmp_path / "large.yaml"
     large.write_text("# long\n" * 150_000 + "cache: false\n")
-    assert problems(file=large) == [f"file {large}: is not YAML (it has more than 1,048,576 bytes)."]
+    assert problems(file=large) == [f"file {large}: must be YAML. Received: more than 1,048,576 bytes."]
     binary = tmp_path / "x.yaml"
     binary.write_bytes(b"\xff\xfe\xfd")
-    assert problems(file=binary) == [f"file {binary}: is not UTF-8 text. Give the path of a YAML file."]
+    assert problems(file=binary) == [
+        f"file {binary}: must be UTF-8 text. Received: other bytes. Give the path of a YAML file."
+    ]
 
 
 @pytest.mark.parametrize(
@@ -384,7 +398,7 @@ def test_no_secret_becomes_part_of_a_configuration(key, url):
 def test_two_presets_that_disagree(write):
     file = write("preset: smoke")
     assert problems(preset="article", file=file) == [
-        f'preset (file {file}): received "smoke", but the call asks for "article". Keep one of the two.'
+        f'preset (file {file}): must be that of the call, "article". Received: "smoke". Keep one of the two.'
     ]
 
 
@@ -429,7 +443,7 @@ def test_an_override_is_said_for_one_run_and_comes_from_no_file_and_no_environme
     path = tmp_path / "config.yaml"
     path.write_text(said.to_yaml(), encoding="utf-8")
     assert load_config(file=path).evaluation.bless_anyway is None
-    inherited = "is said for one run. Take it out, and give --bless-anyway."
+    inherited = "must be given for a single run. Take it out, and give --bless-anyway."
     assert inherited in problems(file=write("evaluation: {bless_anyway: we must}"))[0]
     assert inherited in problems(environ={"CLICKBAIT__EVALUATION__BLESS_ANYWAY": "we must"})[0]
     assert problems(flags={anyway: " "}) != []

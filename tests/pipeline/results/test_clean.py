@@ -156,11 +156,11 @@ def test_without_yes_nothing_goes_and_the_bytes_are_said(output):
     # Of runs 2 and 3: two models, the examples of one, and four folders of executors.
     size = choose_removable(output.paths, 2).size
     assert size >= 7 * FILE_BYTES
-    assert shown.output.splitlines()[-1] == f"2 runs, 9 folders, {size:,} bytes would go; --yes removes them"
+    assert shown.output.splitlines()[-1] == f"2 runs, 9 folders, {size:,} bytes can be removed; --yes removes them"
     assert output.left() == before
     done = clean(output, "--keep", "2", "--yes")
     assert done.output.splitlines()[-1] == f"removed: 2 runs, 9 folders, {size:,} bytes"
-    assert clean(output, "--keep", "2").output == "nothing is to be removed\n"
+    assert clean(output, "--keep", "2").output == "nothing to remove\n"
 
 
 def test_an_output_that_was_moved_keeps_the_same(output):
@@ -228,7 +228,7 @@ def test_metadata_of_another_schema_is_left_alone(output):
 def test_an_output_without_runs_is_a_mistake(tmp_path):
     done = CliRunner().invoke(main, ["clean", "--output", str(tmp_path)])
     assert done.exit_code == 2
-    assert "There must be runs to clean up after" in done.output
+    assert "There must be runs to clean" in done.output
 
 
 def test_cached_encoders_that_no_kept_run_used(output, tmp_path, monkeypatch):

@@ -75,7 +75,7 @@ def test_a_whole_id_wins_over_longer_ones(output):
 
 @pytest.mark.parametrize(
     ("name", "problem"),
-    [("2023", "no run is called so"), ("202401", "3 runs begin so"), ("", "3 runs begin so")],
+    [("2023", "which no run has"), ("202401", "with which 3 runs begin"), ("", "with which 3 runs begin")],
 )
 def test_a_name_that_is_not_one_run_is_refused_with_the_newest_ids(output, name, problem):
     with pytest.raises(RunNotFound) as caught:
@@ -87,7 +87,7 @@ def test_a_name_that_is_not_one_run_is_refused_with_the_newest_ids(output, name,
 
 def test_an_output_without_runs_says_what_to_type(tmp_path):
     assert [*read_runs(tmp_path / "missing")] == []
-    with pytest.raises(RunNotFound, match=r"Received: .*missing, where none was run\. Type `clickbait run`\."):
+    with pytest.raises(RunNotFound, match=r"Received: .*missing, which has none\. Type `clickbait run`\."):
         read_run(tmp_path / "missing")
 
 
