@@ -1,4 +1,4 @@
-"""Faults of the data, as messages for the user; and the message of any error."""
+"""Errors in the data, as messages for the user; and the message of any error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EXIT_FAILED = 1
 
 
 class InputError(Exception):
-    """The input cannot be read as what it was said to be: no such file, column or format."""
+    """The input cannot be read: there is no such file, column or format."""
 
     exit_code = 2
 
@@ -34,7 +34,7 @@ class DataRefused(Exception):  # noqa: N818  the contract's own words
 
 
 def describe_failure(error: BaseException) -> tuple[int, str]:
-    """Exit code and reason: of the first exception in the chain that is a message for the user, else of the error."""
+    """Returns exit code and message of the first exception in the chain that is for the user, else of the error."""
     seen: BaseException | None = error
     while seen is not None:
         if hasattr(seen, "exit_code"):

@@ -1,4 +1,4 @@
-"""What TFX's own components need to stand behind the gate."""
+"""A mixin that puts TFX's own components behind the gate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VERDICT_INPUT = {_VERDICT_KEY: component_spec.ChannelParameter(type=DataVerdict)
 
 
 class Gated(base_executor.BaseExecutor):
-    """Mixed into an executor of TFX: looks at the verdict itself, whatever the runner made of the DAG."""
+    """A mixin for TFX's executors that checks the verdict itself, whatever the runner makes of the DAG."""
 
     def Do(  # noqa: N802  TFX's name
         self,
@@ -24,7 +24,7 @@ class Gated(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: Properties,
     ) -> None:
-        """Goes on with the other inputs.
+        """Runs the executor on the other inputs.
 
         Raises:
           DataRefused: the data was not accepted.

@@ -1,4 +1,4 @@
-"""What Beam works out anew at each look is remembered, which takes half of the fixed cost of a pipeline.
+"""Caches of what Beam computes again and again, which halve the fixed cost of a pipeline.
 
 TFDV's statistics look 2,000 times at all methods of the same DoFns, parse the same flags 1,700 times, and go 900 times
 through the names of all modules.
@@ -23,27 +23,27 @@ Specs = tuple[set[userstate.StateSpec], set[userstate.TimerSpec]]
 
 
 def remembered_specs(look: Callable[[Any], Specs]) -> Callable[[Any], Specs]:
-    """`look`, which is `userstate.get_dofn_specs`, once at a method that asks for no state and no timer."""
+    """Returns `look`, which is `userstate.get_dofn_specs`, with a cache of the methods without state and timers."""
     plain: WeakSet[FunctionType] = WeakSet()
 
     @functools.wraps(look)
     def specs_of(dofn: Any) -> Specs:
         methods = {name: found for name in dir(dofn) if isinstance(found := getattr(dofn, name, None), MethodType)}
-        # A method with `_inspect_NAME` beside it has the arguments that this tells.
-        told = [name for name in methods if hasattr(dofn, f"_inspect_{name}")]
-        functions = [method.__func__ for name, method in methods.items() if name not in told]
-        if not told and all(isinstance(one, FunctionType) and one in plain for one in functions):
+        # `_inspect_NAME` decides the arguments of a method NAME.
+        inspected = [name for name in methods if hasattr(dofn, f"_inspect_{name}")]
+        functions = [method.__func__ for name, method in methods.items() if name not in inspected]
+        if not inspected and all(isinstance(function, FunctionType) and function in plain for function in functions):
             return set(), set()
         states, timers = look(dofn)
         if not states and not timers:
-            plain.update(one for one in functions if isinstance(one, FunctionType))
+            plain.update(function for function in functions if isinstance(function, FunctionType))
         return states, timers
 
     return specs_of
 
 
 def remembered_options(build: Callable[..., None]) -> Callable[..., None]:
-    """`build`, which is `PipelineOptions.__init__`, with each class's flags parsed once; no two share a list."""
+    """Returns `build`, which is `PipelineOptions.__init__`, with each class's flags parsed once, and copied."""
     known: dict[tuple[type[PipelineOptions], tuple[str, ...]], Namespace] = {}
 
     @functools.wraps(build)
@@ -64,7 +64,7 @@ def remembered_options(build: Callable[..., None]) -> Callable[..., None]:
 
 
 def imported_submodules(code: CodeType, dependencies: Iterable[Any]) -> list[ModuleType]:
-    """`cloudpickle._find_imported_submodules`, which goes through all modules for each function that is pickled.
+    """Replaces `cloudpickle._find_imported_submodules`, which goes through all modules for each pickled function.
 
     Args:
       code: of the function.
@@ -73,14 +73,14 @@ def imported_submodules(code: CodeType, dependencies: Iterable[Any]) -> list[Mod
     Returns:
       The modules below a package among them whose names the code has.
     """
-    packages = [one.__name__ for one in dependencies if isinstance(one, ModuleType) and one.__package__]
+    packages = [item.__name__ for item in dependencies if isinstance(item, ModuleType) and item.__package__]
     below = (found for package in packages for found in _modules_below(package, len(sys.modules)))
     return [sys.modules[name] for name, parts in below if parts.issubset(code.co_names) and name in sys.modules]
 
 
 @functools.lru_cache(maxsize=1024)
 def _modules_below(package: str, modules: int) -> list[tuple[str, frozenset[str]]]:
-    """Their names, and the parts of these after the package's; `modules` is how many there were at the look."""
+    """Returns their names, and the parts after the package's; `modules`, their number, is for the cache alone."""
     prefix = f"{package}."
     return [(name, frozenset(name[len(prefix) :].split("."))) for name in [*sys.modules] if name.startswith(prefix)]
 

@@ -1,4 +1,4 @@
-"""TFX asks ML Metadata for the executions of one run, instead of for all that there ever were.
+"""A query of ML Metadata for the executions of one run, where TFX reads all that there ever were.
 
 ML Metadata 1.21 has lost the query language that TFX does so with, and TFX's way around it reads all executions of the
 pipeline at each node: a run would cost more with every run before it.
@@ -16,14 +16,18 @@ from tfx.orchestration.portable.mlmd import execution_lib
 
 
 def executions_of_all(store: MetadataStore, contexts: Sequence[mlmd.Context]) -> list[mlmd.Execution]:
-    """The executions that belong to every one of the contexts, oldest first."""
+    """Returns the executions that belong to every one of the contexts, oldest first."""
     if not contexts:
         return []
     wanted = {context.id for context in contexts}
     # The newest, mostly the run's own, has the fewest.
     found = store.get_executions_by_context(max(wanted))
-    whole = (one for one in found if wanted <= {context.id for context in store.get_contexts_by_execution(one.id)})
-    return sorted(whole, key=lambda one: (one.create_time_since_epoch, one.id))
+    whole = (
+        execution
+        for execution in found
+        if wanted <= {context.id for context in store.get_contexts_by_execution(execution.id)}
+    )
+    return sorted(whole, key=lambda execution: (execution.create_time_since_epoch, execution.id))
 
 
 def _of_handle(metadata_handle: Metadata, contexts: Iterable[mlmd.Context]) -> list[mlmd.Execution]:

@@ -18,25 +18,25 @@ _COMPRESSION = tf.io.TFRecordOptions("GZIP", compression_level=1)
 
 
 def list_files(folder: str | Path) -> list[Path]:
-    """The files of a split, in the order in which its rows are counted."""
+    """Returns the files of a split, in the order in which its rows are counted."""
     return sorted(Path(folder).glob("*.gz"))
 
 
 def read_batches(file: str | Path) -> Iterator[pa.RecordBatch]:
-    """The rows of a file, bounded in memory; each column a list of values a row."""
+    """Reads the rows of a file, bounded in memory; each column is a list of values per row."""
     decoder = example_coder.ExamplesToRecordBatchDecoder()
     for records in tf.data.TFRecordDataset(str(file), "GZIP").batch(_BATCH_ROWS).as_numpy_iterator():
         yield decoder.DecodeBatch(list(records))
 
 
 def read_split(folder: str | Path) -> Iterator[pa.RecordBatch]:
-    """The rows of all files."""
+    """Reads the rows of all files of a split."""
     for file in list_files(folder):
         yield from read_batches(file)
 
 
 def read_values(folder: str | Path, types: Mapping[str, tf.DType]) -> Iterator[dict[str, np.ndarray]]:
-    """Some columns of all files, one value a row, for half of what whole batches cost; a text is `bytes`.
+    """Reads some columns of all files, one value per row, at half the cost of whole batches; a text is `bytes`.
 
     Args:
       folder: of the split.
@@ -49,14 +49,14 @@ def read_values(folder: str | Path, types: Mapping[str, tf.DType]) -> Iterator[d
 
 
 def distinct_texts(folders: Iterable[str | Path], name: str) -> set[str]:
-    """Each text of a column of these splits once."""
+    """Returns the distinct texts of a column of these splits."""
     values = (batch[name] for folder in folders for batch in read_values(folder, {name: tf.string}))
     return {text.decode() for batch in values for text in batch}
 
 
 @contextlib.contextmanager
 def open_writer(file: str | Path) -> Iterator[Callable[[pa.RecordBatch], None]]:
-    """Yields a function that writes a batch behind those before it."""
+    """Yields a function that appends a batch to the file."""
     Path(file).parent.mkdir(parents=True, exist_ok=True)
     encoder = example_coder.RecordBatchToExamplesEncoder()
     with tf.io.TFRecordWriter(str(file), _COMPRESSION) as writer:
@@ -85,7 +85,7 @@ def add_columns(
 
 
 def with_columns(batch: pa.RecordBatch, columns: Mapping[str, np.ndarray | Iterable[object]]) -> pa.RecordBatch:
-    """A batch with more columns, or with others of the same names; one value a row."""
+    """Returns a batch with columns added, or replaced by their names; one value per row."""
     values = dict(zip(batch.schema.names, batch.columns, strict=True)) | {
         name: singles(column) for name, column in columns.items()
     }
@@ -93,17 +93,17 @@ def with_columns(batch: pa.RecordBatch, columns: Mapping[str, np.ndarray | Itera
 
 
 def texts(batch: pa.RecordBatch, name: str) -> list[str]:
-    """The first value of each row of a column of texts."""
+    """Returns the first value of each row of a column of texts."""
     return pc.list_element(batch.column(batch.schema.get_field_index(name)), 0).cast(pa.large_string()).to_pylist()
 
 
 def numbers(batch: pa.RecordBatch, name: str) -> np.ndarray:
-    """The first value of each row of a column of numbers."""
+    """Returns the first value of each row of a column of numbers, [rows]."""
     return pc.list_element(batch.column(batch.schema.get_field_index(name)), 0).to_numpy(zero_copy_only=False)
 
 
 def singles(values: pa.Array | np.ndarray | Iterable[object]) -> pa.LargeListArray:
-    """A column of one value a row; a null is a value that is null."""
+    """Returns a column of one value per row; a null is a value that is null."""
     array = values if isinstance(values, pa.Array) else pa.array(values)
     if pa.types.is_string(array.type) or pa.types.is_binary(array.type):
         array = array.cast(pa.large_binary())

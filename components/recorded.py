@@ -1,4 +1,4 @@
-"""What is written as JSON for others to read, as typed records that keep what this version does not know."""
+"""Typed records that are written as JSON, and keep keys that this version does not know."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Recorded:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> Self:
-        """Checks values as JSON has them.
+        """Returns a record of values as JSON has them, checked.
 
         Raises:
           pydantic.ValidationError: a value is missing, or of another type.
@@ -32,7 +32,7 @@ class Recorded:
 
     @classmethod
     def from_json(cls, text: bytes) -> Self:
-        """Parses and checks, at once: that is twice as quick as one after the other.
+        """Parses and checks JSON at once, which takes half the time of both in turn.
 
         Raises:
           pydantic.ValidationError: it is no JSON, or a value is missing, or of another type.
@@ -40,7 +40,7 @@ class Recorded:
         return TypeAdapter(cls).validate_json(text)
 
     def as_dict(self) -> dict[str, JsonValue]:
-        """The values as JSON has them, the unknown ones last."""
+        """Returns the values as JSON has them, the unknown ones last."""
         written: dict[str, JsonValue] = TypeAdapter(type(self)).dump_python(self, mode="json", by_alias=True)
         return written
 

@@ -1,4 +1,4 @@
-"""What the evaluation tells its rows apart by: the variant that a title is, and the slices that it is in by nature."""
+"""The slices of the evaluation: the variant that a title is, and the natural slices that it is in."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _YOU = re.compile(r"\by(ou(r|rs|rself|rselves)?|['\u2019]all)\b", re.IGNORECASE)
 
 
 def slice_title(title: str) -> dict[str, str]:
-    """The slice of each kind that a title is in, by the names of the features."""
+    """Returns the natural slices that a title is in, by the names of the features."""
     words = len(title.split())
     return {
         STARTS_WITH_DIGIT: _yes_or_no(_DIGIT_FIRST.match(title)),

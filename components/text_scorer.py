@@ -42,9 +42,9 @@ class TextScorer:
         self._batch_rows = batch_rows
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
-        """The probability of clickbait for each text, float32, as the model gives it: NaN stays NaN.
+        """Returns the probability of clickbait for each text, float32 [texts]; NaN stays NaN.
 
-        The quicker, the more alike those are that stand side by side, in length and in words.
+        Neighbours that are alike in length and in words are scored faster.
         """
         encoded = [text.encode() for text in texts]
         batches = [encoded[start : start + self._batch_rows] for start in range(0, len(encoded), self._batch_rows)]
@@ -52,7 +52,7 @@ class TextScorer:
             return np.concatenate([np.empty(0, np.float32), *pool.map(self._score, batches)])
 
     def score_examples(self, examples: Sequence[bytes]) -> np.ndarray:
-        """The probability of clickbait for each serialized tf.Example with a title, all scored at once, float32."""
+        """Returns the probability of clickbait for each serialized tf.Example, float32 [examples], of one batch."""
         with tf.device(self._device):
             outputs = self._loaded.signatures[features.EXAMPLES_SIGNATURE](examples=tf.constant([*examples]))
         return outputs[features.PROBABILITY].numpy().ravel()

@@ -1,4 +1,4 @@
-"""When two titles are one: the key by which rows are split, sampled and ordered."""
+"""The key of a title, by which rows are split, sampled and ordered; equal titles have equal keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _INVISIBLE = re.compile(
 
 
 class TitleKey(NamedTuple):
-    """A title's place, spread evenly and independently: titles that `normalize` makes equal have equal keys."""
+    """A title's two hashes, independent of each other; titles that `normalize` makes equal have equal keys."""
 
     split: int
     """From 0 to 2**64 - 1; its remainder by the number of buckets is the title's bucket."""
@@ -24,7 +24,7 @@ class TitleKey(NamedTuple):
 
 
 def normalize(title: str) -> str:
-    """A title without what readers overlook: compatibility forms, casing, invisible characters and white space.
+    """Returns a title without differences of compatibility form, casing, invisible characters and white space.
 
     Follows the compatibility caseless match of the Unicode Standard (section 3.13, definition D146).
     """
@@ -36,7 +36,7 @@ def normalize(title: str) -> str:
 
 
 def title_key(title: str) -> TitleKey:
-    """The key of a title, the same in every process and on every machine."""
+    """Returns the key of a title, the same in every process and on every machine."""
     digest = hashlib.blake2b(normalize(title).encode(), digest_size=16).digest()
     return TitleKey(int.from_bytes(digest[:8], "big"), int.from_bytes(digest[8:], "big"))
 

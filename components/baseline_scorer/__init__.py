@@ -1,1 +1,1 @@
-"""The simplest models, trained on the same rows: what the encoder has to be worth."""
+"""The simplest models, trained on the same rows: an encoder must be worth more than they are."""

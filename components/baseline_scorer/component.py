@@ -1,4 +1,4 @@
-"""BaselineScorer: two linear models that take a second to train, for what the encoder costs must buy something."""
+"""BaselineScorer: two linear models that take a second to train, as a measure of what the encoder adds."""
 
 import logging
 
@@ -21,7 +21,7 @@ def BaselineScorer(  # noqa: N802  components are named as classes
       examples: VariantExampleGen's; the rows of the split train are trained on.
       scored: the same rows in the same order and files, with `tfidf_cased` and `tfidf_lower` (floats), the
         probabilities of clickbait. Where the training rows allow no such model both are left out, and the property
-        `no_baseline` says why; else it is empty.
+        `no_baseline` has the reason; else it is empty.
       max_train_rows: more are not learnt from; the first ones are, for the rows are in the order of a hash.
     """
     from components.baseline_scorer.score import score_splits
@@ -29,7 +29,7 @@ def BaselineScorer(  # noqa: N802  components are named as classes
     splits = artifact_utils.decode_split_names(examples.split_names)
     scored.split_names = examples.split_names
     sources, targets = (
-        {split: artifact_utils.get_split_uri([one], split) for split in splits} for one in (examples, scored)
+        {split: artifact_utils.get_split_uri([artifact], split) for split in splits} for artifact in (examples, scored)
     )
     if no_baseline := score_splits(sources, targets, max_train_rows):
         logger.warning("%s", no_baseline)

@@ -1,4 +1,4 @@
-"""Counts of what texts are made of, of which each distinct word is taken apart once. Needs no TFX."""
+"""Counts of tokens and characters in texts; each distinct word is split once. Needs no TFX."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Words:
 
 
 class TextsToWords(TransformerMixin, BaseEstimator):
-    """Texts to `Words`, which the other counts are made of."""
+    """Transforms texts to `Words`, from which the other transformers count."""
 
     def fit(self, texts: Sequence[str], y=None) -> TextsToWords:
         return self
@@ -42,7 +42,7 @@ class TextsToWords(TransformerMixin, BaseEstimator):
 
 
 class CountsInWords(TransformerMixin, BaseEstimator):
-    """What a vectorizer counts of texts, where nothing that it counts goes beyond a word: a text's are its words' sums.
+    """Sums a vectorizer's counts of a text's words, for vectorizers that count nothing beyond a word.
 
     Args:
       vectorizer: of scikit-learn.
@@ -80,7 +80,7 @@ class PairsOfTokens(TransformerMixin, BaseEstimator):
         return sparse.csr_matrix((np.ones(len(places[0]), np.float32), places), shape)  # sums what comes twice
 
     def _pairs(self, words: Words) -> tuple[np.ndarray, np.ndarray]:
-        """A number for each pair, and the text that it is in; pairs with an unknown token have numbers of their own."""
+        """Returns a number for each pair, and its text's; pairs with an unknown token have numbers of their own."""
         unknown = len(self._numbers)
         of_words = [[self._numbers.get(token, unknown) for token in tokens] for tokens in _tokens(words)]
         lengths = np.array([*map(len, of_words)], np.int64)
@@ -100,6 +100,6 @@ def _tokens(words: Words) -> list[list[str]]:
 
 
 def _in_texts(words: Words) -> sparse.csr_matrix:
-    """How often each distinct word is in each text."""
+    """Returns how often each distinct word is in each text, [texts, words]."""
     ones = np.ones(len(words.places), np.float32)
     return sparse.csr_matrix((ones, words.places, words.ends), (len(words.ends) - 1, len(words.distinct)))

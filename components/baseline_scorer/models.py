@@ -29,7 +29,7 @@ class NoBaselineError(ValueError):
 
 
 def train_baseline(texts: Sequence[str], labels: Sequence[int]) -> Pipeline:
-    """A model that `score_texts` takes; equal rows in equal order make equal ones.
+    """Trains a model for `score_texts`; equal rows in equal order make equal models.
 
     Args:
       texts: as the model reads them.
@@ -59,5 +59,5 @@ def train_baseline(texts: Sequence[str], labels: Sequence[int]) -> Pipeline:
 
 
 def score_texts(model: Pipeline, texts: Sequence[str]) -> np.ndarray:
-    """The probability of class 1 for each text, float64."""
+    """Returns the probability of class 1 for each text, float64 [texts]."""
     return model.predict_proba(texts)[:, 1]

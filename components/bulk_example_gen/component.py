@@ -20,7 +20,7 @@ def BulkExampleGen(  # noqa: N802  components are named as classes
     TFX's CsvExampleGen would turn a column of numeric titles into numbers, and reads no quoted line break.
 
     Args:
-      examples: one split, `bulk`; `rows` says how many.
+      examples: one split, `bulk`; the property `rows` has their number.
       settings: the section `bulk`, `BulkConfig` as JSON, with a file.
       content_digest: sha256 of the file. The cache goes by it.
 

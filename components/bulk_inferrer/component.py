@@ -22,7 +22,7 @@ _BLESSINGS = {
 
 
 class BulkInferrerSpec(standard_component_specs.BulkInferrerSpec):
-    """TFX's, with the blessings that the pusher asks for."""
+    """TFX's, with the blessings that the pusher requires."""
 
     INPUTS = {
         **standard_component_specs.BulkInferrerSpec.INPUTS,
@@ -31,7 +31,7 @@ class BulkInferrerSpec(standard_component_specs.BulkInferrerSpec):
 
 
 class Executor(executor.Executor):
-    """Scores nothing by a model that one of the validations did not bless."""
+    """Scores nothing with a model that one of the validations did not bless."""
 
     def Do(  # noqa: N802  TFX's name
         self,
@@ -41,10 +41,10 @@ class Executor(executor.Executor):
     ) -> None:
         inputs = dict(input_dict)
         blessings = [artifact_utils.get_single_instance(inputs.pop(key)) for key in _BLESSINGS]
-        if all(one.get_int_custom_property("blessed") for one in blessings):
+        if all(blessing.get_int_custom_property("blessed") for blessing in blessings):
             super().Do(inputs, output_dict, exec_properties)
         else:
-            logger.info("the model is not blessed: nothing is scored by it")
+            logger.info("the model is not blessed: it scores nothing")
 
 
 class BulkInferrer(base_beam_component.BaseBeamComponent):

@@ -1,4 +1,4 @@
-"""The statistics of accepted data, kept in a folder of numbered entries: what drift is measured against.
+"""The statistics of accepted data, in a folder of numbered entries: drift is measured against them.
 
 Light: the runner asks for the baseline before TensorFlow is imported.
 """
@@ -16,7 +16,7 @@ _KEPT_ENTRIES = 20
 
 
 class Accepted(NamedTuple):
-    """One entry."""
+    """An entry."""
 
     number: int
     fingerprint: str
@@ -28,7 +28,7 @@ class Accepted(NamedTuple):
 
 
 def list_accepted(folder: str | Path) -> list[Accepted]:
-    """The entries, oldest first; what is no whole entry is left out."""
+    """Reads the entries, oldest first; a damaged one is left out."""
     entries = []
     for place in Path(folder).glob("*"):
         if place.name.isdigit():
@@ -38,7 +38,7 @@ def list_accepted(folder: str | Path) -> list[Accepted]:
 
 
 def split_file(folder: str | Path, number: int, split: str) -> Path:
-    """Where the statistics of a split of an entry lie, laid out as StatisticsGen's."""
+    """Returns the path of a split's statistics in an entry, laid out as StatisticsGen's."""
     return Path(folder) / str(number) / f"Split-{split}" / "FeatureStats.pb"
 
 

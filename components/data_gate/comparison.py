@@ -16,14 +16,14 @@ _SHOWN_VALUES = 5
 def judge_drift(
     current: Statistics, accepted: Statistics | None, accepted_name: str, schema: schema_pb2.Schema, policy: Policy
 ) -> Iterator[Finding]:
-    """How far the train split moved from the one that was accepted last.
+    """Judges how far the train split moved from the one that was accepted last.
 
     Args:
       current: of the train split.
       accepted: of the train split that was accepted last, if any.
-      accepted_name: says which that was.
+      accepted_name: its name in findings.
       schema: with `drift_comparator`s.
-      policy: what is compared by.
+      policy: the settings of the comparison.
     """
     if accepted is None:
         yield Finding("drift", "all features", "as the schema says", "nothing to compare with", None, accepted_name)
@@ -42,14 +42,14 @@ def judge_skew(
     policy: Policy,
     compared: str = "eval against train",
 ) -> Iterator[Finding]:
-    """How far other rows, by default the evaluation split, differ from the train split.
+    """Judges how far other rows, by default the evaluation split, differ from the train split.
 
     Args:
       train: of the train split.
       held_out: of the other rows.
       schema: with `skew_comparator`s.
-      policy: what is compared by.
-      compared: says what the other rows are.
+      policy: the settings of the comparison.
+      compared: the comparison's name in findings.
     """
     if few := _too_few(train, held_out, policy):
         yield Finding("skew", "all features", f">= {policy.min_compared_rows:,} rows on both sides", few, None)
@@ -58,8 +58,8 @@ def judge_skew(
     yield from _read(anomalies, "skew", compared, held_out, train, policy)
 
 
-def _too_few(one: Statistics, other: Statistics, policy: Policy) -> str | None:
-    rows = [statistics.datasets[0].num_examples for statistics in (one, other)]
+def _too_few(first: Statistics, second: Statistics, policy: Policy) -> str | None:
+    rows = [statistics.datasets[0].num_examples for statistics in (first, second)]
     return None if min(rows) >= policy.min_compared_rows else f"{rows[0]:,} and {rows[1]:,} rows"
 
 
@@ -78,26 +78,26 @@ def _read(
         name = ".".join(info.path.step)
         for measurement in measurements:
             measure = anomalies_pb2.DriftSkewInfo.Measurement.Type.Name(measurement.type)
-            kept = measurement.value <= measurement.threshold
+            passed = measurement.value <= measurement.threshold
             yield Finding(
                 rule=rule,
                 where=name,
                 bound=f"<= {measurement.threshold:g}",
                 observed=round(measurement.value, 4),
-                kept=kept,
+                kept=passed,
                 detail=f"{measure.lower().replace('_', ' ')}, {compared}",
-                examples=[] if kept else _what_moved(name, now, then, policy),
+                examples=[] if passed else _what_moved(name, now, then, policy),
             )
 
 
 def _what_moved(name: str, now: Statistics, then: Statistics, policy: Policy) -> list[str]:
-    """The values whose share changed most, or the mean of a number."""
+    """Describes the values whose share changed most, or the change of a number's mean."""
     after, before = _feature(now, name), _feature(then, name)
     if after is None or before is None:
         return []
     if after.WhichOneof("stats") == "num_stats":
         return [f"mean {before.num_stats.mean:.1f} -> {after.num_stats.mean:.1f}"]
-    shares = [_shares(one) for one in (before, after)]
+    shares = [_shares(feature) for feature in (before, after)]
     values = sorted({*shares[0], *shares[1]})  # of equal changes always in the same order
     values.sort(key=lambda value: -abs(shares[1].get(value, 0) - shares[0].get(value, 0)))
     return [
@@ -107,7 +107,10 @@ def _what_moved(name: str, now: Statistics, then: Statistics, policy: Policy) ->
 
 
 def _feature(statistics: Statistics, name: str) -> statistics_pb2.FeatureNameStatistics | None:
-    return next((one for one in statistics.datasets[0].features if name in (one.name, ".".join(one.path.step))), None)
+    return next(
+        (feature for feature in statistics.datasets[0].features if name in (feature.name, ".".join(feature.path.step))),
+        None,
+    )
 
 
 def _shares(feature: statistics_pb2.FeatureNameStatistics) -> dict[str, float]:

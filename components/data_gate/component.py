@@ -39,7 +39,7 @@ def DataGate(  # noqa: N802  components are named as classes
     content_digest: tfx.dsl.components.Parameter[str] = "",
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ):
-    """Accepts the data, or fails and so stops everything after it, which ExampleValidator never does.
+    """Accepts the data, or fails and so stops all that depends on it, which ExampleValidator never does.
 
     Args:
       examples: of both splits.
@@ -47,14 +47,14 @@ def DataGate(  # noqa: N802  components are named as classes
       statistics: of both splits, with the features that StatisticsGen derives.
       schema: with the comparators of drift and skew.
       anomalies: from ExampleValidator.
-      verdict: the findings; the Trainer asks for it.
+      verdict: the findings; an input of the Trainer.
       policy: `GateConfig` as JSON.
       train_share: the share of the rows that the split train should have.
       accepted_dir: the folder of `accepted`; accepted data becomes the newest entry.
       fingerprint: of the data and of how it was read.
-      description: which data, for a person.
+      description: which data, for people.
       baseline: what drift is measured against: `latest`, `none`, or the number of an entry. A runner that knows it
-        says it, so that the cache sees a change.
+        passes it, so that the cache sees a change.
       content_digest: of the data, where the fingerprint is only of how it was read.
       beam_pipeline: TFX gives it.
 
@@ -70,7 +70,7 @@ def DataGate(  # noqa: N802  components are named as classes
     found_anomalies = {
         split: _read(f"{anomalies.uri}/Split-{split}/SchemaDiff.pb", anomalies_pb2.Anomalies()) for split in _SPLITS
     }
-    held_to = tfdv.load_schema_text(f"{schema.uri}/schema.pbtxt")
+    schema_proto = tfdv.load_schema_text(f"{schema.uri}/schema.pbtxt")
     report = json.loads(Path(ingest.uri, REPORT_FILE).read_text(encoding="utf-8"))
     counts = report["splits"]
     if not all(count["rows"] for count in counts.values()):
@@ -85,11 +85,11 @@ def DataGate(  # noqa: N802  components are named as classes
         *rules.judge_classes(counts, judged_by),
         *rules.judge_split(counts, train_share, judged_by),
         *rules.judge_leakage(*leaks, judged_by),
-        *comparison.judge_drift(by_split[features.TRAIN_SPLIT], before, name, held_to, judged_by),
-        *comparison.judge_skew(by_split[features.TRAIN_SPLIT], by_split[features.EVAL_SPLIT], held_to, judged_by),
+        *comparison.judge_drift(by_split[features.TRAIN_SPLIT], before, name, schema_proto, judged_by),
+        *comparison.judge_skew(by_split[features.TRAIN_SPLIT], by_split[features.EVAL_SPLIT], schema_proto, judged_by),
     ]
     findings = apply_policy(findings, judged_by)
-    if any(one.outcome == FAIL for one in findings):
+    if any(finding.outcome == FAIL for finding in findings):
         refuse(findings)
     write_verdict(verdict, findings)
     accepted.write_accepted(
@@ -100,13 +100,13 @@ def DataGate(  # noqa: N802  components are named as classes
 def _baseline(
     accepted_dir: str, baseline: str, fingerprint: str, min_rows: int
 ) -> tuple[statistics_pb2.DatasetFeatureStatisticsList | None, str]:
-    """The statistics that drift is measured against, if any, and which they are or why there are none."""
-    known = [one for one in accepted.list_accepted(accepted_dir) if one.rows >= min_rows]
+    """Reads the statistics that drift is measured against; returns them with their name, or None with the reason."""
+    known = [entry for entry in accepted.list_accepted(accepted_dir) if entry.rows >= min_rows]
     if known and known[-1].fingerprint == fingerprint:
         return None, "this very data was accepted last"
     if baseline == LATEST and known:
         baseline = str(known[-1].number)
-    found = [one for one in known if str(one.number) == baseline]
+    found = [entry for entry in known if str(entry.number) == baseline]
     if not found:
         return None, "no other data of enough rows was accepted before"
     path = accepted.split_file(accepted_dir, found[0].number, features.TRAIN_SPLIT)

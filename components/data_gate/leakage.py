@@ -60,8 +60,8 @@ def _common(element: tuple[int, Iterable[tuple[str, bytes]]]) -> list[int]:
         by_split.setdefault(split, []).append(np.frombuffer(packed, np.uint64))
     if len(by_split) < 2:
         return []
-    one, other = (np.concatenate(arrays) for arrays in by_split.values())
-    return np.intersect1d(one, other).tolist()
+    first, second = (np.concatenate(arrays) for arrays in by_split.values())
+    return np.intersect1d(first, second).tolist()
 
 
 def _write(found: list[list[int]], path: str) -> None:

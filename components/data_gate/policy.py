@@ -1,4 +1,4 @@
-"""What the gate judges by, and what it finds."""
+"""The gate's settings and findings."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ FAIL, WARN, OFF = "fail", "warn", "off"
 PASSED, NOT_JUDGED = "kept", "not judged"  # as verdicts hold them
 
 Action = Literal["fail", "warn", "off"]
-"""What happens when a rule is broken: it stops the run, is said, or is not looked at."""
+"""What a failed rule does: it stops the run, warns, or is not checked."""
 
 
 class Policy(Protocol):
-    """What statistics are compared by; has a field for each rule, of type `Action`."""
+    """The settings that statistics are compared by; also has a field of type `Action` for each rule."""
 
     @property
     def min_compared_rows(self) -> int:
@@ -32,14 +32,14 @@ class Policy(Protocol):
 
 
 class GateConfig(Section):
-    """What data must keep to be trained on; each rule stops the run (`fail`), is said (`warn`), or is `off`."""
+    """The rules that data must pass to be trained on; a failed rule stops the run (`fail`) or only warns (`warn`)."""
 
-    rejects: Action = Field("fail", description="At most max_rejected_share of the rows are set aside.")
+    rejects: Action = Field("fail", description="At most max_rejected_share of the rows are rejected.")
     schema_errors: Action = Field("fail", description="ExampleValidator finds no anomaly that it calls an error.")
     schema_warnings: Action = Field("warn", description="ExampleValidator finds no anomaly that it calls a warning.")
     rows: Action = Field("fail", description="Each split has min_split_rows.")
     classes: Action = Field("fail", description="Each split has both classes, the smaller min_minority_share.")
-    split: Action = Field("fail", description="The splits have the shares asked for, within split_tolerance.")
+    split: Action = Field("fail", description="The splits have the configured shares, within split_tolerance.")
     leakage: Action = Field("fail", description="No title is in both splits.")
     drift: Action = Field("fail", description="The train split is like the last accepted one (bounds: the schema).")
     skew: Action = Field("fail", description="The evaluation split is like the train split (bounds: the schema).")
@@ -65,19 +65,19 @@ class GateConfig(Section):
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
 class Finding(Recorded):
-    """One rule, judged in one place."""
+    """One rule, judged for one split or feature."""
 
     rule: str
     """Its key in the policy."""
     where: str
     """Split, feature or both."""
     bound: str
-    """What was asked, for a person."""
+    """The threshold, for people."""
     observed: str | int | float
     kept: bool | None
     """None: not judged."""
     detail: str = ""
-    """What was compared, and what a broken rule means."""
+    """What was compared, and what a failed rule means."""
     examples: list[str] = dataclasses.field(default_factory=list)
     """Masked on request."""
     outcome: str = ""
@@ -86,27 +86,27 @@ class Finding(Recorded):
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
 class GateVerdict(Recorded):
-    """Whether data may be trained on, and what was found in it."""
+    """Whether data may be trained on, with the findings."""
 
     accepted: bool
     findings: list[Finding]
 
 
 def apply_policy(findings: list[Finding], policy: Policy) -> list[Finding]:
-    """Says of each finding what follows from it."""
+    """Returns the findings with the outcome that follows from each."""
     applied = []
-    for one in findings:
-        action = getattr(policy, one.rule)
-        outcome = OFF if action == OFF else {None: NOT_JUDGED, True: PASSED, False: action}[one.kept]
-        applied.append(dataclasses.replace(one, outcome=outcome))
+    for finding in findings:
+        action = getattr(policy, finding.rule)
+        outcome = OFF if action == OFF else {None: NOT_JUDGED, True: PASSED, False: action}[finding.kept]
+        applied.append(dataclasses.replace(finding, outcome=outcome))
     return applied
 
 
 def shown(text: str, policy: Policy) -> str:
-    """A text of the data as findings may show it."""
+    """Returns a text of the data as findings may show it, masked on request."""
     return mask(text) if policy.mask_examples else text
 
 
 def mask(text: str) -> str:
-    """A text's shape without its words: letters become x or X, digits 0."""
-    return re.sub(r"\d", "0", "".join(("X" if one.isupper() else "x") if one.isalpha() else one for one in text))
+    """Returns a text's shape without its words: letters become x or X, digits 0."""
+    return re.sub(r"\d", "0", "".join(("X" if sign.isupper() else "x") if sign.isalpha() else sign for sign in text))

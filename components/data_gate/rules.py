@@ -18,7 +18,7 @@ _CHANCE = 4  # standard errors: what a hash split of so many rows misses by chan
 
 
 def judge_rejects(ingest: Mapping[str, Any], policy: GateConfig) -> Iterator[Finding]:
-    """At most a share of the rows was set aside.
+    """Judges that at most a share of the rows was rejected.
 
     A rejected row counts as often as it has lines: a stray quote makes one row of many.
     """
@@ -37,14 +37,14 @@ def judge_rejects(ingest: Mapping[str, Any], policy: GateConfig) -> Iterator[Fin
         detail=f"{rows['rejected']:,} of {rows['read']:,} rows{over}" + (f": {by_rule}" if by_rule else ""),
         # A reason may quote a label, and where columns are swapped that is a title.
         examples=[
-            f"{one['file']}:{one['line']}: {one['rule' if policy.mask_examples else 'reason']}"
-            for one in ingest["faults"][:_SHOWN_EXAMPLES]
+            f"{fault['file']}:{fault['line']}: {fault['rule' if policy.mask_examples else 'reason']}"
+            for fault in ingest["faults"][:_SHOWN_EXAMPLES]
         ],
     )
 
 
 def judge_rows(counts: SplitCounts, policy: GateConfig) -> Iterator[Finding]:
-    """Each split has rows enough, and at least one: without any there is nothing to let pass."""
+    """Judges that each split has enough rows."""
     for split, count in counts.items():
         yield Finding(
             rule="rows",
@@ -56,11 +56,11 @@ def judge_rows(counts: SplitCounts, policy: GateConfig) -> Iterator[Finding]:
 
 
 def judge_classes(counts: SplitCounts, policy: GateConfig) -> Iterator[Finding]:
-    """Each split has both classes, none of them next to nothing."""
+    """Judges that each split has both classes, and enough rows of the smaller one."""
     for split, count in counts.items():
         positive, rows = count["clickbait"], count["rows"]
         if not rows:
-            continue  # the rule `rows` says it
+            continue  # the rule `rows` fails
         minority = min(positive, rows - positive)
         share = minority / rows
         yield Finding(
@@ -74,7 +74,7 @@ def judge_classes(counts: SplitCounts, policy: GateConfig) -> Iterator[Finding]:
 
 
 def judge_split(counts: SplitCounts, aim: float, policy: GateConfig) -> Iterator[Finding]:
-    """The split train has the share that is aimed at, within the tolerance and what chance does to so few rows."""
+    """Judges that the split train has the configured share, within the tolerance and chance."""
     rows = sum(count["rows"] for count in counts.values())
     if not rows:
         return
@@ -92,7 +92,7 @@ def judge_split(counts: SplitCounts, aim: float, policy: GateConfig) -> Iterator
 
 
 def judge_leakage(leaks: int, titles: list[str], policy: GateConfig) -> Iterator[Finding]:
-    """No title is in both splits, whatever its casing, white space and Unicode form."""
+    """Judges that no title is in both splits, whatever its casing, white space and Unicode form."""
     yield Finding(
         rule="leakage",
         where="train and eval",
@@ -105,7 +105,7 @@ def judge_leakage(leaks: int, titles: list[str], policy: GateConfig) -> Iterator
 
 
 def judge_anomalies(anomalies: Mapping[str, anomalies_pb2.Anomalies], policy: GateConfig) -> Iterator[Finding]:
-    """What ExampleValidator found against the schema, by its severity."""
+    """Yields ExampleValidator's anomalies as findings, by their severity."""
     rules = {anomalies_pb2.AnomalyInfo.ERROR: "schema_errors", anomalies_pb2.AnomalyInfo.WARNING: "schema_warnings"}
     found = dict.fromkeys(rules.values(), 0)
     for split, proto in anomalies.items():

@@ -1,1 +1,1 @@
-"""What a model reaches on each slice, measured in one pass of TFMA, and whether it keeps the rules."""
+"""The metrics of a model on each slice, measured in one pass of TFMA, and whether it passes the rules."""

@@ -30,41 +30,41 @@ def Evaluator(  # noqa: N802  components are named as classes
     min_train_accuracy: tfx.dsl.components.Parameter[float] = None,
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ):
-    """Evaluates what ModelScorer scored, and blesses the model that keeps the rules.
+    """Evaluates the rows that ModelScorer scored, and blesses a model that passes the rules.
 
     TFX's merges the splits that it is given, scores by itself and so each text anew for each model, and refuses a model
     for a slice that has no rows.
 
     Args:
-      examples: rows and their variants, scored by the candidate and by those that it is compared with.
+      examples: rows and their variants, scored by the candidate and the models that it is compared with.
       model: the candidate.
       evaluation: TFMA's files and `verdict.json`.
-      blessing: `blessed` 1 or 0, and `override`, the reason, where a model is blessed in spite of broken rules.
+      blessing: `blessed` 1 or 0, and `override`, the reason, where a model is blessed in spite of failed rules.
       policy: `EvaluationConfig` as JSON.
-      min_eval_accuracy: stands for that in the policy, which can hold no runtime parameter; so do the next three.
+      min_eval_accuracy: replaces that of the policy, which can hold no runtime parameter; so do the next three.
       min_eval_auc: see there.
       max_accuracy_drop: see there.
       min_train_accuracy: see there.
       beam_pipeline: TFX gives it.
     """
-    told = {
+    overrides = {
         "min_eval_accuracy": min_eval_accuracy,
         "min_eval_auc": min_eval_auc,
         "max_accuracy_drop": max_accuracy_drop,
         "min_train_accuracy": min_train_accuracy,
     }
-    held_to = EvaluationConfig.model_validate_json(policy).model_copy(
-        update={name: value for name, value in told.items() if value is not None}
+    config = EvaluationConfig.model_validate_json(policy).model_copy(
+        update={name: value for name, value in overrides.items() if value is not None}
     )
     folders = [f"{examples.uri}/Split-{split}" for split in (features.TRAIN_SPLIT, features.EVAL_SPLIT)]
-    verdict = evaluate_predictions(beam_pipeline, folders, evaluation.uri, held_to)
+    verdict = evaluate_predictions(beam_pipeline, folders, evaluation.uri, config)
     for judged in verdict.thresholds:
         level = logging.WARNING if judged.refuses else logging.INFO
         logger.log(level, "%s: %s", judged.outcome, describe(judged))
     blessed = verdict.blessed
-    if not blessed and held_to.bless_anyway:
-        blessing.set_string_custom_property("override", held_to.bless_anyway)
-        logger.warning("blessed in spite of broken rules: %s", held_to.bless_anyway)
+    if not blessed and config.bless_anyway:
+        blessing.set_string_custom_property("override", config.bless_anyway)
+        logger.warning("blessed in spite of failed rules: %s", config.bless_anyway)
         blessed = True
     blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri)
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)

@@ -1,4 +1,4 @@
-"""Composes the evaluation's verdict of what was measured. Needs no TFX."""
+"""Composes the evaluation's verdict from the metrics. Needs no TFX."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from trainer.features import EVAL_SPLIT
 
 
 def compose_verdict(slices: Sequence[Slice], contenders: Sequence[str], policy: EvaluationConfig) -> EvaluationVerdict:
-    """Judges, and lays out what was measured.
+    """Judges the metrics, and returns both as a verdict.
 
     Args:
-      slices: what was measured.
-      contenders: the names of those that were measured beside the candidate.
-      policy: what is asked.
+      slices: the metrics, by slice.
+      contenders: the names of the models that the candidate is compared with.
+      policy: the thresholds.
     """
     judged = judge(slices, policy)
     blessed = not any(judgement.refuses for judgement in judged)
@@ -60,7 +60,7 @@ def _describe(part: Slice, contenders: Sequence[str]) -> MeasuredSlice:
 
 
 def _finite(value: float) -> float | None:
-    """JSON has no NaN."""
+    """Returns None for a value that is not finite: JSON has no NaN."""
     return value if math.isfinite(value) else None
 
 

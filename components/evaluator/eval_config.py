@@ -1,4 +1,4 @@
-"""What TFMA measures, on which slices, and the thresholds that it can hold a model to itself."""
+"""TFMA's EvalConfig: the metrics, the slices, and the thresholds that TFMA can validate itself."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ CONTENDERS = {
 
 
 def create_eval_config(policy: EvaluationConfig, contenders: Mapping[str, str]) -> config_pb2.EvalConfig:
-    """One model, which TFMA never sees: it reads the predictions.
+    """Returns the EvalConfig of one model, which TFMA never loads: it reads the predictions.
 
     Thresholds are those of the rows as they are. TFMA knows no least number of rows, so those of variants and natural
     slices are left to `rules`, by which no model is refused for want of a slice's rows.
 
     Args:
-      policy: what is asked.
-      contenders: those of `CONTENDERS` whose features the examples have.
+      policy: the thresholds.
+      contenders: the ones of `CONTENDERS` whose features the examples have.
     """
     config = {"name": "exact", "contenders": dict(contenders), "wanted_precision": policy.wanted_precision}
     metric = config_pb2.MetricConfig(
@@ -56,12 +56,12 @@ def create_eval_config(policy: EvaluationConfig, contenders: Mapping[str, str]) 
 
 
 def numbers_read(contenders: Mapping[str, str]) -> list[str]:
-    """The features that such an EvalConfig measures."""
+    """Returns the features that such an EvalConfig reads."""
     return [features.LABEL, features.PROBABILITY, *contenders.values()]
 
 
 def overall(split: str) -> dict[str, str]:
-    """The slice of a split's rows as they are."""
+    """Returns the slice of a split's rows as they are."""
     return {SPLIT: split, VARIANT: AS_IS}
 
 

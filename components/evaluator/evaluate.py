@@ -1,4 +1,4 @@
-"""One pass of TFMA over the predictions, and the verdict on what it measured."""
+"""One pass of TFMA over the predictions, and the verdict on its metrics."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ _BATCH = 8192  # rows; TFMA's default tries its way up from 1
 def evaluate_predictions(
     pipeline: beam.Pipeline, folders: Sequence[str], output: str, policy: EvaluationConfig
 ) -> EvaluationVerdict:
-    """Measures, judges, and writes TFMA's files and `verdict.json` into a folder.
+    """Measures and judges a model, and writes TFMA's files and `verdict.json` into a folder.
 
     Args:
       pipeline: is run.
       folders: of splits, with the examples of ModelScorer.
       output: the folder.
-      policy: what is asked.
+      policy: the thresholds.
 
     Returns:
       The verdict.
     """
-    there = _features(folders)
-    contenders = {name: feature for name, feature in CONTENDERS.items() if feature in there}
+    present = _features(folders)
+    contenders = {name: feature for name, feature in CONTENDERS.items() if feature in present}
     source = tf_example_record.TFExampleRecord(
         [f"{folder}/*" for folder in folders], telemetry_descriptors=["Evaluator"]
     )
@@ -65,7 +65,7 @@ def evaluate_predictions(
 
 
 def read_slices(output: str) -> list[Slice]:
-    """What TFMA wrote: the rows as they are of both splits, the variants, the natural slices."""
+    """Reads TFMA's files: the rows as they are of both splits, the variants, the natural slices."""
     slices = []
     for key, by_output in tfma.load_eval_result(output).slicing_metrics:
         where = dict(key)
@@ -73,12 +73,12 @@ def read_slices(output: str) -> list[Slice]:
         found = by_output[""][""]
         metrics = {name: float(value["doubleValue"]) for name, value in found.items() if "doubleValue" in value}
         slices.append(Slice(split, where if variant == AS_IS else {VARIANT: variant}, metrics))
-    places = {key: place for place, key in enumerate(_KEYS)}
-    return sorted(slices, key=lambda one: (one.split, places[(*one.key.items(),)]))
+    positions = {key: position for position, key in enumerate(_KEYS)}
+    return sorted(slices, key=lambda part: (part.split, positions[(*part.key.items(),)]))
 
 
 def _features(folders: Sequence[str]) -> set[str]:
-    """Of the first row."""
+    """Returns the names of the first row's features."""
     files = sorted(itertools.chain.from_iterable(map(_files, folders)))
     for record in tf.data.TFRecordDataset(files, "GZIP").take(1).as_numpy_iterator():
         return {*tf.train.Example.FromString(record).features.feature}

@@ -21,7 +21,7 @@ class Estimate(NamedTuple):
 
 
 def proportion(count: int, total: int) -> Estimate:
-    """A share of rows, with Wilson's score interval; of no rows it is 0, and nothing is known."""
+    """Returns a share of rows, with Wilson's score interval; of no rows 0, with the interval from 0 to 1."""
     if not total:
         return Estimate(0.0, 0.0, 1.0)
     share, spread = count / total, _Z**2 / total
@@ -31,7 +31,7 @@ def proportion(count: int, total: int) -> Estimate:
 
 
 def area_under_roc(labels: np.ndarray, scores: np.ndarray) -> Estimate:
-    """The exact area, with DeLong's interval (DeLong et al. 1988, in the midranks of Sun and Xu 2014).
+    """Returns the exact area, with DeLong's interval (DeLong et al. 1988, in the midranks of Sun and Xu 2014).
 
     Without rows of both classes there is none: NaN.
     """
@@ -50,14 +50,14 @@ def area_under_roc(labels: np.ndarray, scores: np.ndarray) -> Estimate:
 
 
 def mean(values: np.ndarray) -> Estimate:
-    """A mean of values from 0 to 1, with the normal interval."""
+    """Returns the mean of values from 0 to 1, with the normal interval."""
     if len(values) < 2:
         return Estimate(float(values.mean()) if len(values) else np.nan, 0.0, 1.0)
     return _clipped(values.mean(), _Z * values.std(ddof=1) / np.sqrt(len(values)))
 
 
 def calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> Estimate:
-    """Expected calibration error over 15 bins of equal width (Naeini et al. 2015; as many as Guo et al. 2017).
+    """Returns the expected calibration error over 15 bins of equal width (Naeini et al. 2015; Guo et al. 2017).
 
     That is the mean over the rows of |mean probability - share of positive rows| of their bin. The interval is
     bootstrapped and shifted to the value: resampling alone adds to an error that is a sum of absolute values.
@@ -70,13 +70,13 @@ def calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> Estimate
     value = _error(np.bincount(bins, gaps, ECE_BINS), rows)
     random = np.random.default_rng(0)
     drawn = (random.integers(rows, size=rows) for _ in range(_RESAMPLES))
-    resampled = np.array([_error(np.bincount(bins[one], gaps[one], ECE_BINS), rows) for one in drawn])
+    resampled = np.array([_error(np.bincount(bins[sample], gaps[sample], ECE_BINS), rows) for sample in drawn])
     low, high = np.percentile(resampled, (2.5, 97.5)) - resampled.mean()
     return Estimate(value, max(0.0, value + low), min(1.0, value + high))
 
 
 def paired_difference(right: np.ndarray, other_right: np.ndarray) -> Estimate:
-    """How much more often the one is right than the other on the same rows, with Bonett and Price's interval (2012).
+    """Returns the difference of two accuracies on the same rows, with Bonett and Price's interval (2012).
 
     Only rows on which the two differ count, so it is far narrower than the two accuracies' own intervals.
     """

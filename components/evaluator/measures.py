@@ -1,4 +1,4 @@
-"""What is measured on a slice's rows: exact values, not TFMA's histograms of 10,000 buckets. Pure: needs no TFX."""
+"""The metrics of a slice's rows: exact values, not TFMA's histograms of 10,000 buckets. Pure: needs no TFX."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ NON_FINITE, ROWS = "non_finite", "example_count"
 LOWEST, HIGHEST = "lowest_score", "highest_score"
 OPERATING = ("operating_threshold", "operating_precision", "operating_recall")
 
-_THRESHOLD = 0.5  # above it a row is said to be positive, as Keras's BinaryAccuracy does
+_THRESHOLD = 0.5  # above it a row counts as positive, as in Keras's BinaryAccuracy
 
 
 def accuracy_of(contender: str) -> str:
-    """Name of a contender's accuracy."""
+    """Returns the name of a contender's accuracy."""
     return f"{contender}_accuracy"
 
 
 def auc_of(contender: str) -> str:
-    """Name of a contender's area under the ROC curve."""
+    """Returns the name of a contender's area under the ROC curve."""
     return f"{contender}_auc"
 
 
 def difference_to(contender: str) -> str:
-    """Name of the candidate's accuracy minus a contender's, on the same rows."""
+    """Returns the name of the candidate's accuracy minus a contender's, on the same rows."""
     return f"accuracy_minus_{contender}"
 
 
 def low_end(metric: str) -> str:
-    """Name of the lower end of a metric's 95 % interval."""
+    """Returns the name of the lower end of a metric's 95 % interval."""
     return f"{metric}_low"
 
 
 def high_end(metric: str) -> str:
-    """Name of the upper end of a metric's 95 % interval."""
+    """Returns the name of the upper end of a metric's 95 % interval."""
     return f"{metric}_high"
 
 
@@ -56,15 +56,15 @@ def measure(
     contenders: Mapping[str, np.ndarray] = {},
     wanted_precision: float | None = None,
 ) -> dict[str, float]:
-    """All metrics of a slice, by name; one with an interval has two names more, see `low_end` and `high_end`.
+    """Returns all metrics of a slice, by name; the ends of an interval are named by `low_end` and `high_end`.
 
     A score that is no finite number is wrong, whatever the label; where there is one, areas and errors are NaN.
 
     Args:
-      labels: 0 or 1 each.
-      probabilities: the candidate's, of 1.
-      contenders: others' of the same rows, by their names.
-      wanted_precision: for the operating threshold; none where none is wanted.
+      labels: 0 or 1, [rows].
+      probabilities: the candidate's of class 1, float64 [rows].
+      contenders: the other models' probabilities of the same rows, by their names.
+      wanted_precision: of the operating threshold; None: there is none.
     """
     right = _right(labels, probabilities)
     whole = bool(np.isfinite(probabilities).all())
@@ -87,17 +87,17 @@ def measure(
         if name != AS_IS:  # the candidate's own score of the same row as it is has no area of its own
             found[auc_of(name)] = area_under_roc(labels, scores).value if np.isfinite(scores).all() else np.nan
         estimates[difference_to(name)] = paired_difference(right, other_right)
-    for name, one in estimates.items():
-        found |= {name: one.value, low_end(name): one.low, high_end(name): one.high}
+    for name, estimate in estimates.items():
+        found |= {name: estimate.value, low_end(name): estimate.low, high_end(name): estimate.high}
     if wanted_precision is not None and whole:
         found |= operating_point(labels, probabilities, wanted_precision)
     return found
 
 
 def operating_point(labels: np.ndarray, probabilities: np.ndarray, wanted_precision: float) -> dict[str, float]:
-    """The smallest threshold from which on (score >= threshold) the precision is the wanted one, if there is one.
+    """Returns the smallest threshold (score >= threshold) with the wanted precision; empty where there is none.
 
-    The smallest has the most recall of those that reach it.
+    Of all such thresholds the smallest has the highest recall.
     """
     order = np.argsort(-probabilities, kind="stable")
     scores, hits = probabilities[order], np.cumsum(labels[order] == 1)
@@ -117,7 +117,7 @@ def _right(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 def _confusion(labels: np.ndarray, scores: np.ndarray) -> dict[str, int]:
-    # A score that is no number says the wrong thing.
-    said = np.where(np.isfinite(scores), scores > _THRESHOLD, labels != 1).astype(int)
-    counts = np.bincount(2 * (labels == 1).astype(int) + said, minlength=4)
+    # A score that is no number counts as the wrong class.
+    predicted = np.where(np.isfinite(scores), scores > _THRESHOLD, labels != 1).astype(int)
+    counts = np.bincount(2 * (labels == 1).astype(int) + predicted, minlength=4)
     return dict(zip(CONFUSION, map(int, counts), strict=True))

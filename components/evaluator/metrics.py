@@ -20,7 +20,7 @@ _OWN = (features.LABEL, features.PROBABILITY)
 
 
 class ExactMetrics(tfma.metrics.Metric):
-    """All of `measures`, by their names there.
+    """All metrics of `measures`, by their names there.
 
     Args:
       contenders: name -> feature of its probabilities.
@@ -55,7 +55,7 @@ def _computations(
 
 
 class _Columns(metric_types.Preprocessor):
-    """The numbers of the rows that are gathered in one, [columns, rows], and nothing else of them."""
+    """The numbers of the rows that are gathered in one, [columns, rows], without their other features."""
 
     def __init__(self, columns: list[str]):
         super().__init__(name="exact_columns")
@@ -67,7 +67,7 @@ class _Columns(metric_types.Preprocessor):
 
 
 class _Gather(beam.CombineFn):
-    """Rows as they come."""
+    """A combiner that gathers rows, and measures them at the end."""
 
     def __init__(self, contenders: list[str], wanted_precision: float | None):
         self._contenders, self._wanted_precision = contenders, wanted_precision
@@ -80,11 +80,11 @@ class _Gather(beam.CombineFn):
         return accumulator
 
     def merge_accumulators(self, accumulators: Iterable[list[np.ndarray]]) -> list[np.ndarray]:
-        return [one for accumulator in accumulators for one in accumulator]
+        return [rows for accumulator in accumulators for rows in accumulator]
 
     def extract_output(self, accumulator: list[np.ndarray]) -> dict[metric_types.MetricKey, float]:
         labels, probabilities, *others = np.concatenate(accumulator, axis=1)
         contenders = dict(zip(self._contenders, others, strict=True))
         found = measure(labels, probabilities, contenders, self._wanted_precision)
-        # Unweighted is not the same as unsaid: a threshold's key says neither.
+        # None and not False, as in a threshold's key.
         return {metric_types.MetricKey(name=name, example_weighted=None): value for name, value in found.items()}

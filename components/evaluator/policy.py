@@ -1,4 +1,4 @@
-"""What a model must reach to be blessed, and what it is judged by."""
+"""The thresholds that a model must meet to be blessed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pydantic import Field, field_validator
 from components.slices import NATURAL_SLICES, VARIANTS
 from trainer.section import Section
 
-#: Bounds that a run may be told when it starts, as runtime parameters.
+#: Thresholds that are also runtime parameters.
 BOUNDS = ("min_eval_accuracy", "min_eval_auc", "max_accuracy_drop", "min_train_accuracy")
 
 
 class EvaluationConfig(Section):
-    """What a model must reach to be blessed. `docs/evaluation.md` says how the defaults were measured."""
+    """The thresholds that a model must meet to be blessed; `docs/evaluation.md` has how the defaults were measured."""
 
     min_eval_accuracy: float = Field(
         0.9846, ge=0, le=1, description="Least accuracy on the evaluation rows, as a share from 0 to 1."
@@ -27,19 +27,22 @@ class EvaluationConfig(Section):
         0.99, ge=0, le=1, description="Least area under the ROC curve on the evaluation rows, as a share from 0 to 1."
     )
     min_eval_precision: float | None = Field(
-        None, ge=0, le=1, description="Least precision on the evaluation rows, as a share from 0 to 1; null: not asked."
+        None,
+        ge=0,
+        le=1,
+        description="Least precision on the evaluation rows, as a share from 0 to 1; null: none.",
     )
     min_eval_recall: float | None = Field(
-        None, ge=0, le=1, description="Least recall on the evaluation rows, as a share from 0 to 1; null: not asked."
+        None, ge=0, le=1, description="Least recall on the evaluation rows, as a share from 0 to 1; null: none."
     )
     max_eval_ece: float | None = Field(
         0.02,
         ge=0,
         le=1,
-        description="Most expected calibration error on the evaluation rows, as a share from 0 to 1; null: not asked.",
+        description="Most expected calibration error on the evaluation rows, as a share from 0 to 1; null: none.",
     )
     max_eval_brier: float | None = Field(
-        0.02, ge=0, le=1, description="Most Brier score on the evaluation rows, from 0 to 1; null: not asked."
+        0.02, ge=0, le=1, description="Most Brier score on the evaluation rows, from 0 to 1; null: none."
     )
     max_accuracy_drop: float = Field(
         0.0025,
@@ -73,12 +76,12 @@ class EvaluationConfig(Section):
         None,
         gt=0,
         le=1,
-        description="Find the least score from which on precision is that, as a share from 0 to 1; null: not asked.",
+        description="Find the least score from which on precision is that, as a share from 0 to 1; null: none.",
     )
     bless_anyway: str | None = Field(
         None,
         pattern=r"\S",
-        description="Why this one run pushes its model whatever rules it breaks; the reason stays with the version.",
+        description="Why this one run pushes its model although it fails rules; the reason stays with the version.",
     )
     batch_size: int = Field(
         256, ge=1, le=65536, description="Headlines scored at a time, after each epoch and for the verdict."
@@ -106,13 +109,13 @@ class EvaluationConfig(Section):
         return by_slice
 
     def allowed_drop(self, variant: str) -> float:
-        """How far a variant's accuracy may lie below that of the rows as they are."""
+        """Returns how far a variant's accuracy may lie below that of the rows as they are, a share from 0 to 1."""
         return self.max_variant_drop.get(variant, self.max_variant_drop["default"])
 
 
 @dataclasses.dataclass(frozen=True)
 class Slice:
-    """What was measured on some rows."""
+    """The metrics of a slice."""
 
     split: str
     key: dict[str, str]

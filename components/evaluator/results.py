@@ -1,4 +1,4 @@
-"""What is found of a model, as the Evaluator writes it and a run's verdict reads it. Light: no numpy."""
+"""The results of an evaluation, as the Evaluator writes and a run's verdict reads them. Light: no numpy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ METRIC_NAMES = {
     "brier": "Brier score",
     "non_finite": "scores that are no numbers",
 }
-"""What rules call the metrics of TFMA and `measures`."""
+"""The metrics' names in messages."""
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
@@ -40,7 +40,7 @@ class Judgement(Recorded):
     """As `MeasuredSlice.slice`."""
     metric: str
     against: str
-    """`bound`, or what the value is a difference to."""
+    """`bound`, or the name of what the value is a difference to."""
     bound: float
     direction: str
     observed: float | None
@@ -50,10 +50,10 @@ class Judgement(Recorded):
     """None in verdicts of schema 1."""
     outcome: str
     gates: bool
-    """Whether a model that breaks it is not blessed."""
+    """Whether a model that fails it is not blessed."""
     detail: str
     passed: bool
-    """A rule that is not judged is not broken."""
+    """A rule that is not judged counts as passed."""
 
     @property
     def refuses(self) -> bool:
@@ -62,13 +62,13 @@ class Judgement(Recorded):
 
     @property
     def variant(self) -> str | None:
-        """The variant that it is about, if it is about one."""
+        """The variant that it judges, if any."""
         return self.slice.get(VARIANT)
 
     @model_validator(mode="before")
     @classmethod
     def _of_schema_1(cls, values: object) -> object:
-        """There, each rule was for all rows as they are, and refused a model."""
+        """Reads schema 1, where each rule was for all rows as they are, and gated."""
         if not isinstance(values, Mapping) or "rule" in values or "passed" not in values:
             return values
         general = "auc" if values.get("metric") == "auc" else "accuracy"
@@ -95,7 +95,7 @@ class Metric(Recorded):
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
 class Contender(Recorded):
-    """What a model reaches that the candidate is compared with."""
+    """The metrics of a model that the candidate is compared with."""
 
     binary_accuracy: float | None
     auc: float | None
@@ -103,7 +103,7 @@ class Contender(Recorded):
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
 class MeasuredSlice(Recorded):
-    """What was measured on some rows."""
+    """The metrics of a slice."""
 
     split: str
     slice: dict[str, str]
@@ -120,13 +120,13 @@ class MeasuredSlice(Recorded):
 
     @property
     def confusion(self) -> list[list[int]]:
-        """Rows by label, news first, in columns by what the candidate said."""
+        """The counts of rows by label, and in each by predicted label; news first."""
         counts = [int(self.metrics[name].value or 0) for name in CONFUSION]
         return [counts[:2], counts[2:]]
 
     @property
     def variant(self) -> str | None:
-        """The variant that it is, if it is one."""
+        """The variant, if it is one."""
         return self.slice.get(VARIANT)
 
     @model_serializer(mode="wrap")
@@ -146,14 +146,14 @@ class OperatingThreshold(Recorded):
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
 class Override(Recorded):
-    """Why a model is pushed that breaks rules."""
+    """Why a model is pushed although it fails rules."""
 
     reason: str
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
 class Evaluation(Recorded):
-    """What was measured."""
+    """All metrics of an evaluation."""
 
     contenders: dict[str, Contender]
     """On the evaluation rows as they are."""
@@ -162,7 +162,7 @@ class Evaluation(Recorded):
     override: Override | None = field(default_factory=type(None))
 
     def overall(self, split: str) -> MeasuredSlice | None:
-        """All rows of a split as they are; None where none were measured."""
+        """Returns the slice of all rows of a split as they are; None where there is none."""
         return next((part for part in self.slices if part.split == split and not part.slice), None)
 
 

@@ -1,4 +1,4 @@
-"""Whether a model keeps the rules: the one place that judges. Pure: takes what was measured."""
+"""The rules that a model is judged by: nothing else judges. Pure: takes the metrics."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _Key = tuple[str, *tuple[tuple[str, str], ...]]
 
 
 class Bound(NamedTuple):
-    """A rule for all rows of a split as they are, which TFMA can hold a model to as well."""
+    """A rule for all rows of a split as they are, which TFMA can check as well."""
 
     rule: str
     split: str
@@ -38,12 +38,12 @@ class Bound(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Of what is compared with the bound."""
+        """The name in `measures` of the value that is compared with the bound."""
         return self.measured or self.metric
 
 
 def overall_bounds(policy: EvaluationConfig) -> list[Bound]:
-    """The rules for all rows as they are, in the order of the verdict."""
+    """Returns the rules for all rows as they are, in the order of the verdict."""
     optional = [
         ("precision", PRECISION, policy.min_eval_precision, LEAST),
         ("recall", RECALL, policy.min_eval_recall, LEAST),
@@ -64,23 +64,23 @@ def overall_bounds(policy: EvaluationConfig) -> list[Bound]:
 
 
 def last_blessed_bound(policy: EvaluationConfig) -> Bound:
-    """The rule that compares with the last blessed model."""
+    """Returns the rule that compares with the last blessed model."""
     measured = measures.difference_to(LAST_BLESSED)
     return Bound("last_blessed", EVAL_SPLIT, ACCURACY, -policy.max_accuracy_drop, LEAST, LAST_BLESSED_MODEL, measured)
 
 
 def judge(slices: Sequence[Slice], policy: EvaluationConfig) -> list[Judgement]:
-    """Every rule, in the order in which it is shown.
+    """Judges every rule, in the order in which they are shown.
 
     The rules for all rows of a split as they are, are always judged: DataGate saw to it that there are enough.
     """
-    known: dict[_Key, Slice] = {(one.split, *one.key.items()): one for one in slices}
+    known: dict[_Key, Slice] = {(part.split, *part.key.items()): part for part in slices}
     diagnosis = diagnose(slices)
-    overall = [_judge_overall(known.get((one.split,)), one, diagnosis) for one in overall_bounds(policy)]
+    overall = [_judge_overall(known.get((rule.split,)), rule, diagnosis) for rule in overall_bounds(policy)]
     finite = (_judge_finite(slices, split) for split in (EVAL_SPLIT, TRAIN_SPLIT))
     return [
         *overall,
-        *(one for one in finite if one),
+        *(judgement for judgement in finite if judgement),
         _judge_baseline(known.get((EVAL_SPLIT,)), policy),
         *_judge_variants(slices, policy),
         *_judge_natural(known, policy),
@@ -88,8 +88,8 @@ def judge(slices: Sequence[Slice], policy: EvaluationConfig) -> list[Judgement]:
 
 
 def diagnose(slices: Sequence[Slice]) -> str:
-    """What is wrong with a model that is no model at all; empty where nothing of the kind is seen."""
-    by_split = {one.split: one.metrics for one in slices if not one.key}
+    """Describes the failure of a training as a whole, such as diverged weights; empty where there is none."""
+    by_split = {part.split: part.metrics for part in slices if not part.key}
     metrics = by_split.get(EVAL_SPLIT, {})
     if not metrics:
         return ""
@@ -108,7 +108,7 @@ def diagnose(slices: Sequence[Slice]) -> str:
 
 
 def describe(judged: Judgement) -> str:
-    """A judgement in a few words."""
+    """Describes a judgement in a few words."""
     detail, observed = judged.detail, judged.observed
     name = METRIC_NAMES.get(judged.metric, judged.metric)
     where = " ".join([judged.split, *(f"{key}={value}" for key, value in judged.slice.items())])
@@ -132,10 +132,10 @@ def _judge_overall(found: Slice | None, rule: Bound, diagnosis: str) -> Judgemen
 
 
 def _judge_finite(slices: Sequence[Slice], split: str) -> Judgement | None:
-    all_rows = [one.metrics for one in slices if one.split == split and (not one.key or VARIANT in one.key)]
+    all_rows = [part.metrics for part in slices if part.split == split and (not part.key or VARIANT in part.key)]
     if not all_rows:
         return None
-    rows, lost = (int(sum(one[name] for one in all_rows)) for name in (measures.ROWS, measures.NON_FINITE))
+    rows, lost = (int(sum(metrics[name] for metrics in all_rows)) for name in (measures.ROWS, measures.NON_FINITE))
     detail = f"of {rows:,} with their variants" if lost else ""
     return Judgement(
         rule="finite",
@@ -156,7 +156,7 @@ def _judge_finite(slices: Sequence[Slice], split: str) -> Judgement | None:
 
 
 def _judge_baseline(found: Slice | None, policy: EvaluationConfig) -> Judgement:
-    """By the interval's width: a model is worse where the whole interval of the difference lies below zero."""
+    """Judges by the interval: a model is worse where the whole interval of the difference lies below zero."""
     measured = measures.difference_to(BASELINE)
     rule = Bound("baseline", EVAL_SPLIT, ACCURACY, 0.0, LEAST, BASELINE, measured)
     if found is None or measured not in found.metrics:
@@ -169,35 +169,35 @@ def _judge_baseline(found: Slice | None, policy: EvaluationConfig) -> Judgement:
 
 
 def _judge_variants(slices: Sequence[Slice], policy: EvaluationConfig) -> Iterator[Judgement]:
-    found = {one.key[VARIANT]: one for one in slices if one.split == EVAL_SPLIT and VARIANT in one.key}
+    found = {part.key[VARIANT]: part for part in slices if part.split == EVAL_SPLIT and VARIANT in part.key}
     measured = measures.difference_to(AS_IS)
     for variant in dict.fromkeys([*found, *policy.gated_variants]):
-        one, most = found.get(variant), policy.allowed_drop(variant)
+        part, most = found.get(variant), policy.allowed_drop(variant)
         rule = Bound("variant_drop", EVAL_SPLIT, ACCURACY, -most, LEAST, AS_IS, measured)
         key, gates = {VARIANT: variant}, variant in policy.gated_variants
-        few = _too_few(one, policy)
-        if one is None or few:
-            yield _judgement(rule, one, NOT_JUDGED, gates, few, key)
+        few = _too_few(part, policy)
+        if part is None or few:
+            yield _judgement(rule, part, NOT_JUDGED, gates, few, key)
             continue
-        drop = -one.metrics[measured]
+        drop = -part.metrics[measured]
         side = "below" if drop >= 0 else "above"
         detail = (
-            f"accuracy {one.metrics[ACCURACY]:.4f}, {100 * abs(drop):.1f} points {side} as is "
+            f"accuracy {part.metrics[ACCURACY]:.4f}, {100 * abs(drop):.1f} points {side} as is "
             f"(at most {100 * most:.1f})"
         )
-        yield _judgement(rule, one, PASSED if drop <= most else FAILED, gates, detail, key)
+        yield _judgement(rule, part, PASSED if drop <= most else FAILED, gates, detail, key)
 
 
 def _judge_natural(known: dict[_Key, Slice], policy: EvaluationConfig) -> Iterator[Judgement]:
     for name, least in policy.min_slice_accuracy.items():
         feature, _, value = name.partition("=")
-        one, key = known.get((EVAL_SPLIT, (feature, value))), {feature: value}
+        part, key = known.get((EVAL_SPLIT, (feature, value))), {feature: value}
         rule = Bound("slice_accuracy", EVAL_SPLIT, ACCURACY, least)
-        few = _too_few(one, policy)
-        if one is None or few:
-            yield _judgement(rule, one, NOT_JUDGED, True, few, key)
+        few = _too_few(part, policy)
+        if part is None or few:
+            yield _judgement(rule, part, NOT_JUDGED, True, few, key)
         else:
-            yield _judgement(rule, one, PASSED if one.metrics[ACCURACY] >= least else FAILED, True, "", key)
+            yield _judgement(rule, part, PASSED if part.metrics[ACCURACY] >= least else FAILED, True, "", key)
 
 
 def _too_few(found: Slice | None, policy: EvaluationConfig) -> str:
@@ -234,7 +234,7 @@ def _judgement(
 
 
 def _finite(value: float | None) -> float | None:
-    """JSON has no NaN."""
+    """Returns None for a value that is not finite: JSON has no NaN."""
     return None if value is None or not math.isfinite(value) else float(value)
 
 

@@ -11,7 +11,7 @@ from components.headline_example_gen.ingest import Ingest
 
 
 class HeadlineExampleGenSpec(component_spec.ComponentSpec):
-    """What HeadlineExampleGen is told and emits; each parameter as in `HeadlineExampleGen`."""
+    """The parameters and outputs of HeadlineExampleGen, see there."""
 
     PARAMETERS = {
         "input_base": component_spec.ExecutionParameter(type=str),
@@ -43,7 +43,7 @@ class HeadlineExampleGen(base_beam_component.BaseBeamComponent):
       pattern: of the files below it: a glob, with TFX's `{SPAN}`, `{YYYY}`, `{MM}`, `{DD}`, `{VERSION}` or `{DATE}`.
       settings: the section `data`, `DataConfig` as JSON; `location` or `input_base` and `pattern` stand for its `path`.
       content_digest: of the files, see `files.data_digest`. The cache goes by it, and an ingest of other content fails.
-      location: stands for both `input_base` and `pattern`, as `--data` does, for a run that is told its data when it
+      location: stands for both `input_base` and `pattern`, as `--data` does, for a run whose data is known only when it
         starts.
     """
 

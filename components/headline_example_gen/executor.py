@@ -1,4 +1,4 @@
-"""What HeadlineExampleGen does: the Beam pipeline from files to splits, and the report of every row."""
+"""HeadlineExampleGen's executor: the Beam pipeline from files to splits, and the report of every row."""
 
 from __future__ import annotations
 
@@ -102,10 +102,10 @@ def _number_of_shards(paths: Sequence[str]) -> int:
 
 
 def _check_files(paths: Sequence[str], parts: str, expected_digest: str | None) -> None:
-    outcomes = [json.loads(_read(one)) for one in _list(parts, "outcome-*.json")]
-    if refused := [one["refused"] for one in outcomes if "refused" in one]:
+    outcomes = [json.loads(_read(part)) for part in _list(parts, "outcome-*.json")]
+    if refused := [outcome["refused"] for outcome in outcomes if "refused" in outcome]:
         raise InputError("\n".join(refused))
-    if expected_digest and files_digest([one["digest"] for one in outcomes]) != expected_digest:
+    if expected_digest and files_digest([outcome["digest"] for outcome in outcomes]) != expected_digest:
         raise InputError(
             f"The data must not change while a run reads it. Received: {len(paths)} files from {paths[0]} on, which "
             "have changed since the run began. Run again."
@@ -120,7 +120,9 @@ def _report(paths: Sequence[str], settings: DataConfig, parts: str, target: str)
         next(rows)
         names = ("title", "label", "file", "line", "rule", "reason")
         first = itertools.islice(rows, SHOWN_FAULTS)
-        faults = [dict(zip(names, (plain_cell(one)[:_SHOWN_CHARACTERS] for one in row), strict=True)) for row in first]
+        faults = [
+            dict(zip(names, (plain_cell(cell)[:_SHOWN_CHARACTERS] for cell in row), strict=True)) for row in first
+        ]
     total = sum_tallies(map(_read, _list(parts, "tally-*.json")))
     with fileio.open(f"{target}/{REPORT_FILE}", "w") as stream:
         stream.write(json.dumps(make_report(total, paths, _SPLITS, faults), indent=2))

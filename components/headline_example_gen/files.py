@@ -1,4 +1,4 @@
-"""The CSV files that `--data` means, as TFX's pair of an input base and a pattern below it."""
+"""The CSV files of `--data`, as TFX's pair of an input base and a pattern below it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from components.errors import InputError
 from components.headline_example_gen.spans import SpanVersion, expand_date, parse_specs
 
 _ENDINGS = (".csv", ".csv.gz")
-# What a folder stands for. No glob can say "either ending", so this one is filtered; it is spelled as nobody spells
-# it, so that a user's own `*.csv*` means what it says.
+# The pattern of a folder. No glob can say "either ending", so this one is filtered; it is spelled as nobody spells
+# it, so that a user's own `*.csv*` is a glob.
 FOLDER_PATTERN = "*[.]csv*"
 
 
 class CsvInput(NamedTuple):
-    """What FileBasedExampleGen takes: a folder, a pattern relative to it, and the files that it means now."""
+    """The input of FileBasedExampleGen: a folder, a pattern relative to it, and the files that match now."""
 
     base: str
     """The deepest folder that is no pattern."""
@@ -99,12 +99,12 @@ def resolve_pattern(base: str, pattern: str, *, window_spans: int = 1, last_span
 
 
 def data_digest(paths: Iterable[str]) -> str:
-    """`files_digest` of the files at `paths`, in that order."""
+    """Returns `files_digest` of the files at `paths`, in that order."""
     return files_digest(file_digest(path) for path in paths)
 
 
 def file_digest(path: str) -> str:
-    """sha256 of a file's bytes.
+    """Returns the sha256 of a file's bytes.
 
     Raises:
       InputError: the file cannot be read.
@@ -117,7 +117,7 @@ def file_digest(path: str) -> str:
 
 
 def files_digest(digests: Iterable[str]) -> str:
-    """One digest for files of these digests, in their order; it does not see the files' names.
+    """Returns one digest for files of these digests, in their order; the files' names do not count.
 
     One file's stays what it is. That of more is what `sha256sum FILES | cut -c-64 | sha256sum` prints, so that two
     files are not the same as one that holds both.

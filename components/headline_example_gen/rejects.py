@@ -1,4 +1,4 @@
-"""`rejects.csv`: what was set aside, as a CSV that can be mended and fed back."""
+"""`rejects.csv`: the rejected rows, as a CSV that can be fixed and read again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REJECTS_FILE = "rejects.csv"
 
 
 def header(settings: DataConfig) -> list[str]:
-    """The data's own two columns, and what is said of each row; the reader skips columns that it does not know."""
+    """Returns the data's own two columns, and those that explain each row, which the reader skips."""
     names = [settings.text_column, settings.label_column]
     for note in REJECT_NOTES:
         while note in names:
@@ -44,10 +44,10 @@ class PartWriter:
         if self._stream is None:
             self._stream = fileio.open(f"{self._path}.partial", "wb")
             self._writer = _writer(self._stream)
-        self._writer.writerow((file, *fault[:-1]))  # the number of lines is no part of what is mended
+        self._writer.writerow((file, *fault[:-1]))  # the number of lines is no column
 
     def close(self) -> None:
-        """Lays the part in its place; without a fault there is none."""
+        """Renames the finished part to its path; without a fault there is none."""
         if self._stream is not None:
             self._stream.close()
             fileio.rename(f"{self._path}.partial", self._path, overwrite=True)
@@ -70,7 +70,7 @@ def merge_parts(
     with fileio.open(target, "wb") as stream:
         sink = _writer(stream)
         sink.writerow(header(settings))
-        for file, fault in heapq.merge(by_file, *map(_read_part, shard_parts), key=lambda one: (one[0], one[1].line)):
+        for file, fault in heapq.merge(by_file, *map(_read_part, shard_parts), key=lambda row: (row[0], row[1].line)):
             title, label, path, reason = map(inert_cell, (fault.title, fault.label, paths[file], fault.reason))
             sink.writerow((title, label, path, fault.line, fault.rule, reason))
 

@@ -1,4 +1,4 @@
-"""What an ingest says of itself: every row is counted once, by file, by rule and by split."""
+"""The report of an ingest: every row is counted once, by file, by rule and by split."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Tally:
         counts["clickbait"] += label
 
     def to_json(self) -> str:
-        """As a part keeps it."""
+        """Returns the counts as JSON."""
         return json.dumps(vars(self))
 
 
@@ -58,7 +58,7 @@ def sum_tallies(parts: Iterable[str]) -> Tally:
 def make_report(
     total: Tally, paths: Sequence[str], splits: Sequence[str], faults: Sequence[Mapping[str, str]]
 ) -> dict[str, JsonValue]:
-    """The report of a whole ingest.
+    """Returns the report of a whole ingest.
 
     Args:
       total: of all parts.

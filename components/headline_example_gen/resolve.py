@@ -13,7 +13,7 @@ CONFLICT = "conflict"
 
 
 class Candidate(NamedTuple):
-    """A row that keeps the rules, ready to be compared; sorts by its place in a split, then by where it was read."""
+    """A row that passes the rules, ready to be compared; sorts by its position in a split, then by file and line."""
 
     order: int
     """`TitleKey.order`."""
@@ -23,11 +23,11 @@ class Candidate(NamedTuple):
     line: int
     label: int
     bucket: int
-    """Hash bucket of the title, which says the split."""
+    """Hash bucket of the title, which decides the split."""
 
 
 class Resolution(NamedTuple):
-    """What became of the rows of one title: the kept one, or the faults of all of them."""
+    """The outcome for the rows of one title: the kept row, or the faults of all of them."""
 
     kept: Candidate | None
     repeats: Sequence[Candidate]
@@ -41,21 +41,21 @@ def resolve(candidates: Iterable[Candidate], paths: Sequence[str], labels: Seque
     Args:
       candidates: all rows of some titles, in any order.
       paths: the files, for the messages.
-      labels: `Rules.label_names`, so that what is set aside can be fed back.
+      labels: `Rules.label_names`, so that rejected rows can be read again.
     """
     for _, group in itertools.groupby(sorted(candidates), operator.itemgetter(0, 1)):
         rows = list(group)
         first, *others = rows
-        if all(one.label == first.label for one in others):
+        if all(row.label == first.label for row in others):
             yield Resolution(first, others, ())
         else:
-            yield Resolution(None, (), [_conflict(one, rows, paths, labels) for one in rows])
+            yield Resolution(None, (), [_conflict(row, rows, paths, labels) for row in rows])
 
 
 def _conflict(
-    one: Candidate, rows: Sequence[Candidate], paths: Sequence[str], labels: Sequence[str]
+    row: Candidate, rows: Sequence[Candidate], paths: Sequence[str], labels: Sequence[str]
 ) -> tuple[int, Fault]:
-    other = next(row for row in rows if row.label != one.label)
-    here, there = labels[one.label], labels[other.label]
+    other = next(candidate for candidate in rows if candidate.label != row.label)
+    here, there = labels[row.label], labels[other.label]
     reason = f"the same title is labelled {here} here and {there} in {paths[other.file]}:{other.line}"
-    return one.file, Fault(one.line, CONFLICT, reason, one.title, here)
+    return row.file, Fault(row.line, CONFLICT, reason, row.title, here)

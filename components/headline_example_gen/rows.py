@@ -43,29 +43,29 @@ _FORMATS = {
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 REJECT_NOTES = ("file", "line", "rule", "reason")
-"""Columns by which a mended `rejects.csv` is known: there, what a spreadsheet would run stands behind an apostrophe."""
+"""The columns of a fixed `rejects.csv`, in which an apostrophe precedes what a spreadsheet would run."""
 
 
 class Row(NamedTuple):
-    """One row that keeps the rules."""
+    """A row that passes the rules."""
 
     line: int
-    """Where it begins, as an editor counts."""
+    """The line where it begins, from 1."""
     title: str
     label: int
     """1 for the positive class, else 0."""
 
 
 class Fault(NamedTuple):
-    """One row that breaks a rule, with all that is needed to mend it."""
+    """A row that fails a rule, with all that is needed to fix it."""
 
     line: int
     rule: str
     """One word for counting, e.g. `blank_title`."""
     reason: str
-    """For a person."""
+    """For people."""
     title: str
-    """The text as far as it can be told, else the whole row; what cannot be read stands as U+FFFD.
+    """The text where it is known, else the whole row; unreadable bytes are U+FFFD.
 
     No longer than a field may be, so that it can be read back.
     """
@@ -170,7 +170,7 @@ def _over_lines(row: Row | Fault, lines: int, settings: DataConfig) -> Row | Fau
 
 
 def _illegible(field: str) -> tuple[str, str] | None:
-    """The rule that a field's characters break, and how."""
+    """Returns the rule that a field's characters fail, and how; None where they pass."""
     found = _ILLEGIBLE.search(field)
     if found is None:
         return None
@@ -181,7 +181,7 @@ def _illegible(field: str) -> tuple[str, str] | None:
 
 
 def _malformed(path: str, line: int, lines: _Lines, error: csv.Error) -> Fault:
-    """A row that the csv module cannot read; a quote that stays open refuses the file."""
+    """Returns the fault of a row that the csv module cannot read; raises for a quote that stays open."""
     read = len(lines.pending)
     too_long = "field limit" in str(error)
     if lines.ended or (too_long and read > 1):
@@ -263,7 +263,7 @@ class _Lines:
 
 @contextlib.contextmanager
 def _open_text(path: str) -> Iterator[io.TextIOBase]:
-    """A file's text, decompressed when it is gzip, whatever its name.
+    """Opens a file's text, decompressed when it is gzip, whatever its name.
 
     Raises:
       InputError: it is no text.
@@ -295,11 +295,11 @@ def _open_binary(path: str) -> io.RawIOBase:
 
 
 def _illegible_share(head: bytes) -> float:
-    """The share of characters that no text has: NUL, other control characters, what is not UTF-8."""
+    """Returns the share of characters that no text has: NUL, other control characters, bytes that are not UTF-8."""
     text = head.decode("utf-8", "surrogateescape")
-    return sum(1 for one in text if (one < " " and one not in "\t\n\r\f\v\x1b") or "\udc80" <= one <= "\udcff") / len(
-        text
-    )
+    return sum(
+        1 for sign in text if (sign < " " and sign not in "\t\n\r\f\v\x1b") or "\udc80" <= sign <= "\udcff"
+    ) / len(text)
 
 
 def _unreadable(path: str, error: Exception) -> InputError:

@@ -38,7 +38,7 @@ class DataConfig(Section):
         description="A row that spans more lines is rejected: its quote was closed by another row's.",
     )
     schema_file: str | None = Field(
-        None, min_length=1, description="Schema that the data is held to; null: data/schema.pbtxt."
+        None, min_length=1, description="Schema that the data must fit; null: data/schema.pbtxt."
     )
     limit_rows: int | None = Field(None, ge=10, description="Use at most this many rows; null: all rows.")
     train_buckets: int = Field(

@@ -46,7 +46,7 @@ class SpanPattern:
     has_dates: bool
 
     def read(self, name: str) -> SpanVersion | None:
-        """The span and version in a name that `glob` matches; None where they are no numbers, or no day."""
+        """Returns the span and version in a name that `glob` matches; None where they are no numbers, or no day."""
         match = self.regex.fullmatch(name)
         if match is None:
             return None
@@ -62,7 +62,7 @@ class SpanPattern:
     def newest(
         self, names: Iterable[str], window_spans: int, last_span: int | str | None
     ) -> dict[SpanVersion, list[str]]:
-        """Each span's newest version and its files, of the newest spans there are, or those up to `last_span`.
+        """Returns the newest version of each of the newest spans, up to `last_span`, with its files.
 
         Returns:
           At most `window_spans` spans, the oldest first, each with its names sorted.
@@ -94,7 +94,7 @@ class SpanPattern:
         return {place: files[place] for place in window}
 
     def span_name(self, span: int) -> str:
-        """For a person: the day, or the number."""
+        """Returns a span's name for people: the day, or the number."""
         return (_EPOCH + datetime.timedelta(days=span)).isoformat() if self.has_dates else str(span)
 
     def _number(self, last_span: int | str) -> int:

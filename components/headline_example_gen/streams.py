@@ -24,11 +24,11 @@ class TfxFile(io.RawIOBase):
         self._file = fileio.open(path, "rb")
 
     def readable(self) -> bool:
-        """It is."""
+        """Returns True."""
         return True
 
     def readinto(self, buffer) -> int:
-        """As `io.RawIOBase.readinto`."""
+        """Reads as `io.RawIOBase.readinto` does."""
         from tensorflow import errors
 
         try:
@@ -39,12 +39,12 @@ class TfxFile(io.RawIOBase):
         return len(data)
 
     def close(self) -> None:
-        """As `io.RawIOBase.close`."""
+        """Closes the file."""
         if not self.closed:
             self._file.close()
         super().close()
 
 
 def open_csv(path: str) -> io.TextIOWrapper:
-    """A UTF-8 text for the csv module, with the line breaks that it has."""
+    """Opens a UTF-8 text for the csv module, with its line breaks unchanged."""
     return io.TextIOWrapper(io.BufferedReader(TfxFile(path), 1 << 16), encoding="utf-8", newline="")

@@ -86,17 +86,17 @@ class ReadFile(beam.DoFn):
 def FirstLeftOut(  # noqa: N802
     grouped: beam.PCollection, paths: Sequence[str], labels: Sequence[str], limit: int
 ) -> beam.PCollection:
-    """The smallest `TitleKey.order` that a sample of `limit` rows leaves out, or None: a sample is what comes before.
+    """Returns the smallest `TitleKey.order` that a sample of `limit` rows leaves out, or None.
 
     It does not depend on the order of rows and files, and equal titles go in or stay out together.
     """
 
     def orders(element: tuple[int, Iterable[bytes]]) -> bytes:
-        kept = (one.kept.order for one in _resolutions(element[1], paths, labels) if one.kept)
+        kept = (found.kept.order for found in _resolutions(element[1], paths, labels) if found.kept)
         return np.fromiter(kept, np.uint64).tobytes()
 
     def first_left_out(arrays: Iterable[bytes]) -> int | None:
-        every = np.concatenate([np.frombuffer(one, np.uint64) for one in arrays] or [np.empty(0, np.uint64)])
+        every = np.concatenate([np.frombuffer(array, np.uint64) for array in arrays] or [np.empty(0, np.uint64)])
         return int(np.partition(every, limit)[limit]) if len(every) > limit else None
 
     return grouped | "Orders" >> beam.Map(orders) | beam.combiners.ToList() | "Cut" >> beam.Map(first_left_out)
@@ -167,7 +167,7 @@ class WriteShard(beam.DoFn):
 
 
 def _resolutions(batches: Iterable[bytes], paths: Sequence[str], labels: Sequence[str]) -> Iterator[Resolution]:
-    return resolve((Candidate(*one) for batch in batches for one in pickle.loads(batch)), paths, labels)
+    return resolve((Candidate(*row) for batch in batches for row in pickle.loads(batch)), paths, labels)
 
 
 def _serialized_example(row: Candidate) -> bytes:

@@ -24,7 +24,7 @@ def LatestBlessedModel(  # noqa: N802  components are named as classes
     Args:
       model: the baseline, hard-linked; an empty folder when there is none.
       serving_model_dir: the folder of versions that TF Serving watches, or its URL in an object store.
-      version: `latest`, `none`, or a number. A runner that knows the version says it, so that the cache sees a change.
+      version: `latest`, `none`, or a number. A runner that knows the version passes it, for the cache to see a change.
     """
     if "://" in serving_model_dir:
         fetched = fetch_blessed(serving_model_dir, version, Path(path_utils.serving_model_dir(model.uri)))

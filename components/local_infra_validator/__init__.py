@@ -1,1 +1,1 @@
-"""A model is served and asked before it is pushed."""
+"""Infra validation: a model is served and queried before it is pushed."""

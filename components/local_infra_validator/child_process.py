@@ -39,7 +39,7 @@ def main(parent: int, command: list[str]) -> int:
     except OSError as error:
         print(f"{command[0]}: {error.strerror}", file=sys.stderr)
         return _CANNOT_RUN
-    if stopped:  # before there was a program that could have been told
+    if stopped:  # before there was a program to terminate
         program.terminate()
     code = program.wait()
     return code if code >= 0 else 128 - code

@@ -24,11 +24,11 @@ def LocalInfraValidator(  # noqa: N802  components are named as classes
     model_name: tfx.dsl.components.Parameter[str] = "clickbait",
     attempt: tfx.dsl.components.Parameter[str] = "",
 ):
-    """Serves the model by a real server process and asks it golden headlines over gRPC in both signatures.
+    """Serves the model by a real server process and sends it golden headlines over gRPC in both signatures.
 
     TFX's InfraValidator knows Docker and Kubernetes only, and looks at nothing but whether an answer comes.
 
-    As the evaluators do, it ends well and withholds its blessing from a model that breaks a rule.
+    As the evaluators do, it ends well and withholds its blessing from a model that fails a rule.
 
     Args:
       model: the candidate.
@@ -37,20 +37,20 @@ def LocalInfraValidator(  # noqa: N802  components are named as classes
         Pusher looks for it too, the model with warm-up requests that was served.
       policy: `InfraConfig` as JSON.
       model_name: what the server calls the model.
-      attempt: another text makes the cache forget what was found before, by another server or on a bad day.
+      attempt: another text makes the cache miss an earlier result, of another server or on a bad day.
 
     Raises:
       ServerUnavailable: there is no server of the kind that the policy asks for.
     """
-    held_to = InfraConfig.model_validate_json(policy)
+    config = InfraConfig.model_validate_json(policy)
     folder = Path(blessing.uri)
     folder.mkdir(parents=True, exist_ok=True)
     verdict = validate_model(
         path_utils.serving_model_path(model.uri),
         Path(path_utils.stamped_model_path(blessing.uri)),
         folder,
-        read_titles(f"{examples.uri}/Split-{features.EVAL_SPLIT}", held_to.golden_rows),
-        held_to,
+        read_titles(f"{examples.uri}/Split-{features.EVAL_SPLIT}", config.golden_rows),
+        config,
         model_name,
     )
     for finding in verdict.findings:

@@ -1,4 +1,4 @@
-"""The golden headlines, what the exported model makes of them, and the requests that warm a server up."""
+"""The golden headlines, their scores by the exported model, and the requests that warm a server up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WARMUP_ROWS = (1, 2, 16)
 
 
 def read_titles(split: str | Path, count: int) -> list[str]:
-    """The first titles of a split, after the article's two.
+    """Reads the first titles of a split, after the article's two.
 
     Args:
       split: folder of gzipped TFRecords of tf.Examples.
@@ -35,7 +35,7 @@ def read_titles(split: str | Path, count: int) -> list[str]:
 
 
 def score_here(model_dir: str | Path, titles: Sequence[str]) -> dict[str, list[float]]:
-    """The probabilities by signature, of a SavedModel that is loaded in this process.
+    """Returns the probabilities by signature, of a SavedModel that is loaded in this process.
 
     On the CPU, where the server runs: a GPU multiplies less exactly than the scores are compared.
 
@@ -51,10 +51,10 @@ def score_here(model_dir: str | Path, titles: Sequence[str]) -> dict[str, list[f
 
 
 def write_warmup(model_dir: Path, model_name: str) -> None:
-    """Lays requests into a SavedModel that TF Serving replays before the version serves.
+    """Writes requests into a SavedModel, which TF Serving replays before the version serves.
 
-    They are in both signatures and of one and more titles, and only the article's: rows of the data have no business
-    in what is pushed.
+    They are in both signatures and of one and more titles, and only the article's: rows of the data do not belong
+    into a pushed model.
 
     Args:
       model_dir: the SavedModel.

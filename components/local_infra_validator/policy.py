@@ -1,4 +1,4 @@
-"""What a model must keep as it is served, and what was found."""
+"""The rules of infra validation, and its findings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_DIFFERENCE = 1e-5
 
 
 class InfraConfig(Section):
-    """How a model is served once before it is pushed, and what it must keep there."""
+    """How a model is served once before it is pushed, and the thresholds that it must meet there."""
 
     server: Literal["auto", "path", "local", "docker"] = Field(
         "auto",
@@ -41,14 +41,14 @@ class InfraConfig(Section):
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
 class Finding(Recorded):
-    """One rule, judged in one place."""
+    """One rule, judged for one signature or server."""
 
     rule: str
     """`starts`, `loads`, `scores`, `agreement`, `range`, `latency` or `memory`."""
     where: str
-    """The signature, or what was looked at."""
+    """The signature, or what was measured."""
     bound: str
-    """What was asked, for a person."""
+    """The threshold, for people."""
     observed: str
     kept: bool | None
     """None: not judged."""
@@ -79,7 +79,7 @@ class InfraVerdict(Recorded):
     """Of the served model."""
     server: Server
     log: str
-    """The server's, its path."""
+    """Path of the server's log."""
     golden_titles: int
     findings: list[Finding]
 
@@ -102,6 +102,6 @@ def read_verdict(uri: str | Path) -> InfraVerdict:
 
 
 def describe(finding: Finding) -> str:
-    """A finding in one line."""
+    """Describes a finding in one line."""
     detail = f" ({finding.detail})" if finding.detail else ""
     return f"{finding.rule}, {finding.where}: expected {finding.bound}, observed {finding.observed}{detail}"

@@ -1,4 +1,4 @@
-"""Whether a served model keeps the rules. Pure: takes what was measured."""
+"""The rules that a served model is judged by. Pure: takes the measurements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _GB = 1e9
 
 @dataclasses.dataclass
 class Observed:
-    """What a server did with the golden headlines."""
+    """The measurements of a server with the golden headlines."""
 
     start_seconds: float = 0.0
     start_fault: str = ""
@@ -31,11 +31,11 @@ class Observed:
     milliseconds: Sequence[float] = ()
     """Of calls with one headline."""
     peak_bytes: int | None = None
-    """None where nobody can tell."""
+    """None where the system does not report it."""
 
 
 def judge(observed: Observed, policy: InfraConfig) -> list[Finding]:
-    """Every rule that can be judged by what was observed."""
+    """Judges every rule for which there are measurements."""
     findings = [_starts(observed, policy), _loads(observed)]
     if observed.call_fault:
         findings.append(Finding("scores", "all calls", "answered", "failed", False, observed.call_fault))
@@ -47,7 +47,7 @@ def judge(observed: Observed, policy: InfraConfig) -> list[Finding]:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The least of the values that at least that share of them does not exceed."""
+    """Returns the least of the values that at least that share of them does not exceed."""
     return sorted(values)[max(math.ceil(share * len(values)), 1) - 1]
 
 
@@ -77,8 +77,8 @@ def _scores(observed: Observed) -> Iterator[Finding]:
     yield _equal("agreement", "both signatures", "equal scores", *(served[signature] for signature in SIGNATURES))
 
 
-def _equal(rule: str, where: str, what: str, one: Sequence[float], other: Sequence[float]) -> Finding:
-    difference = _difference(one, other)
+def _equal(rule: str, where: str, what: str, scores: Sequence[float], others: Sequence[float]) -> Finding:
+    difference = _difference(scores, others)
     bound = f"{what} within {MAX_DIFFERENCE:g}"
     return Finding(rule, where, bound, f"{difference:.1e} apart", difference <= MAX_DIFFERENCE)
 
@@ -106,13 +106,13 @@ def _latency(milliseconds: Sequence[float], policy: InfraConfig) -> Finding:
 def _memory(peak_bytes: int | None, policy: InfraConfig) -> Finding:
     bound = f"peak at most {policy.max_memory_gb:g} GB"
     if peak_bytes is None:
-        return Finding("memory", "server", bound, "unknown", None, "this system does not tell a process's peak")
+        return Finding("memory", "server", bound, "unknown", None, "this system does not report a process's peak")
     peak = peak_bytes / _GB
     return Finding("memory", "server", bound, f"{peak:.2f} GB", peak <= policy.max_memory_gb)
 
 
-def _difference(one: Sequence[float], other: Sequence[float]) -> float:
-    """The greatest; that of two NaN is 0, because `range` refuses them."""
-    pairs = [(a, b) for a, b in zip(one, other, strict=True) if not (math.isnan(a) and math.isnan(b)) and a != b]
+def _difference(scores: Sequence[float], others: Sequence[float]) -> float:
+    """Returns the greatest difference; that of two NaN is 0, because `range` refuses them."""
+    pairs = [(a, b) for a, b in zip(scores, others, strict=True) if not (math.isnan(a) and math.isnan(b)) and a != b]
     differences = [abs(a - b) for a, b in pairs]
     return math.inf if any(map(math.isnan, differences)) else max(differences, default=0.0)

@@ -1,4 +1,4 @@
-"""A server process from its start to its certain end."""
+"""A server process, from its start to its end."""
 
 from __future__ import annotations
 
@@ -71,24 +71,24 @@ class RunningServer:
         """The end of its log, in one line."""
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
         words = " | ".join(line.strip() for line in lines[-_LAST_LINES:] if line.strip())
-        words = "".join(one if one.isprintable() else "?" for one in words)  # no escape reaches a terminal
+        words = "".join(sign if sign.isprintable() else "?" for sign in words)  # no escape reaches a terminal
         return words[-_LAST_CHARACTERS:] or "nothing in its log"
 
     def peak_bytes(self) -> int | None:
-        """The most memory that it had resident so far; None where the system does not tell.
+        """Returns the most memory that it had resident so far, in bytes; None where the system does not report it.
 
-        What is named may be a script that starts the server: of all processes of the session, the sum of their peaks.
+        It is the sum of the peaks of all processes of the session: the command may be a script that starts the server.
         """
         if self._plan.container:
             return _peak_bytes(container_process(self._plan.container))
-        session = [int(place.name) for place in Path("/proc").glob("[0-9]*") if _in_session(place, self._process.pid)]
+        session = [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _in_session(entry, self._process.pid)]
         peaks = [_peak_bytes(pid) for pid in session if pid != self._process.pid]
         return sum(filter(None, peaks)) or None
 
 
-def _in_session(place: Path, leader: int) -> bool:
+def _in_session(entry: Path, leader: int) -> bool:
     try:
-        return os.getsid(int(place.name)) == leader
+        return os.getsid(int(entry.name)) == leader
     except OSError:
         return False
 
@@ -103,7 +103,7 @@ def _peak_bytes(pid: int | None) -> int | None:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on."""
+    """Returns a loopback port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

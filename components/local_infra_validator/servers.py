@@ -1,4 +1,4 @@
-"""Which server a model is validated with, and its command line."""
+"""The server that a model is validated with, and its command line."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def plan_server(kind: str, base_path: Path, model_name: str, port: int) -> Serve
 
 
 def identify_server(kind: str) -> str:
-    """Says which server a model would be validated with; another text for another one.
+    """Returns a text that identifies the server that a model would be validated with.
 
     Raises:
       ServerUnavailable: there is none of that kind.
@@ -136,7 +136,7 @@ def _no_docker(arguments: tuple[str, ...], reason: str) -> str:
 
 
 def container_process(container: str) -> int | None:
-    """The number of a container's main process on this machine; None where it runs on another."""
+    """Returns the process id of a container's main process on this machine; None where it runs on another."""
     try:
         return int(_call_docker("inspect", "--format", "{{.State.Pid}}", container))
     except (ServerUnavailable, ValueError):

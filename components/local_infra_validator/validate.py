@@ -1,4 +1,4 @@
-"""A model is served by a real server, asked the golden headlines, and judged. Needs no TFX."""
+"""Serves a model by a real server, sends the golden headlines, and judges the answers. Needs no TFX."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _POLL_SECONDS = 1.0
 def validate_model(
     model_dir: str | Path, stamped: Path, folder: Path, titles: Sequence[str], policy: InfraConfig, model_name: str
 ) -> InfraVerdict:
-    """Makes the copy that is to be pushed, serves it, and writes `verdict.json` and `server.log`.
+    """Makes the copy that is to be pushed, serves and judges it, and writes `verdict.json` and `server.log`.
 
     Args:
       model_dir: the exported model.
       stamped: where its copy with warm-up requests goes, by hard links.
-      folder: for the verdict, the log and what the server looks at; on the same filesystem.
+      folder: for the verdict, the log and the served version; on the same filesystem.
       titles: the golden headlines.
-      policy: what the model must keep.
+      policy: the thresholds.
       model_name: what the server calls it.
 
     Returns:
@@ -84,7 +84,7 @@ def _observe(
     model_name: str,
     beside: Future[dict[str, list[float]]],
 ) -> Observed:
-    """Starts the server, asks it, and takes the time of calls when nothing runs beside it any more."""
+    """Starts the server, sends the headlines, and times calls when nothing runs beside it any more."""
     observed = Observed()
     began = time.monotonic()
     with contextlib.ExitStack() as stack:

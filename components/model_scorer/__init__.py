@@ -1,1 +1,1 @@
-"""The scores that are evaluated, each distinct text computed once, and why the worst of them came out so."""
+"""The scores that are evaluated, each distinct text computed once, and explanations of the worst errors."""

@@ -1,4 +1,4 @@
-"""ModelScorer: what the candidate and the last blessed model make of every row."""
+"""ModelScorer: the scores of every row by the candidate and the last blessed model."""
 
 import json
 from pathlib import Path
@@ -41,7 +41,8 @@ def ModelScorer(  # noqa: N802  components are named as classes
     splits = artifact_utils.decode_split_names(examples.split_names)
     predictions.split_names = examples.split_names
     sources, targets = (
-        {split: artifact_utils.get_split_uri([one], split) for split in splits} for one in (examples, predictions)
+        {split: artifact_utils.get_split_uri([artifact], split) for split in splits}
+        for artifact in (examples, predictions)
     )
     candidate = TextScorer(path_utils.serving_model_path(model.uri), batch_rows)
     baseline = Path(path_utils.serving_model_path(baseline_model.uri))

@@ -57,7 +57,7 @@ def score_splits(
 
 
 def explain_errors(folder: str, candidate: Scorer, count: int) -> dict[str, Any]:
-    """The most confident errors on the rows as they are, with the effect of each word, the surest first.
+    """Returns the most confident errors on the rows as they are, with the effect of each word, the surest first.
 
     Args:
       folder: of the scored split.
@@ -67,8 +67,8 @@ def explain_errors(folder: str, candidate: Scorer, count: int) -> dict[str, Any]
     Returns:
       What `Explanations` holds. A score that is no number is no confident error.
     """
-    errors = sorted(_errors(folder), key=lambda one: (-abs(one["probability"] - THRESHOLD), one["row"]))[:count]
-    explained = explain_texts([one["title"] for one in errors], candidate)
+    errors = sorted(_errors(folder), key=lambda error: (-abs(error["probability"] - THRESHOLD), error["row"]))[:count]
+    explained = explain_texts([error["title"] for error in errors], candidate)
     for error, explanation in zip(errors, explained, strict=True):
         error["words"] = [{"word": word.text, "effect": _finite(word.effect)} for word in explanation.words]
         error["words_left"] = explanation.words_left
@@ -80,7 +80,7 @@ def _look_up(scores: Mapping[str, np.float32], titles: Sequence[str]) -> np.ndar
 
 
 def _read_titles(sources: Mapping[str, str]) -> tuple[dict[str, dict[int, str]], list[str]]:
-    """The titles as they are, by split and row; and each distinct text once, in the order in which they are scored.
+    """Returns the titles as they are, by split and row; and each distinct text once, in the order of scoring.
 
     Originals of a length go together, so that a batch pads little, each beside its variants: an encoder may compute
     once what they share, and an exported model score once those that casing alone tells apart. The order depends on

@@ -57,7 +57,7 @@ class StatisticsGen(component.StatisticsGen):
 
     Args:
       examples: with the feature `title`.
-      schema: says which numbers are names of classes, whose values TFDV then counts instead of averaging.
+      schema: names the numbers that are classes, whose values TFDV then counts instead of averaging.
     """
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)

@@ -77,7 +77,7 @@ def _casing(titles: pa.Array, words: pa.Array, offsets: np.ndarray) -> pa.Array:
 
 
 def _words(titles: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """The words of all titles in one array, and where in it each title's begin."""
+    """Returns the words of all titles in one array, and the offset of each title's first word in it."""
     split = pc.utf8_split_whitespace(titles)
     ends = np.cumsum(_numpy(pc.fill_null(pc.list_value_length(split), 0)))
     words = pc.replace_substring_regex(split.flatten(), pattern=_PUNCTUATION_AT_THE_ENDS, replacement="")
@@ -87,14 +87,14 @@ def _words(titles: pa.Array) -> tuple[pa.Array, np.ndarray]:
 
 
 def _first_values(column: pa.Array) -> pa.Array:
-    """The first value of each row, or null."""
+    """Returns the first value of each row, or null."""
     starts = column.offsets.to_numpy(zero_copy_only=False)[:-1]
     is_missing = _numpy(pc.equal(pc.fill_null(pc.list_value_length(column), 0), 0))
     return column.values.take(pa.array(starts, mask=is_missing))
 
 
 def _singles(values: pa.Array) -> pa.Array:
-    """A list of one value a row, or null."""
+    """Returns lists of one value per row, or null."""
     present = _numpy(values.is_valid())
     return _lists(values.drop_null(), np.concatenate(([0], np.cumsum(present))), values.is_null())
 
@@ -105,7 +105,7 @@ def _lists(values: pa.Array, offsets: np.ndarray, is_null: pa.Array) -> pa.Array
 
 
 def _count(flags: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """How many flags are set in each row."""
+    """Counts the flags that are set in each row."""
     return np.diff(np.concatenate(([0], np.cumsum(flags)))[offsets])
 
 

@@ -1,1 +1,1 @@
-"""TFX's Trainer, which asks for accepted data."""
+"""TFX's Trainer, which requires accepted data."""

@@ -19,7 +19,7 @@ _OVERRIDES = {"encoder": str, "epochs": int, "seed": int}
 
 
 class TrainerSpec(standard_component_specs.TrainerSpec):
-    """TFX's, with the gate's verdict as one more input, and settings that a run may be told when it starts."""
+    """TFX's, with the gate's verdict as one more input, and settings that are also runtime parameters."""
 
     PARAMETERS = {
         **standard_component_specs.TrainerSpec.PARAMETERS,
@@ -29,7 +29,7 @@ class TrainerSpec(standard_component_specs.TrainerSpec):
 
 
 class Executor(Gated, executor.GenericExecutor):
-    """Reads the settings that a run was told into the others."""
+    """Reads the runtime parameters into the other settings."""
 
     def Do(  # noqa: N802  TFX's name
         self,
@@ -55,10 +55,10 @@ class Trainer(base_component.BaseComponent):
       train_args: TFX's.
       eval_args: TFX's.
       custom_config: goes on to `run_fn`.
-      encoder: stands for `encoder` in `custom_config`, which can hold no runtime parameter; so do the next two.
+      encoder: replaces `encoder` in `custom_config`, which can hold no runtime parameter; so do the next two.
       epochs: for `epochs`.
       seed: for `seed`.
-      hyperparameters: the Tuner's best, where it ran; they stand for what `custom_config` says.
+      hyperparameters: the Tuner's best, where it ran; they replace those of `custom_config`.
       base_model: whose weights a warm start takes; may be an artifact without a model.
     """
 

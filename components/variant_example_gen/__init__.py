@@ -1,1 +1,1 @@
-"""Copies of the evaluation rows that are written otherwise, for a model that must judge the words alone."""
+"""Variants of the evaluation rows with other casing, punctuation or spelling: a model must judge the words alone."""

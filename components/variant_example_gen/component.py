@@ -1,4 +1,4 @@
-"""VariantExampleGen: the rows that are evaluated, and copies of them that are written otherwise."""
+"""VariantExampleGen: the rows that are evaluated, and their variants."""
 
 import tfx.v1 as tfx
 from tfx.types import artifact_utils

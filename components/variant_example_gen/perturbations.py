@@ -1,4 +1,4 @@
-"""Titles that say the same and are written otherwise.
+"""Variants of a title with other casing, punctuation or spelling.
 
 Each is a pure function of one title, so that the copies of a row do not depend on the other rows or their order. What
 would leave nothing of a title leaves it as it is.
@@ -30,7 +30,7 @@ _EMOJI = ("\U0001f602", "\U0001f62e", "\U0001f525", "\U0001f44d", "\u2764\ufe0f"
 
 
 def perturb(title: str, variant: str) -> str:
-    """A title as that variant writes it; never empty where the title is not.
+    """Returns a variant of a title; never empty where the title is not.
 
     Args:
       title: any text.
@@ -41,19 +41,19 @@ def perturb(title: str, variant: str) -> str:
 
 
 def title_case(title: str) -> str:
-    """Each word's first character upper, the rest lower ("You're"), as `trainer.casing.title_case`."""
+    """Returns each word with its first character upper, the rest lower ("You're"), as `trainer.casing.title_case`."""
     return _WORD.sub(lambda word: word[0][:1].upper() + word[0][1:].lower(), title)
 
 
 def strip_punctuation(title: str) -> str:
-    """Without punctuation: apostrophes close up ("Youre"), the rest parts words."""
+    """Returns the title without punctuation: an apostrophe joins ("Youre"), any other separates words."""
     closed = "".join(character for character in title if character not in _APOSTROPHES)
-    parted = "".join(" " if unicodedata.category(one).startswith("P") else one for one in closed)
+    parted = "".join(" " if unicodedata.category(sign).startswith("P") else sign for sign in closed)
     return " ".join(parted.split())
 
 
 def misspell(title: str) -> str:
-    """One letter inside a word of four or more dropped, doubled or swapped with the next; the title's digest draws."""
+    """Drops, doubles or swaps one letter inside a word of four or more; the title's digest decides."""
     words = list(_LONG_WORD.finditer(title))
     if not words:
         return title
@@ -70,12 +70,12 @@ def misspell(title: str) -> str:
 
 
 def mask_digits(title: str) -> str:
-    """Every decimal digit, of any script, as `#`."""
+    """Replaces every decimal digit, of any script, by `#`."""
     return "".join("#" if character.isdecimal() else character for character in title)
 
 
 def requote(title: str) -> str:
-    """Contractions written out ("You are"), straight quotes curly, and curly ones straight."""
+    """Expands contractions ("You are"), and turns straight quotes curly, and curly ones straight."""
     title = _CONTRACTION.sub(_expand, _NEGATION.sub(_expand_negation, title))
     if title.translate(_STRAIGHT) != title:
         return title.translate(_STRAIGHT)
@@ -83,12 +83,12 @@ def requote(title: str) -> str:
 
 
 def surround_with_space(title: str) -> str:
-    """White space before and after, also of a kind that is no blank."""
+    """Surrounds the title with white space, also of a kind that is no blank."""
     return f" \t{title}\u00a0 \n"
 
 
 def add_emoji(title: str) -> str:
-    """An emoji at the end, drawn by the title's digest."""
+    """Appends an emoji, chosen by the title's digest."""
     return f"{title} {_EMOJI[_digest(title) % len(_EMOJI)]}"
 
 

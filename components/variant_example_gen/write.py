@@ -33,7 +33,7 @@ def write_variants(source: str | Path, target: str | Path, split: str, variants:
                 titles = texts(batch, features.TITLE)
                 slices = [slice_title(title) for title in titles]
                 of_the_rows: dict[str, np.ndarray | list[str]] = {
-                    name: [one[name] for one in slices] for name in slice_title("")
+                    name: [natural[name] for natural in slices] for name in slice_title("")
                 }
                 of_the_rows |= {SPLIT: [split] * len(titles), ROW: np.arange(rows, rows + len(titles))}
                 for variant, write in zip(variants, writers, strict=True):

@@ -40,8 +40,8 @@ def VersionedPusher(  # noqa: N802  components are named as classes
     Args:
       blessing: the Evaluator's; its `override` becomes the version's.
       infra_blessing: LocalInfraValidator's, with the model that it served.
-      pushed_model: `pushed` 1 or 0, `pushed_version`, `pushed_destination`, `confirmed_by` where a server was asked,
-        `override` where the model broke rules, and `outcome`: `pushed`, `unchanged`, `rolled back`, `not blessed` or
+      pushed_model: `pushed` 1 or 0, `pushed_version`, `pushed_destination`, `confirmed_by` where a server confirmed it,
+        `override` where the model failed rules, and `outcome`: `pushed`, `unchanged`, `rolled back`, `not blessed` or
         `infra not blessed`.
       serving_model_dir: the folder of versions that TF Serving watches, or its URL in an object store; its name is the
         model's name there.

@@ -1,4 +1,4 @@
-"""A running server is asked whether it serves a version that was pushed."""
+"""Checks that a running server serves a version that was pushed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAY_PASS = ("UNAVAILABLE", "NOT_FOUND", "DEADLINE_EXCEEDED")
 
 
 def confirm_version(target: str, model_name: str, version: int, seconds: float) -> None:
-    """Waits until a server has loaded a version, and lets it score a title.
+    """Waits until a server has loaded a version, and scores a title on it.
 
     Args:
       target: `host:port` of its gRPC port.
@@ -44,7 +44,7 @@ def confirm_version(target: str, model_name: str, version: int, seconds: float) 
 
 class _State(NamedTuple):
     name: str
-    """With the server's reason where it has one; else why it cannot say."""
+    """With the server's reason where it has one; else why it did not answer."""
     exit_code: int = EXIT_UNFORESEEN
     """Where it stays so."""
 
