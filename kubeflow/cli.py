@@ -94,7 +94,7 @@ def compile_command(
     required = sorted(name for name, parameter in parameters.items() if "defaultValue" not in parameter)
     click.echo(f"{spec}: {len(compiled['root']['dag']['tasks'])} tasks, image {config.kubeflow.image}")
     if required:
-        click.echo(f"to be said when a run starts: {', '.join(required)}")
+        click.echo(f"required when a run starts: {', '.join(required)}")
 
 
 @kubeflow.command()

@@ -40,8 +40,8 @@ def compile_pipeline(config: PipelineConfig, values: Mapping[str, Json] | None =
     """Compiles the pipeline.
 
     Args:
-      config: everything a run can be told.
-      values: of runtime parameters, for those whose defaults the configuration does not say or says otherwise.
+      config: of the pipeline.
+      values: defaults of runtime parameters, over those of the configuration.
 
     Returns:
       A PipelineSpec of schema 2.1.0.
@@ -51,18 +51,18 @@ def compile_pipeline(config: PipelineConfig, values: Mapping[str, Json] | None =
     """
     if config.bulk.path is not None:
         raise SpecError(
-            f"A compiled pipeline scores no file. Received: bulk.path={config.bulk.path}. Leave it out; `clickbait "
-            "predict --input` scores by what was pushed."
+            f"bulk.path must be unset in a compiled pipeline. Received: {config.bulk.path}. Leave it out; `clickbait "
+            "predict --input` scores a file with the pushed model."
         )
     if config.tuner.trials:
         raise SpecError(
-            f"A compiled pipeline tunes no recipe. Received: tuner.trials={config.tuner.trials}. Leave it out; "
-            "`clickbait run --tune` finds a recipe here, for --set training."
+            f"tuner.trials must be 0 in a compiled pipeline. Received: {config.tuner.trials}. Leave it out; "
+            "`clickbait run --tune` finds hyperparameters on this machine, for --set training."
         )
     if config.evaluation.bless_anyway and not config.kubeflow.allow_override:
         raise SpecError(
-            "A compiled pipeline would push in every run whatever rules its model breaks. Received: "
-            f"evaluation.bless_anyway={config.evaluation.bless_anyway!r}. Leave it out, or say "
+            "evaluation.bless_anyway must be unset in a compiled pipeline: every run would push its model, whichever "
+            f"rules failed. Received: {config.evaluation.bless_anyway!r}. Leave it out, or give "
             "--set kubeflow.allow_override=true."
         )
     parameters = {item.name: RuntimeParameter(name=item.name, ptype=item.kind) for item in PARAMETERS}
@@ -137,10 +137,10 @@ def pipeline_name(config: PipelineConfig) -> str:
 
 
 def _set_types(spec: Spec, nodes: list[base_node.BaseNode]) -> None:
-    """TFX writes a type of ours under its name alone, by which no container finds the class.
+    """Writes this project's artifact types with their modules, without which no container finds the class.
 
-    The entrypoint reads what the component declares from its arguments: the launcher hands inputs over without types,
-    and outputs that no component declares.
+    TFX writes their names alone. The entrypoint reads what the component declares from its arguments: the launcher
+    hands inputs over without types, and outputs that no component declares.
     """
     for node in nodes:
         component = spec["components"][node.id]

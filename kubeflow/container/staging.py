@@ -1,4 +1,4 @@
-"""Stages parameters that name a place in an object store, for executors that read and write folders.
+"""Stages parameters that are URLs of an object store, for executors that read and write folders.
 
 The launcher stages artifacts; of a parameter it knows only the text.
 """
@@ -119,8 +119,8 @@ def _explained(url: str) -> Iterator[None]:
         yield
     except _errors() as error:
         raise InputError(
-            f"The store must be there. Received: {url}: {error}. See that the place is right, that this may read and "
-            "write it, and that fsspec's package for it is installed (s3fs, gcsfs)."
+            f"The store must be readable and writable. Received: {url}: {error}. Check the URL, the permissions, and "
+            "that fsspec's package for it is installed (s3fs, gcsfs)."
         ) from error
 
 

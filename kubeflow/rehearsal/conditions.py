@@ -39,7 +39,8 @@ def evaluate(condition: str, executor_input: ExecutorInput) -> bool:
         return bool(_value(ast.parse(text, mode="eval").body, executor_input))
     except (SyntaxError, KeyError, IndexError, TypeError) as error:
         raise ValueError(
-            f"A condition is made of comparisons of inputs. Received: {condition}: {type(error).__name__}: {error}."
+            f"A condition must consist of comparisons of inputs. Received: {condition}: "
+            f"{type(error).__name__}: {error}."
         ) from error
 
 

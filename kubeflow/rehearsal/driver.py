@@ -68,11 +68,14 @@ def root_dag(spec: Spec, values: Mapping[str, Json]) -> Dag:
     definitions = spec["root"].get("inputDefinitions", {}).get("parameters", {})
     if unknown := sorted({*values} - {*definitions}):
         known = ", ".join(definitions)
-        raise DriverError(f"A run is told what its pipeline asks for. Received: {', '.join(unknown)}. Known: {known}.")
+        raise DriverError(f"A parameter must be the pipeline's. Received: {', '.join(unknown)}. Give one of {known}.")
     parameters = parameter_defaults(spec["root"]) | dict(values)
     missing = [name for name, entry in definitions.items() if name not in parameters and not entry.get("isOptional")]
     if missing:
-        raise DriverError(f"A run needs all its parameters. Received: none for {', '.join(missing)}. Give --parameter.")
+        raise DriverError(
+            "Each parameter without a default must have a value. "
+            f"Received: none for {', '.join(missing)}. Give --parameter."
+        )
     for name, value in parameters.items():
         _check_type(name, value, definitions[name]["parameterType"])
     return Dag("root", spec["root"], parameters)
@@ -153,13 +156,15 @@ def import_artifact(spec: Spec, component: Component, inputs: ExecutorInputs) ->
     """Returns what an importer task emits: an artifact that is there already.
 
     Raises:
-      DriverError: it is told no URI.
+      DriverError: it has no URI.
     """
     importer = executors(spec)[component["executorLabel"]]["importer"]
     source = importer.get("artifactUri", {})
     uri = source.get("constant") or inputs.get("parameterValues", {}).get(source.get("runtimeParameter", ""))
     if not isinstance(uri, str) or not uri:
-        raise DriverError(f"An importer is told a URI. Received: {source or 'nothing'}.")
+        raise DriverError(
+            f"An importer must have a URI. Received: {source or 'nothing'}. Give it one, and compile the spec again."
+        )
     (key,) = component["outputDefinitions"]["artifacts"]
     return {key: [{"uri": uri, "metadata": dict(importer.get("metadata", {}))}]}
 
@@ -192,7 +197,7 @@ def _parameter(dag: Dag, key: str, source: InputSource, run: Mapping[str, str]) 
             try:
                 return dag.outputs[produced["producerTask"]]["parameters"][produced["outputParameterKey"]]
             except KeyError as error:
-                raise DriverError(f"A task's input is there. Received: {key} from {produced}, which is not.") from error
+                raise _missing_input(key, produced) from error
         case {"taskFinalStatus": status}:
             producer = status["producerTask"]
             return {
@@ -207,7 +212,10 @@ def _parameter(dag: Dag, key: str, source: InputSource, run: Mapping[str, str]) 
             return text
         case {"runtimeValue": {"constant": value}}:
             return value
-    raise DriverError(f"An input comes from somewhere. Received: {key} from {dict(source)}.")
+    raise DriverError(
+        "An input must come from a task, a parameter or a constant. "
+        f"Received: {key} from {dict(source)}. Compile the spec again."
+    )
 
 
 def _artifact(dag: Dag, key: str, source: InputSource) -> list[RuntimeArtifact]:
@@ -217,7 +225,14 @@ def _artifact(dag: Dag, key: str, source: InputSource) -> list[RuntimeArtifact]:
         produced = source["taskOutputArtifact"]
         return dag.outputs[produced["producerTask"]]["artifacts"][produced["outputArtifactKey"]]
     except KeyError as error:
-        raise DriverError(f"A task's input is there. Received: {key} from {dict(source)}, which is not.") from error
+        raise _missing_input(key, source) from error
+
+
+def _missing_input(key: str, source: object) -> DriverError:
+    return DriverError(
+        f"A task's input must exist when the task starts. Received: {key} from {source}, which has no such output. "
+        "Compile the spec again."
+    )
 
 
 def _untyped(artifact: RuntimeArtifact) -> RuntimeArtifact:
@@ -265,4 +280,4 @@ def _check_type(name: str, value: Json, kind: str) -> None:
     if kinds is int and isinstance(value, float) and value.is_integer():
         return  # as kfp writes a default
     if not isinstance(value, kinds) or (isinstance(value, bool) and kinds in (int, (int, float))):
-        raise DriverError(f"The parameter {name} is a {kind}. Received: {value!r}.")
+        raise DriverError(f"The parameter {name} must be a {kind}. Received: {value!r}. Give another --parameter.")

@@ -101,7 +101,7 @@ def call_forked(name: str, *arguments: object) -> Any:
         try:
             result = receiver.recv()
         except EOFError as error:
-            raise RuntimeError(f"{name} could not be called: see above, and the log") from error
+            raise RuntimeError(f"{name} must return. Received: an error, which is above and in the log.") from error
     _end(child)
     return result
 

@@ -73,7 +73,7 @@ def rehearse(
       config: says the output and the data; what the spec holds is held by the spec.
       spec_file: from `clickbait kubeflow compile`.
       parameters: of the run, `name=value` each, where they are not the spec's defaults.
-      options: see there.
+      options: of the rehearsal.
 
     Raises:
       Exception: those with an `exit_code` are messages for the user.
@@ -100,14 +100,14 @@ def rehearse(
         folder = OutputPaths.of(config).runs.parent / _FOLDER
         run = _open_run(spec, values, attempt.run_id, folder, attempt.folder, view, options)
         if run.run_id != attempt.run_id:
-            out.print(f"[bold]{'goes on':<9}[/]where the rehearsal {run.run_id} was stopped", soft_wrap=True)
+            out.print(f"[bold]{'resumes':<9}[/]the rehearsal {run.run_id}, which was stopped", soft_wrap=True)
         out.print()
-        with attempt.judged(view.timings, "the same command goes on from the finished tasks"), view.drawing():
+        with attempt.judged(view.timings, "the same command resumes after the finished tasks"), view.drawing():
             view.say("importing TFX")
             processes.prepare()
             root = run.run(values)
             (folder / _UNFINISHED).unlink()
-            view.say("reading what came of it")
+            view.say("reading the results")
             attempt.verdict = _judge(run, root, attempt.verdict, attempt.folder)
         return attempt.print_outcome()
 
@@ -128,7 +128,7 @@ def _with_data(config: PipelineConfig, values: Mapping[str, Json]) -> PipelineCo
         return _with_parameters(config, {"data": data})
     if data == config.data.path or (config.data.path is None and "data_digest" not in values):
         raise ParameterError(
-            f"The digest of data in a store is said, because the cache goes by it. Received: {data}. "
+            f"Data in a store must have a data_digest, which is the key of the cache. Received: {data} without one. "
             "Give --parameter data=URL --parameter data_digest=sha256:..., or --data FILE of the same content."
         )
     return config
@@ -147,7 +147,10 @@ def _with_parameters(config: PipelineConfig, values: Mapping[str, Json]) -> Pipe
 
 def _check_store(url: str) -> None:
     if not is_url(url) or not url.partition("://")[2].strip("/"):
-        raise ParameterError(f"--store is s3://BUCKET/FOLDER, or so with gs:// or minio://. Received: {url}.")
+        raise ParameterError(
+            f"--store must be s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or minio://BUCKET/FOLDER. Received: {url}. "
+            "Give another."
+        )
     staging.check(url)
 
 
@@ -215,7 +218,7 @@ _READ = {
 
 def _failed(failure: Failure, verdict: Verdict) -> Verdict:
     if failure.task == _VERDICT_TASK and verdict.exit_code == failure.exit_code:
-        return verdict  # the model was not pushed, for the reason that its verdict has with numbers
+        return verdict  # the model was not pushed, for the reason that its verdict gives with numbers
     if failure.exit_code == 3:
         facts = failure.attempt.failure
         gate = GateVerdict.from_dict({"accepted": False, "findings": facts.get("findings", [])})

@@ -34,7 +34,7 @@ class Failure:
 
     @property
     def exit_code(self) -> int:
-        """The one in the termination message: the launcher's own says nothing."""
+        """The exit code in the termination message: the launcher's own is always 1."""
         code = read_exit_code(self.attempt.message)
         return self.attempt.exit_code if code is None else code
 
@@ -73,7 +73,7 @@ class Run:
         """Runs the pipeline to its end, and returns what its tasks handed on.
 
         Raises:
-          DriverError: a parameter is not known, not said, or of another type.
+          DriverError: a parameter is not known, missing, or of another type.
         """
         root = driver.root_dag(self.spec, values)
         with ThreadPoolExecutor(self.parallel) as pool:

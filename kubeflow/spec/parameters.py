@@ -52,14 +52,14 @@ class ParameterError(Exception):
 
 
 def check_bounds(values: Mapping[str, Json]) -> None:
-    """Holds values to the bounds of the settings that they stand for.
+    """Checks values against the bounds of the settings that they stand for.
 
     Raises:
-      ParameterError: some are out of them.
+      ParameterError: a value is out of bounds.
     """
     flags = {item.setting: values[item.name] for item in PARAMETERS if item.setting and item.name in values}
     try:
         load_config(flags=flags, environ={})
     except ConfigError as error:
         _, _, problems = str(error).partition("\n")
-        raise ParameterError(f"A parameter keeps the bounds of its setting. Received:\n{problems}") from error
+        raise ParameterError(f"A parameter must be within the bounds of its setting. Received:\n{problems}") from error

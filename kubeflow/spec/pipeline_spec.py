@@ -1,4 +1,4 @@
-"""Pipeline specs: read, written, and held to what open-source Kubeflow Pipelines can run. Needs no TFX."""
+"""Reads, writes and checks pipeline specs: whether open-source Kubeflow Pipelines can run them. Needs no TFX."""
 
 from __future__ import annotations
 
@@ -65,11 +65,14 @@ def _read_documents(path: str | Path) -> list[Json]:
         documents = [yaml.SafeLoader("").construct_document(node) for node in nodes]
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SpecError(
-            f"A pipeline spec is a YAML file. Received: {path}: {str(error).splitlines()[0]}. "
+            f"--spec must be a readable YAML file. Received: {path}: {str(error).splitlines()[0]}. "
             "`clickbait kubeflow compile` writes one."
         ) from error
     if not documents or not isinstance(documents[0], dict):
-        raise SpecError(f"A pipeline spec is a mapping. Received: {path}. `clickbait kubeflow compile` writes one.")
+        raise SpecError(
+            f"A pipeline spec must be a mapping. Received: {path}, which holds none. "
+            "`clickbait kubeflow compile` writes one."
+        )
     return documents
 
 
@@ -78,13 +81,13 @@ def _check_platforms(documents: list[Json], path: str | Path) -> list[Platform]:
         platforms = document.get("platforms") if isinstance(document, dict) else None
         if not isinstance(platforms, dict):
             raise SpecError(
-                f"Behind a spec stands at most what a platform knows of it (`platforms:`). Received: {path} with "
+                f"A document after the spec must be of `platforms:`. Received: {path} with "
                 f"{str(document)[:60]!r}. Give a file of one spec."
             )
         if unknown := sorted({*platforms} - {"kubernetes"}, key=str):
             raise SpecError(
-                f"The platform of open-source Kubeflow Pipelines is kubernetes. Received: {path} with "
-                f"{', '.join(map(str, unknown))}. Take it out."
+                f"The platform must be kubernetes, the only one of open-source Kubeflow Pipelines. Received: {path} "
+                f"with {', '.join(map(str, unknown))}. Remove it."
             )
     return cast(list[Platform], documents)
 
@@ -99,19 +102,21 @@ def require_sound(spec: Spec, name: str = "the spec") -> None:
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         lines = "\n".join(f"  {fault}" for fault in faults)
         raise SpecError(
-            f"A spec keeps what open-source Kubeflow Pipelines asks for. Received: {name} with {count}:\n{lines}\n"
-            "`clickbait kubeflow compile` writes one without."
+            f"A spec must be one that open-source Kubeflow Pipelines can run. Received: {name} with {count}:\n{lines}\n"
+            "`clickbait kubeflow compile` writes one without faults."
         )
 
 
 def check_name(path: Path) -> None:
-    """Raises unless a file's name is one of a spec.
+    """Raises unless a path has the suffix of a spec.
 
     Raises:
       SpecError: kfp would take it for something else.
     """
     if path.suffix not in (".yaml", ".yml"):
-        raise SpecError(f"A spec is a .yaml file; kfp goes by the ending. Received: {path}. Give another --spec.")
+        raise SpecError(
+            f"--spec must end in .yaml or .yml, by which kfp knows the format. Received: {path}. Give another path."
+        )
 
 
 def write_spec(spec: Spec, path: Path, platforms: Sequence[Platform] = ()) -> None:
@@ -124,7 +129,7 @@ def write_spec(spec: Spec, path: Path, platforms: Sequence[Platform] = ()) -> No
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("---\n".join([to_yaml(spec), *map(to_yaml, platforms)]), encoding="utf-8")
     except OSError as error:
-        raise SpecError(f"The spec can be written. Received: {path}: {error.strerror}. Give another --spec.") from error
+        raise SpecError(f"--spec must be writable. Received: {path}: {error.strerror}. Give another path.") from error
 
 
 def to_yaml(document: Spec | Platform) -> str:
@@ -138,7 +143,7 @@ def find_faults(spec: Spec) -> list[str]:
 
     version = spec.get("schemaVersion")
     if version != SCHEMA_VERSION:
-        return [f"schemaVersion is {SCHEMA_VERSION}, the one that the API server takes; received {version!r}"]
+        return [f"schemaVersion must be {SCHEMA_VERSION}, the one that the API server takes; received {version!r}"]
     if faults := find_misshapen(spec):
         return faults
     faults = [*_check_names(spec), *_check_executors(spec)]
@@ -186,7 +191,7 @@ def _check_tasks(spec: Spec, dag: str, parent: Component) -> Iterator[str]:
     for name, task in tasks.items():
         component = _component(spec, task)
         if component is None:
-            yield f"{name}: its component {task.get('componentRef', {}).get('name')!r} is not there"
+            yield f"{name}: its component {task.get('componentRef', {}).get('name')!r} is missing"
             continue
         if not task.get("taskInfo", {}).get("name"):
             yield f"{name}: no name in its taskInfo"
@@ -194,7 +199,7 @@ def _check_tasks(spec: Spec, dag: str, parent: Component) -> Iterator[str]:
             yield f"{name}: {', '.join(sorted(iterators))}, which the rehearsal does not know"
         for needed in sorted(dependencies(task), key=str):
             if needed not in tasks:
-                yield f"{name}: depends on the task {needed!r}, which is not there"
+                yield f"{name}: depends on the task {needed!r}, which is missing"
         for kind in _SOURCE_KEYS:
             yield from _check_inputs(spec, name, component, kind, parent)
     try:
@@ -204,7 +209,7 @@ def _check_tasks(spec: Spec, dag: str, parent: Component) -> Iterator[str]:
 
 
 def _check_inputs(spec: Spec, name: str, component: Component, kind: Kind, parent: Component) -> Iterator[str]:
-    """Checks that each input of a task comes from somewhere, and that none is missing."""
+    """Checks that each input of a task has a source, and that none is missing."""
     tasks, keys = parent["dag"]["tasks"], _SOURCE_KEYS[kind]
     sources = tasks[name].get("inputs", {}).get(kind, {})
     for key, source in sources.items():
@@ -216,12 +221,12 @@ def _check_inputs(spec: Spec, name: str, component: Component, kind: Kind, paren
                 yield f"{name}: its input {key} is {output!r}, which {producer} has not"
         elif component_input is not None:
             if component_input not in parent.get("inputDefinitions", {}).get(kind, {}):
-                yield f"{name}: its input {key} is {component_input!r}, which nobody tells the pipeline"
+                yield f"{name}: its input {key} is {component_input!r}, which is no input of the pipeline"
         elif not {"runtimeValue", "taskFinalStatus"} & {*source}:
             yield f"{name}: its input {key} comes from {', '.join(source) or 'nowhere'}"
     for key, definition in component.get("inputDefinitions", {}).get(kind, {}).items():
         if key not in sources and not definition.get("isOptional") and "defaultValue" not in definition:
-            yield f"{name}: nothing is said of its input {key}"
+            yield f"{name}: its input {key} has no source"
 
 
 def _component(spec: Spec, task: Task) -> Component | None:

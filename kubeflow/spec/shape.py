@@ -69,14 +69,14 @@ def _check_value(value: Json, field: FieldDescriptor, path: str) -> Iterator[str
     shape = field.message_type
     if field.enum_type is not None:
         if not isinstance(value, str) or value not in field.enum_type.values_by_name:
-            yield f"{path} is one of {', '.join(field.enum_type.values_by_name)}; received {_short(value)}"
+            yield f"{path} must be one of {', '.join(field.enum_type.values_by_name)}; received {_short(value)}"
     elif shape is None:
         yield from _check_kind(value, _KINDS.get(field.cpp_type, object), path)
     elif shape.full_name == _STRUCT:
         yield from _check_kind(value, dict, path)
     elif shape.full_name == _DURATION:
         if not isinstance(value, str) or not _SECONDS.fullmatch(value):
-            yield f"{path} is seconds, as 30s; received {_short(value)}"
+            yield f"{path} must be seconds, as 30s; received {_short(value)}"
     elif shape.full_name != _VALUE:
         yield from _check(value, shape, path)
 
@@ -88,7 +88,7 @@ def _check_kind(value: Json, kind: type, path: str) -> Iterator[str]:
 
 
 def _wrong(value: Json, kind: type, path: str) -> str:
-    return f"{path} is {_WORDS[kind]}; received {_short(value)}"
+    return f"{path} must be {_WORDS[kind]}; received {_short(value)}"
 
 
 def _short(value: Json) -> str:

@@ -1,4 +1,4 @@
-"""Reads what a spec was compiled with, and a run's parameters, held to the spec before anything is sent or run."""
+"""Reads what a spec was compiled with, and a run's parameters, which are checked before anything is sent or run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check_values(spec: Spec, texts: Iterable[str]) -> dict[str, Json]:
     """Reads values from `name=value` each, of which the later wins; every parameter has one then, or a default.
 
     Raises:
-      ParameterError: the spec has no such parameter, a value is not of its type or out of bounds, or one is not said.
+      ParameterError: the spec has no such parameter, a value is not of its type or out of bounds, or one has no value.
     """
     values = parse_values(spec, texts)
     missing = [
@@ -39,7 +39,7 @@ def check_values(spec: Spec, texts: Iterable[str]) -> dict[str, Json]:
     ]
     if missing:
         raise ParameterError(
-            f"Every parameter without a default is said. Received: nothing for {', '.join(missing)}. "
+            f"Each parameter without a default must have a value. Received: none for {', '.join(missing)}. "
             f"Give {' '.join(f'--parameter {name}=...' for name in missing)}, or compile with defaults."
         )
     return values
@@ -57,12 +57,14 @@ def parse_values(spec: Spec, texts: Iterable[str]) -> dict[str, Json]:
         name, equals, value = text.partition("=")
         if name not in known or not equals:
             names = ", ".join(known) or "none"
-            raise ParameterError(f"A parameter is NAME=VALUE. Received: {text}. The spec's names: {names}.")
+            raise ParameterError(
+                f"--parameter must be NAME=VALUE, with a name of the spec. Received: {text}. Give one of {names}."
+            )
         word, read = _TYPES.get(known[name]["parameterType"], _TYPES["STRING"])
         try:
             values[name] = read(value)
         except ValueError as error:
-            raise ParameterError(f"The parameter {name} is a {word}. Received: {value}.") from error
+            raise ParameterError(f"The parameter {name} must be {word}. Received: {value}. Give another.") from error
     if {item.name for item in PARAMETERS if item.setting} <= {*known}:  # the compiled pipeline, and nobody else's
         check_bounds(values)
     return values
@@ -93,10 +95,10 @@ def _json(kind: type) -> Callable[[str], Json]:
 
 
 _TYPES: dict[str, tuple[str, Callable[[str], Json]]] = {
-    "STRING": ("text", str),
-    "NUMBER_INTEGER": ("whole number", _whole),
-    "NUMBER_DOUBLE": ("number", _number),
+    "STRING": ("a text", str),
+    "NUMBER_INTEGER": ("a whole number", _whole),
+    "NUMBER_DOUBLE": ("a number", _number),
     "BOOLEAN": ("true or false", _json(bool)),
-    "LIST": ("list as JSON", _json(list)),
-    "STRUCT": ("mapping as JSON", _json(dict)),
+    "LIST": ("a list as JSON", _json(list)),
+    "STRUCT": ("a mapping as JSON", _json(dict)),
 }

@@ -40,9 +40,11 @@ class Address(NamedTuple):
         try:
             token = self.token_file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise AddressError(f"--token-file can be read. Received: {error}. Give another.") from error
+            raise AddressError(f"--token-file must be readable. Received: {error}. Give another.") from error
         if not _is_token(token):
-            raise AddressError(f"--token-file holds one token. Received: {self.token_file}, which does not. {TOKEN}")
+            raise AddressError(
+                f"--token-file must hold one token. Received: {self.token_file}, which does not. {TOKEN}"
+            )
         return token
 
 
@@ -52,12 +54,10 @@ def read_address(
     """Returns the address that the command line and the environment give. No message ever holds the token.
 
     Raises:
-      AddressError: they say none, or nonsense.
+      AddressError: they give none, or one that is no address.
     """
     if not host:
-        raise AddressError(
-            f"There is a cluster to submit to. Received: no --host, and no KUBEFLOW_HOST. {FORWARD}. {NO_CLUSTER}"
-        )
+        raise AddressError(f"--host or KUBEFLOW_HOST must name a cluster. Received: neither. {FORWARD}. {NO_CLUSTER}")
     host = host.partition("#")[0].rstrip("/")  # as copied from a browser
     try:
         parts = urlsplit(host)
@@ -66,19 +66,23 @@ def read_address(
     except ValueError:
         wrong, secret = True, False
     if secret:
-        raise AddressError("--host is a URL without credentials. Received: one with. Give --token-file.")
+        raise AddressError("--host must be a URL without credentials. Received: one with. Give --token-file.")
     if wrong or parts.query:
-        raise AddressError(f"--host is an http:// or https:// URL. Received: {host}. E.g. http://localhost:8080.")
+        raise AddressError(f"--host must be an http:// or https:// URL. Received: {host}. E.g. http://localhost:8080.")
     if token and token_file:
-        raise AddressError("There is one token. Received: --token (or KUBEFLOW_TOKEN) and --token-file. Leave one out.")
+        raise AddressError(
+            "--token and --token-file must not be given together. Received: --token (or KUBEFLOW_TOKEN) and "
+            "--token-file. Leave one out."
+        )
     if token and not _is_token(token.strip()):
-        raise AddressError(f"--token is one word of ASCII. Received: something else, which is not shown. {TOKEN}")
+        raise AddressError(f"--token must be one word of ASCII. Received: something else, which is not shown. {TOKEN}")
     if tls_ca:
         try:
             ssl.create_default_context(cafile=tls_ca)
         except OSError as error:  # an SSLError, too
             raise AddressError(
-                f"--tls-ca is a file of certificates (PEM). Received: {tls_ca}: {error.strerror or error}."
+                f"--tls-ca must be a file of certificates (PEM). Received: {tls_ca}: {error.strerror or error}. "
+                "Give another."
             ) from error
     address = Address(host, (token or "").strip(), token_file, tls_ca, seconds)
     address.read_token()

@@ -35,8 +35,8 @@ def recurring_spec(spec: Spec) -> Spec:
     settings = ingest_settings(spec)
     if settings and settings.last_span is not None:
         raise ParameterError(
-            "A recurring run reads the newest spans. Received: a spec compiled with data.last_span. "
-            "Compile it without; data.window_spans says how many."
+            "data.last_span must be unset in a recurring run, which reads the newest spans. Received: a spec compiled "
+            "with it. Compile it without; data.window_spans says how many spans are read."
         )
     if _DIGEST in definitions(spec):
         del spec["root"]["inputDefinitions"]["parameters"][_DIGEST]
@@ -66,7 +66,7 @@ def check_pattern(spec: Spec, values: Mapping[str, Json]) -> None:
     data = values.get("data", known.get("data", {}).get("defaultValue"))
     if data is not None and parse_specs(str(data)) is None:
         raise ParameterError(
-            f"A recurring run reads new spans. Received: data={data}, which has none. "
+            f"The data of a recurring run must come in spans. Received: data={data}, which has none. "
             "Give a pattern, as --parameter data=s3://bucket/{SPAN}/*.csv or with {DATE}."
         )
 
@@ -86,7 +86,7 @@ def check_cron(text: str) -> str:
     allowed = set("0123456789*/,-?ABCDEFGHIJKLMNOPQRSTUVWXYZ")
     if len(fields) != 6 or not all(set(field.upper()) <= allowed for field in fields):
         raise ParameterError(
-            f"--recurring is a cron expression of 5 fields, or of 6 that begin with seconds. Received: {text!r}. "
+            f"--recurring must be a cron expression of 5 fields, or of 6 that begin with seconds. Received: {text!r}. "
             'E.g. --recurring "0 6 * * *", every day at 6 in UTC.'
         )
     return " ".join(fields)

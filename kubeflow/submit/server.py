@@ -21,7 +21,7 @@ _Answer = TypeVar("_Answer")
 
 
 class ServerError(Exception):
-    """The server does not do what it is asked for.
+    """A call of the server failed.
 
     Attributes:
       status: of its HTTP answer; 0 where it gave none.
@@ -37,7 +37,7 @@ class ServerError(Exception):
 
 
 class Health(NamedTuple):
-    """The facts that a server gives of itself."""
+    """The release of a server, and whether it has several users."""
 
     several_users: bool
     """It separates its users by namespaces."""
@@ -93,7 +93,7 @@ class Server:
         return answer
 
     def check(self) -> Health:
-        """Returns what the server says of itself.
+        """Returns the server's release, and whether it separates its users.
 
         Raises:
           ServerError: nobody answers, or not the API that is needed.
@@ -115,12 +115,12 @@ class Server:
         if old:
             raise old_backend(f"{self.host}, which has the API v1beta1 only")
         raise ServerError(
-            f"--host is the URL of Kubeflow Pipelines. Received: {self.host}, which has no /apis/v2beta1. "
+            f"--host must be the URL of Kubeflow Pipelines. Received: {self.host}, which has no /apis/v2beta1. "
             f"Behind Kubeflow's gateway the URL ends in /pipeline; {FORWARD}."
         )
 
     def find(self, method: Callable[..., object], field: str, name: str, *args: object, **kwargs: object) -> Any | None:
-        """Returns what a listing method has under a display name; the newest of several, None of none."""
+        """Returns the item of a listing method with a display name: the newest of several, None where there is none."""
         predicate = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
         # The server decodes the filter once more than it decodes the query.
         kwargs |= {"filter": quote(json.dumps({"predicates": [predicate]})), "sort_by": "created_at desc"}
@@ -128,7 +128,7 @@ class Server:
         return next((item for item in items if item.display_name == name), None)
 
     def read(self, path: str) -> bytes | None:
-        """Returns what a GET gives; None where there is nothing to be had."""
+        """Returns the body of a GET; None where the server has none or refuses."""
         try:
             answer = self.call(
                 self._client.call_api,
@@ -148,26 +148,29 @@ class Server:
     def _refusal(self, error: kfp.ApiException) -> ServerError:
         received = f"Received: {error.status} from {self.host}: {_message(error)}"
         if error.status == 401:
-            return ServerError(f"The server asks who calls. {received} Give a token that has not expired. {TOKEN}", 401)
+            return ServerError(
+                f"The caller must have a valid token. {received} Give one that has not expired. {TOKEN}", 401
+            )
         if error.status == 403:
             return ServerError(
-                f"The caller may do this in the namespace. {received} Ask for the role kubeflow-edit there, or give "
-                f"another --namespace or token. {TOKEN}",
+                f"The caller must have permission in the namespace. {received} Ask for the role kubeflow-edit there, "
+                f"or give another --namespace or token. {TOKEN}",
                 403,
             )
         if error.status >= 500 or error.status == 429:
             return ServerError(
-                f"The server works. {received} Look at the log of the deployment ml-pipeline, and try again.",
+                f"The server must answer without an error. {received} Look at the log of the deployment ml-pipeline, "
+                "and try again.",
                 error.status,
                 passing=True,
             )
-        return ServerError(f"The server takes what is submitted. {received} Correct that.", error.status)
+        return ServerError(f"The request must be one that the server accepts. {received} Correct that.", error.status)
 
     def _no_answer(self, error: urllib3.exceptions.HTTPError) -> ServerError:
         reason = getattr(error, "reason", None) or error
         if "CERTIFICATE_VERIFY_FAILED" in str(reason):
             return ServerError(
-                f"The server's certificate is trusted. Received: {self.host}: {_short(reason)} "
+                f"The server's certificate must be trusted. Received: {self.host}: {_short(reason)} "
                 "Give its authority by --tls-ca FILE."
             )
         if isinstance(reason, urllib3.exceptions.ReadTimeoutError):
@@ -175,22 +178,22 @@ class Server:
         else:
             cause = _short(str(reason).rpartition(">: ")[2])
         return ServerError(
-            f"A server answers at --host. Received: {self.host}: {cause} Is the cluster there, and the port forwarded? "
-            f"{FORWARD}. {NO_CLUSTER}",
+            f"A server must answer at --host. Received: {self.host}: {cause} Is the cluster up, and the port "
+            f"forwarded? {FORWARD}. {NO_CLUSTER}",
             passing=True,
         )
 
     def _not_ours(self, received: str) -> ServerError:
         return ServerError(
-            f"The server answers by Kubeflow Pipelines' API. Received: {received} from {self.host}. A page is a login "
-            f"of Dex or of a proxy: give a token. {TOKEN} Or go past it: {FORWARD}."
+            f"The server must answer by Kubeflow Pipelines' API. Received: {received} from {self.host}. A page is a "
+            f"login of Dex or of a proxy: give a token. {TOKEN} Or go past it: {FORWARD}."
         )
 
 
 def old_backend(received: str) -> ServerError:
     """Returns the error of a server that cannot run what is compiled."""
     return ServerError(
-        "The server has the API v2beta1, takes specs of schema 2.1.0 and puts a run's id into its parameters, as "
+        "The server must have the API v2beta1, take specs of schema 2.1.0 and put a run's id into its parameters, as "
         f"Kubeflow Pipelines {LEAST_RELEASE} and later do. "
         f"Received: {received}. Upgrade the backend."
     )

@@ -121,15 +121,15 @@ def require_release(release: str, spec: Spec, host: str) -> None:
 def _namespace(several: bool, namespace: str | None, host: str) -> str | None:
     if namespace and not several:
         raise ServerError(
-            f"--namespace is for a server that separates its users. Received: {namespace}, and {host} has one user. "
+            f"--namespace must be left out on a server for one user. Received: {namespace}, and {host} has one user. "
             "Leave it out."
         )
     if several and not namespace:
         if _POD_NAMESPACE.is_file():
             return _POD_NAMESPACE.read_text(encoding="utf-8").strip()
         raise ServerError(
-            f"A server that separates its users is told whose run it is. Received: {host} and no --namespace. "
-            "Give it: the profile's name, as `kubectl get profiles` shows it."
+            f"--namespace must be given on a server that separates its users. Received: {host} and no --namespace. "
+            "Give the profile's name, as `kubectl get profiles` shows it."
         )
     return namespace
 
@@ -182,9 +182,9 @@ def _follow(server: Server, run_id: str, tasks: set[str] | None, options: Option
 def _leave(server: Server, run_id: str, reason: str, exit_code: int, options: Options, console: Console) -> int:
     if options.terminate:
         server.call(server.runs.run_service_terminate_run, run_id)
-        console.print(f"{reason}: the run {run_id} is told to end", soft_wrap=True)
+        console.print(f"{reason}: terminating the run {run_id}", soft_wrap=True)
     else:
-        console.print(f"{reason}: the run goes on; {_go_on(server, run_id)}", soft_wrap=True)
+        console.print(f"{reason}: the run continues; {_go_on(server, run_id)}", soft_wrap=True)
     return exit_code
 
 

@@ -46,7 +46,7 @@ def RunReport(  # noqa: N802  components are named as classes
     data_digest: tfx.dsl.components.Parameter[str],
     mask_examples: tfx.dsl.components.Parameter[int],
 ) -> None:
-    """Emits what the UI draws. It ends well whatever the outcome: of a task that fails nothing is kept.
+    """Emits what the UI draws. It succeeds whatever the outcome: the outputs of a task that fails are not kept.
 
     Args:
       ingest: the account of all rows.
@@ -58,12 +58,12 @@ def RunReport(  # noqa: N802  components are named as classes
       evaluation: the Evaluator's.
       infra_blessing: LocalInfraValidator's.
       pushed_model: VersionedPusher's.
-      metrics: what the rules for all rows as they are observed, and the counts of rows.
+      metrics: those of the rules for all rows as they are, and the counts of rows.
       confusion_matrix: of the held-out rows at 0.5.
       report: the page that a local run leaves as `report.html`.
       run_id: of the run.
       data: where the rows came from.
-      data_digest: sha256 of them; empty where nobody knew it before the run.
+      data_digest: sha256 of them; empty where it was not known before the run.
       mask_examples: whether the page may not show a headline, 0 or 1.
     """
     outputs = {

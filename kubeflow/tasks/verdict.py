@@ -1,4 +1,4 @@
-"""Verdict: the last task, which fails where the model was not pushed for a reason."""
+"""Verdict: the last task, which fails where the model was not pushed, with the run's exit code and the reason."""
 
 import tfx.v1 as tfx
 from tfx.types.standard_artifacts import InfraBlessing, ModelEvaluation, PushedModel
@@ -10,7 +10,7 @@ from components.versioned_pusher.component import NOT_BLESSED, NOT_FIT
 
 
 class NotPushed(Exception):  # noqa: N818  the contract's own words
-    """The model is not pushed, and that is how it must be."""
+    """The model is not pushed, because a check of it failed."""
 
     def __init__(self, message: str, exit_code: int):
         super().__init__(message)
@@ -37,8 +37,8 @@ def Verdict(  # noqa: N802  components are named as classes
     """
     outcome = pushed_model.get_string_custom_property("outcome")
     if outcome == NOT_BLESSED:
-        broken = [judged for judged in read_evaluation(evaluation.uri).thresholds if judged.refuses]
-        raise NotPushed("not kept: " + "; ".join(map(describe_rule, broken)), 4)
+        failed = [threshold for threshold in read_evaluation(evaluation.uri).thresholds if threshold.refuses]
+        raise NotPushed("rules failed: " + "; ".join(map(describe_rule, failed)), 4)
     if outcome == NOT_FIT:
         findings = [finding for finding in read_verdict(infra_blessing.uri).findings if finding.outcome == FAIL]
-        raise NotPushed("not fit to be served: " + "; ".join(map(describe, findings)), 5)
+        raise NotPushed("infra validation failed: " + "; ".join(map(describe, findings)), 5)

@@ -35,5 +35,5 @@ def test_conditions(condition, expected):
 
 @pytest.mark.parametrize("condition", ["inputs.parameter_values['gone'] == 1", "__import__('os')", "1 +", "n.x()"])
 def test_what_is_no_condition_is_refused(condition):
-    with pytest.raises(ValueError, match="A condition is made of comparisons of inputs. Received: "):
+    with pytest.raises(ValueError, match="A condition must consist of comparisons of inputs. Received: "):
         evaluate(condition, INPUTS)

@@ -89,7 +89,7 @@ def test_a_store_that_is_away_for_a_moment_costs_an_attempt_and_one_that_stays_a
 
     def flaky(self, uri, target):
         if next(away, None) is not None:
-            raise InputError("The store must be there. Received: minio://mlpipeline: connection reset.")
+            raise InputError("The store must be readable and writable. Received: minio://mlpipeline: connection reset.")
         download(self, uri, target)
 
     monkeypatch.setattr(FolderStore, "download", flaky)
@@ -98,7 +98,7 @@ def test_a_store_that_is_away_for_a_moment_costs_an_attempt_and_one_that_stays_a
     run, _ = rehearse(spec)
     assert statuses(run) == {"make": "done", "use": "failed"}
     assert run.failure.exit_code == 2
-    assert run.failure.reason.startswith("use: The store must be there")
+    assert run.failure.reason.startswith("use: The store must be readable")
     away = iter(range(1))
     assert statuses(rehearse(spec)[0]) == {"make": "cached", "use": "done"}
 
@@ -287,8 +287,8 @@ def test_a_rehearsal_that_dies_at_any_task_goes_on_from_there(rehearse, statuses
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"texts": "x"}, "A run is told what its pipeline asks for. Received: texts. Known: text."),
-        ({"text": 3}, "The parameter text is a STRING. Received: 3."),
+        ({"texts": "x"}, "A parameter must be the pipeline's. Received: texts. Give one of text."),
+        ({"text": 3}, "The parameter text must be a STRING. Received: 3. Give another --parameter."),
     ],
 )
 def test_what_is_no_parameter_is_refused(rehearse, values, message):
@@ -297,10 +297,10 @@ def test_what_is_no_parameter_is_refused(rehearse, values, message):
     assert str(refused.value) == message
 
 
-def test_a_parameter_without_a_default_has_to_be_said(rehearse):
+def test_a_parameter_without_a_default_must_be_given(rehearse):
     spec = a_spec()
     del spec["root"]["inputDefinitions"]["parameters"]["text"]["defaultValue"]
-    with pytest.raises(DriverError, match="A run needs all its parameters. Received: none for text"):
+    with pytest.raises(DriverError, match="must have a value. Received: none for text"):
         rehearse(spec)
 
 

@@ -1,4 +1,4 @@
-"""What a rehearsal is told is refused before anything starts, where it cannot be meant."""
+"""The options of a rehearsal are checked before anything starts."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ def rehearse(tmp_path):
 
 @pytest.mark.parametrize("store", ["bucket/folder", "s3://", "http://host/folder", "file:///tmp/folder"])
 def test_a_store_that_is_none(rehearse, store):
-    assert f"--store is s3://BUCKET/FOLDER, or so with gs:// or minio://. Received: {store}." in rehearse(
-        "--store", store
+    assert (
+        f"--store must be s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or minio://BUCKET/FOLDER. Received: {store}."
+        in rehearse("--store", store)
     )
 
 
@@ -50,7 +51,7 @@ def test_data_in_a_store_without_its_digest(rehearse, arguments):
 
 
 def test_a_parameter_that_the_spec_has_not(rehearse):
-    assert "Received: epochs=3. The spec's names: " in rehearse("--parameter", "epochs=3")
+    assert "Received: epochs=3. Give one of " in rehearse("--parameter", "epochs=3")
 
 
 def test_data_that_is_not_there(rehearse):

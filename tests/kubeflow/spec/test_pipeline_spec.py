@@ -43,11 +43,11 @@ PLANTED = {
     ),
     "schema 2.0.0": (
         lambda spec: spec.update(schemaVersion="2.0.0"),
-        "schemaVersion is 2.1.0, the one that the API server takes; received '2.0.0'",
+        "schemaVersion must be 2.1.0, the one that the API server takes; received '2.0.0'",
     ),
     "no schema version": (
         lambda spec: spec.pop("schemaVersion"),
-        "schemaVersion is 2.1.0, the one that the API server takes; received None",
+        "schemaVersion must be 2.1.0, the one that the API server takes; received None",
     ),
     "an artifact without a type": (
         lambda spec: spec["components"]["comp-make"]["outputDefinitions"]["artifacts"]["thing"].update(artifactType={}),
@@ -68,11 +68,11 @@ PLANTED = {
     ),
     "an unknown component": (
         lambda spec: task(spec).update(componentRef={"name": "comp-gone"}),
-        "use: its component 'comp-gone' is not there",
+        "use: its component 'comp-gone' is missing",
     ),
     "a missing dependency": (
         lambda spec: task(spec)["dependentTasks"].append("gone"),
-        "use: depends on the task 'gone', which is not there",
+        "use: depends on the task 'gone', which is missing",
     ),
     "a cycle": (
         lambda spec: spec["root"]["dag"]["tasks"]["make"].update(dependentTasks=["use"]),
@@ -82,27 +82,28 @@ PLANTED = {
         lambda spec: task(spec)["inputs"]["artifacts"]["thing"]["taskOutputArtifact"].update(outputArtifactKey="x"),
         "use: its input thing is 'x', which make has not",
     ),
-    "an input that nothing is said of": (
+    "an input without a source": (
         lambda spec: task(spec)["inputs"]["artifacts"].clear(),
-        "use: nothing is said of its input thing",
+        "use: its input thing has no source",
     ),
     "an unknown type of a parameter": (
         lambda spec: spec["root"]["inputDefinitions"]["parameters"]["text"].update(parameterType="FLOAT"),
-        "root.inputDefinitions.parameters.text.parameterType is one of PARAMETER_TYPE_ENUM_UNSPECIFIED, NUMBER_DOUBLE, "
-        "NUMBER_INTEGER, STRING, BOOLEAN, LIST, STRUCT, TASK_FINAL_STATUS, TASK_CONFIG; received 'FLOAT'",
+        "root.inputDefinitions.parameters.text.parameterType must be one of PARAMETER_TYPE_ENUM_UNSPECIFIED, "
+        "NUMBER_DOUBLE, NUMBER_INTEGER, STRING, BOOLEAN, LIST, STRUCT, TASK_FINAL_STATUS, TASK_CONFIG; "
+        "received 'FLOAT'",
     ),
     "a list for a mapping": (
         lambda spec: task(spec).update(inputs=["thing"]),
-        "root.dag.tasks.use.inputs is a mapping; received ['thing']",
+        "root.dag.tasks.use.inputs must be a mapping; received ['thing']",
     ),
-    "a null": (lambda spec: spec.update(components=None), "components is a mapping; received None"),
+    "a null": (lambda spec: spec.update(components=None), "components must be a mapping; received None"),
     "a wrong duration": (
         lambda spec: task(spec).update(retryPolicy={"backoffDuration": "1h"}),
-        "root.dag.tasks.use.retryPolicy.backoffDuration is seconds, as 30s; received '1h'",
+        "root.dag.tasks.use.retryPolicy.backoffDuration must be seconds, as 30s; received '1h'",
     ),
     "a command that is a text": (
         lambda spec: executor(spec)["container"].update(command="sh"),
-        "deploymentSpec.executors.exec-use.container.command is a list; received 'sh'",
+        "deploymentSpec.executors.exec-use.container.command must be a list; received 'sh'",
     ),
     "no name": (lambda spec: spec.pop("pipelineInfo"), "pipelineInfo: the pipeline has no name"),
     "no tasks": (lambda spec: spec["root"].pop("dag"), "root: no tasks"),
@@ -113,7 +114,7 @@ PLANTED = {
     ),
     "a parameter that nobody tells": (
         lambda spec: spec["root"].pop("inputDefinitions"),
-        "make: its input text is 'text', which nobody tells the pipeline",
+        "make: its input text is 'text', which is no input of the pipeline",
     ),
     "a loop": (
         lambda spec: task(spec).update(parameterIterator={}),
@@ -161,17 +162,17 @@ def test_what_kubernetes_alone_knows_stands_behind_and_is_kept(spec, tmp_path):
 @pytest.mark.parametrize("text", ["a: &a [x, *a]", "[" * 500, "a: !!python/object/apply:os.getcwd []", "\x00"])
 def test_yaml_that_would_do_more_than_say_something_is_refused(text, tmp_path):
     (tmp_path / "spec.yaml").write_text(text)
-    with pytest.raises(SpecError, match="A pipeline spec is a YAML file. Received: "):
+    with pytest.raises(SpecError, match="--spec must be a readable YAML file. Received: "):
         load_spec(tmp_path / "spec.yaml")
 
 
 @pytest.mark.parametrize(
-    ("behind", "said"),
-    [({"platforms": {"google": {}}}, "with google. Take it out"), ("pipelineInfo: {}", "at most what a platform")],
+    ("behind", "message"),
+    [({"platforms": {"google": {}}}, "with google. Remove it"), ("pipelineInfo: {}", "must be of `platforms:`")],
 )
-def test_what_else_stands_behind_is_refused(spec, behind, said, tmp_path):
+def test_what_else_stands_behind_is_refused(spec, behind, message, tmp_path):
     write_spec(spec, tmp_path / "spec.yaml", [behind])
-    with pytest.raises(SpecError, match=said):
+    with pytest.raises(SpecError, match=message):
         load_spec(tmp_path / "spec.yaml")
 
 
@@ -184,7 +185,7 @@ def test_what_was_written_is_read(spec, tmp_path):
 def test_what_is_no_spec_is_refused_with_the_way_out(text, tmp_path):
     path = tmp_path / "spec.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(SpecError, match=r"A pipeline spec is .*clickbait kubeflow compile"):
+    with pytest.raises(SpecError, match=r"must be a .*clickbait kubeflow compile"):
         load_spec(path)
 
 

@@ -1,4 +1,4 @@
-"""Parameters are held to the spec before anything is sent."""
+"""Parameters are checked against the spec before anything is sent."""
 
 from __future__ import annotations
 
@@ -53,15 +53,15 @@ def test_the_later_wins():
 
 @pytest.mark.parametrize("text", ["y=1", "x"])
 def test_what_the_spec_has_not_is_refused_with_the_names(text):
-    with pytest.raises(ParameterError, match=f"Received: {text}. The spec's names: x."):
+    with pytest.raises(ParameterError, match=f"Received: {text}. Give one of x."):
         check_values(spec(x="STRING"), [text])
 
 
-def test_what_has_no_default_has_to_be_said():
+def test_what_has_no_default_must_be_given():
     one = spec(a="STRING", b="STRING", c="STRING", d="STRING")
     one["root"]["inputDefinitions"]["parameters"]["a"]["defaultValue"] = ""
     one["root"]["inputDefinitions"]["parameters"]["b"]["isOptional"] = True
-    with pytest.raises(ParameterError, match="nothing for c, d"):
+    with pytest.raises(ParameterError, match="none for c, d"):
         check_values(one, [])
 
 
@@ -69,7 +69,7 @@ OURS = {one.name: {str: "STRING", int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE"}
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "setting"),
     [
         ("epochs=-3", "training.epochs"),
         ("epochs=0", "training.epochs"),
@@ -77,8 +77,8 @@ OURS = {one.name: {str: "STRING", int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE"}
         ("push_destination=", "kubeflow.push_destination"),
     ],
 )
-def test_a_value_out_of_the_bounds_of_its_setting_is_refused(text, said):
-    with pytest.raises(ParameterError, match=f"keeps the bounds of its setting(.|\n)*{said}"):
+def test_a_value_out_of_the_bounds_of_its_setting_is_refused(text, setting):
+    with pytest.raises(ParameterError, match=f"within the bounds of its setting(.|\n)*{setting}"):
         parse_values(spec(**OURS), [text])
 
 

@@ -30,7 +30,7 @@ def test_no_host_names_the_forward_and_the_rehearsal(submit):
 
 @pytest.mark.parametrize("host", ["localhost:8888", "ftp://x", "http://", "http://a b:99999", "http://x?y=1"])
 def test_a_host_that_is_no_url(submit, host):
-    assert "--host is an http:// or https:// URL" in message(submit(host=host))
+    assert "--host must be an http:// or https:// URL" in message(submit(host=host))
 
 
 def test_credentials_in_a_host_are_not_repeated(submit):
@@ -47,7 +47,7 @@ def test_nobody_listens(submit):
 
 
 def test_a_name_that_is_nobodys(submit):
-    assert "A server answers at --host" in message(submit(host="http://no-such-host.invalid"))
+    assert "A server must answer at --host" in message(submit(host="http://no-such-host.invalid"))
 
 
 def test_a_server_that_hangs_has_a_deadline(api, submit):
@@ -59,7 +59,7 @@ def test_a_server_that_hangs_has_a_deadline(api, submit):
 
 def test_http_where_https_is_asked(api, submit):
     shown = message(submit(host=api.url.replace("http:", "https:")))
-    assert "A server answers at --host" in shown
+    assert "A server must answer at --host" in shown
     assert "SSL" in shown
 
 
@@ -79,7 +79,7 @@ def test_an_authority_that_is_no_certificate(submit, tmp_path):
 def test_401_asks_for_a_token_and_the_right_one_is_taken(api, submit, tmp_path):
     api.token = SECRET
     assert "kubectl create token" in message(submit())
-    assert "Give a token" in message(submit("--token", "wrong"))
+    assert "must have a valid token" in message(submit("--token", "wrong"))
     file = tmp_path / "token"
     file.write_text(f"{SECRET}\n")
     taken = submit("--token-file", str(file))
@@ -117,13 +117,13 @@ def test_a_file_without_a_token_is_not_shown(submit, tmp_path, content):
     file = tmp_path / "token"
     file.write_text(content)
     shown = message(submit("--token-file", str(file)))
-    assert "--token-file holds one token" in shown
+    assert "--token-file must hold one token" in shown
     assert not content or content not in shown
 
 
 def test_two_tokens_or_none_to_be_read(submit, tmp_path):
-    assert "There is one token" in message(submit("--token", "a", "--token-file", "b"))
-    assert "can be read" in message(submit("--token-file", str(tmp_path / "none")))
+    assert "must not be given together" in message(submit("--token", "a", "--token-file", "b"))
+    assert "must be readable" in message(submit("--token-file", str(tmp_path / "none")))
     assert SECRET not in message(submit("--token", f"{SECRET} {SECRET}"))
 
 
@@ -196,7 +196,7 @@ def test_a_login_page_is_no_answer(api, submit, path):
 
 def test_an_answer_of_another_api(api, submit):
     api.mood = say(200, "[1]", "/pipelines")
-    assert "answers by Kubeflow Pipelines' API" in message(submit())
+    assert "must answer by Kubeflow Pipelines' API" in message(submit())
 
 
 def test_500_and_then_fine_is_fine(api, submit):

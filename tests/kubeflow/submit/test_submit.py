@@ -93,7 +93,7 @@ def test_a_spec_is_uploaded_once_and_another_is_another_version(api, submit, tmp
 def test_nothing_is_sent_when_a_value_is_wrong(api, submit):
     result = submit("--parameter", "epochs=many")
     assert result.exit_code == 2
-    assert "epochs is a whole number. Received: many" in result.output
+    assert "epochs must be a whole number. Received: many" in result.output
     assert not api.calls
 
 
@@ -152,7 +152,7 @@ def test_ctrl_c_stops_following_and_ends_the_run_only_where_that_is_asked_for(ap
     assert result.exit_code == 130
     (run,) = api.things["runs"]
     assert run["state"] == ("CANCELED" if terminate else "PENDING")
-    assert ("told to end" if terminate else f"--follow {run['run_id']}") in result.output
+    assert ("terminating the run" if terminate else f"--follow {run['run_id']}") in result.output
 
 
 def _interrupted(*_):
