@@ -1,4 +1,4 @@
-"""Which of a name's addresses a user learns of.
+"""Finds which of a name's addresses to report to a user.
 
 A name may have several addresses, as localhost has [::1] and 127.0.0.1, and gRPC reports the one that it tried last,
 which is another each time. Where that one refused and another listens, the other's failure is what helps.
@@ -22,16 +22,16 @@ _NAME_AND_PORT = re.compile(r"(?:dns:(?:///)?)?([^\s:/\[\]]+):(\d+)")
 
 
 def failure_where_one_listens(failure: Failure, options: ClientOptions) -> Failure | None:
-    """Returns what a call fails with at the address of the target's name that listens.
+    """Returns the failure of a call at the address of the target's name that listens.
 
     Returns:
       None where the failure is of another kind, no address listens, or the call does not fail there.
     """
-    found = _NAME_AND_PORT.fullmatch(options.target)
+    match = _NAME_AND_PORT.fullmatch(options.target)
     # Over REST the addresses are tried in turn, up to one that listens.
-    if options.rest or not found or not nobody_listened(failure):
+    if options.rest or not match or not nobody_listened(failure):
         return None
-    host, port = found[1], int(found[2])
+    host, port = match[1], int(match[2])
     address = _listening_address(host, port)
     if address is None:
         return None
@@ -48,13 +48,13 @@ def failure_where_one_listens(failure: Failure, options: ClientOptions) -> Failu
 
 
 def _listening_address(host: str, port: int) -> str | None:
-    """As a target of gRPC."""
+    """Returns the first address that listens, as a target of gRPC."""
     try:
         known = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError:
         return None
-    for family, _, _, _, place in known:
-        address = str(place[0])
+    for family, _, _, _, socket_address in known:
+        address = str(socket_address[0])
         with contextlib.suppress(OSError), socket.create_connection((address, port), PROBE_TIMEOUT_S):
             return f"ipv6:[{address}]:{port}" if family == socket.AF_INET6 else f"ipv4:{address}:{port}"
     return None

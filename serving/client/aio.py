@@ -33,20 +33,20 @@ from serving.request_log import writer
 
 
 class AsyncClient:
-    """As `Client`, for one event loop: made in it and used in it.
+    """A client as `Client`, for one event loop: made in it and used in it.
 
         async with AsyncClient("localhost:8500") as client:
             await client.predict(["21 Pictures That Will Make You Feel Old"])
 
-    All its `predict` together keep `calls_in_flight`.
+    `calls_in_flight` is the limit of all its `predict` together.
 
     Args:
       target: as `ClientOptions.target`.
-      options: all at once; `target` and `changes` go over it.
+      options: of the client; `target` and `changes` override it.
       changes: fields of `ClientOptions`.
 
     Raises:
-      ServingError: an option is out of its bounds, or its log's folder cannot be had.
+      ServingError: an option is out of bounds, or the folder of the log cannot be written.
     """
 
     def __init__(self, target: str = "", *, options: ClientOptions | None = None, **changes: object) -> None:
@@ -62,16 +62,16 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Ends the connection, and the log."""
+        """Closes the connection and the log."""
         await self._transport.close()
         if self._log:
             await asyncio.to_thread(self._log.close)
 
     async def predict(self, texts: Sequence[str]) -> list[float]:
-        """The probability of clickbait for each text, in their order.
+        """Returns the probability of clickbait for each text, in their order.
 
         Raises:
-          ServingError: a call failed, or a text is no text.
+          ServingError: a call failed, or a text is not a str.
         """
         scores, calls = Scores(len(texts)), set()
         try:
@@ -90,7 +90,7 @@ class AsyncClient:
         return scores.values
 
     async def status(self) -> list[VersionStatus]:
-        """The model's versions on the server, the newest first; only the one that the options name, if they do.
+        """Returns the model's versions on the server, the newest first; only the one that the options name, if any.
 
         Raises:
           ServingError: the call failed; `NOT_FOUND` where there is no such model or version.
@@ -98,7 +98,7 @@ class AsyncClient:
         return read_status(await self._call(status_call(self.options)))
 
     async def metadata(self) -> Metadata:
-        """The version that answers, and its signatures.
+        """Returns the version that answers, and its signatures.
 
         Raises:
           ServingError: the call failed.
@@ -106,10 +106,10 @@ class AsyncClient:
         return read_metadata(await self._call(metadata_call(self.options)))
 
     async def wait_until_ready(self, seconds: float) -> Metadata:
-        """Waits until the model can be asked, and returns its metadata.
+        """Waits until the model is available, and returns its metadata.
 
         Raises:
-          ServingError: it cannot within that time, no wait would help, or that is no time.
+          ServingError: it is not available within that time, waiting cannot help, or `seconds` is out of bounds.
         """
         check_wait(seconds)
         deadline = time.monotonic() + seconds
@@ -123,7 +123,7 @@ class AsyncClient:
 
     async def _score(self, batch: Batch, scores: Scores) -> None:
         response = await self._call(Query(PREDICT, batch.request))
-        scores.fill(batch.places, read_scores(response, len(batch.places), self.options))
+        scores.fill(batch.indices, read_scores(response, len(batch.indices), self.options))
         if self._log:
             self._log.offer(writer.PREDICT, lambda: (batch.request, response))
 

@@ -1,4 +1,4 @@
-"""What a server says of its models, as plain Python."""
+"""Statuses, metadata and scores that a server returns, as plain Python."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class TensorInfo(NamedTuple):
 
 
 class Signature(NamedTuple):
-    """A way to ask a model."""
+    """A signature of a model: its inputs, its outputs and its method."""
 
     inputs: Mapping[str, TensorInfo]
     outputs: Mapping[str, TensorInfo]
@@ -51,7 +51,7 @@ class Signature(NamedTuple):
 
 
 class Metadata(NamedTuple):
-    """What a model version takes and gives."""
+    """A model version and its signatures."""
 
     model: str
     version: int
@@ -59,41 +59,45 @@ class Metadata(NamedTuple):
 
 
 def read_status(response: messages.GetModelStatusResponse) -> list[VersionStatus]:
-    """Of a GetModelStatusResponse, the newest version first."""
+    """Reads a GetModelStatusResponse; returns the newest version first."""
     states = response.DESCRIPTOR.file.message_types_by_name["ModelVersionStatus"].enum_types_by_name["State"]
-    found = [
+    statuses = [
         VersionStatus(
-            one.version, states.values_by_number[one.state].name, one.status.error_code, one.status.error_message
+            version.version,
+            states.values_by_number[version.state].name,
+            version.status.error_code,
+            version.status.error_message,
         )
-        for one in response.model_version_status
+        for version in response.model_version_status
     ]
-    return sorted(found, reverse=True)
+    return sorted(statuses, reverse=True)
 
 
 def read_metadata(response: messages.GetModelMetadataResponse) -> Metadata:
-    """Of a GetModelMetadataResponse."""
+    """Reads a GetModelMetadataResponse."""
     signatures = messages.SignatureDefMap.FromString(response.metadata["signature_def"].value).signature_def
     return Metadata(
         response.model_spec.name,
         response.model_spec.version.value,
         {
-            name: Signature(_infos(one.inputs), _infos(one.outputs), one.method_name)
-            for name, one in sorted(signatures.items())
+            name: Signature(_infos(signature.inputs), _infos(signature.outputs), signature.method_name)
+            for name, signature in sorted(signatures.items())
         },
     )
 
 
 def read_scores(response: messages.PredictResponse, rows: int, options: ClientOptions) -> list[float]:
-    """The output's values in a PredictResponse, one for each row sent.
+    """Returns the output's values in a PredictResponse, one for each row sent.
 
     Raises:
-      ServingError: there is no such output, or it is not one number a row.
+      ServingError: the output is missing, or is not one number a row.
     """
     outputs = response.outputs
     if options.output_name not in outputs:
         raise ServingError(
-            f"The answer has the output {options.output_name!r}. Received: {', '.join(sorted(outputs)) or 'none'}.",
-            f"Is {options.model!r} at {options.target} the model that you mean? Else give --output-name.",
+            f"The response must have the output {options.output_name!r}. "
+            f"Received: {', '.join(sorted(outputs)) or 'none'}.",
+            f"Check that {options.model!r} at {options.target} is the right model, or give --output-name.",
         )
     try:
         tensor = decode_tensor(outputs[options.output_name])
@@ -101,15 +105,15 @@ def read_scores(response: messages.PredictResponse, rows: int, options: ClientOp
         raise ServingError(str(error), exit_code=EXIT_UNFORESEEN) from error
     if len(tensor.values) != rows or tensor.dtype not in ("DT_FLOAT", "DT_DOUBLE", "DT_HALF", "DT_BFLOAT16"):
         raise ServingError(
-            f"The output {options.output_name!r} is one floating-point number for each of the {rows} rows. Received: "
-            f"{TensorInfo(tensor.dtype, tensor.shape)}. Is {options.model!r} at {options.target} the model that you "
-            "mean?"
+            f"The output {options.output_name!r} must be one floating-point number for each of the {rows} rows. "
+            f"Received: {TensorInfo(tensor.dtype, tensor.shape)}. Check that {options.model!r} at {options.target} is "
+            "the right model."
         )
     return [float(value) for value in tensor.values]
 
 
 def count_no_numbers(scores: Sequence[float]) -> int:
-    """How many of them are NaN or infinite."""
+    """Returns how many scores are NaN or infinite."""
     return sum(not math.isfinite(score) for score in scores)
 
 

@@ -1,4 +1,4 @@
-"""Texts to calls and answers back to the order of the texts."""
+"""Batches of texts for calls, and their scores back in the order of the texts."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from serving.protocol.messages import PredictRequest
 class Batch(NamedTuple):
     """The texts of one call."""
 
-    places: Sequence[int]
-    """Where each text stands in what `plan_batches` was given."""
+    indices: Sequence[int]
+    """The index of each text in the sequence that `plan_batches` was given."""
     request: PredictRequest
 
 
@@ -32,14 +32,14 @@ class Scores:
 
     @property
     def complete(self) -> bool:
-        """Every text has its score."""
+        """Whether every text has its score."""
         return not self._missing
 
-    def fill(self, places: Sequence[int], values: Sequence[float]) -> None:
-        """Puts a batch's values where its texts stand."""
-        for place, value in zip(places, values, strict=True):
-            self.values[place] = value
-        self._missing -= len(places)
+    def fill(self, indices: Sequence[int], values: Sequence[float]) -> None:
+        """Sets the scores of a batch, by the indices of its texts."""
+        for index, value in zip(indices, values, strict=True):
+            self.values[index] = value
+        self._missing -= len(indices)
 
 
 def plan_batches(texts: Sequence[str], options: ClientOptions) -> Iterator[Batch]:
@@ -48,27 +48,27 @@ def plan_batches(texts: Sequence[str], options: ClientOptions) -> Iterator[Batch
     Texts of about one length go together, because the encoder pads all of a call to its longest.
 
     Raises:
-      ServingError: a text is no str, or cannot be UTF-8.
+      ServingError: a text is not a str, or cannot be encoded as UTF-8.
     """
     encoded = _encode(texts)
-    order = sorted(range(len(encoded)), key=lambda place: len(encoded[place]), reverse=True)
+    order = sorted(range(len(encoded)), key=lambda index: len(encoded[index]), reverse=True)
     for start in range(0, len(order), options.rows_per_call):
-        places = order[start : start + options.rows_per_call]
-        yield Batch(places, predict_request([encoded[place] for place in places], options))
+        indices = order[start : start + options.rows_per_call]
+        yield Batch(indices, predict_request([encoded[index] for index in indices], options))
 
 
 def _encode(texts: Sequence[str]) -> list[bytes]:
     if isinstance(texts, str | bytes):
-        raise ServingError(f"predict takes a list of texts. Received: one {type(texts).__name__}. Put it into a list.")
+        raise ServingError(f"Texts must be a list of str. Received: one {type(texts).__name__}. Put it into a list.")
     encoded = []
     for number, text in enumerate(texts, start=1):
         if not isinstance(text, str):
-            raise ServingError(f"A text is a str. Received: {type(text).__name__}, as text {number}.")
+            raise ServingError(f"A text must be a str. Received: {type(text).__name__}, as text {number}. Convert it.")
         try:
             encoded.append(text.encode())
         except UnicodeEncodeError as error:
             raise ServingError(
-                f"A text is UTF-8. Received: text {number} with {error.object[error.start]!a} at character "
+                f"A text must be valid UTF-8. Received: text {number} with {error.object[error.start]!a} at character "
                 f"{error.start + 1}. Remove or replace it."
             ) from error
     return encoded

@@ -21,7 +21,7 @@ READY_POLL_S = 0.25
 
 
 class Query(NamedTuple, Generic[RequestOf, ResponseOf]):
-    """A request and where it goes."""
+    """A request and its method."""
 
     method: Method[RequestOf, ResponseOf]
     request: RequestOf
@@ -32,7 +32,7 @@ _MetadataCall: TypeAlias = Query[messages.GetModelMetadataRequest, messages.GetM
 
 
 def predict_request(texts: Iterable[bytes], options: ClientOptions) -> messages.PredictRequest:
-    """The request that asks for the scores of texts in UTF-8."""
+    """Returns the request for the scores of texts in UTF-8."""
     request = messages.PredictRequest()
     set_model(request.model_spec, options)
     request.model_spec.signature_name = options.signature
@@ -42,7 +42,7 @@ def predict_request(texts: Iterable[bytes], options: ClientOptions) -> messages.
 
 
 def set_model(spec: messages.ModelSpec, options: ClientOptions) -> None:
-    """Names model and version as the options do."""
+    """Sets the model and the version that the options name."""
     spec.name = options.model
     if options.version is not None:
         spec.version.value = options.version
@@ -51,7 +51,7 @@ def set_model(spec: messages.ModelSpec, options: ClientOptions) -> None:
 
 
 def status_call(options: ClientOptions, *, all_versions: bool = False) -> _StatusCall:
-    """Asks for the state of the version that the options name, or of all."""
+    """Returns the call for the state of the version that the options name, or of all."""
     request = messages.GetModelStatusRequest()
     request.model_spec.name = options.model
     if not all_versions:
@@ -60,26 +60,26 @@ def status_call(options: ClientOptions, *, all_versions: bool = False) -> _Statu
 
 
 def metadata_call(options: ClientOptions) -> _MetadataCall:
-    """Asks for the signatures of the version that the options name."""
+    """Returns the call for the signatures of the version that the options name."""
     request = messages.GetModelMetadataRequest(metadata_field=["signature_def"])
     set_model(request.model_spec, options)
     return Query(GET_MODEL_METADATA, request)
 
 
 def lookup_call(lookup: Lookup, options: ClientOptions) -> Query[Message, Message]:
-    """Asks what `error_for` needs to know."""
+    """Returns the call for the facts that `error_for` needs."""
     return status_call(options, all_versions=True) if lookup is Lookup.STATUS else metadata_call(options)
 
 
 def read_lookup(response: Message) -> Sequence[VersionStatus] | Metadata | None:
-    """Reads the response to that; None where it is no such response."""
+    """Reads the response to a lookup; None where it is another response."""
     if isinstance(response, messages.GetModelStatusResponse):
         return read_status(response)
     return read_metadata(response) if isinstance(response, messages.GetModelMetadataResponse) else None
 
 
 def poll_timeout_s(deadline: float) -> float:
-    """The time that a question whether the server is ready has, up to `deadline` by `time.monotonic`."""
+    """Returns the timeout of one readiness call in seconds, up to `deadline` by `time.monotonic`."""
     return max(READY_POLL_S, min(LOOKUP_TIMEOUT_S, deadline - time.monotonic()))
 
 

@@ -13,8 +13,8 @@ _RETRY_BUFFER_BYTES = 64 << 20  # gRPC's own 256 KiB would leave out of the retr
 
 
 def channel_options(options: ClientOptions) -> list[tuple[str, int | str]]:
-    """What gRPC is told about a channel."""
-    found: list[tuple[str, int | str]] = [
+    """Returns the channel arguments of gRPC."""
+    arguments: list[tuple[str, int | str]] = [
         ("grpc.max_send_message_length", -1),
         ("grpc.max_receive_message_length", -1),
         ("grpc.per_rpc_retry_buffer_size", _RETRY_BUFFER_BYTES),
@@ -27,14 +27,14 @@ def channel_options(options: ClientOptions) -> list[tuple[str, int | str]]:
         ("grpc.max_reconnect_backoff_ms", 2_000),
     ]
     if options.loopback:
-        found.append(("grpc.enable_http_proxy", 0))
+        arguments.append(("grpc.enable_http_proxy", 0))
     if options.tls and options.tls.server_name:
-        found.append(("grpc.ssl_target_name_override", options.tls.server_name))
-    return found
+        arguments.append(("grpc.ssl_target_name_override", options.tls.server_name))
+    return arguments
 
 
 def open_channel(options: ClientOptions) -> grpc.Channel:
-    """A channel for blocking calls.
+    """Opens a channel for blocking calls.
 
     Raises:
       ServingError: a certificate or key cannot be read.
@@ -45,7 +45,7 @@ def open_channel(options: ClientOptions) -> grpc.Channel:
 
 
 def open_aio_channel(options: ClientOptions) -> grpc.aio.Channel:
-    """A channel for asyncio.
+    """Opens a channel for asyncio.
 
     Raises:
       ServingError: a certificate or key cannot be read.
@@ -56,7 +56,7 @@ def open_aio_channel(options: ClientOptions) -> grpc.aio.Channel:
 
 
 def failure_of(error: grpc.RpcError) -> Failure:
-    """What a gRPC call raised, in our terms."""
+    """Returns the Failure of an error that a gRPC call raised."""
     code = error.code()
     return Failure(code.name if code else "UNKNOWN", error.details() or "no reason given")
 

@@ -1,4 +1,4 @@
-"""The command `predict`: its options. What it does is in `predict`, imported late: gRPC's import costs 0.1 s."""
+"""The command `predict`: its options. `predict` has the rest, imported late: gRPC's import costs 0.1 s."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def predict_command(
 ) -> None:
     """Score texts with a TF Serving model: the TEXTs given, a file's, or the lines of stdin.
 
-    A file that was being scored when the command was killed goes on where it was when the same command is given again.
+    If the command is killed while it scores a file, the same command resumes where it stopped.
     """
     chosen_path = _choose_input(texts, input_path, output_path)
     check_wait(wait_s)
@@ -71,15 +71,15 @@ def predict_command(
 
 
 def _choose_input(texts: tuple[str, ...], input_path: str | None, output_path: str | None) -> str:
-    """The file or `-`; empty where the texts are given."""
+    """Returns the file or `-`; empty where the texts are given."""
     if texts and input_path:
-        raise click.UsageError("The texts are given or read from --input. Received: both. Leave one out.")
+        raise click.UsageError("TEXT and --input must not be given together. Received: both. Leave one out.")
     if texts and output_path:
-        raise click.UsageError("--output goes with --input. Received: TEXT and --output. Put the texts into a file.")
+        raise click.UsageError(
+            "--output must come with --input. Received: TEXT and --output. Put the texts into a file."
+        )
     if not texts and not input_path:
         if sys.stdin is None or sys.stdin.isatty():
-            raise click.UsageError(
-                "There is something to score. Received: nothing. Give TEXT, --input or lines on stdin."
-            )
+            raise click.UsageError("Texts must be given. Received: none. Give TEXT, --input or lines on stdin.")
         return STDIN
     return input_path or ""

@@ -31,7 +31,7 @@ from serving.request_log import writer
 
 
 class Client:
-    """Asks a TF Serving model server.
+    """A client of a TF Serving model server.
 
         with Client("localhost:8500", version=3) as client:
             client.predict(["21 Pictures That Will Make You Feel Old"])
@@ -40,11 +40,11 @@ class Client:
 
     Args:
       target: as `ClientOptions.target`.
-      options: all at once; `target` and `changes` go over it.
+      options: of the client; `target` and `changes` override it.
       changes: fields of `ClientOptions`.
 
     Raises:
-      ServingError: an option is out of its bounds, or its log's folder cannot be had.
+      ServingError: an option is out of bounds, or the folder of the log cannot be written.
     """
 
     def __init__(self, target: str = "", *, options: ClientOptions | None = None, **changes: object) -> None:
@@ -59,16 +59,16 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Ends the connection, and the log."""
+        """Closes the connection and the log."""
         self._transport.close()
         if self._log:
             self._log.close()
 
     def predict(self, texts: Sequence[str]) -> list[float]:
-        """The probability of clickbait for each text, in their order.
+        """Returns the probability of clickbait for each text, in their order.
 
         Raises:
-          ServingError: a call failed, or a text is no text.
+          ServingError: a call failed, or a text is not a str.
         """
         if len(texts) > self.options.rows_per_call:
             return next(self.predict_chunks([texts]))
@@ -78,7 +78,7 @@ class Client:
         return scores.values
 
     def predict_chunks(self, chunks: Iterable[Sequence[str]]) -> Generator[list[float], None, None]:
-        """The same for chunks of texts, a list a chunk; reads on while calls are in flight.
+        """Yields the probabilities of each chunk of texts, a list a chunk; reads ahead while calls are in flight.
 
         Raises:
           ServingError: as `predict`.
@@ -104,7 +104,7 @@ class Client:
                 call.cancel()
 
     def status(self) -> list[VersionStatus]:
-        """The model's versions on the server, the newest first; only the one that the options name, if they do.
+        """Returns the model's versions on the server, the newest first; only the one that the options name, if any.
 
         Raises:
           ServingError: the call failed; `NOT_FOUND` where there is no such model or version.
@@ -112,7 +112,7 @@ class Client:
         return read_status(self._call(status_call(self.options)))
 
     def metadata(self) -> Metadata:
-        """The version that answers, and its signatures.
+        """Returns the version that answers, and its signatures.
 
         Raises:
           ServingError: the call failed.
@@ -120,18 +120,18 @@ class Client:
         return read_metadata(self._call(metadata_call(self.options)))
 
     def wait_until_ready(self, seconds: float) -> Metadata:
-        """Waits until the model can be asked, and returns its metadata.
+        """Waits until the model is available, and returns its metadata.
 
         A server's status can be fine with nothing to serve; its metadata is there when a version is.
 
         Raises:
-          ServingError: it cannot within that time, no wait would help, or that is no time.
+          ServingError: it is not available within that time, waiting cannot help, or `seconds` is out of bounds.
         """
         check_wait(seconds)
         deadline = time.monotonic() + seconds
         while True:
             try:
-                return read_metadata(self._ask(metadata_call(self.options), poll_timeout_s(deadline)))
+                return read_metadata(self._send(metadata_call(self.options), poll_timeout_s(deadline)))
             except Failure as failure:
                 if not waiting_helps(failure) or time.monotonic() + READY_POLL_S >= deadline:
                     raise self._explained(failure) from None
@@ -145,26 +145,26 @@ class Client:
         self._fill(scores, batch, response)
 
     def _fill(self, scores: Scores, batch: Batch, response: PredictResponse) -> None:
-        scores.fill(batch.places, read_scores(response, len(batch.places), self.options))
+        scores.fill(batch.indices, read_scores(response, len(batch.indices), self.options))
         if self._log:
             self._log.offer(writer.PREDICT, lambda: (batch.request, response))
 
     def _call(self, query: Query[Request, Response]) -> Response:
         try:
-            return self._ask(query, self.options.timeout_s)
+            return self._send(query, self.options.timeout_s)
         except Failure as failure:
             raise self._explained(failure) from None
 
-    def _ask(self, query: Query[Request, Response], timeout_s: float) -> Response:
+    def _send(self, query: Query[Request, Response], timeout_s: float) -> Response:
         return self._transport.call(*query, timeout_s)
 
     def _explained(self, failure: Failure) -> ServingError:
         failure = failure_where_one_listens(failure, self.options) or failure
-        lookup, answer = lookup_for(failure), None
+        lookup, found = lookup_for(failure), None
         if lookup:
             with contextlib.suppress(Failure):
-                answer = read_lookup(self._ask(lookup_call(lookup, self.options), LOOKUP_TIMEOUT_S))
-        return error_for(failure, self.options, answer)
+                found = read_lookup(self._send(lookup_call(lookup, self.options), LOOKUP_TIMEOUT_S))
+        return error_for(failure, self.options, found)
 
 
 def _completed(waiting: deque[Scores]) -> Iterator[list[float]]:

@@ -1,4 +1,4 @@
-"""What can go wrong between a client and a server."""
+"""The errors of the client and of scoring files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Failure(Exception):  # noqa: N818  not for users: `error_for` turns it int
 
     Attributes:
       code: the name of a gRPC status code, e.g. `NOT_FOUND`.
-      details: what the server or the transport says.
+      details: the message of the server or the transport.
     """
 
     def __init__(self, code: str, details: str):
@@ -24,11 +24,11 @@ class ServingError(Exception):
     """A call that failed, as a message with the way out.
 
     Args:
-      finding: the rule and what was received.
+      finding: the rule and the value received.
       way: the way out, in the words of `clickbait predict`.
 
     Attributes:
-      finding: the message without the way out, for those who have another.
+      finding: the message without the way out, for callers that have another.
       exit_code: 2 where the call or the configuration is wrong, 1 where something else is, e.g. the server is gone.
       code: the name of a gRPC status code, empty where no call was made.
     """
@@ -41,7 +41,7 @@ class ServingError(Exception):
 
 
 class FileError(Exception):
-    """A file of texts cannot be read as what it should be, or the scores cannot be written.
+    """A file of texts cannot be read in its format, or the scores cannot be written.
 
     Attributes:
       exit_code: 2 where the call or the file is wrong, 1 where the machine is, e.g. its disk is full.

@@ -1,8 +1,8 @@
 """Failed calls as messages with the way out.
 
-A message often needs to know what the server does have, so it takes two steps: `lookup_for` says which request would
-tell, and `error_for` makes the message of its answer, or without one. Neither makes a call, so both kinds of client use
-them.
+A message often names the versions or signatures that the server has, so it takes two steps: `lookup_for` names the
+request for them, and `error_for` makes the message with the response, or without one. Neither makes a call, so both
+kinds of client use them.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _NO_HTTP2 = ("Failed parsing HTTP/2", "http1.x server", "Trying to connect an ht
 
 
 class Lookup(enum.Enum):
-    """What else to ask the server."""
+    """A further request that explains a failure."""
 
     STATUS = "status of all versions"
     METADATA = "metadata"
 
 
 def lookup_for(failure: Failure) -> Lookup | None:
-    """What the server should be asked to explain a failure, if anything."""
+    """Returns the further request that explains a failure, if any."""
     if failure.code == "NOT_FOUND" or "version label" in failure.details:
         return Lookup.STATUS
     if failure.code in ("INVALID_ARGUMENT", "FAILED_PRECONDITION"):
@@ -47,25 +47,25 @@ def lookup_for(failure: Failure) -> Lookup | None:
 
 
 def waiting_helps(failure: Failure) -> bool:
-    """The same call may do later what it does not do now: the server, or its model, is not there yet."""
+    """Returns whether the same call may succeed later: the server, or its model, is not available yet."""
     lasting = (*_CERTIFICATE_REFUSED, *_OTHER_NAME, *_NO_TLS_THERE, *_UNUSABLE_FILES, *_NO_HTTP2)
     return failure.code in ("UNAVAILABLE", "NOT_FOUND", "DEADLINE_EXCEEDED") and not _has(failure.details, lasting)
 
 
 def nobody_listened(failure: Failure) -> bool:
-    """There was no server at the address that was tried."""
+    """Returns whether there was no server at the address that was tried."""
     return failure.code == "UNAVAILABLE" and _has(failure.details, _NOT_THERE)
 
 
 def error_for(
     failure: Failure, options: ClientOptions, answer: Sequence[VersionStatus] | Metadata | None = None
 ) -> ServingError:
-    """Returns the error that tells a user of a failed call.
+    """Returns the error of a failed call, for a user.
 
     Args:
       failure: of the call.
-      options: what it was made with.
-      answer: to `lookup_for(failure)`; None where the server did not give one.
+      options: of the call.
+      answer: the response to `lookup_for(failure)`; None where there is none.
     """
     exit_code, finding, way = _message(failure, options, answer)
     return ServingError(" ".join(finding.split()), way, exit_code=exit_code, code=failure.code)
@@ -74,7 +74,7 @@ def error_for(
 class _Message(NamedTuple):
     exit_code: int
     finding: str
-    """The rule and what was received."""
+    """The rule and the value received."""
     way: str = ""
 
 
@@ -86,7 +86,7 @@ def _message(failure: Failure, options: ClientOptions, answer: Sequence[VersionS
         return _Message(
             EXIT_UNFORESEEN,
             f"The server must answer within {options.timeout_s:g} s. Received: nothing yet from {target} ({details}).",
-            "Give it more time (--timeout) or smaller calls (--rows-per-call), or see whether it runs.",
+            "Give it more time (--timeout) or smaller calls (--rows-per-call), or check that it runs.",
         )
     if lookup_for(failure) is Lookup.STATUS:
         return _no_version(details, options, None if isinstance(answer, Metadata) else answer)
@@ -95,15 +95,15 @@ def _message(failure: Failure, options: ClientOptions, answer: Sequence[VersionS
     if failure.code == "RESOURCE_EXHAUSTED":
         return _Message(
             EXIT_UNFORESEEN,
-            f"The server must take the call. Received: {details}.",
+            f"The server must have resources for the call. Received: {details}.",
             f"Send less at once: --rows-per-call {_half(options)}, or fewer --in-flight; where the message is too "
             f"large, the limit is that of {target} or of a proxy before it.",
         )
     if failure.code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
         return _Message(
             EXIT_CALL,
-            f"The server must let the caller in. Received: {failure.code} from {target}: {details}.",
-            "See --tls-cert and --tls-key, and what the proxy before it asks for.",
+            f"The caller must be authorized. Received: {failure.code} from {target}: {details}.",
+            "Check --tls-cert and --tls-key, and what a proxy before it requires.",
         )
     if failure.code == "UNIMPLEMENTED":
         return _Message(
@@ -192,7 +192,7 @@ def _no_version(details: str, options: ClientOptions, versions: Sequence[Version
             f"The server at {target} must have the model. Received: {model!r}, which it does not have ({details}).",
             "Give the right name with --model; `--model_name` is what the server was started with.",
         )
-    known = ", ".join(f"{one.version} ({_state(one)})" for one in versions)
+    known = ", ".join(f"{status.version} ({_state(status)})" for status in versions)
     if options.label:
         return _Message(
             EXIT_CALL,
@@ -200,7 +200,7 @@ def _no_version(details: str, options: ClientOptions, versions: Sequence[Version
             f"not know; it has the versions {known}.",
             "Give one of them with --version, or set the label in the server's model configuration.",
         )
-    available = [one.version for one in versions if one.state == AVAILABLE]
+    available = [status.version for status in versions if status.state == AVAILABLE]
     if options.version is None or not available:
         return _Message(
             EXIT_CALL,
@@ -218,21 +218,23 @@ def _wrong_input(details: str, options: ClientOptions, metadata: Metadata | None
     if metadata is None:
         return _Message(
             EXIT_CALL,
-            f"The model must take what is sent. Received: {details}.",
-            "See --model, --signature and --input-name.",
+            f"The model must accept the request. Received: {details}.",
+            "Check --model, --signature and --input-name.",
         )
     which = f"{metadata.model!r} version {metadata.version}"
     signature = metadata.signatures.get(options.signature)
     if _SIGNATURE_NOT_FOUND.search(details) or signature is None:
         known = "; ".join(
-            f"{name} ({one.describe_inputs()})" for name, one in metadata.signatures.items() if one.inputs
+            f"{name} ({known_signature.describe_inputs()})"
+            for name, known_signature in metadata.signatures.items()
+            if known_signature.inputs
         )
         return _Message(
             EXIT_CALL,
-            f"{which} has the signatures {known}. Received: {options.signature!r}.",
+            f"The signature must be one of {which}: {known}. Received: {options.signature!r}.",
             "Give one of them with --signature.",
         )
-    rule = f"The signature {options.signature!r} of {which} takes {signature.describe_inputs()}."
+    rule = f"The input must be that of the signature {options.signature!r} of {which}: {signature.describe_inputs()}."
     sent = f"{options.input}: string [-1]"
     if _takes(signature, options.input):
         return _Message(EXIT_CALL, f"{rule} Received: {sent}, and the server says: {details}.")
@@ -247,13 +249,13 @@ def _takes(signature: Signature, name: str) -> bool:
     return list(signature.inputs) == [name] and signature.inputs[name].dtype == "DT_STRING"
 
 
-def _state(one: VersionStatus) -> str:
-    return f"{one.state}: {one.message}" if one.message else one.state
+def _state(status: VersionStatus) -> str:
+    return f"{status.state}: {status.message}" if status.message else status.state
 
 
 def _files(options: ClientOptions) -> str:
     tls = options.tls
-    return ", ".join(str(one) for one in (tls.ca, tls.cert, tls.key) if one) if tls else "none"
+    return ", ".join(str(path) for path in (tls.ca, tls.cert, tls.key) if path) if tls else "none"
 
 
 def _half(options: ClientOptions) -> int:
@@ -265,7 +267,7 @@ def _has(text: str, parts: Sequence[str]) -> bool:
 
 
 def _reason(details: str) -> str:
-    """The end of a message, where gRPC, OpenSSL and requests put the reason."""
+    """Returns the end of a message, where gRPC, OpenSSL and requests put the reason."""
     if "unable to get local issuer certificate" in details or "self-signed" in details or "self signed" in details:
         return "one that is not"
     if "has expired" in details:

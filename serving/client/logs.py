@@ -11,14 +11,14 @@ from serving.request_log.writer import RequestLog
 
 
 def open_log(options: ClientOptions) -> RequestLog | None:
-    """The log that the options ask for.
+    """Opens the log that the options name; None where they name none.
 
     Raises:
-      ServingError: its folder cannot be had.
+      ServingError: its folder cannot be written.
     """
     if options.log_to is None:
         return None
     try:
         return RequestLog(LogOptions(Path(options.log_to), options.log_rate))
     except RequestLogError as error:
-        raise ServingError(f"{error} --log-to, or log_to, names it.") from error
+        raise ServingError(f"{error} It is --log-to, or log_to.") from error

@@ -1,4 +1,4 @@
-"""Where the server is and how it is called; checked when made, so that a mistake costs no call."""
+"""The options of a client: the server's address and its calls; checked when made, so that a mistake costs no call."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Retry:
 
     def __post_init__(self) -> None:
         if not 1 <= self.attempts <= 5:
-            raise ServingError(f"A call is tried 1 to 5 times. Received: attempts={self.attempts}.")
+            raise ServingError(f"attempts must be 1 to 5. Received: {self.attempts}. Give another number.")
         if not 0 < self.first_pause_s <= self.longest_pause_s:
             raise ServingError(
-                "The pauses between attempts grow from first_pause_s to longest_pause_s. Received: "
-                f"{self.first_pause_s} to {self.longest_pause_s} s."
+                "first_pause_s must be above 0 and at most longest_pause_s. Received: "
+                f"{self.first_pause_s} and {self.longest_pause_s} s. Give others."
             )
 
 
@@ -54,15 +54,16 @@ class Tls:
     def __post_init__(self) -> None:
         if bool(self.cert) != bool(self.key):
             raise ServingError(
-                f"A client's certificate and its key go together. Received: cert={self.cert}, key={self.key}.",
+                f"A client's certificate and its key must be given together. Received: cert={self.cert}, "
+                f"key={self.key}.",
                 "Give both, --tls-cert and --tls-key, or neither.",
             )
 
     def read(self, name: str) -> bytes | None:
-        """The content of `ca`, `cert` or `key`; None where there is none.
+        """Returns the content of `ca`, `cert` or `key`; None where it is not set.
 
         Raises:
-          ServingError: it is no readable PEM file.
+          ServingError: it is not a readable PEM file.
         """
         path: str | Path | None = getattr(self, name)
         if path is None:
@@ -70,33 +71,38 @@ class Tls:
         try:
             content = Path(path).read_bytes()
         except OSError as error:
-            raise ServingError(f"--tls-{name} is a PEM file. Received: {path}: {error.strerror}.") from error
+            raise ServingError(
+                f"--tls-{name} must be a readable PEM file. Received: {path}: {error.strerror}. Give another path."
+            ) from error
         if b"-----BEGIN " not in content:
-            raise ServingError(f"--tls-{name} is a PEM file. Received: {path}, which has no line -----BEGIN ...-----.")
+            raise ServingError(
+                f"--tls-{name} must be a PEM file. Received: {path}, which has no line -----BEGIN ...-----. Give "
+                "another path."
+            )
         return content
 
 
 @dataclasses.dataclass(frozen=True)
 class ClientOptions:
-    """All that a client is told.
+    """The options of a client.
 
     Raises:
-      ServingError: a value is out of its bounds, or two of them contradict each other.
+      ServingError: a value is out of bounds, or two values contradict each other.
     """
 
     target: str = ""
-    """`host:port`, or what else gRPC resolves; `dns:///host:port` spreads the calls over all its addresses.
+    """`host:port`, or another name that gRPC resolves; `dns:///host:port` spreads the calls over all its addresses.
 
     By default `localhost:8500`, with REST `localhost:8501`.
     """
     model: str = "clickbait"
     version: int | None = None
-    """The one to ask; by default the server's choice, its newest."""
+    """By default the server's choice, its newest."""
     label: str = ""
     """Of a version, as the server's configuration names it: `stable`, `canary`."""
     signature: str = RAW_SIGNATURE
     input_name: str = ""
-    """By default what this project's exports call it: `title`, or `examples` in `serving_examples`."""
+    """By default that of this project's exports: `title`, or `examples` in `serving_examples`."""
     output_name: str = PROBABILITY
     timeout_s: float = 60.0
     """Of each call, with its retries."""
@@ -124,24 +130,31 @@ class ClientOptions:
             object.__setattr__(self, "target", REST_TARGET if self.rest else GRPC_TARGET)
         self._check_target()
         if not self.model:
-            raise ServingError("A model has a name. Received: an empty one.", "Give --model.")
+            raise ServingError("The model's name must not be empty. Received: an empty name.", "Give --model.")
         if self.version is not None and self.label:
             raise ServingError(
-                f"A version is named by number or by label. Received: {self.version} and {self.label!r}.",
-                "Give --version or --label.",
+                f"--version and --label must not be given together. Received: {self.version} and {self.label!r}.",
+                "Leave one out.",
             )
         if self.version is not None and not 0 <= self.version < 1 << 63:
-            raise ServingError(f"A version is a whole number from 0. Received: {self.version}.")
+            raise ServingError(
+                f"The version must be a whole number from 0 to 2**63 - 1. Received: {self.version}.", "Give another."
+            )
         for name in ("timeout_s", "keepalive_s"):
             if not 0 < getattr(self, name) <= _LONGEST_S:
-                raise ServingError(f"{name} is above 0 and at most {_LONGEST_S:,} s. Received: {getattr(self, name)}.")
+                raise ServingError(
+                    f"{name} must be above 0 and at most {_LONGEST_S:,} s. Received: {getattr(self, name)}.",
+                    "Give another.",
+                )
         for name in ("rows_per_call", "calls_in_flight"):
             if getattr(self, name) < 1:
-                raise ServingError(f"{name} is at least 1. Received: {getattr(self, name)}.")
+                raise ServingError(f"{name} must be at least 1. Received: {getattr(self, name)}.", "Give another.")
         if not 0 < self.log_rate <= 1:
-            raise ServingError(f"log_rate is above 0 and at most 1. Received: {self.log_rate}.")
+            raise ServingError(f"log_rate must be above 0 and at most 1. Received: {self.log_rate}.", "Give another.")
         if self.log_rate < 1 and self.log_to is None:
-            raise ServingError(f"log_rate goes with log_to. Received: {self.log_rate} and no folder.", "Give --log-to.")
+            raise ServingError(
+                f"log_rate must come with log_to. Received: {self.log_rate} and no folder.", "Give --log-to."
+            )
 
     @property
     def input(self) -> str:
@@ -150,31 +163,41 @@ class ClientOptions:
 
     @property
     def sends_examples(self) -> bool:
-        """The signature takes serialized tf.Examples, not texts."""
+        """Whether the signature takes serialized tf.Examples, not texts."""
         return self.signature == EXAMPLES_SIGNATURE
 
     @property
     def loopback(self) -> bool:
-        """The server is on this machine, so that no proxy lies between."""
+        """Whether the server is on this machine, so that no proxy is between."""
         return bool(_LOOPBACK.fullmatch(self.target))
 
     def _check_target(self) -> None:
         if not self.rest and self.target.startswith(_SCHEMES):
             return
-        found = _HOST_PORT.fullmatch(self.target)
-        if not found or not 0 < int(found[2]) < 1 << 16:
+        match = _HOST_PORT.fullmatch(self.target)
+        if not match or not 0 < int(match[2]) < 1 << 16:
             example = REST_TARGET if self.rest else f"{GRPC_TARGET} or dns:///{GRPC_TARGET}"
-            raise ServingError(f"The target is HOST:PORT, e.g. {example}. Received: {self.target!r}.", "Give --target.")
+            raise ServingError(
+                f"The target must be HOST:PORT, e.g. {example}. Received: {self.target!r}.", "Give --target."
+            )
 
 
 def check_wait(seconds: float) -> None:
-    """Raises ServingError where that is no time to wait."""
+    """Checks a time to wait.
+
+    Raises:
+      ServingError: it is out of bounds.
+    """
     if not 0 <= seconds <= _LONGEST_S:
-        raise ServingError(f"A wait is 0 to {_LONGEST_S:,} s. Received: {seconds}.")
+        raise ServingError(f"The wait must be 0 to {_LONGEST_S:,} s. Received: {seconds}.", "Give another.")
 
 
 def merge_options(target: str, options: ClientOptions | None, changes: Mapping[str, object]) -> ClientOptions:
-    """The options that a client's arguments mean: `target` and `changes` over `options` over the defaults."""
+    """Merges a client's arguments: `target` and `changes` over `options` over the defaults.
+
+    Raises:
+      ServingError: a name is no option, or a value is out of bounds.
+    """
     if target:
         changes = {**changes, "target": target}
     try:
@@ -182,4 +205,6 @@ def merge_options(target: str, options: ClientOptions | None, changes: Mapping[s
         return dataclasses.replace(options, **changes) if options else ClientOptions(**changes)  # type: ignore[arg-type]
     except TypeError as error:
         known = ", ".join(field.name for field in dataclasses.fields(ClientOptions))
-        raise ServingError(f"A client's options are {known}. Received: {', '.join(changes)}.") from error
+        raise ServingError(
+            f"A client's options must be of {known}. Received: {', '.join(changes)}.", "Correct the names."
+        ) from error

@@ -1,4 +1,4 @@
-"""What the command `predict` does: prints the scores of texts, or writes those of a file."""
+"""Prints the scores of texts, or writes those of a file: the command `predict`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from serving.client.view import score_lines
 
 
 def write_scores(options: ClientOptions, input_path: str, output_path: str, text_column: str, wait_s: float) -> None:
-    """Writes a file's rows with their scores to another file, as `score_file` does, and tells the user of it."""
+    """Writes a file's rows with their scores to another file, as `score_file` does, and prints a summary."""
     with shown_progress() as reporter:
         done = score_file(
             options,
@@ -54,7 +54,7 @@ def print_scores(
       texts: to score where `input_path` is empty.
       input_path: a file, or `-` for the lines of stdin.
       text_column: the input's column of texts.
-      wait_s: to wait for a server that is starting.
+      wait_s: seconds to wait for a server that is starting.
 
     Raises:
       FileError: the input cannot be read, or the lines cannot be printed.
@@ -84,12 +84,12 @@ def print_scores(
 
 def _warn_of_no_numbers(count: int) -> None:
     if count:
-        click.echo(f"warning: {count:,} scores are no numbers (NaN or infinite)", err=True)
+        click.echo(f"warning: {count:,} scores are not finite (NaN or infinite)", err=True)
 
 
 @contextlib.contextmanager
 def _printing() -> Iterator[None]:
-    """Turns a full disk behind stdout into a FileError; that nobody reads on is click's to end."""
+    """Raises an OSError of stdout as a FileError; click itself handles a closed pipe."""
     try:
         yield
     except OSError as error:
@@ -98,7 +98,7 @@ def _printing() -> Iterator[None]:
         # What is still in the buffer would fail again at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise FileError(
-            f"What is printed can be written. Received: {error.strerror}. Make room where stdout goes.",
+            f"stdout must be writable. Received: {error.strerror}. Make room where it goes.",
             exit_code=EXIT_UNFORESEEN,
         ) from error
 
@@ -106,7 +106,7 @@ def _printing() -> Iterator[None]:
 def _beside(
     chunks: Iterator[list[str]], score: Callable[[Iterator[list[str]]], Iterator[list[float]]]
 ) -> Iterator[tuple[list[str], list[float]]]:
-    """Each chunk with its scores, though scoring reads ahead."""
+    """Yields each chunk with its scores, though scoring reads ahead."""
     ahead: deque[list[str]] = deque()
 
     def remembered() -> Iterator[list[str]]:

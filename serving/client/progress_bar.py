@@ -1,4 +1,4 @@
-"""What a person sees while a file is scored: a bar on a terminal, else plain lines."""
+"""The progress of scoring a file: a bar on a terminal, else plain lines."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PlainReporter(Reporter):
 
 @contextlib.contextmanager
 def shown_progress() -> Iterator[Reporter]:
-    """A bar on a terminal, else plain lines."""
+    """Yields a reporter: a bar on a terminal, else plain lines."""
     if not sys.stderr.isatty():
         yield PlainReporter()
         return

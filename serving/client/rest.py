@@ -118,7 +118,7 @@ class _RestCall(Generic[Response]):
 
 
 class _Adapter(HTTPAdapter):
-    """As many connections as calls, and the certificate's name where it is not the host's."""
+    """An adapter with as many connections as calls, and the certificate's name where it is not the host's."""
 
     def __init__(self, options: ClientOptions):
         name = options.tls.server_name if options.tls else None
@@ -130,7 +130,7 @@ class _Adapter(HTTPAdapter):
 
 
 def _reason(answer: requests.Response) -> str:
-    """TF Serving's own words, else the answer's beginning."""
+    """Returns TF Serving's own message, else the beginning of the body."""
     try:
         return str(answer.json()["error"])
     except (ValueError, KeyError, TypeError):

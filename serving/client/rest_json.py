@@ -28,7 +28,7 @@ from trainer.features import EXAMPLES_SIGNATURE
 
 
 def http_request(request: Message) -> tuple[str, str, bytes | None]:
-    """The HTTP method, the path below `/v1/models/` and the body of a request.
+    """Returns the HTTP method, the path below `/v1/models/` and the body of a request.
 
     Raises:
       TypeError: the client makes no such request.
@@ -50,15 +50,15 @@ def http_request(request: Message) -> tuple[str, str, bytes | None]:
 
 
 def read_response(method: Method[Request, Response], answer: JsonValue, options: ClientOptions) -> Response:
-    """The response that a JSON answer tells.
+    """Reads a response from JSON.
 
     Raises:
-      ValueError, KeyError, TypeError: it is not one of TF Serving.
+      ValueError, KeyError, TypeError: the JSON is not TF Serving's.
     """
     response = method.response()
     if isinstance(response, GetModelStatusResponse):
         if not isinstance(answer, dict):
-            raise TypeError("a status is an object")
+            raise TypeError("a status must be an object")
         json_format.ParseDict(answer, response, ignore_unknown_fields=True)
     elif isinstance(response, GetModelMetadataResponse):
         _fill_metadata(response, answer)
@@ -75,7 +75,7 @@ def _fill_metadata(response: GetModelMetadataResponse, answer: JsonValue) -> Non
     )
     name, version = (_member(answer, "model_spec", key) for key in ("name", "version"))
     if not isinstance(name, str) or not isinstance(version, str | int | float):
-        raise TypeError("a model has a name and a version")
+        raise TypeError("a model must have a name and a version")
     response.model_spec.name = name
     response.model_spec.version.value = int(version)
     response.metadata["signature_def"].value = signatures.SerializeToString()
@@ -96,7 +96,7 @@ def _fill_outputs(response: PredictResponse, outputs: JsonValue, output_name: st
 def _member(value: JsonValue, *path: str) -> JsonValue:
     for name in path:
         if not isinstance(value, dict):
-            raise TypeError(f"{name} is in an object")
+            raise TypeError(f"{name} must be in an object")
         value = value[name]
     return value
 
@@ -115,9 +115,9 @@ def _json_value(value: bytes, binary: bool) -> str | dict[str, str]:
 
 
 def _numbers(rows: JsonValue) -> list[float]:
-    """The numbers of rows, or of rows of rows, as one list."""
+    """Returns the numbers of rows, or of rows of rows, as one list."""
     if not isinstance(rows, list):
-        raise TypeError("an output is a list")
+        raise TypeError("an output must be a list")
     numbers: list[float] = []
     for row in rows:
         if isinstance(row, list):
@@ -125,5 +125,5 @@ def _numbers(rows: JsonValue) -> list[float]:
         elif isinstance(row, int | float):
             numbers.append(row)
         else:
-            raise TypeError("an output is of numbers")
+            raise TypeError("an output must be of numbers")
     return numbers

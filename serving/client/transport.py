@@ -1,4 +1,4 @@
-"""How a blocking client's calls travel: one interface for gRPC and REST."""
+"""The transports of a blocking client's calls: one interface for gRPC and REST."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Call(Protocol[_Result]):
         """
 
     def cancel(self) -> None:
-        """Nobody waits for it any more."""
+        """Cancels the call."""
 
 
 class Transport(Protocol):
@@ -41,7 +41,7 @@ class Transport(Protocol):
         """
 
     def close(self) -> None:
-        """Ends the connection."""
+        """Closes the connection."""
 
 
 class GrpcTransport:
@@ -97,7 +97,7 @@ class _GrpcCall(Generic[Response]):
 
 
 def open_transport(options: ClientOptions) -> Transport:
-    """The one that the options ask for."""
+    """Opens the transport that the options name."""
     if options.rest:
         from serving.client.rest import RestTransport
 

@@ -1,4 +1,4 @@
-"""What a person sees of a score: a line a text."""
+"""The lines that show scores: a line a text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAMES = ("news", "clickbait")
 
 
 def score_lines(texts: Sequence[str], scores: Sequence[float]) -> Iterator[str]:
-    """A line for each text: `0.997  clickbait  21 Pictures That ...`."""
+    """Yields a line for each text: `0.997  clickbait  21 Pictures That ...`."""
     for text, score in zip(texts, scores, strict=True):
         is_clickbait = score > THRESHOLD
         name, colour = NAMES[is_clickbait], "yellow" if is_clickbait else "green"

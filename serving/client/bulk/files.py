@@ -1,4 +1,4 @@
-"""Files of texts: by its name a file has a format."""
+"""Opens files of texts and of scores by the format that their suffix names."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ OUTPUT_SUFFIXES = (".csv", ".jsonl", ".parquet")
 
 
 def open_source(path: str | Path, text_column: str, *, option: str = "--input") -> Source:
-    """A file by its suffix: .csv, .jsonl (both also with .gz), .parquet, or .txt with a text a line.
+    """Opens a file by its suffix: .csv, .jsonl (both also with .gz), .parquet, or .txt with a text a line.
 
     Args:
       path: of the file.
       text_column: its column of texts.
-      option: what errors call the path.
+      option: the name of the path in errors.
 
     Raises:
-      FileError: it is none of these, or not there.
+      FileError: it has another suffix, or does not exist.
     """
     suffix = _suffix(path, INPUT_SUFFIXES, option)
     if not Path(path).is_file():
-        found = "a folder" if Path(path).is_dir() else "no such file"
-        raise FileError(f"{option} is a file. Received: {path}: {found}.")
+        kind = "a folder" if Path(path).is_dir() else "no such file"
+        raise FileError(f"{option} must be a file. Received: {path}: {kind}. Give another path.")
     if suffix == ".parquet":
         from serving.client.bulk.parquet_files import ParquetSource
 
@@ -42,24 +42,28 @@ def open_source(path: str | Path, text_column: str, *, option: str = "--input") 
 
 
 def check_output(path: str | Path) -> None:
-    """Raises FileError where no file of scores can have that name."""
+    """Checks that a file of scores can have that path.
+
+    Raises:
+      FileError: it cannot.
+    """
     _suffix(path, OUTPUT_SUFFIXES, "--output")
     if not Path(path).absolute().parent.is_dir():
-        raise FileError(f"--output lies in a folder that is there. Received: {path}. Make the folder.")
+        raise FileError(f"--output must be in a folder that exists. Received: {path}. Make the folder.")
     if Path(path).is_dir():
-        raise FileError(f"--output is a file. Received: {path}, a folder.")
+        raise FileError(f"--output must be a file. Received: {path}, a folder. Add a file name.")
 
 
 def open_sink(path: str | Path, output: str | Path, contents: Contents) -> Sink:
-    """A file at `path` in the format that the name `output` says.
+    """Opens a file at `path` for scores, in the format of the suffix of `output`.
 
     Raises:
       FileError: the input has a column of the score's name.
     """
     if PROBABILITY in contents.columns:
         raise FileError(
-            f"The output has the input's columns and {PROBABILITY!r}. Received: an input that has {PROBABILITY!r} "
-            "already. Rename that column."
+            f"The input must have no column {PROBABILITY!r}, which the output adds. Received: an input with it. "
+            "Rename that column."
         )
     suffix = _suffix(output, OUTPUT_SUFFIXES, "--output")
     if suffix == ".parquet":
@@ -71,7 +75,7 @@ def open_sink(path: str | Path, output: str | Path, contents: Contents) -> Sink:
 
 
 def file_digest(path: str | Path) -> str:
-    """The sha256 of a file's bytes."""
+    """Returns the sha256 of a file's bytes."""
     digest = hashlib.sha256()
     with Path(path).open("rb") as stream:
         while block := stream.read(1 << 20):
@@ -81,13 +85,13 @@ def file_digest(path: str | Path) -> str:
 
 @contextlib.contextmanager
 def writing(path: str | Path) -> Iterator[None]:
-    """Turns a disk's refusal into a FileError that names what was written."""
+    """Raises an OSError inside as a FileError that names the file."""
     try:
         yield
     except OSError as error:
         raise FileError(
-            f"{path} can be written. Received: {error.strerror or error}. Make room or choose another --output; the "
-            "same command goes on where it stopped.",
+            f"{path} must be writable. Received: {error.strerror or error}. Make room or give another --output; the "
+            "same command resumes where it stopped.",
             exit_code=EXIT_UNFORESEEN,
         ) from error
 
@@ -95,5 +99,5 @@ def writing(path: str | Path) -> Iterator[None]:
 def _suffix(path: str | Path, known: Sequence[str], option: str) -> str:
     suffix = Path(str(path).removesuffix(".gz")).suffix.lower()
     if suffix not in known or (suffix == ".parquet" and str(path).endswith(".gz")):
-        raise FileError(f"{option} ends in {', '.join(known)}, which says its format. Received: {path}. Rename it.")
+        raise FileError(f"{option} must end in {', '.join(known)}. Received: {path}. Rename it.")
     return suffix

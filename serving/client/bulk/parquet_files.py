@@ -72,7 +72,7 @@ class ParquetSource:
             raise self._unreadable(error) from error
 
     def _unpacked(self, packed: pa.RecordBatch, before: int) -> pa.RecordBatch:
-        """A batch with the file's own types; what is bytes comes packed, each different value once."""
+        """Returns a batch with the file's own types; bytes and strings come dictionary-encoded."""
         is_whole = len(packed.schema) == len(self._schema)
         fields = list(self._schema) if is_whole else [self._schema.field(self.text_column)]
         columns, size = [], 0
@@ -93,15 +93,15 @@ class ParquetSource:
 
     def _texts(self, batch: pa.RecordBatch, before: int) -> list[str]:
         texts: list[str] = batch.column(batch.schema.get_field_index(self.text_column)).to_pylist()
-        for place, text in enumerate(texts):
+        for index, text in enumerate(texts):
             if isinstance(text, bytes):
                 try:
-                    texts[place] = text.decode()
+                    texts[index] = text.decode()
                 except UnicodeDecodeError as error:
-                    found = f"bytes that are not UTF-8 ({error.reason})"
-                    raise no_text(self.path, before + place + 1, "row", found) from error
+                    received = f"bytes that are not UTF-8 ({error.reason})"
+                    raise no_text(self.path, before + index + 1, "row", received) from error
             elif text is None:
-                raise no_text(self.path, before + place + 1, "row", "null")
+                raise no_text(self.path, before + index + 1, "row", "null")
         return texts
 
     def _open(self) -> pq.ParquetFile:
@@ -109,7 +109,7 @@ class ParquetSource:
             with warnings.catch_warnings(action="ignore"):  # pyarrow's advice how to trust such a file
                 with pq.ParquetFile(_no_uri(self.path)) as file:
                     self._schema = schema = file.schema_arrow
-                    leaves = [file.metadata.schema.column(place) for place in range(file.metadata.num_columns)]
+                    leaves = [file.metadata.schema.column(index) for index in range(file.metadata.num_columns)]
                 pickled = any(_PICKLED in str(type_) for type_ in schema.types)
         except (pa.ArrowException, OSError) as error:
             raise self._unreadable(error) from error
@@ -125,15 +125,17 @@ class ParquetSource:
             type_ = type_.value_type
         if type_ not in _BINARY:
             raise FileError(
-                f"{self.path}: the column of texts is of strings. Received: {self.text_column!r} of {type_}. Name "
+                f"{self.path}: the column of texts must hold strings. Received: {self.text_column!r} of {type_}. Name "
                 "another with --text-column."
             )
         packed = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
         return pq.ParquetFile(_no_uri(self.path), read_dictionary=packed)
 
     def _unreadable(self, error: Exception) -> FileError:
-        found = " ".join(str(error).split())
-        return FileError(f"{self.path}: expected a Parquet file. Received: one that cannot be read ({found}).")
+        reason = " ".join(str(error).split()).rstrip(".")
+        return FileError(
+            f"{self.path} must be a readable Parquet file. Received: {reason}. Write it again, or give another --input."
+        )
 
 
 class ParquetSink:
@@ -160,7 +162,7 @@ class ParquetSink:
         values = zip(*rows_of(chunk, list(self._columns)), strict=True)
         return [
             pa.array(
-                [None if one is None else json.dumps(one, ensure_ascii=False) for one in column]
+                [None if value is None else json.dumps(value, ensure_ascii=False) for value in column]
                 if kind == "json"
                 else column,
                 _TYPES[kind],
@@ -170,7 +172,7 @@ class ParquetSink:
 
 
 def _lengths(packed: pa.Array) -> Iterator[pa.Array]:
-    """The bytes of each text in a column, of each leaf of one that is nested."""
+    """Yields the lengths in bytes of each text in a column, for each leaf of a nested one."""
     if pa.types.is_dictionary(packed.type) and packed.type.value_type in _BINARY:
         yield pc.take(pc.binary_length(packed.dictionary), packed.indices)
     elif pa.types.is_struct(packed.type):
@@ -184,5 +186,5 @@ def _lengths(packed: pa.Array) -> Iterator[pa.Array]:
 
 
 def _no_uri(path: str) -> str:
-    """Absolute: of a relative path pyarrow may think that it is a URI."""
+    """Returns an absolute path: pyarrow may take a relative one for a URI."""
     return str(Path(path).absolute())

@@ -1,4 +1,4 @@
-"""What all formats of files have in common: rows in, rows with their scores out, and what is wrong with a row."""
+"""The interface of all formats of files: rows in, rows with their scores out, and errors of a row."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class Chunk(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """What a whole file holds."""
+    """The number of rows and the columns of a file."""
 
     rows: int
     columns: Mapping[str, str]
-    """Names to kinds: `string`, `integer`, `number`, `boolean`, or `json` for what is none of these."""
+    """Names to kinds: `string`, `integer`, `number`, `boolean`, or `json` for any other."""
     schema: pa.Schema | None = None
     """Of a Parquet file."""
 
 
 class Source(Protocol):
-    """A file of texts, to be read as often as one likes."""
+    """A file of texts, which can be read several times."""
 
     def scan(self) -> Contents:
         """Reads the whole file, and checks it.
@@ -54,23 +54,23 @@ class Sink(Protocol):
     """A file that scored rows are written to."""
 
     def write(self, chunk: Chunk, scores: Sequence[float]) -> None:
-        """Appends rows with their scores; one that is no number, NaN or infinite, becomes null, or empty in CSV."""
+        """Appends rows with their scores; a score that is NaN or infinite becomes null, or empty in CSV."""
 
     def close(self) -> None:
         """Completes the file."""
 
 
-def no_text(path: str, line: int, unit: str, found: str) -> FileError:
-    """The error for a row without a text."""
+def no_text(path: str, line: int, unit: str, received: str) -> FileError:
+    """Returns the error for a row without a text."""
     return FileError(
-        f"{path}: each row has a text. Received: {found} at {unit} {line:,}. Fill it in, or remove the row."
+        f"{path}: each row must have a text. Received: {received} at {unit} {line:,}. Fill it in, or remove the row."
     )
 
 
 def no_column(path: str, text_column: str, columns: Sequence[str]) -> FileError:
-    """The error for a file without the column of texts."""
+    """Returns the error for a file without the column of texts."""
     known = ", ".join(columns[:20]) + (", ..." if len(columns) > 20 else "")
     return FileError(
-        f"{path}: expected a column {text_column!r}. Received: {known or 'none'}. Name the column of texts with "
+        f"{path} must have a column {text_column!r}. Received: {known or 'none'}. Name the column of texts with "
         "--text-column."
     )

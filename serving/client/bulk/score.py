@@ -1,4 +1,4 @@
-"""Scoring a file: all its rows, in order, in bounded memory, and going on after a break.
+"""Scores a file: all its rows, in order, in bounded memory, and resuming after a break.
 
 `OUTPUT.partial/` holds the scores so far, and is gone when OUTPUT is there. The output appears whole or not at all.
 """
@@ -31,25 +31,25 @@ _SCHEMA_VERSION = 1
 
 
 class BulkResult(NamedTuple):
-    """What was done."""
+    """The result of scoring a file."""
 
     rows: int
     resumed_rows: int
-    """Of them, those that an earlier run had scored."""
+    """Rows that an earlier run had scored."""
     version: int
     seconds: float
     no_numbers: int
-    """Of the scores, those that are NaN or infinite."""
+    """Scores that are NaN or infinite."""
 
 
 class Reporter:
-    """What a person is told meanwhile; does nothing itself."""
+    """A base of progress reports, which shows nothing."""
 
     def say(self, message: str) -> None:
-        """A line that stays."""
+        """Shows a line that stays."""
 
     def progress(self, done: int, total: int) -> None:
-        """So many rows are scored."""
+        """Shows how many rows are scored."""
 
 
 def score_file(
@@ -64,20 +64,20 @@ def score_file(
 ) -> BulkResult:
     """Scores the texts of a file by one model version, and writes all its columns and `probability`.
 
-    The version is asked for at the beginning and kept, whatever the server loads meanwhile.
+    The version is looked up at the beginning and kept, whatever the server loads meanwhile.
 
     Args:
       options: of the client.
       input_path: .csv, .jsonl (both also with .gz), .parquet, .txt, or `-` for the lines of `stdin`.
-      output_path: .csv, .jsonl (both also with .gz) or .parquet; replaced when it is there.
-      text_column: the input's column of texts; of lines, the name that it gets.
-      stdin: what `-` is.
-      wait_s: wait so long for a server that is starting.
-      reporter: told how it goes.
+      output_path: .csv, .jsonl (both also with .gz) or .parquet; replaced where it exists.
+      text_column: the input's column of texts; for lines, the name of the output's column.
+      stdin: the stream that `-` stands for.
+      wait_s: seconds to wait for a server that is starting.
+      reporter: shows the progress.
 
     Raises:
       FileError: the input cannot be read, or the output cannot be written.
-      ServingError: a call failed; what was scored until then is kept.
+      ServingError: a call failed; the scores until then are kept.
     """
     began = time.monotonic()
     reporter = reporter or Reporter()
@@ -86,7 +86,9 @@ def score_file(
     if input_path != STDIN:
         source = open_source(input_path, text_column)
         if output.exists() and output.samefile(input_path):
-            raise FileError(f"--output is another file than --input. Received: {output_path} for both.")
+            raise FileError(
+                f"--output must be another file than --input. Received: {output_path} for both. Give another --output."
+            )
     with _work_folder(output) as folder:
         if input_path == STDIN:
             if stdin is None:
@@ -105,10 +107,12 @@ def score_file(
         identity = _identity(file_digest(input_path), text_column, options)
         with writing(folder), contextlib.closing(ScoreLog(folder, identity)) as log:
             resumed = log.rows
-            _tell_beginning(log, contents.rows, options, reporter)
+            _report_beginning(log, contents.rows, options, reporter)
             _score(options, source, log, contents.rows, reporter)
             if _stamp(input_path) != stamp:
-                raise FileError(f"{input_path} stays as it is while it is scored. Received: a change. Run it again.")
+                raise FileError(
+                    f"{input_path} must not change while it is scored. Received: a change. Run the command again."
+                )
             no_numbers = _write_output(source, contents, log, folder / "output", output)
         shutil.rmtree(folder, ignore_errors=True)
     return BulkResult(contents.rows, resumed, version, time.monotonic() - began, no_numbers)
@@ -169,7 +173,7 @@ def _write_output(source: Source, contents: Contents, log: ScoreLog, temporary: 
 
 @contextlib.contextmanager
 def _work_folder(output: Path) -> Iterator[Path]:
-    """`OUTPUT.partial`, which one process at a time has."""
+    """Yields `OUTPUT.partial`, locked for this process."""
     folder = output.with_name(f"{output.name}.partial")
     with writing(folder):
         folder.mkdir(exist_ok=True)
@@ -178,26 +182,26 @@ def _work_folder(output: Path) -> Iterator[Path]:
         lock.acquire(timeout=0)
     except Timeout:
         raise FileError(
-            f"One process at a time writes {output}. Received: another one that does. Wait for it, or give another "
-            "--output."
+            f"{output} must be written by one process at a time. Received: another one that writes it. Wait for it, or "
+            "give another --output."
         ) from None
     try:
         yield folder
     finally:
-        if not any(one.name == "scores" and one.stat().st_size for one in folder.glob("*")):
+        if not any(file.name == "scores" and file.stat().st_size for file in folder.glob("*")):
             shutil.rmtree(folder, ignore_errors=True)
         lock.release()
 
 
-def _tell_beginning(log: ScoreLog, total: int, options: ClientOptions, reporter: Reporter) -> None:
+def _report_beginning(log: ScoreLog, total: int, options: ClientOptions, reporter: Reporter) -> None:
     which = f"{options.model} version {options.version}"
     if log.changes:
-        what = "; ".join(f"{name} was {was} and is {now}" for name, (was, now) in log.changes.items())
-        reporter.say(f"begins anew, not where an earlier run stopped: {what}")
+        changes = "; ".join(f"{name} was {was} and is {now}" for name, (was, now) in log.changes.items())
+        reporter.say(f"starts over instead of resuming an earlier run: {changes}")
     elif log.rows:
-        reporter.say(f"goes on after {log.rows:,} of {total:,} rows, which {which} scored before")
+        reporter.say(f"resumes after {log.rows:,} of {total:,} rows, which {which} scored before")
 
 
 def _stamp(path: str | Path) -> tuple[int, int]:
-    found = Path(path).stat()
-    return found.st_size, found.st_mtime_ns
+    status = Path(path).stat()
+    return status.st_size, status.st_mtime_ns

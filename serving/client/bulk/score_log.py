@@ -1,6 +1,6 @@
-"""The scores of a file so far, on disk, so that a run that was killed goes on where it was.
+"""The scores of a file so far, on disk, so that a run that was killed resumes where it was.
 
-Scores are all that is dear; the rows are read again. The log is a sequence of records: how many scores, their checksum,
+Only scores are expensive; the rows are read again. The log is a sequence of records: how many scores, their checksum,
 the scores. A record that is not whole, the last one of a killed run, counts for nothing and is overwritten.
 """
 
@@ -19,7 +19,7 @@ from typing import BinaryIO, TypeAlias
 from serving.whole_file import write_whole
 
 Identity: TypeAlias = Mapping[str, str | int | None]
-"""What scores depend on, by name."""
+"""The inputs that scores depend on, by name."""
 
 _HEAD = struct.Struct("<II")
 _SCORE_BYTES = 8
@@ -30,12 +30,12 @@ class ScoreLog:
     """The scores of one input by one model version.
 
     Args:
-      folder: holds the log and nothing of anybody else.
-      identity: what the scores depend on; a log of another identity is begun anew.
+      folder: of this log alone.
+      identity: the inputs that the scores depend on; a log of another identity is started over.
 
     Attributes:
       rows: how many scores are on disk.
-      changes: where a log was begun anew, what in the identity is not as it was: names to (was, is).
+      changes: where a log was started over, the differences of the identity: names to (was, is).
     """
 
     def __init__(self, folder: Path, identity: Identity):
@@ -61,7 +61,7 @@ class ScoreLog:
         self.rows += len(values)
 
     def read(self) -> Iterator[float]:
-        """All scores, in order."""
+        """Yields all scores, in order."""
         with self._path.open("rb") as stream:
             for scores in self._read(stream):
                 yield from scores
@@ -71,7 +71,7 @@ class ScoreLog:
         self._stream.close()
 
     def _read(self, stream: BinaryIO) -> Iterator[array.array[float]]:
-        """The whole records; leaves the stream after the last."""
+        """Yields the whole records; leaves the stream after the last."""
         end = 0
         while len(head := stream.read(_HEAD.size)) == _HEAD.size:
             count, checksum = _HEAD.unpack(head)

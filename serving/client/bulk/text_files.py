@@ -28,7 +28,7 @@ _Item = TypeVar("_Item")
 
 
 class _TextSource:
-    """What the three formats share: opening, decoding, and faults by file and line.
+    """The base of the three formats: opening, decoding, and errors by file and line.
 
     Args:
       path: of the file.
@@ -51,12 +51,12 @@ class _TextSource:
                 yield self._whole_lines(stack.enter_context(text))
         except UnicodeDecodeError as error:
             raise FileError(
-                f"{self.path}: a text file is UTF-8. Received: byte 0x{error.object[error.start]:02x}, which is not "
+                f"{self.path} must be UTF-8. Received: byte 0x{error.object[error.start]:02x}, which is not "
                 f"({error.reason}). Save it as UTF-8."
             ) from error
         except (OSError, EOFError, zlib.error) as error:
-            found = getattr(error, "strerror", None) or str(error) or "it ends in the middle"
-            raise FileError(f"{self.path}: the input can be read. Received: {found}.") from error
+            reason = getattr(error, "strerror", None) or str(error) or "it ends in the middle"
+            raise FileError(f"{self.path} must be readable. Received: {reason}. Give another --input.") from error
 
     def _open(self) -> io.BufferedReader:
         return Path(self.path).open("rb")
@@ -67,7 +67,7 @@ class _TextSource:
         except LongLineError as error:
             raise FileError(
                 f"{self.path}:{error.number}: a line must have fewer than {MAX_LINE_CHARACTERS:,} characters. "
-                "Received: more. Is it the format that its name says?"
+                "Received: more. Check that the format is that of the suffix."
             ) from error
 
 
@@ -75,9 +75,9 @@ class LinesSource(_TextSource):
     """A text a line; an empty line is an empty text, so that lines in and lines out agree.
 
     Args:
-      path: of the file, or what to call the stream.
-      text_column: the name that the column of texts gets.
-      stream: what is read, once, instead of a file.
+      path: of the file, or the name of the stream.
+      text_column: the name of the output's column of texts.
+      stream: read, once, instead of a file.
     """
 
     def __init__(self, path: str, text_column: str, stream: BinaryIO | None = None):
@@ -141,7 +141,7 @@ class CsvSource(_TextSource):
         for column in header:
             if header.count(column) > 1:
                 raise FileError(
-                    f"{self.path}: each column has a name of its own. Received: {column!r} more than once. Rename one."
+                    f"{self.path}: column names must be unique. Received: {column!r} more than once. Rename one."
                 )
         return header
 
@@ -149,13 +149,13 @@ class CsvSource(_TextSource):
         for line, fields in self._records(reader):
             if len(fields) != width:
                 raise FileError(
-                    f"{self.path}:{line}: a row has the header's {width} fields. Received: {len(fields)}. Quote fields "
-                    "that hold commas or line breaks."
+                    f"{self.path}:{line}: a row must have the header's {width} fields. Received: {len(fields)}. Quote "
+                    "fields that hold commas or line breaks."
                 )
             yield fields
 
     def _records(self, reader: _Reader) -> Iterator[tuple[int, list[str]]]:
-        """The rows that are not blank, each with the line where it begins."""
+        """Yields the rows that are not blank, each with the line where it begins."""
         while True:
             line = reader.line_num + 1
             try:
@@ -164,7 +164,7 @@ class CsvSource(_TextSource):
                 return
             except csv.Error as error:
                 raise FileError(
-                    f"{self.path}:{line}: a row is RFC 4180 CSV. Received: one that is not ({error}). Close each "
+                    f"{self.path}:{line}: a row must be RFC 4180 CSV. Received: one that is not ({error}). Close each "
                     "quote, and double the quotes inside a field."
                 ) from error
             if fields:
@@ -179,11 +179,12 @@ class JsonlSource(_TextSource):
         kinds: dict[str, set[str]] = {}
         rows = 0
         with self._lines() as lines:
-            for one in self._objects(lines):
+            for row in self._objects(lines):
                 rows += 1
-                for name, value in one.items():
+                for name, value in row.items():
                     kinds.setdefault(name, set()).add(_kind(value))
-        return Contents(rows, {name: _common(found) for name, found in (kinds or {self.text_column: set()}).items()})
+        columns = kinds or {self.text_column: set()}
+        return Contents(rows, {name: _common(of_column) for name, of_column in columns.items()})
 
     def chunks(self, size: int) -> Iterator[Chunk]:
         """As `Source.chunks`."""
@@ -196,22 +197,22 @@ class JsonlSource(_TextSource):
             if not line.strip():
                 continue
             try:
-                found = json.loads(line)
+                row = json.loads(line)
             except (ValueError, RecursionError) as error:
                 raise FileError(
-                    f"{self.path}:{number}: a line is a JSON object. Received: {error}. Mend it."
+                    f"{self.path}:{number}: a line must be a JSON object. Received: {error}. Correct it."
                 ) from error
-            if not isinstance(found, dict):
+            if not isinstance(row, dict):
                 raise FileError(
-                    f"{self.path}:{number}: a line is a JSON object. Received: {line.strip()[:40]}. Mend it."
+                    f"{self.path}:{number}: a line must be a JSON object. Received: {line.strip()[:40]}. Correct it."
                 )
-            if self.text_column not in found:
-                raise no_column(f"{self.path}:{number}", self.text_column, list(found))
-            if not isinstance(found[self.text_column], str):
-                raise no_text(self.path, number, "line", json.dumps(found[self.text_column])[:40])
-            if "\\ud" in line.lower() and _SURROGATES.search(json.dumps(found, ensure_ascii=False)):
+            if self.text_column not in row:
+                raise no_column(f"{self.path}:{number}", self.text_column, list(row))
+            if not isinstance(row[self.text_column], str):
+                raise no_text(self.path, number, "line", json.dumps(row[self.text_column])[:40])
+            if "\\ud" in line.lower() and _SURROGATES.search(json.dumps(row, ensure_ascii=False)):
                 raise no_text(self.path, number, "line", "half of a surrogate pair, which no UTF-8 has,")
-            yield found
+            yield row
 
 
 def _kind(value: JsonValue) -> str:

@@ -28,7 +28,7 @@ class _TextSink:
 
 
 class CsvSink(_TextSink):
-    """RFC 4180 with a header; what is no text stands as JSON, and what a spreadsheet would run behind an apostrophe."""
+    """RFC 4180 with a header; other values than text as JSON, and formulas of spreadsheets after an apostrophe."""
 
     def __init__(self, path: str, contents: Contents, *, compressed: bool):
         super().__init__(path, contents, compressed=compressed)
@@ -54,16 +54,16 @@ class JsonlSink(_TextSink):
 
 
 def rows_of(chunk: Chunk, columns: Sequence[str]) -> Sequence[Sequence[object]]:
-    """A chunk's values, one for each column, None where a row has none."""
+    """Returns the rows of a chunk, each with a value for each column, None where a row has none."""
     if chunk.batch is not None:
         return list(zip(*(column.to_pylist() for column in chunk.batch.columns), strict=True))
     if chunk.objects is not None:
-        return [[one.get(name) for name in columns] for one in chunk.objects]
+        return [[row.get(name) for name in columns] for row in chunk.objects]
     return chunk.rows or []
 
 
 def format_score(score: float) -> str:
-    """Nine digits, which tell any float32 from its neighbours; empty for what is no number."""
+    """Returns nine digits, which tell any float32 from its neighbours; empty for NaN and infinity."""
     return f"{score:.9g}" if math.isfinite(score) else ""
 
 
@@ -75,16 +75,16 @@ def _json(row: Mapping[str, object]) -> str:
 
 
 def _finite(value: object) -> object:
-    """None for the numbers that JSON does not have."""
+    """Replaces the numbers that JSON does not have by None."""
     if isinstance(value, dict):
-        return {name: _finite(one) for name, one in value.items()}
+        return {name: _finite(member) for name, member in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
+        return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _csv_line(fields: Sequence[str]) -> str:
-    """A line of RFC 4180, ended by a line feed; Python's csv, before 3.13, would leave a carriage return unquoted."""
+    """Returns a line of RFC 4180, ended by a line feed; Python's csv before 3.13 leaves a carriage return unquoted."""
     cells = map(inert_cell, fields)
     quoted = ('"' + cell.replace('"', '""') + '"' if _TO_QUOTE.search(cell) else cell for cell in cells)
     return ",".join(quoted) + "\n"

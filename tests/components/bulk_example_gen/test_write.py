@@ -63,5 +63,5 @@ def test_a_parquet_file_that_holds_code_runs_nothing(tmp_path):
 
 def test_a_row_without_a_text_is_named(tmp_path):
     path = write_jsonl(tmp_path / "texts.jsonl", ["One", 5])
-    with pytest.raises(FileError, match=r"each row has a text. Received: 5 at line 2"):
+    with pytest.raises(FileError, match=r"each row must have a text. Received: 5 at line 2"):
         write.write_examples(str(path), "title", file_digest(path), tmp_path / "out")

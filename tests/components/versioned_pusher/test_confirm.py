@@ -62,7 +62,7 @@ def test_no_server_is_an_error_after_the_deadline():
 
 
 def test_a_wrong_target_is_an_error_at_once():
-    with pytest.raises(PushError, match="The target is HOST:PORT") as raised:
+    with pytest.raises(PushError, match="The target must be HOST:PORT") as raised:
         confirm_version("here", "clickbait", 3, 60)
     assert raised.value.exit_code == 2
 

@@ -119,10 +119,10 @@ def test_what_looks_like_markup_is_shown_as_it_stands(target):
         (["--output", "{empty}", "a"], "which holds no version. Type `clickbait run`, or give --output, or --target"),
         (["--output", "{output}", "--version", "4", "a"], "Received: 4. Give one of 3, 20."),
         (["--output", "{damaged}", "a"], "variables/variables.index is missing or empty. Give another --version."),
-        (["--target", "nonsense", "a"], "The target is HOST:PORT"),
+        (["--target", "nonsense", "a"], "The target must be HOST:PORT"),
         (["--target", "{target}", "--model", "other", "a"], "other"),
-        (["--target", "{target}", "a\udcff"], "A text must be UTF-8. Received: 'a\\udcff'."),
-        (["--output", "{output}"], "stdin: a text file is UTF-8"),
+        (["--target", "{target}", "a\udcff"], "A text is UTF-8. Received: 'a\\udcff'."),
+        (["--output", "{output}"], "stdin must be UTF-8"),
     ],
 )
 def test_a_mistake_is_one_message_and_exit_2(arguments, message, output, target, tmp_path):

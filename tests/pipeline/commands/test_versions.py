@@ -177,7 +177,7 @@ def test_what_a_server_serves_from_elsewhere_is_said(output, push):
 
 @pytest.mark.parametrize(
     ("target", "exit_code", "part"),
-    [("here", 2, "The target is HOST:PORT"), ("localhost:1", 1, "A server must listen at localhost:1")],
+    [("here", 2, "The target must be HOST:PORT"), ("localhost:1", 1, "A server must listen at localhost:1")],
 )
 def test_a_server_that_cannot_be_asked_is_told_in_this_commands_words(output, push, target, exit_code, part):
     push("one")

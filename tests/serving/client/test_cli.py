@@ -77,7 +77,7 @@ def test_a_file_to_a_file(target, tmp_path):
         (["a", "--tls-ca", "/gone.pem"], 2, "/gone.pem: No such file"),
         (["a", "--tls-cert", "x"], 2, "--tls-key"),
         (["a", "--timeout", "nan"], 2, "Received: nan"),
-        (["a", "--wait", "nan"], 2, "A wait is 0 to 1,000,000 s. Received: nan"),
+        (["a", "--wait", "nan"], 2, "The wait must be 0 to 1,000,000 s. Received: nan"),
         (["a", "--wait", "inf"], 2, "Received: inf"),
         (["a", "--wait", "-1"], 2, "Received: -1"),
         (["--input", "gone.csv"], 2, "no such file"),
@@ -136,7 +136,7 @@ def test_bytes_that_are_no_utf_8_are_refused(target):
     )
     assert "udcff" in done.stdout, "Python gives such bytes as surrogates"
     shown = CliRunner().invoke(predict_command, ["a\udcff", "--target", target])
-    assert "A text is UTF-8" in str(shown.exception)
+    assert "A text must be valid UTF-8" in str(shown.exception)
     assert shown.exception.exit_code == 2
 
 
@@ -148,7 +148,7 @@ def test_a_full_device_for_stdout_is_one_line(target, tmp_path, arguments):
         process = start(*arguments, "--target", target, stdout=full)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 1, err
-    assert err.startswith("clickbait: What is printed can be written. Received: No space left on device.")
+    assert err.startswith("clickbait: stdout must be writable. Received: No space left on device.")
     assert err.count("\n") == 1
 
 
@@ -170,13 +170,13 @@ def no_numbers(monkeypatch):
 def test_a_score_that_is_no_number_is_neither_name(no_numbers, target):
     done = predict("nan", TEXTS[0], "nan", "--target", target)
     assert (done.returncode, done.stdout) == (0, f"nan  ?          nan\n{line(TEXTS[0])}nan  ?          nan\n")
-    assert done.stderr == "warning: 2 scores are no numbers (NaN or infinite)\n"
+    assert done.stderr == "warning: 2 scores are not finite (NaN or infinite)\n"
 
 
 def test_a_file_with_a_score_that_is_no_number(no_numbers, target, tmp_path):
     (tmp_path / "in.txt").write_text("nan\na\n")
     done = predict("--input", tmp_path / "in.txt", "--output", tmp_path / "out.jsonl", "--target", target)
-    assert (done.returncode, done.stderr) == (0, "warning: 1 scores are no numbers (NaN or infinite)\n")
+    assert (done.returncode, done.stderr) == (0, "warning: 1 scores are not finite (NaN or infinite)\n")
     rows = [json.loads(one, parse_constant=pytest.fail) for one in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert rows == [{"title": "nan", "probability": None}, {"title": "a", "probability": score("a")}]
 

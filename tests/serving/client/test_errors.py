@@ -36,7 +36,7 @@ def failure(options: ClientOptions, **changes) -> ServingError:
         ({"version": 1}, 2, ["Version 1 of 'clickbait'", "3 (AVAILABLE), 1 (END)", "Give --version 3"]),
         ({"label": "canary"}, 2, ["Received: 'canary'", "3 (AVAILABLE), 1 (END)", "--version"]),
         ({"signature": "z"}, 2, ["serving_default (title: string [-1])", "serving_examples", "'z'", "--signature"]),
-        ({"input_name": "headline"}, 2, ["takes title: string [-1]", "headline: string [-1]", "--input-name"]),
+        ({"input_name": "headline"}, 2, ["title: string [-1]", "headline: string [-1]", "--input-name"]),
     ],
 )
 def test_what_the_server_has_instead(options, changes, exit_code, parts):
@@ -65,7 +65,7 @@ def test_no_version_is_available(options, model):
     [
         (Fault("RESOURCE_EXHAUSTED", "queue full"), 1, "--rows-per-call 256"),
         (Fault("INTERNAL", "op failed"), 1, "server's log"),
-        (Fault("PERMISSION_DENIED", "no"), 2, "let the caller in"),
+        (Fault("PERMISSION_DENIED", "no"), 2, "must be authorized"),
         (Fault("UNIMPLEMENTED", "no such method"), 2, "Something else listens there"),
         (Fault("INVALID_ARGUMENT", "tensor parsing\nerror: title"), 2, "the server says: tensor parsing error: title"),
     ],
@@ -143,7 +143,7 @@ def test_a_web_server_that_is_no_tf_serving(body):
         ({"target": "localhost:99999"}, "HOST:PORT"),
         ({"target": "dns:///localhost:8500", "rest": True}, "HOST:PORT"),
         ({"model": ""}, "--model"),
-        ({"version": 3, "label": "stable"}, "--version or --label"),
+        ({"version": 3, "label": "stable"}, "--version and --label"),
         ({"version": -1}, "from 0"),
         ({"timeout_s": 0}, "above 0"),
         ({"timeout_s": float("nan")}, "above 0"),

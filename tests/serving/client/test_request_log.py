@@ -88,10 +88,10 @@ def test_the_command_logs_what_a_file_held(target, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "part"),
     [
-        ({"log_to": "file"}, "Give another. --log-to, or log_to, names it."),
-        ({"log_to": "log", "log_rate": 0}, "log_rate is above 0 and at most 1. Received: 0."),
+        ({"log_to": "file"}, "Give another. It is --log-to, or log_to."),
+        ({"log_to": "log", "log_rate": 0}, "log_rate must be above 0 and at most 1. Received: 0."),
         ({"log_to": "log", "log_rate": 2}, "Received: 2."),
-        ({"log_rate": 0.5}, "log_rate goes with log_to. Received: 0.5 and no folder."),
+        ({"log_rate": 0.5}, "log_rate must come with log_to. Received: 0.5 and no folder."),
     ],
 )
 def test_a_log_that_cannot_be(tmp_path, monkeypatch, changes, part):

@@ -238,4 +238,5 @@ def test_files_that_are_no_certificates(tmp_path, rest, content):
         path.write_text(content)
     error = failure(rest=rest, tls=Tls(ca=path))
     assert error.exit_code == 2
-    assert f"--tls-ca is a PEM file. Received: {path}" in str(error)
+    assert "--tls-ca must be a " in str(error)
+    assert f"PEM file. Received: {path}" in str(error)

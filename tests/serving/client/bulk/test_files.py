@@ -204,25 +204,25 @@ def test_any_csv_comes_out_as_it_went_in_but_for_formulas(tmp_path, rows, size):
 @pytest.mark.parametrize(
     ("name", "content", "part"),
     [
-        ("a.csv", b"", "expected a column 'title'. Received: none"),
+        ("a.csv", b"", "must have a column 'title'. Received: none"),
         ("a.csv", b"id,text\n1,a\n", "Received: id, text. Name the column of texts with --text-column"),
         ("a.csv", b"title,title\n1,a\n", "'title' more than once"),
-        ("a.csv", b"id,title\n1,a\n\n2\n", "a.csv:4: a row has the header's 2 fields. Received: 1"),
+        ("a.csv", b"id,title\n1,a\n\n2\n", "a.csv:4: a row must have the header's 2 fields. Received: 1"),
         ("a.csv", b"id,title\n1,a,b\n", "Received: 3"),
-        ("a.csv", b'id,title\n1,"a\nb\n', "a.csv:2: a row is RFC 4180"),
+        ("a.csv", b'id,title\n1,"a\nb\n', "a.csv:2: a row must be RFC 4180"),
         ("a.csv", b'id,title\n1,"a" b\n', "a.csv:2"),
         ("a.csv", b"id,title\n1,\xff\n", "UTF-8. Received: byte 0xff"),
         ("a.csv", b"id,title\n1,a\0\n", "a.csv:2: a CSV must hold text. Received: a NUL byte at character 4"),
-        ("a.csv", gzip.compress(b"title\n" + b"a\n" * 9999, mtime=0)[:-12], "can be read. Received"),
-        ("a.jsonl", b'{"title": "a"}\n{"title": \n', "a.jsonl:2: a line is a JSON object"),
-        ("a.jsonl", b'"a"\n', "a.jsonl:1: a line is a JSON object"),
-        ("a.jsonl", b'{"title": ' + b"[" * 100_000, "a.jsonl:1: a line is a JSON object"),
+        ("a.csv", gzip.compress(b"title\n" + b"a\n" * 9999, mtime=0)[:-12], "must be readable. Received"),
+        ("a.jsonl", b'{"title": "a"}\n{"title": \n', "a.jsonl:2: a line must be a JSON object"),
+        ("a.jsonl", b'"a"\n', "a.jsonl:1: a line must be a JSON object"),
+        ("a.jsonl", b'{"title": ' + b"[" * 100_000, "a.jsonl:1: a line must be a JSON object"),
         ("a.jsonl", b'{"title": null}\n', "null at line 1"),
         ("a.jsonl", b'{"title": 7}\n', "7 at line 1"),
         ("a.jsonl", b'{"text": "a"}\n', "Received: text. Name the column"),
         ("a.jsonl", b'{"title": "\\ud800"}\n', "surrogate"),
         ("a.jsonl", b"x" * (1 << 24), "fewer than 16,777,216 characters"),
-        ("a.parquet", b"no parquet", "expected a Parquet file"),
+        ("a.parquet", b"no parquet", "must be a readable Parquet file"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_named(tmp_path, name, content, part):
@@ -240,7 +240,7 @@ def test_what_cannot_be_read_is_named(tmp_path, name, content, part):
     [
         ("title", ["a", None], "null at row 2"),
         ("title", [b"a", b"\xff"], "not UTF-8"),
-        ("title", [1, 2], "is of strings. Received: 'title' of int64"),
+        ("title", [1, 2], "must hold strings. Received: 'title' of int64"),
         ("text", ["a"], "Received: text. Name the column"),
     ],
 )

@@ -98,7 +98,7 @@ def test_a_failure_keeps_what_is_scored_and_the_next_run_goes_on(options, source
     model.calls.clear()
     result, told = run(small(options), source, output)
     assert result.resumed_rows in (96, 128)
-    assert told.said == [f"goes on after {result.resumed_rows} of 300 rows, which clickbait version 3 scored before"]
+    assert told.said == [f"resumes after {result.resumed_rows} of 300 rows, which clickbait version 3 scored before"]
     left = 300 - result.resumed_rows
     assert left <= sum(map(len, model.calls)) <= left + IN_FLIGHT_ROWS
     check(output)
@@ -123,7 +123,7 @@ def test_what_another_input_or_version_scored_is_not_mixed_in(target, source, ou
     told = Told()
     result = score_file(options, source, output, text_column=column, reporter=told)
     assert result.resumed_rows == 0
-    assert [part in said and "begins anew" in said for said in told.said] == [True]
+    assert [part in said and "starts over" in said for said in told.said] == [True]
     with output.open(newline="") as stream:
         assert all(float(row["probability"]) == score(row[column]) for row in csv.DictReader(stream))
 
@@ -199,7 +199,7 @@ def test_a_killed_command_goes_on_where_it_was(target, source, output, model):
     model.delay_s, model.calls[:] = 0.0, []
     done = predict(*arguments)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.startswith("goes on after ")
+    assert done.stderr.startswith("resumes after ")
     assert "300 rows scored by clickbait version 3, " in done.stdout
     assert sum(map(len, model.calls)) <= 300 - 3 * 32 + IN_FLIGHT_ROWS
     check(output)
@@ -217,7 +217,7 @@ def test_a_full_disk_is_said_and_the_next_run_goes_on(target, source, output, mo
     assert err.count("\n") == 1
     assert not output.exists()
     model.calls.clear()
-    assert predict(*arguments).stderr == ("goes on after 300 of 300 rows, which clickbait version 3 scored before\n")
+    assert predict(*arguments).stderr == ("resumes after 300 of 300 rows, which clickbait version 3 scored before\n")
     assert model.calls == []
     check(output)
 
@@ -245,7 +245,7 @@ def test_two_commands_do_not_write_one_file(target, source, output, model):
         time.sleep(0.002)
     second = predict(*arguments)
     assert second.returncode == 2
-    assert "One process at a time" in second.stderr
+    assert "by one process at a time" in second.stderr
     model.delay_s = 0.0
     assert first.wait(30) == 0
     check(output)

@@ -1,4 +1,4 @@
-"""Scores on disk: what is whole counts, whatever follows it; another identity begins anew."""
+"""Scores on disk: what is whole counts, whatever follows it; another identity starts over."""
 
 from __future__ import annotations
 
