@@ -12,14 +12,14 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def uncollected_imports(library: str) -> Iterator[None]:
-    """What is imported inside is left out by the collector for good; does nothing where it was imported before.
+    """Keeps imports inside out of the garbage collector for good; does nothing where the library was imported before.
 
     TensorFlow is 400,000 objects that live as long as the process, TFX as many again. While they are made the collector
     looks through all that there are again and again, a sixth of the time; and later each full collection would, for a
     third of a second in which a server answers nobody.
 
     Args:
-      library: what is imported.
+      library: the name of the module that is imported.
     """
     if library in sys.modules:
         yield
@@ -35,7 +35,7 @@ def uncollected_imports(library: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet_imports() -> Iterator[None]:
-    """Keeps off stderr what is written there inside; an import that fails shows it."""
+    """Hides what is written to stderr inside; shows it where an import fails."""
     open_closed(2)
     with tempfile.TemporaryFile() as kept, redirected(kept.fileno(), 2) as (original,):
         try:
@@ -50,7 +50,7 @@ def quiet_imports() -> Iterator[None]:
 
 @contextlib.contextmanager
 def redirected(sink: int, *descriptors: int) -> Iterator[list[int]]:
-    """Sends to `sink` what is written to file descriptors inside, and yields what they were.
+    """Redirects file descriptors to `sink` inside, and yields duplicates of the original ones.
 
     The descriptors themselves are redirected: TensorFlow, Beam and gRPC write to them from C++, TensorFlow before it
     reads any of its settings.
@@ -69,13 +69,13 @@ def redirected(sink: int, *descriptors: int) -> Iterator[list[int]]:
 
 
 def _flush() -> None:
-    """Writes what Python still holds back of stdout and stderr."""
+    """Flushes Python's buffers of stdout and stderr."""
     for stream in filter(None, (sys.stdout, sys.stderr)):  # None where the caller closed it
         stream.flush()
 
 
 def open_closed(*descriptors: int) -> None:
-    """Opens on the null device what the caller has closed, as in `clickbait run >&-`: no file shall get its number."""
+    """Opens closed descriptors on the null device, as after `clickbait run >&-`, so that no file gets their number."""
     for descriptor in descriptors:
         try:
             os.fstat(descriptor)

@@ -1,4 +1,4 @@
-"""The types of what a JSON text holds."""
+"""The types of values in a JSON text."""
 
 from __future__ import annotations
 

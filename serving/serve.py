@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-#: Names a tensorflow_model_server to take instead of the one on PATH.
+#: The variable with the path of a tensorflow_model_server, instead of the one on PATH.
 SERVER_VARIABLE = "TF_MODEL_SERVER"
 OUTPUT_VARIABLE = "CLICKBAIT__OUTPUT"
 IMAGE = "tensorflow/serving:2.16.1"
@@ -29,7 +29,7 @@ def serve_command(ctx: click.Context, flags: tuple[str, ...]) -> None:
     """Serve the pushed model; takes TF Serving's flags, and --docker for the official image."""
     if {"-h", "--help"} & set(flags):
         click.echo("--docker runs the official image; a tensorflow_model_server on PATH, or named by TF_MODEL_SERVER,")
-        click.echo("is taken instead of the local server, whose flags these are:\n")
+        click.echo("is used instead of the local server. The flags of the local server:\n")
         ctx.exit(_run_local_server(["--help"]))
     given = with_defaults([flag for flag in flags if flag != "--docker"], os.environ)
     if "--docker" in flags:
@@ -42,11 +42,11 @@ def serve_command(ctx: click.Context, flags: tuple[str, ...]) -> None:
 
 
 def with_defaults(flags: Sequence[str], environ: Mapping[str, str]) -> list[str]:
-    """Joins `--flag value` to `--flag=value`, and adds what was not given: ports, name, the folder that runs push to.
+    """Joins `--flag value` to `--flag=value`, and adds defaults: ports, name, the folder that runs push to.
 
     Args:
       flags: of TF Serving, whose own binary knows `--flag=value` only.
-      environ: may name the folder that holds all that runs wrote, as for `run`.
+      environ: may name the output folder of runs, as for `run`.
     """
     flags = _join_values(flags)
     output = os.path.expanduser(environ.get(OUTPUT_VARIABLE) or "output")  # noqa: PTH111  as `OutputPaths`
@@ -60,48 +60,50 @@ def with_defaults(flags: Sequence[str], environ: Mapping[str, str]) -> list[str]
 
 
 def find_binary(environ: Mapping[str, str]) -> str | None:
-    """The real tensorflow_model_server: the one that is named, else the one on PATH.
+    """Returns the path of the real tensorflow_model_server: that of the variable, else the one on PATH, else None.
 
     Raises:
-      click.UsageError: the one that is named is not there.
+      click.UsageError: that of the variable cannot be run.
     """
     named = environ.get(SERVER_VARIABLE)
-    found = shutil.which(named or _BINARY, path=environ.get("PATH"))
-    if named and not found:
+    binary = shutil.which(named or _BINARY, path=environ.get("PATH"))
+    if named and not binary:
         raise click.UsageError(
-            f"{SERVER_VARIABLE} names a tensorflow_model_server. Received: {named}, which cannot be run. Unset it for "
-            "the local server."
+            f"{SERVER_VARIABLE} must name a tensorflow_model_server. Received: {named}, which cannot be run. Unset it "
+            "for the local server."
         )
-    return found
+    return binary
 
 
 def refuse_own_flags(flags: Sequence[str], server: str) -> None:
-    """Sees that the real server gets no flag that asks for a log of requests, of which it has none.
+    """Checks that the real server gets no flag of the request log, which it does not have.
 
     Raises:
-      click.UsageError: it would.
+      click.UsageError: it gets one.
     """
     given = [flag for flag in flags if flag.startswith("--request_log_")]
     if given:
         raise click.UsageError(
-            f"--request_log_dir is the local server's own. Received: {given[0]} for {server}. Let the client log: "
-            "`clickbait predict --log-to DIR`, or ClientOptions(log_to=DIR)."
+            f"--request_log_dir must go to the local server, which alone has it. Received: {given[0]} for {server}. "
+            "Let the client log: `clickbait predict --log-to DIR`, or ClientOptions(log_to=DIR)."
         )
 
 
 def docker_command(flags: Sequence[str]) -> list[str]:
-    """`docker run` of the official image with the same flags, its ports and its folder.
+    """Returns the call of `docker run` for the official image with the same flags, its ports and its folder.
 
     Raises:
-      click.UsageError: docker is not there, or a flag names another file of this machine than the model's folder.
+      click.UsageError: docker is not on PATH, or a flag names another file of this machine than the model's folder.
     """
     if not shutil.which("docker"):
-        raise click.UsageError("--docker needs docker. Received: no docker on PATH. Leave it out for the local server.")
+        raise click.UsageError(
+            "docker must be on PATH for --docker. Received: no docker. Leave --docker out for the local server."
+        )
     files = [flag for flag in flags if _names_a_file(flag)]
     if files:
         raise click.UsageError(
-            f"--docker mounts the model's folder alone. Received: {files[0]}. Leave one of the two out, or type "
-            "`docker run` with a mount of that file."
+            f"--docker must be given without flags that name files, because it mounts the model's folder alone. "
+            f"Received: {files[0]}. Leave one of the two out, or type `docker run` with a mount of that file."
         )
     base_path, name = _value(flags, "model_base_path"), _value(flags, "model_name")
     assert base_path is not None  # it is left out beside --model_config_file alone, which was refused
@@ -138,9 +140,9 @@ def _names_a_file(flag: str) -> bool:
 
 
 def _value(flags: Sequence[str], name: str) -> str | None:
-    """What `--flag=value` says; the last counts."""
-    found = [flag.partition("=")[2] for flag in flags if flag.startswith(f"--{name}=")]
-    return found[-1] if found else None
+    """Returns the value of `--flag=value`, the last of several; None where there is none."""
+    values = [flag.partition("=")[2] for flag in flags if flag.startswith(f"--{name}=")]
+    return values[-1] if values else None
 
 
 def _replace_process(command: Sequence[str]) -> None:

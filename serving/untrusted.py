@@ -1,4 +1,4 @@
-"""What strangers may have written, held to bounds: gzip, lines, CSV and YAML that are bombs, text that steers."""
+"""Bounds for untrusted input: gzip, lines, CSV and YAML that expand, and text with control characters."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 class Gunzip(gzip.GzipFile):
-    """A gzip stream that ends with an OSError where it becomes far larger than text would.
+    """A gzip stream that raises an OSError where it expands far more than text does.
 
     Args:
       packed: the compressed bytes.
@@ -63,8 +63,8 @@ class Gunzip(gzip.GzipFile):
         self._unpacked_bytes += len(block)
         if self._unpacked_bytes > _FREE_BYTES + MOST_EXPANSION * self._packed.count:
             raise OSError(
-                f"it unpacks to more than {MOST_EXPANSION} times its size, as text does not; give it unpacked if you "
-                "know what it is"
+                f"it unpacks to more than {MOST_EXPANSION} times its size, which text never does; give it unpacked if "
+                "you trust it"
             )
         return block
 
@@ -128,10 +128,10 @@ def strict_csv(lines: Iterator[str]) -> Reader:
 
 
 def compose_yaml(text: str, loader: type[yaml.SafeLoader]) -> list[yaml.Node]:
-    """The documents of a YAML text, as nodes; a node that is named again by an alias is the same one.
+    """Parses the documents of a YAML text to nodes; an alias is the node that it names.
 
     Raises:
-      yaml.YAMLError: it is none, or its aliases and nesting make it larger than any file of ours.
+      yaml.YAMLError: the text is not YAML, or its aliases and nesting exceed the bounds.
     """
     import yaml
 
@@ -152,17 +152,17 @@ def compose_yaml(text: str, loader: type[yaml.SafeLoader]) -> list[yaml.Node]:
 
 
 def visible(text: str) -> str:
-    r"""Text for a terminal, with the characters that would steer it spelled as JSON spells them.
+    r"""Returns text for a terminal, with control characters escaped as in JSON.
 
     Example:
         >>> visible("\x1b[2J10 Cats")
         '\\u001b[2J10 Cats'
     """
-    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def inert_cell(text: str) -> str:
-    """Text for a cell of a CSV, with an apostrophe before what a spreadsheet would take for a formula.
+    """Returns text for a cell of a CSV, with an apostrophe before what a spreadsheet would take for a formula.
 
     As https://owasp.org/www-community/attacks/CSV_Injection says; numbers are no formulas. `plain_cell` takes it back.
 
@@ -174,7 +174,7 @@ def inert_cell(text: str) -> str:
 
 
 def plain_cell(text: str) -> str:
-    """The text that `inert_cell` was given.
+    """Returns the text that `inert_cell` was given.
 
     Example:
         >>> plain_cell("'=1+1"), plain_cell("'tis")

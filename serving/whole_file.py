@@ -1,4 +1,4 @@
-"""Writes files whole or not at all."""
+"""Writes files atomically."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: str | bytes, *, flush: bool = False) -> None:
-    """Writes a file that nobody sees half written, and that keeps its mode where it was there before.
+    """Writes a file atomically: no reader sees a part of it. An existing file keeps its mode.
 
     Args:
-      path: in a folder that is there.
+      path: in a folder that exists.
       content: text as UTF-8.
-      flush: returns only when the content is on the disk, and will outlive a machine that fails.
+      flush: whether to return only when the content is on the disk, and survives a crash of the machine.
 
     Raises:
       OSError: it cannot be written; the file is as it was.

@@ -1,4 +1,4 @@
-"""Why a text got its score: what each word adds to it, by leaving it out. Needs nothing but a function that scores."""
+"""Explains the score of a text by the effect of each word, found by leaving it out. Needs only a scoring function."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 MAX_WORDS = 64
-"""More words of a text are not left out: a score each, and nobody reads on."""
+"""The effects of further words of a text are not computed: each costs a score."""
 
 _WORD = re.compile(r"\S+")
 
 
 @dataclasses.dataclass(frozen=True)
 class Word:
-    """A word of a text, as it stands there."""
+    """A word of a text, as written."""
 
     text: str
     effect: float
@@ -34,36 +34,36 @@ class Explanation:
 
 
 def explain_texts(texts: Sequence[str], score: Callable[[Sequence[str]], Iterable[float]]) -> list[Explanation]:
-    """Leaves out each word of each text.
+    """Explains the score of each text by leaving out each of its words.
 
-    Words are what white space parts. The effects of two that say the same may both be small: without the one the other
-    is still there.
+    Words are separated by white space. The effects of two words of one meaning may both be small: without one, the
+    other remains.
 
     Args:
-      texts: any.
+      texts: to explain.
       score: called once, with all texts that are to be scored, each once.
 
     Returns:
       An explanation for each text; effects are NaN where a score is.
     """
     parts = [_leave_out(text) for text in texts]
-    asked = sorted({*texts, *(rest for some in parts for _, rest in some)})
-    scores = dict(zip(asked, map(float, score(asked)), strict=True)) if asked else {}
+    distinct = sorted({*texts, *(rest for words in parts for _, rest in words)})
+    scores = dict(zip(distinct, map(float, score(distinct)), strict=True)) if distinct else {}
     return [
         Explanation(
             text,
             scores[text],
-            tuple(Word(word, scores[text] - scores[rest]) for word, rest in some),
-            len(text.split()) - len(some),
+            tuple(Word(word, scores[text] - scores[rest]) for word, rest in words),
+            len(text.split()) - len(words),
         )
-        for text, some in zip(texts, parts, strict=True)
+        for text, words in zip(texts, parts, strict=True)
     ]
 
 
 def _leave_out(text: str) -> list[tuple[str, str]]:
-    """Each word of a text and the text without it."""
-    found = itertools.islice(_WORD.finditer(text), MAX_WORDS)
-    return [(one[0], _join(text[: one.start()], text[one.end() :])) for one in found]
+    """Returns each word of a text and the text without it."""
+    matches = itertools.islice(_WORD.finditer(text), MAX_WORDS)
+    return [(match[0], _join(text[: match.start()], text[match.end() :])) for match in matches]
 
 
 def _join(before: str, after: str) -> str:

@@ -11,7 +11,7 @@ from tensorflow_serving.apis import model_service_pb2, prediction_log_pb2, predi
 
 from serving.protocol import PROTOCOL_FILE
 
-# What grpcio-health-checking holds, without which the client is to work.
+# The protocol of grpcio-health-checking, a package that the client must not need.
 _HEALTH = """
 name: "grpc/health/v1/health.proto"
 package: "grpc.health.v1"
@@ -70,7 +70,7 @@ def make_protocol() -> descriptor_pb2.FileDescriptorSet:
 
 
 def main() -> None:
-    """Writes the file and says how large it is."""
+    """Writes the file and prints its size."""
     content = make_protocol().SerializeToString(deterministic=True)
     PROTOCOL_FILE.write_bytes(content)
     print(f"{PROTOCOL_FILE}: {len(content):,} bytes")

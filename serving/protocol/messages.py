@@ -35,12 +35,12 @@ POOL = _load_pool()
 
 
 def message_class(name: str) -> type[Message]:
-    """The class of a message by its full name, e.g. `tensorflow.serving.PredictRequest`."""
+    """Returns the class of a message by its full name, e.g. `tensorflow.serving.PredictRequest`."""
     return GetMessageClass(POOL.FindMessageTypeByName(name))
 
 
 if TYPE_CHECKING:
-    # What this project reads and writes of classes that are made at run time; all that they have is in `protocol.pb`.
+    # The fields that this project uses of classes that are made at run time; all their fields are in `protocol.pb`.
     class _Made(Message):
         def __init__(self, **fields: object) -> None: ...
 

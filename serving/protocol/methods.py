@@ -15,7 +15,7 @@ ResponseOf = TypeVar("ResponseOf", bound=Message, covariant=True)
 
 
 class Method(NamedTuple, Generic[RequestOf, ResponseOf]):
-    """One unary call."""
+    """A unary call."""
 
     path: str
     """As gRPC writes it: `/package.Service/Method`."""

@@ -18,10 +18,10 @@ MOST_RECORD_BYTES = 1 << 28
 
 
 class RecordError(ValueError):
-    """What comes next in a file is no whole record.
+    """The next bytes of a file are not a whole record.
 
     Attributes:
-      torn: the file ends within a record, as that of a writer that was killed; else its bytes were changed.
+      torn: whether the file ends within a record, as that of a killed writer does; else its bytes were changed.
     """
 
     def __init__(self, message: str, *, torn: bool):
@@ -30,16 +30,16 @@ class RecordError(ValueError):
 
 
 def frame(content: bytes) -> bytes:
-    """A record as it stands in the file."""
+    """Returns a record as it is written to a file."""
     length = _LENGTH.pack(len(content))
     return b"".join([length, _checksum(length), content, _checksum(content)])
 
 
 def read_records(stream: BinaryIO | io.BufferedIOBase) -> Iterator[bytes]:
-    """The records of a file, in order.
+    """Yields the records of a file, in order.
 
     Raises:
-      RecordError: after the last whole record there is something else.
+      RecordError: the bytes after the last whole record are not a record.
     """
     while head := stream.read(_HEAD_BYTES):
         length = head[: _LENGTH.size]
@@ -47,7 +47,7 @@ def read_records(stream: BinaryIO | io.BufferedIOBase) -> Iterator[bytes]:
             raise RecordError("the checksum of a record's length is wrong", torn=False)
         size = _LENGTH.unpack(length)[0] if len(head) == _HEAD_BYTES else 0
         if size > MOST_RECORD_BYTES:
-            raise RecordError(f"a record says that it has {size:,} bytes, more than any request", torn=False)
+            raise RecordError(f"a record's length is {size:,} bytes, more than that of any request", torn=False)
         content = stream.read(size)
         end = stream.read(_CHECKSUM.size)
         if len(head) < _HEAD_BYTES or len(content) < size or len(end) < _CHECKSUM.size:

@@ -1,4 +1,4 @@
-"""Requests and their scores as they were served, in TFRecord files of PredictionLog: off unless somebody asks for it.
+"""Requests and their scores as they were served, in TFRecord files of PredictionLog; off by default.
 
-What is logged are users' texts, as they were sent: the folder is its owner's alone, and what is old is deleted.
+The log holds users' texts, as they were sent: the folder is its owner's alone, and old files are deleted.
 """

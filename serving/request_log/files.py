@@ -1,4 +1,4 @@
-"""The files of one process's log: begun, followed by others, and deleted when they are too old or too many."""
+"""The files of one process's log: opened, rotated, and deleted when they are too old or too many."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DAY_S = 86_400
 
 
 def make_folder(options: LogOptions) -> None:
-    """Makes the folder, for its owner alone, and sees that files can be made in it.
+    """Makes the folder, for its owner alone, and checks that files can be made in it.
 
     Raises:
       RequestLogError: they cannot.
@@ -32,12 +32,10 @@ def make_folder(options: LogOptions) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise RequestLogError(
-            f"Requests are logged into a folder. Received: {folder}: {error.strerror}. Give another."
+            f"The folder of the request log must be a folder. Received: {folder}: {error.strerror}. Give another."
         ) from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise RequestLogError(
-            f"Requests are logged into a folder that can be written. Received: {folder}. Give another."
-        )
+        raise RequestLogError(f"The folder of the request log must be writable. Received: {folder}. Give another.")
 
 
 class LogFiles:
@@ -57,9 +55,9 @@ class LogFiles:
         self._in_trouble = False
 
     def write(self, content: bytes) -> bool:
-        """Adds a record, which is with the operating system then; False where that cannot be.
+        """Writes a record to the operating system; returns False where that fails.
 
-        After a fault nothing is tried for some seconds: a full disk is said once, not a request.
+        After an error nothing is tried for some seconds: a full disk is reported once, not for each request.
         """
         if time.monotonic() < self._next_try:
             return False
@@ -69,12 +67,12 @@ class LogFiles:
             self._note(error)
             return False
         if self._in_trouble:
-            log.warning("requests are logged again, to %s", self._path)
+            log.warning("logging requests again, to %s", self._path)
             self._in_trouble = False
         return True
 
     def close(self) -> None:
-        """Ends the file."""
+        """Closes the file."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -103,14 +101,14 @@ class LogFiles:
     def _note(self, error: Exception) -> None:
         if not self._in_trouble:
             log.warning(
-                "requests cannot be logged to %s: %s; they are answered all the same, and the log is tried again",
+                "requests cannot be logged to %s: %s; they are answered all the same, and logging is tried again",
                 self._options.folder,
                 error,
             )
         self._in_trouble, self._next_try = True, time.monotonic() + _PAUSE_S
         if self._descriptor is None:
             return
-        # Best of all the file ends after a whole record, but a torn one harms no reader: another file is begun.
+        # The file had better end after a whole record, but a torn one harms no reader: another file is begun.
         with contextlib.suppress(OSError):
             os.ftruncate(self._descriptor, self._size)
         with contextlib.suppress(OSError):
@@ -129,11 +127,11 @@ class LogFiles:
             if not name.fullmatch(path.name):
                 continue
             with contextlib.suppress(FileNotFoundError):  # another process was quicker
-                found = path.stat()
-                kept_bytes, kept_files = kept_bytes + found.st_size, kept_files + 1
+                status = path.stat()
+                kept_bytes, kept_files = kept_bytes + status.st_size, kept_files + 1
                 if (
                     kept_bytes > options.max_log_bytes - options.max_file_bytes
                     or kept_files >= options.max_files
-                    or time.time() - found.st_mtime > options.keep_days * _DAY_S
+                    or time.time() - status.st_mtime > options.keep_days * _DAY_S
                 ):
                     path.unlink()

@@ -1,4 +1,4 @@
-"""Where requests are logged, how many of them, and how long they are kept."""
+"""The options of a request log: its folder, its sampling rate, and how long files are kept."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 
 
 class RequestLogError(Exception):
-    """Requests cannot be logged, or their log cannot be read, as asked."""
+    """Requests cannot be logged, or a log of them cannot be read."""
 
     exit_code = 2
 
 
 @dataclasses.dataclass(frozen=True)
 class LogOptions:
-    """What a log is told.
+    """The options of a request log.
 
     Raises:
-      RequestLogError: a value is out of its bounds.
+      RequestLogError: a value is out of bounds.
     """
 
     folder: Path
@@ -34,19 +34,21 @@ class LogOptions:
     max_log_bytes: int = 1 << 30
     max_files: int = 1000
     keep_days: float = 30.0
-    """What is beyond these is deleted when another file is begun, the oldest first."""
+    """Files beyond these limits are deleted when another file is begun, the oldest first."""
     max_waiting_bytes: int = 16 << 20
-    """Of requests that wait to be written; what comes while so many wait is not logged."""
+    """Of requests that wait to be written; requests beyond this limit are not logged."""
 
     def __post_init__(self) -> None:
         if not 0 < self.rate <= 1:
             raise RequestLogError(
-                f"The share of requests that are logged is above 0 and at most 1. Received: {self.rate}."
+                f"The share of requests that are logged must be above 0 and at most 1. Received: {self.rate}."
             )
         if self.max_log_bytes < self.max_file_bytes:
             raise RequestLogError(
-                f"A log holds at least one file. Received: {self.max_log_bytes:,} bytes in all, "
+                f"A log must have room for at least one file. Received: {self.max_log_bytes:,} bytes in all, "
                 f"{self.max_file_bytes:,} a file."
             )
         if not self.prefix or "/" in self.prefix:
-            raise RequestLogError(f"The names of log files begin with a prefix. Received: {self.prefix!r}.")
+            raise RequestLogError(
+                f"The prefix of log files must be a file name. Received: {self.prefix!r}. Give one without a slash."
+            )

@@ -1,4 +1,4 @@
-"""The logs of requests, read back."""
+"""Finds and reads request logs."""
 
 from __future__ import annotations
 
@@ -14,31 +14,33 @@ from serving.request_log.files import SUFFIX
 from serving.request_log.options import RequestLogError
 
 
-def find_logs(places: Sequence[str | Path]) -> list[Path]:
-    """The files that folders, globs and names of files stand for, in the order of their names.
+def find_logs(patterns: Sequence[str | Path]) -> list[Path]:
+    """Returns the files that folders, globs and names of files stand for, sorted by name.
 
     Raises:
-      RequestLogError: a place stands for none.
+      RequestLogError: a pattern matches no file.
     """
-    found: set[Path] = set()
-    for place in map(str, places):
-        paths = [Path(place)] if Path(place).exists() else [Path(one) for one in glob.glob(place, recursive=True)]
+    logs: set[Path] = set()
+    for pattern in map(str, patterns):
+        paths = (
+            [Path(pattern)] if Path(pattern).exists() else [Path(name) for name in glob.glob(pattern, recursive=True)]
+        )
         files = [file for path in paths for file in (path.glob(f"*{SUFFIX}") if path.is_dir() else [path])]
         if not files:
-            problem = f"no *{SUFFIX} in it" if Path(place).is_dir() else "where there is nothing"
+            problem = f"no *{SUFFIX} in it" if Path(pattern).is_dir() else "where there is nothing"
             raise RequestLogError(
-                f"Logs are a folder, a file or a glob of TFRecords of PredictionLog. Received: {place}, {problem}. "
-                "`clickbait serve --request_log_dir=DIR` and `clickbait predict --log-to DIR` write them."
+                f"Logs must be a folder, a file or a glob of TFRecords of PredictionLog. Received: {pattern}, "
+                f"{problem}. `clickbait serve --request_log_dir=DIR` and `clickbait predict --log-to DIR` write them."
             )
-        found.update(files)
-    return sorted(found, key=lambda path: (path.name, path))
+        logs.update(files)
+    return sorted(logs, key=lambda path: (path.name, path))
 
 
 def read_log(path: Path) -> Iterator[PredictionLog]:
-    """The entries of a file.
+    """Yields the entries of a file.
 
     Raises:
-      RecordError: after the last whole entry there is something else.
+      RecordError: the bytes after the last whole entry are not an entry.
       OSError: the file cannot be read.
     """
     with path.open("rb") as stream:

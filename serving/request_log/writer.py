@@ -1,4 +1,4 @@
-"""The log of requests: draws a sample, and writes it in a thread of its own. Never slows or fails a request."""
+"""The request log: draws a sample, and writes it in a thread of its own. Never slows or fails a request."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from serving.request_log.options import LogOptions
 log = logging.getLogger("clickbait.request_log")
 
 PREDICT, CLASSIFY, REGRESS = "predict_log", "classify_log", "regress_log"
-_SAY_EVERY_S = 60.0
+_REPORT_EVERY_S = 60.0
 _CLOSE_S = 10.0
 
 
 class RequestLog:
     """Logs a sample of the requests that were answered. Threads may share one.
 
-    Nothing is made on the disk, apart from the folder, before there is a request to log.
+    No file is made before there is a request to log; the folder is.
 
     Args:
-      options: where and how many.
+      options: of the log.
 
     Attributes:
-      dropped: how many of the sample were not written, because too many waited or the disk refused them.
+      dropped: how many of the sample were not written, because too many waited or writing failed.
 
     Raises:
-      RequestLogError: the folder cannot be had.
+      RequestLogError: the folder cannot be written.
     """
 
     def __init__(self, options: LogOptions):
@@ -53,19 +53,19 @@ class RequestLog:
         self._waiting_bytes = 0
         self._thread: threading.Thread | None = None
         self._closed = False
-        self.dropped = self._said_dropped = 0
+        self.dropped = self._reported_dropped = 0
 
     @property
     def folder(self) -> Path:
-        """Where the files lie."""
+        """The folder of the files."""
         return self._options.folder
 
     def offer(self, kind: str, messages: Callable[[], tuple[Message, Message]]) -> None:
-        """Logs a request, if it is drawn.
+        """Logs a request, if the sample includes it.
 
         Args:
           kind: `PREDICT`, `CLASSIFY` or `REGRESS`.
-          messages: makes the request and the response, of any set of TF Serving's messages; called only if drawn.
+          messages: makes the request and the response, of any set of TF Serving's messages; called only if logged.
         """
         if self._random.random() >= self._options.rate:
             return
@@ -91,51 +91,51 @@ class RequestLog:
             self._changed.notify()
 
     def close(self) -> None:
-        """Writes what waits, if that takes seconds at most, and ends the log."""
+        """Writes the waiting requests, for some seconds at most, and closes the log."""
         if os.getpid() != self._pid:
             return
         with self._changed:
             self._closed = True
             self._changed.notify()
         if self._thread is None:
-            self._say_dropped()
+            self._report_dropped()
             return
         atexit.unregister(self.close)
         self._thread.join(_CLOSE_S)
         if self._thread.is_alive():
-            log.warning("the log of requests is left with %d not written", len(self._waiting) + 1)
+            log.warning("the request log is closed with %d requests not written", len(self._waiting) + 1)
 
     def _write(self) -> None:
-        files, said_at = LogFiles(self._options), time.monotonic()
+        files, reported_at = LogFiles(self._options), time.monotonic()
         while (record := self._next()) is not None:
             written = files.write(record)
             with self._changed:
                 self._waiting_bytes -= len(record)
                 self.dropped += not written
-            if time.monotonic() - said_at > _SAY_EVERY_S:
-                self._say_dropped()
-                said_at = time.monotonic()
+            if time.monotonic() - reported_at > _REPORT_EVERY_S:
+                self._report_dropped()
+                reported_at = time.monotonic()
         files.close()
-        self._say_dropped()
+        self._report_dropped()
 
     def _next(self) -> bytes | None:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             return self._waiting.popleft() if self._waiting else None
 
-    def _say_dropped(self) -> None:
-        if self.dropped > self._said_dropped:
-            log.warning("%d requests of the sample were not logged", self.dropped - self._said_dropped)
-            self._said_dropped = self.dropped
+    def _report_dropped(self) -> None:
+        if self.dropped > self._reported_dropped:
+            log.warning("%d requests of the sample were not logged", self.dropped - self._reported_dropped)
+            self._reported_dropped = self.dropped
 
 
 def _make_record(kind: str, request: Message, response: Message, rate: float) -> bytes:
     entry = PredictionLog()
-    held = getattr(entry, kind)
-    held.request.MergeFromString(request.SerializeToString())
-    held.response.MergeFromString(response.SerializeToString())
-    # Over REST an answer does not say who gave it.
-    spec = held.response.model_spec if held.response.model_spec.name else held.request.model_spec
+    log_of_kind = getattr(entry, kind)
+    log_of_kind.request.MergeFromString(request.SerializeToString())
+    log_of_kind.response.MergeFromString(response.SerializeToString())
+    # Over REST a response does not name its model.
+    spec = log_of_kind.response.model_spec if log_of_kind.response.model_spec.name else log_of_kind.request.model_spec
     entry.log_metadata.model_spec.CopyFrom(spec)
     entry.log_metadata.sampling_config.sampling_rate = rate
     entry.log_metadata.timestamp_secs = int(time.time())

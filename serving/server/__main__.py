@@ -22,13 +22,13 @@ log = logging.getLogger("clickbait.server")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serves until it is told to stop.
+    """Serves until it is stopped.
 
     Args:
       arguments: the command line; None for this process's.
 
     Returns:
-      The exit code: 0 stopped as asked, 2 the call or the configuration is wrong, 1 no version loads.
+      The exit code: 0 stopped by a signal, 2 the call or the configuration is wrong, 1 no version loads.
     """
     try:
         flags, ignored = parse_flags(sys.argv[1:] if arguments is None else arguments)
@@ -40,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(asctime)s %(levelname).1s %(message)s", level=logging.INFO, stream=sys.stderr)
     log.info("clickbait-tfx local server, for laptops and tests; production uses tensorflow/serving:2.16.1")
     for name in ignored:
-        log.warning("--%s has no effect in the local server: %s", name, IGNORED_NOTES.get(name, "it is accepted only"))
-    # Before TensorFlow is imported: what it says of CUDA and of its threads would bury the server's own lines.
+        log.warning("--%s has no effect in the local server: %s", name, IGNORED_NOTES.get(name, "it is only accepted"))
+    # Before TensorFlow is imported: its messages on CUDA and threads would bury the server's own lines.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.simplefilter("ignore")
     stopping = _stop_on_signals()
@@ -62,11 +62,11 @@ def _stop_on_signals() -> threading.Event:
 
     def stop(number: int, frame: FrameType | None) -> None:
         stopping.set()
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, signal.SIG_DFL)  # a second one ends it at once
+        for stop_signal in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(stop_signal, signal.SIG_DFL)  # a second signal ends the process at once
 
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, stop)
+    for stop_signal in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop_signal, stop)
     return stopping
 
 
@@ -75,5 +75,5 @@ if __name__ == "__main__":
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
-    # TensorFlow's threads may be at work in a load that nobody waits for; an orderly exit of Python would crash on it.
+    # TensorFlow's threads may still load a version; an orderly exit of Python would crash on them.
     os._exit(code)

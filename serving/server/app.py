@@ -26,14 +26,14 @@ _THREADS_A_CPU = 4
 
 
 def run_server(plan: Plan, stopping: threading.Event) -> None:
-    """Serves until it is told to stop.
+    """Serves until it is stopped.
 
     Args:
-      plan: what and where.
-      stopping: set from outside to end.
+      plan: the checked flags, the model and the credentials.
+      stopping: an event that stops the server.
 
     Raises:
-      StartError: no version loads, or an address cannot be had after all.
+      StartError: no version loads, or an address cannot be bound after all.
     """
     flags, config = plan.flags, plan.config
     manager = VersionManager(
@@ -67,7 +67,7 @@ def run_server(plan: Plan, stopping: threading.Event) -> None:
     if plan.request_log:
         log.info("logging requests, users' texts, to %s", plan.request_log.folder)
     stopping.wait()
-    log.info("stopping: new requests are refused, those under way have %g s", flags.shutdown_grace_seconds)
+    log.info("stopping: new requests are refused, running ones have %g s", flags.shutdown_grace_seconds)
     finished = grpc_server.stop(flags.shutdown_grace_seconds)
     if rest:
         rest.stop(flags.shutdown_grace_seconds)
@@ -89,7 +89,7 @@ def _load(flags: Flags, name: str, version: int, path: Path) -> Servable:
 
 
 def _follow(manager: VersionManager[Servable], flags: Flags, stopping: threading.Event) -> None:
-    """Polls the folder, and the configuration file where that is asked for, until the server stops."""
+    """Polls the folder, and the configuration file where a flag enables that, until the server stops."""
     seconds, config_seconds = flags.file_system_poll_wait_seconds, flags.model_config_file_poll_wait_seconds
     reads_config = bool(flags.model_config_file) and config_seconds > 0
     next_config = time.monotonic() + config_seconds
@@ -100,7 +100,7 @@ def _follow(manager: VersionManager[Servable], flags: Flags, stopping: threading
                 _read_config_again(manager, flags)
             manager.poll()
         except Exception:
-            log.exception("looking for versions failed in a way that nobody thought of; looking again")
+            log.exception("looking for versions failed with an unexpected error; trying again")
         if seconds == 0:
             return
         stopping.wait(seconds)
@@ -111,7 +111,7 @@ def _read_config_again(manager: VersionManager[Servable], flags: Flags) -> None:
         config = read_model_config_file(flags.model_config_file)
         manager.reconfigure(config, unavailable_labels=flags.allow_version_labels_for_unavailable_models)
     except ServingError as error:
-        log.error("%s is not taken: %s", flags.model_config_file, error.message)
+        log.error("%s is not applied: %s", flags.model_config_file, error.message)
 
 
 def _threads(wanted: int) -> int:
@@ -119,14 +119,14 @@ def _threads(wanted: int) -> int:
 
 
 def _addresses(flags: Flags) -> str:
-    places = []
+    addresses = []
     if flags.port:
-        places.append(f"gRPC at {_bracketed(flags.host)}:{flags.port}{' (TLS)' if flags.ssl_config_file else ''}")
+        addresses.append(f"gRPC at {_bracketed(flags.host)}:{flags.port}{' (TLS)' if flags.ssl_config_file else ''}")
     if flags.grpc_socket_path:
-        places.append(f"gRPC at unix:{flags.grpc_socket_path}")
+        addresses.append(f"gRPC at unix:{flags.grpc_socket_path}")
     if flags.rest_api_port:
-        places.append(f"REST at http://{_bracketed(flags.host)}:{flags.rest_api_port}/v1/models/")
-    return ", ".join(places)
+        addresses.append(f"REST at http://{_bracketed(flags.host)}:{flags.rest_api_port}/v1/models/")
+    return ", ".join(addresses)
 
 
 def _bracketed(host: str) -> str:

@@ -21,7 +21,7 @@ def classify(
     """Answers a ClassificationRequest by a signature from `inputs` to `classes`, `scores` or both.
 
     Raises:
-      ServingError: the signature is no such, the request is wrong, or the model failed.
+      ServingError: the signature is another, the request is wrong, or the model failed.
     """
     name, signature = _signature(servable, request.model_spec.signature_name)
     if len(signature.outputs) not in (1, 2):
@@ -45,9 +45,9 @@ def classify(
         )
     response = classification_pb2.ClassificationResponse(model_spec=model_spec(servable, request.model_spec.name, name))
     for row in range(count):
-        found = response.result.classifications.add().classes
+        labels = response.result.classifications.add().classes
         for column in range(next(iter(outputs.values())).shape[1]):
-            found.add(
+            labels.add(
                 label=b"" if classes is None else classes[row, column],
                 score=0.0 if scores is None else scores[row, column],
             )
@@ -60,7 +60,7 @@ def regress(
     """Answers a RegressionRequest by a signature from `inputs` to `outputs`.
 
     Raises:
-      ServingError: the signature is no such, the request is wrong, or the model failed.
+      ServingError: the signature is another, the request is wrong, or the model failed.
     """
     name, signature = _signature(servable, request.model_spec.signature_name)
     if len(signature.outputs) != 1:

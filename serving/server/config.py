@@ -1,4 +1,4 @@
-"""What is served: the model, its version policy and its labels, from flags or from TF Serving's text protos."""
+"""The configuration of the model, its version policy and its labels, from flags or from TF Serving's text protos."""
 
 from __future__ import annotations
 
@@ -33,31 +33,31 @@ _COLLECTOR = "tfrecord"
 
 @dataclasses.dataclass(frozen=True)
 class Policy:
-    """Which of the versions in the folder are served."""
+    """The choice of versions to serve."""
 
     latest: int = 1
-    """That many of the highest; unless one of the others is set."""
+    """The number of the highest versions to serve, unless another field is set."""
     everything: bool = False
     specific: tuple[int, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """The one model."""
+    """The configuration of the model."""
 
     name: str
     base_path: Path
     policy: Policy = Policy()
     labels: Mapping[str, int] = dataclasses.field(default_factory=dict)
     request_log: LogOptions | None = None
-    """None: nothing is logged."""
+    """None for no request log."""
 
 
 def model_config_from_flags(flags: Flags) -> ModelConfig:
-    """The model that the command line names, by a file or by itself.
+    """Reads the model's configuration from flags, or from the file that they name.
 
     Raises:
-      StartError: the file cannot be read, or says what this server cannot do.
+      StartError: the file cannot be read, or has settings that this server does not support.
     """
     try:
         if flags.model_config_file:
@@ -71,7 +71,7 @@ def read_model_config_file(path: str) -> ModelConfig:
     """Reads a text proto of a ModelServerConfig.
 
     Raises:
-      ServingError: as `model_config_from_proto`, or the file is none.
+      ServingError: as `model_config_from_proto`, or the file is no such text proto.
     """
     from tensorflow_serving.config import model_server_config_pb2  # which `--help` does without
 
@@ -79,15 +79,15 @@ def read_model_config_file(path: str) -> ModelConfig:
 
 
 def model_config_from_proto(config: model_server_config_pb2.ModelServerConfig) -> ModelConfig:
-    """The one model of a ModelServerConfig.
+    """Reads the model of a ModelServerConfig.
 
     Raises:
-      ServingError: INVALID_ARGUMENT where the config is wrong, FAILED_PRECONDITION where it asks for several models.
+      ServingError: INVALID_ARGUMENT where the config is wrong, FAILED_PRECONDITION where it has several models.
     """
     models = config.model_config_list.config
     if len(models) != 1:
         raise failed_precondition(
-            f"The local server serves one model. Received: {len(models)} in model_config_list. "
+            f"The local server must have one model. Received: {len(models)} in model_config_list. "
             "Start one server a model, or use tensorflow/serving:2.16.1."
         )
     model = models[0]
@@ -112,16 +112,16 @@ def model_config_from_proto(config: model_server_config_pb2.ModelServerConfig) -
 
 
 def server_credentials(path: str) -> grpc.ServerCredentials:
-    """TLS, and mutual TLS with `client_verify`, from a text proto of an SSLConfig.
+    """Reads the credentials for TLS, or mutual TLS with `client_verify`, from a text proto of an SSLConfig.
 
     Raises:
-      StartError: the file is none, or has no key and certificate.
+      StartError: the file is no such text proto, or has no key and certificate.
     """
     try:
         ssl = _read_text_proto(path, _ssl_config_class()())
     except ServingError as error:
         raise StartError(error.message) from error
-    rule = "--ssl_config_file holds PEM texts: server_key and server_cert, and custom_ca for client_verify."
+    rule = "--ssl_config_file must hold PEM texts: server_key and server_cert, and custom_ca for client_verify."
     if not (ssl.server_key and ssl.server_cert) or (ssl.client_verify and not ssl.custom_ca):
         given = [field.name for field, value in ssl.ListFields() if value]
         raise StartError(f"{rule} Received: {', '.join(given) or 'nothing'} in {path}. Add what is missing.")
@@ -145,11 +145,11 @@ def _request_log(model: model_server_config_pb2.ModelConfig) -> LogOptions | Non
         )
     if not collector.filename_prefix.startswith("/") or collector.filename_prefix.endswith("/"):
         raise invalid_argument(
-            "filename_prefix is an absolute path and the beginning of the files' names, e.g. /var/log/model/requests. "
-            f"Received: {collector.filename_prefix!r} for model {model.name!r}."
+            "filename_prefix must be an absolute path and the beginning of the files' names, e.g. "
+            f"/var/log/model/requests. Received: {collector.filename_prefix!r} for model {model.name!r}."
         )
     if not 0 <= rate <= 1:
-        raise invalid_argument(f"sampling_rate is a share from 0 to 1. Received: {rate} for model {model.name!r}.")
+        raise invalid_argument(f"sampling_rate must be from 0 to 1. Received: {rate} for model {model.name!r}.")
     path = Path(collector.filename_prefix)
     return LogOptions(path.parent, rate, prefix=path.name) if rate else None
 
@@ -173,7 +173,7 @@ def _read_text_proto(path: str, into: _Proto) -> _Proto:
 
 
 def _ssl_config_class() -> type[_SslConfig]:
-    """tensorflow.serving.SSLConfig, which the package tensorflow-serving-api leaves out."""
+    """Makes the class tensorflow.serving.SSLConfig, which the package tensorflow-serving-api leaves out."""
     file = descriptor_pb2.FileDescriptorProto(
         name="clickbait/ssl_config.proto", package="tensorflow.serving", syntax="proto3"
     )

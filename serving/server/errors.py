@@ -1,4 +1,4 @@
-"""What a request is refused with, in gRPC's codes and in HTTP's, and what keeps the server from starting."""
+"""The errors of requests, with gRPC's and HTTP's codes, and of starting the server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CODE_BY_NUMBER = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class ServingError(Exception):
-    """A request, or the loading of a version, that ends with a status other than OK."""
+    """A request, or the load of a version, that ends with a status other than OK."""
 
     def __init__(self, code: grpc.StatusCode, message: str):
         super().__init__(message)
@@ -41,12 +41,12 @@ class ServingError(Exception):
 
     @property
     def status_text(self) -> str:
-        """As absl::Status prints itself: `CODE_NAME: message`."""
+        """The error as absl::Status prints it: `CODE_NAME: message`."""
         return f"{self.code.name}: {self.message}"
 
 
 class StartError(Exception):
-    """The server cannot start as it was called."""
+    """The server cannot start with these flags."""
 
     def __init__(self, message: str, exit_code: int = 2):
         super().__init__(message)
@@ -54,27 +54,27 @@ class StartError(Exception):
 
 
 def invalid_argument(message: str) -> ServingError:
-    """The request itself is wrong."""
+    """Returns the error of a request that is wrong."""
     return ServingError(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
 def not_found(message: str) -> ServingError:
-    """The model, version or folder is not there."""
+    """Returns the error of a missing model, version or folder."""
     return ServingError(grpc.StatusCode.NOT_FOUND, message)
 
 
 def failed_precondition(message: str) -> ServingError:
-    """The request is sound, and not what this model or this moment allows."""
+    """Returns the error of a valid request that this model or its state does not allow."""
     return ServingError(grpc.StatusCode.FAILED_PRECONDITION, message)
 
 
 def error_from_number(number: int, message: str) -> ServingError:
-    """The error of a status code as TensorFlow and gRPC number it."""
+    """Returns the error of a status code by its number in TensorFlow and gRPC."""
     return ServingError(_CODE_BY_NUMBER.get(number, grpc.StatusCode.UNKNOWN), message)
 
 
 def cut_message(message: str) -> str:
-    """The message as it fits into a gRPC answer."""
+    """Cuts a message to the length that TF Serving allows in a gRPC response."""
     encoded = message.encode("utf-8", "replace")
     if len(encoded) <= _MESSAGE_LIMIT_BYTES:
         return message

@@ -45,7 +45,7 @@ IGNORED: dict[str, type] = {
     "xla_cpu_compilation_enabled": bool,
 }
 
-#: What a user of an ignored flag would otherwise go on believing.
+#: Notes for users of ignored flags, who would expect an effect.
 IGNORED_NOTES = {
     "enable_batching": "requests are run one by one; send many rows a request instead",
     "enable_grpc_healthcheck_service": "grpc.health.v1 is always on",
@@ -133,19 +133,21 @@ def valued_flags() -> set[str]:
 
 def _check(flags: Flags) -> None:
     if not flags.port and not flags.grpc_socket_path:
-        raise click.UsageError("gRPC needs --port or --grpc_socket_path. Received: --port=0. Give one of them.")
+        raise click.UsageError(
+            "--port or --grpc_socket_path must be given for gRPC. Received: --port=0. Give one of them."
+        )
     if flags.port and flags.port == flags.rest_api_port:
         raise click.UsageError(
-            f"gRPC and REST cannot share a port. Received: {flags.port} for both. Give another --rest_api_port."
+            f"gRPC and REST must have different ports. Received: {flags.port} for both. Give another --rest_api_port."
         )
     if flags.request_log_sampling_rate < 1 and not flags.request_log_dir:
         raise click.UsageError(
-            f"A log of requests has a folder. Received: --request_log_sampling_rate={flags.request_log_sampling_rate}. "
-            "Give --request_log_dir, too."
+            "--request_log_sampling_rate must come with --request_log_dir. Received: "
+            f"--request_log_sampling_rate={flags.request_log_sampling_rate} alone. Give --request_log_dir, too."
         )
     if not flags.model_base_path and not flags.model_config_file:
         raise click.UsageError(
-            "The server needs a model. Received: neither --model_base_path nor --model_config_file. "
+            "A model must be given. Received: neither --model_base_path nor --model_config_file. "
             "Give --model_base_path=/path/to/model, the folder above the numbered versions."
         )
 

@@ -50,7 +50,7 @@ _HEALTH_NAMES = ("", "PredictionService", "ModelService")
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """Inference; MultiInference is left out and answers UNIMPLEMENTED."""
+    """The service for inference; MultiInference is left out and answers UNIMPLEMENTED."""
 
     def __init__(self, manager: VersionManager[Servable], request_log: RequestLog | None = None):
         self._manager = manager
@@ -59,25 +59,25 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     def Predict(  # noqa: N802
         self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext
     ) -> predict_pb2.PredictResponse:
-        """Named tensors in and out."""
+        """Answers a PredictRequest: named tensors in and out."""
         return _answer(context, lambda: self._infer(writer.PREDICT, predict, request))
 
     def Classify(  # noqa: N802
         self, request: classification_pb2.ClassificationRequest, context: grpc.ServicerContext
     ) -> classification_pb2.ClassificationResponse:
-        """tf.Examples in, labels and scores out."""
+        """Answers a ClassificationRequest: tf.Examples in, labels and scores out."""
         return _answer(context, lambda: self._infer(writer.CLASSIFY, classify, request))
 
     def Regress(  # noqa: N802
         self, request: regression_pb2.RegressionRequest, context: grpc.ServicerContext
     ) -> regression_pb2.RegressionResponse:
-        """tf.Examples in, numbers out."""
+        """Answers a RegressionRequest: tf.Examples in, numbers out."""
         return _answer(context, lambda: self._infer(writer.REGRESS, regress, request))
 
     def GetModelMetadata(  # noqa: N802
         self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.ServicerContext
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-        """The signatures."""
+        """Returns the signatures."""
 
         def answer() -> get_model_metadata_pb2.GetModelMetadataResponse:
             _check_model_spec(request)
@@ -99,7 +99,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
 
 class ModelService(model_service_pb2_grpc.ModelServiceServicer):
-    """The states of versions, and a new policy or new labels without a restart."""
+    """The service for the states of versions, and for a new policy or new labels without a restart."""
 
     def __init__(self, manager: VersionManager[Servable], *, unavailable_labels: bool):
         self._manager = manager
@@ -108,7 +108,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     def GetModelStatus(  # noqa: N802
         self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.ServicerContext
     ) -> get_model_status_pb2.GetModelStatusResponse:
-        """The states of one version or of all."""
+        """Returns the states of one version or of all."""
 
         def answer() -> get_model_status_pb2.GetModelStatusResponse:
             _check_model_spec(request)
@@ -120,7 +120,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     def HandleReloadConfigRequest(  # noqa: N802
         self, request: model_management_pb2.ReloadConfigRequest, context: grpc.ServicerContext
     ) -> model_management_pb2.ReloadConfigResponse:
-        """Takes the policy and the labels of a ModelServerConfig."""
+        """Applies the policy and the labels of a ModelServerConfig."""
 
         def answer() -> model_management_pb2.ReloadConfigResponse:
             if request.config.WhichOneof("config") != "model_config_list":
@@ -138,7 +138,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
 
 class GrpcServer:
-    """The listening server. Each request keeps one of the threads."""
+    """The gRPC server. Each request occupies one of the threads."""
 
     def __init__(
         self,
@@ -172,7 +172,7 @@ class GrpcServer:
         """Binds an address, `host:port` or `unix:path`.
 
         Raises:
-          StartError: it is taken or cannot be had.
+          StartError: it is in use or cannot be bound.
         """
         try:
             if credentials is None:
@@ -185,7 +185,7 @@ class GrpcServer:
             socket = Path(address.removeprefix("unix:"))
             hint = "Delete the socket" if address.startswith("unix:") and socket.exists() else "Give another --port"
             raise StartError(
-                f"gRPC needs an address to listen on. Received: {address}, which cannot be bound "
+                f"The address of gRPC must be free. Received: {address}, which cannot be bound "
                 f"(in use, no such host, or a wrong key in --ssl_config_file). {hint}."
             )
 
@@ -203,7 +203,7 @@ class GrpcServer:
 
 
 def version_choice(spec: model_pb2.ModelSpec) -> tuple[int | None, str | None]:
-    """The version or the label that a request names."""
+    """Returns the version or the label that a request names."""
     choice = spec.WhichOneof("version_choice")
     return (
         spec.version.value if choice == "version" else None,
@@ -222,7 +222,7 @@ def _answer(context: grpc.ServicerContext, work: Callable[[], _Response]) -> _Re
     except ServingError as error:
         code, message = error.code, error.message
     except Exception as error:
-        log.exception("a request failed in a way that nobody thought of")
+        log.exception("a request failed with an unexpected error")
         code, message = grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}"
     context.abort(code, cut_message(message))
     raise AssertionError("abort must raise")
@@ -234,7 +234,7 @@ def _channel_options(text: str) -> dict[str, int | str]:
         name, equals, value = argument.partition("=")
         if not equals:
             raise StartError(
-                f"--grpc_channel_arguments takes name=value, separated by commas. Received: {argument}. "
+                f"--grpc_channel_arguments must be name=value, separated by commas. Received: {argument}. "
                 "Write e.g. grpc.max_connection_age_ms=2000."
             )
         options[name] = int(value) if value.lstrip("-").isdecimal() else value

@@ -1,6 +1,6 @@
 """The life of versions: loaded when they appear, served while they are wanted, unloaded when nobody uses them.
 
-Needs no TensorFlow: what a version is and how it is loaded is given.
+Needs no TensorFlow: the caller gives the function that loads a version.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ log = logging.getLogger("clickbait.server")
 
 
 class Loaded(Protocol):
-    """A loaded version, as far as its life is concerned."""
+    """A loaded version, which can be closed."""
 
     def close(self) -> None:
-        """Frees it."""
+        """Frees the version."""
 
 
 _Loaded = TypeVar("_Loaded", bound=Loaded)
@@ -49,14 +49,14 @@ class _Version(Generic[_Loaded]):
 
 @dataclasses.dataclass(frozen=True)
 class LoadRetry:
-    """How a failed load is tried again."""
+    """The number and interval of retries of a failed load."""
 
     times: int = 5
     seconds: float = 60.0
 
 
 class VersionManager(Generic[_Loaded]):
-    """Follows the folder of versions. `poll` changes what is served; all else may be called from any thread."""
+    """A manager of the versions in a folder. `poll` changes what is served; any thread may call the other methods."""
 
     def __init__(self, config: ModelConfig, load: Callable[[int, Path], _Loaded], retry: LoadRetry = LoadRetry()):
         self._config = config
@@ -70,22 +70,22 @@ class VersionManager(Generic[_Loaded]):
 
     @property
     def model_name(self) -> str:
-        """The one model's name."""
+        """The model's name."""
         return self._config.name
 
     def poll(self) -> None:
-        """Looks into the folder once: loads what is new and wanted, then unloads what is not wanted any more."""
+        """Lists the folder once: loads new versions that are wanted, then unloads those that are no longer wanted."""
         config = self._config
         try:
             present = versions.list_versions(config.base_path)
         except OSError as error:
-            # What is loaded goes on: a share that is away for a moment must not take the model down.
-            self._say_once(f"the folder of model {config.name} cannot be read: {error}; looking again")
+            # Loaded versions stay: a share that is away for a moment must not take the model down.
+            self._log_once(f"the folder of model {config.name} cannot be read: {error}; trying again")
             self._close_unused()
             return
         wanted = versions.choose_versions(config.policy, present)
         if not wanted:
-            self._say_once(f"no version of model {config.name} in {config.base_path}; waiting for one")
+            self._log_once(f"no version of model {config.name} in {config.base_path}; waiting for one")
         self._mark_wanted(wanted)
         self._close_unused()  # so that no third one is in memory while the next is loaded
         for number in sorted(wanted, reverse=True):
@@ -97,7 +97,7 @@ class VersionManager(Generic[_Loaded]):
         """Waits for the first version, as TF Serving does before it opens its ports.
 
         Returns:
-          False when the server is told to stop before.
+          False when the server is stopped before.
 
         Raises:
           StartError: every wanted version failed for good.
@@ -119,7 +119,7 @@ class VersionManager(Generic[_Loaded]):
 
     @contextlib.contextmanager
     def acquire(self, name: str, version: int | None = None, label: str | None = None) -> Iterator[_Loaded]:
-        """Lends a loaded version; it is not unloaded before it is given back.
+        """Yields a loaded version, which is not unloaded inside.
 
         Args:
           name: the model's.
@@ -142,7 +142,7 @@ class VersionManager(Generic[_Loaded]):
                 found.calls -= 1
 
     def statuses(self, name: str) -> list[VersionStatus]:
-        """Every version that was ever seen, newest first; none for another model."""
+        """Returns the status of every version that was ever seen, newest first; none for another model."""
         if name != self.model_name:
             return []
         with self._changed:
@@ -150,18 +150,18 @@ class VersionManager(Generic[_Loaded]):
             return [VersionStatus(version.number, version.state, version.error) for version in known]
 
     def reconfigure(self, config: ModelConfig, *, unavailable_labels: bool = False) -> None:
-        """Takes another policy and other labels; the next poll acts on it.
+        """Applies another policy and other labels, which take effect at the next poll.
 
         Args:
           config: of the same model.
-          unavailable_labels: a label that is new may point to a version that is not loaded.
+          unavailable_labels: whether a new label may point to a version that is not loaded.
 
         Raises:
-          ServingError: another model, or a label points to what does not serve. Nothing has changed then.
+          ServingError: another model, or a label points to a version that is not served. Nothing has changed then.
         """
         if config.name != self.model_name:
             raise failed_precondition(
-                f"The local server serves one model. Received: {config.name!r} instead of {self.model_name!r}. "
+                f"The local server must keep its model. Received: {config.name!r} instead of {self.model_name!r}. "
                 "Start another server for it."
             )
         with self._changed:
@@ -173,7 +173,7 @@ class VersionManager(Generic[_Loaded]):
                         "which is not currently available for inference"
                     )
             if config.request_log != self._config.request_log:
-                log.warning("another logging_config counts from the next start on")
+                log.warning("the changed logging_config takes effect at the next start")
             self._config, self._labels = config, dict(config.labels)
 
     def _find(self, name: str, number: int | None, label: str | None) -> _Version[_Loaded]:
@@ -192,11 +192,11 @@ class VersionManager(Generic[_Loaded]):
         with self._changed:
             for number in wanted:
                 known = self._versions.get(number)
-                # A version that went and came back is a new one.
+                # A version that was removed and came back is a new one.
                 if known is None or (known.state is State.END and not known.wanted):
                     self._versions[number] = _Version(number)
             for version in self._versions.values():
-                # One that is wanted again while it is unloaded is loaded anew after that.
+                # A version that is wanted again while it is unloaded is loaded anew after that.
                 version.wanted = version.number in wanted and version.state is not State.UNLOADING
                 if not version.wanted and version.state in (State.START, State.LOADING):
                     version.state = State.END
@@ -257,7 +257,7 @@ class VersionManager(Generic[_Loaded]):
                 self._serving[version.number] = version
             self._changed.notify_all()
 
-    def _say_once(self, trouble: str) -> None:
+    def _log_once(self, trouble: str) -> None:
         if trouble != self._last_trouble:
             log.warning("%s", trouble)
             self._last_trouble = trouble

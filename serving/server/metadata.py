@@ -1,4 +1,4 @@
-"""What the server says of the model: GetModelMetadata and GetModelStatus."""
+"""The metadata and the status of the model: GetModelMetadata and GetModelStatus."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ SIGNATURE_DEF = "signature_def"
 
 
 def check_metadata_fields(request: get_model_metadata_pb2.GetModelMetadataRequest) -> None:
-    """Refuses a request for what no model has.
+    """Checks the fields that a request names.
 
     Raises:
-      ServingError: it asks for nothing, or for something else than `signature_def`.
+      ServingError: it names none, or another than `signature_def`.
     """
     if not request.metadata_field:
         raise invalid_argument("GetModelMetadataRequest must specify at least one metadata_field")
@@ -27,7 +27,7 @@ def check_metadata_fields(request: get_model_metadata_pb2.GetModelMetadataReques
 
 
 def model_metadata(servable: Servable) -> get_model_metadata_pb2.GetModelMetadataResponse:
-    """The signatures."""
+    """Returns the metadata of a version: its signatures."""
     response = get_model_metadata_pb2.GetModelMetadataResponse()
     response.model_spec.name = servable.name
     response.model_spec.version.value = servable.version
@@ -36,22 +36,22 @@ def model_metadata(servable: Servable) -> get_model_metadata_pb2.GetModelMetadat
 
 
 def signature_def_map(servable: Servable) -> get_model_metadata_pb2.SignatureDefMap:
-    """The signatures by name."""
+    """Returns the signatures by name."""
     return get_model_metadata_pb2.SignatureDefMap(signature_def=servable.signatures)
 
 
 def model_status(
     statuses: Iterable[VersionStatus], name: str, version: int | None
 ) -> get_model_status_pb2.GetModelStatusResponse:
-    """The states of one version or of all.
+    """Returns the states of one version or of all.
 
     Args:
-      statuses: what the manager knows of the model, newest first.
+      statuses: of the model's versions, newest first.
       name: as requested, for the message.
       version: None for all.
 
     Raises:
-      ServingError: NOT_FOUND, there is none.
+      ServingError: NOT_FOUND, there is no such version.
     """
     wanted = [status for status in statuses if version in (None, status.version)]
     if not wanted:

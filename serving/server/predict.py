@@ -45,7 +45,7 @@ def run_signature(
     """Runs a signature on arrays that fit its inputs.
 
     Raises:
-      ServingError: the filter names what is no output, an array has the wrong type, or the model failed.
+      ServingError: the filter names no output, an array has the wrong type, or the model failed.
     """
     aliases: list[str] = []
     for alias in output_filter:
@@ -69,7 +69,7 @@ def predict_messages(
     inputs: Mapping[str, np.ndarray],
     outputs: Mapping[str, np.ndarray],
 ) -> tuple[predict_pb2.PredictRequest, predict_pb2.PredictResponse]:
-    """What was asked and answered without them, as gRPC would have carried it."""
+    """Makes the request and the response of a REST call, as gRPC would have carried them."""
     request = predict_pb2.PredictRequest(model_spec=model_pb2.ModelSpec(name=name, signature_name=signature_name))
     response = predict_pb2.PredictResponse(model_spec=model_spec(servable, name, signature_name))
     for tensors, arrays in ((request.inputs, inputs), (response.outputs, outputs)):
@@ -79,7 +79,7 @@ def predict_messages(
 
 
 def model_spec(servable: Servable, name: str, signature_name: str) -> model_pb2.ModelSpec:
-    """What an answer says of who gave it."""
+    """Returns the ModelSpec of a response: the version and the signature that computed it."""
     spec = model_pb2.ModelSpec(name=name, signature_name=signature_name)
     spec.version.value = servable.version
     return spec

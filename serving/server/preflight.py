@@ -1,4 +1,4 @@
-"""What can be found wrong before TensorFlow is imported and a model is loaded."""
+"""Checks the flags and their files before TensorFlow is imported and a model is loaded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from serving.server.flags import Flags
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A call that is sound."""
+    """The checked flags, with the objects that they name."""
 
     flags: Flags
     config: ModelConfig
@@ -26,10 +26,10 @@ class Plan:
 
 
 def make_plan(flags: Flags) -> Plan:
-    """Reads what the flags point to.
+    """Reads the files that the flags name, and checks that the ports are free.
 
     Raises:
-      StartError: a file cannot be read or used, or a port is taken.
+      StartError: a file cannot be read or used, or a port is in use.
     """
     config = model_config_from_flags(flags)
     if config.labels and not flags.allow_version_labels_for_unavailable_models:
@@ -50,8 +50,8 @@ def _open_request_log(flags: Flags, config: ModelConfig) -> RequestLog | None:
     options = config.request_log
     if flags.request_log_dir and options:
         raise StartError(
-            f"Requests are logged to one place. Received: --request_log_dir={flags.request_log_dir} and the "
-            f"logging_config in {flags.model_config_file}. Leave one out."
+            "--request_log_dir and a logging_config must not be given together. Received: --request_log_dir="
+            f"{flags.request_log_dir} and the logging_config in {flags.model_config_file}. Leave one out."
         )
     if flags.request_log_dir:
         options = LogOptions(Path(flags.request_log_dir), flags.request_log_sampling_rate)
@@ -69,6 +69,6 @@ def _check_free(host: str, port: int, flag: str) -> None:
             probe.bind((host, port))
     except OSError as error:
         raise StartError(
-            f"The server needs an address to listen on. Received: {host}:{port}: {error.strerror or error}. "
+            f"The server's address must be free. Received: {host}:{port}: {error.strerror or error}. "
             f"Give another --{flag} or --host."
         ) from error

@@ -1,4 +1,4 @@
-"""One loaded version: a SavedModel in a session, its signatures, and how it is run."""
+"""A loaded version: a SavedModel in a session, its signatures, and their runs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _Call: TypeAlias = Callable[..., Sequence[np.ndarray]]
 
 @dataclasses.dataclass(frozen=True)
 class LoadOptions:
-    """How versions are loaded.
+    """The options of loading a version.
 
     By default a request is computed in its own thread and in no other: many requests fill the cores all the same, and
     a single row, which is at most a millisecond's work, waits for no thread to wake up.
@@ -44,7 +44,7 @@ class LoadOptions:
 
 
 class Servable:
-    """A version that is loaded and can be run by many threads at once.
+    """A loaded version, which many threads can run at once.
 
     Attributes:
       name: the model's name.
@@ -134,7 +134,7 @@ class Servable:
 
 
 def _release_memory() -> None:
-    """Frees what nobody refers to any more, and lets the C library return it.
+    """Frees unreferenced memory, and makes the C library return it.
 
     A TensorFlow graph is full of cycles, which only the collector frees; and glibc keeps freed memory. What stays is
     one model's size from the first swap on, when two are loaded at once: oneDNN's pool keeps the variables' buffers for
@@ -147,7 +147,7 @@ def _release_memory() -> None:
 
 
 def _check_dtype(index: int, expected: int, array: np.ndarray) -> None:
-    """Refuses an input of another type as the session of TF Serving does; a callable's own message differs."""
+    """Checks an input's type with the message of TF Serving's session; a callable's own message differs."""
     received = types_pb2.DT_STRING if array.dtype.hasobject else tf.dtypes.as_dtype(array.dtype).as_datatype_enum
     if received != expected:
         raise invalid_argument(

@@ -9,7 +9,7 @@ from serving.server.errors import ServingError
 
 
 class State(enum.Enum):
-    """Where a version is in its life; the values are those of ModelVersionStatus."""
+    """The state of a version; the values are those of ModelVersionStatus."""
 
     START = 10
     LOADING = 20
@@ -20,7 +20,7 @@ class State(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class VersionStatus:
-    """What is known of one version."""
+    """The status of a version."""
 
     version: int
     state: State

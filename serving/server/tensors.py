@@ -1,4 +1,4 @@
-"""TensorProto to numpy and back, as TensorFlow's own C++ does it."""
+"""Converts TensorProto to numpy and back, as TensorFlow's own C++ does."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _VALUE_FIELDS = {
     types_pb2.DT_COMPLEX128: "dcomplex_val",
 }
 
-#: Those whose values are read in Python when they fill the shape; all else is left to TensorFlow.
+#: The dtypes whose values are read in Python when they fill the shape; TensorFlow reads the others.
 _SIMPLE_DTYPES = {
     types_pb2.DT_STRING: np.dtype(object),
     types_pb2.DT_FLOAT: np.dtype(np.float32),
@@ -46,7 +46,7 @@ _BITS_16 = (types_pb2.DT_HALF, types_pb2.DT_BFLOAT16)
 
 
 def dtype_name(dtype: int) -> str:
-    """As TensorFlow prints a type: `DT_FLOAT` is `float`."""
+    """Returns the name of a dtype as TensorFlow prints it: `float` for `DT_FLOAT`."""
     try:
         return str(types_pb2.DataType.Name(dtype)).removeprefix("DT_").lower()
     except ValueError:
@@ -54,20 +54,20 @@ def dtype_name(dtype: int) -> str:
 
 
 def numpy_dtype(dtype: int) -> np.dtype:
-    """numpy's type for TensorFlow's; object for strings."""
+    """Returns numpy's dtype for TensorFlow's; object for strings."""
     made: np.dtype = np.dtype(tf.dtypes.as_dtype(dtype).as_numpy_dtype)
     return made
 
 
 def to_numpy(alias: str, tensor: tensor_pb2.TensorProto) -> np.ndarray:
-    """The tensor that a client sent.
+    """Converts the tensor that a client sent.
 
     Args:
       alias: the input's name, for the message.
       tensor: as it was received.
 
     Raises:
-      ServingError: INVALID_ARGUMENT, it is no tensor.
+      ServingError: INVALID_ARGUMENT, the tensor is malformed.
     """
     dims = [dim.size for dim in tensor.tensor_shape.dim]
     simple = _SIMPLE_DTYPES.get(tensor.dtype)
@@ -92,7 +92,7 @@ def to_numpy(alias: str, tensor: tensor_pb2.TensorProto) -> np.ndarray:
 
 
 def to_proto(array: np.ndarray) -> tensor_pb2.TensorProto:
-    """The tensor in typed values, never in tensor_content: what TF Serving answers and its clients read."""
+    """Converts an array to typed values, never to tensor_content, as TF Serving's responses have them."""
     dtype = types_pb2.DT_STRING if array.dtype.hasobject else tf.dtypes.as_dtype(array.dtype).as_datatype_enum
     tensor = tensor_pb2.TensorProto(dtype=dtype)
     for size in array.shape:

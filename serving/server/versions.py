@@ -1,4 +1,4 @@
-"""The folder of versions: what is in it, which of it is wanted, and whether a version's files have changed."""
+"""Lists the folder of versions, chooses those to serve, and detects changed files of a version."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ Contents = tuple[tuple[str, int, int], ...]
 
 
 def list_versions(base_path: Path) -> dict[int, Path]:
-    """Every child whose name is a number, as TF Serving takes them: by the name alone.
+    """Returns the children whose names are numbers, by number; like TF Serving, by the name alone.
 
     Raises:
-      OSError: the folder is not there or cannot be read.
+      OSError: the folder is missing or cannot be read.
     """
-    found = {}
+    versions = {}
     for child in sorted(base_path.iterdir()):
         if _VERSION.fullmatch(child.name) and int(child.name) <= _MAX_INT64:
-            found[int(child.name)] = child
-    return found
+            versions[int(child.name)] = child
+    return versions
 
 
 def choose_versions(policy: Policy, present: dict[int, Path]) -> set[int]:
-    """The versions that the policy asks for and that are there."""
+    """Returns the versions that the policy names and that are present."""
     if policy.everything:
         return set(present)
     if policy.specific is not None:
@@ -37,7 +37,7 @@ def choose_versions(policy: Policy, present: dict[int, Path]) -> set[int]:
 
 
 def contents_of(path: Path) -> Contents | None:
-    """The names, sizes and times of a version's files: differs once anything was written. None where unreadable."""
+    """Returns the names, sizes and times of a version's files, which change when one is written; None if unreadable."""
     try:
         files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
         stats = [(str(file), file.stat()) for file in sorted(files)]

@@ -1,4 +1,4 @@
-"""Loading a version until it is fit to serve: the SavedModel, and the requests that it brings along to warm up."""
+"""Loads a version: its SavedModel, and the warm-up requests in its folder."""
 
 from __future__ import annotations
 

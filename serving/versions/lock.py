@@ -1,4 +1,4 @@
-"""One writer at a time in a serving folder, and its errors as messages."""
+"""The lock of a serving folder, for one writer at a time, and the messages of its errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from serving.versions.version_folder import PushError
 logger = logging.getLogger("components")
 
 PATIENCE_SECONDS = 60.0
-"""How long another push or rollback is waited for."""
+"""How long to wait for another push or rollback."""
 
 _POLL_SECONDS = 0.1
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -26,10 +26,10 @@ _NOT_OURS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST
 
 @contextlib.contextmanager
 def claim_folder(serving_dir: str | Path, patience: float = PATIENCE_SECONDS) -> Iterator[Path]:
-    """Keeps other pushes and rollbacks out of a serving folder, and clears away what killed ones left.
+    """Locks a serving folder against other pushes and rollbacks, and removes the leftovers of killed ones.
 
     Args:
-      serving_dir: the model's folder, made when missing.
+      serving_dir: the model's folder, made where it is missing.
       patience: seconds to wait for another writer.
 
     Yields:
@@ -40,8 +40,8 @@ def claim_folder(serving_dir: str | Path, patience: float = PATIENCE_SECONDS) ->
     """
     if "://" in str(serving_dir):
         raise PushError(
-            f"A serving folder is changed under a lock, which needs a filesystem. Received: {serving_dir}. In an "
-            "object store, copy the version to a higher number by hand, saved_model.pb last.",
+            f"The serving folder must be on a filesystem, which has locks. Received: {serving_dir}. In an object "
+            "store, copy the version to a higher number by hand, saved_model.pb last.",
             exit_code=2,
         )
     folder = Path(serving_dir)
@@ -63,8 +63,8 @@ def _locked(folder: Path, patience: float) -> Iterator[None]:
         while not _lock(descriptor, folder):
             if time.monotonic() > deadline:
                 raise PushError(
-                    f"One push or rollback at a time changes a serving folder. Received: {folder}, where another is at "
-                    f"work for {patience:g} s. Wait for it and try again."
+                    f"A serving folder must be changed by one push or rollback at a time. Received: {folder}, which "
+                    f"another has locked for {patience:g} s. Wait for it and try again."
                 )
             time.sleep(_POLL_SECONDS)
         yield
@@ -79,21 +79,21 @@ def _lock(descriptor: int, folder: Path) -> bool:
         return False
     except OSError as error:
         # NFS locks no folders.
-        logger.warning("%s cannot be locked (%s): see that only one push works there", folder, error.strerror)
+        logger.warning("%s cannot be locked (%s): make sure that only one push runs there", folder, error.strerror)
     return True
 
 
 def _explain(folder: Path, error: OSError) -> PushError:
     where = f" ({error.filename})" if error.filename and str(error.filename) != str(folder) else ""
     received = f"Received: {folder}: {error.strerror or error}{where}."
-    kept = "What was served is untouched"
+    kept = "The served versions are untouched"
     if error.errno in _NO_SPACE:
         return PushError(
-            f"The serving folder has room for a whole new version. {received} {kept}: free some space, or keep fewer "
-            "versions, and run again."
+            f"The serving folder must have room for a whole new version. {received} {kept}: free some space, or keep "
+            "fewer versions, and run again."
         )
     if error.errno in _NOT_OURS:
         return PushError(
-            f"The serving folder can be written. {received} {kept}: make it writable, or give another.", exit_code=2
+            f"The serving folder must be writable. {received} {kept}: make it writable, or give another.", exit_code=2
         )
-    return PushError(f"A version can be written whole. {received} {kept}: run again.")
+    return PushError(f"A version must be written whole. {received} {kept}: run again.")

@@ -1,10 +1,10 @@
-"""A push into an object store, where nothing is renamed and nothing is locked.
+"""Pushes into an object store, which has no renames and no locks.
 
 TF Serving loads whatever prefix has a number for a name, and gives a version up that fails to load a few times. So a
-version is uploaded under a name that is no number, looked at, and copied within the store to its number, which takes
+version is uploaded under a name that is no number, checked, and copied within the store to its number, which takes
 seconds: `saved_model.pb`, without which nothing loads, comes last, and goes first when a version is removed.
 
-Two pushes at once into one folder are the caller's to prevent (in Kubeflow Pipelines: no concurrent runs).
+The caller must prevent two pushes at once into one folder (in Kubeflow Pipelines: no concurrent runs).
 """
 
 from __future__ import annotations
@@ -53,15 +53,15 @@ def push_to_store(
       **options: of fsspec's filesystem, e.g. `endpoint_url`; left out, the environment's.
 
     Raises:
-      PushError: the store is none, cannot be reached or written, or has other bytes than were sent.
+      PushError: the URL is no store's, the store cannot be reached or written, or holds other bytes than were sent.
     """
     with _explained(url):
         store = _Store(*fsspec.core.url_to_fs(url, **options))
         digest = saved_model.digest(Path(model_dir))
         cards = {version: store.read_card(version) for version in store.list_versions()}
         newest_is_whole = bool(cards) and store.holds(model_dir, max(cards))
-        if standing := choose_outcome(cards, digest, newest_is_whole=newest_is_whole):
-            return standing
+        if settled := choose_outcome(cards, digest, newest_is_whole=newest_is_whole):
+            return settled
         store.remove_abandoned()
         withdrawn = version_folder.withdrawn(cards)
         card = VersionCard(digest, run_id, fingerprint, utc_now(), withdrawn=withdrawn, override=override)
@@ -76,7 +76,7 @@ def push_to_store(
 
 
 def fetch_blessed(url: str, version: str, target: Path, **options: object) -> str:
-    """Lays a version of a store into a folder.
+    """Copies a version from a store into a folder.
 
     Args:
       url: as `push_to_store`'s.
@@ -88,13 +88,13 @@ def fetch_blessed(url: str, version: str, target: Path, **options: object) -> st
       The version; `none` where there is none.
 
     Raises:
-      PushError: the store is none or cannot be reached, or has not the version.
+      PushError: the URL is no store's, the store cannot be reached, or does not have the version.
     """
     with _explained(url):
         store = _Store(*fsspec.core.url_to_fs(url, **options))
         if version == "latest":
             cards = {number: store.read_card(number) for number in store.list_versions()}
-            blessed = version_folder.measures_for_others(cards)
+            blessed = version_folder.baselines(cards)
             version = str(max(blessed)) if blessed else "none"
         if version != "none":
             store.fetch_version(version, target)
@@ -109,19 +109,19 @@ class _Store:
         self._root = root.rstrip("/")
 
     def list_versions(self) -> list[int]:
-        """Those that TF Serving could load, ascending."""
+        """Returns the versions that TF Serving could load, ascending."""
         numbers = ((name, version_folder.number_of(name)) for name in self._names())
         known = sorted(number for name, number in numbers if number is not None and str(number) == name)
-        return [number for number in known if self._files.exists(self._place(number, saved_model.GRAPH))]
+        return [number for number in known if self._files.exists(self._path(number, saved_model.GRAPH))]
 
     def read_card(self, version: int) -> VersionCard | None:
         try:
-            return version_folder.parse_card(self._files.cat_file(self._place(version, version_folder.CARD)))
+            return version_folder.parse_card(self._files.cat_file(self._path(version, version_folder.CARD)))
         except OSError:
             return None
 
     def holds(self, model_dir: str | Path, version: int) -> bool:
-        """Whether a version has all of a model's files, by their sizes: to read them would be to download them."""
+        """Returns whether a version has all of a model's files, by their sizes: reading them would download them."""
         there = self._sizes(str(version))
         return all(there.get(name) == size for name, size in _local_sizes(model_dir).items() if _is_model(name))
 
@@ -131,7 +131,7 @@ class _Store:
             raise FileNotFoundError(f"no version {version}")
         for name in sizes:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
-            self._files.get_file(self._place(version, name), str(target / name))
+            self._files.get_file(self._path(version, name), str(target / name))
 
     def write_version(self, model_dir: str | Path, card: VersionCard) -> int:
         version = version_folder.next_version(self._names())
@@ -139,18 +139,18 @@ class _Store:
         expected = _local_sizes(model_dir)
         try:
             for name in expected:
-                self._files.put_file(f"{model_dir}/{name}", self._place(staging, name))
+                self._files.put_file(f"{model_dir}/{name}", self._path(staging, name))
             text = json.dumps(dataclasses.asdict(card), indent=2).encode()
-            self._files.pipe_file(self._place(staging, version_folder.CARD), text)
+            self._files.pipe_file(self._path(staging, version_folder.CARD), text)
             expected[str(version_folder.CARD)] = len(text)
             if (there := self._sizes(staging)) != expected:
                 differing = sorted(name for name in {*there, *expected} if there.get(name) != expected.get(name))
                 raise PushError(
-                    f"A version is a copy of its model. Received: {self._place(staging)}, which differs in "
+                    f"A version must be a copy of its model. Received: {self._path(staging)}, which differs in "
                     f"{', '.join(differing[:3])}. Run again."
                 )
             for name in sorted(expected, key=lambda name: name == saved_model.GRAPH):
-                self._files.cp_file(self._place(staging, name), self._place(version, name))
+                self._files.cp_file(self._path(staging, name), self._path(version, name))
         except BaseException:
             with contextlib.suppress(OSError):
                 self.remove_version(version)
@@ -161,13 +161,13 @@ class _Store:
         return version
 
     def remove_version(self, version: int) -> None:
-        """The graph first: a version without it is none."""
+        """Removes a version, its graph first: without it TF Serving loads nothing."""
         with contextlib.suppress(FileNotFoundError):
-            self._files.rm_file(self._place(version, saved_model.GRAPH))
+            self._files.rm_file(self._path(version, saved_model.GRAPH))
         self._remove(str(version))
 
     def remove_abandoned(self) -> None:
-        """What killed pushes left: uploads, and versions without a graph, of more than an hour ago."""
+        """Removes the leftovers of killed pushes: uploads and versions without a graph, older than an hour."""
         whole = {*self.list_versions()}
         limit = time.time() - _ABANDONED_SECONDS
         for name in self._names():
@@ -177,28 +177,28 @@ class _Store:
 
     def _remove(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError):
-            self._files.rm(self._place(name), recursive=True)
+            self._files.rm(self._path(name), recursive=True)
 
     def _names(self) -> list[str]:
         self._files.invalidate_cache()
         try:
-            return [posixpath.basename(place.rstrip("/")) for place in self._files.ls(self._root, detail=False)]
+            return [posixpath.basename(path.rstrip("/")) for path in self._files.ls(self._root, detail=False)]
         except FileNotFoundError:
             return []
 
     def _sizes(self, name: str) -> dict[str, int]:
         self._files.invalidate_cache()
-        folder = self._place(name)
-        found = stores.find_sizes(self._files, folder)
-        return {posixpath.relpath(place, folder): size for place, size in found.items()}
+        folder = self._path(name)
+        sizes = stores.find_sizes(self._files, folder)
+        return {posixpath.relpath(path, folder): size for path, size in sizes.items()}
 
-    def _place(self, name: str | int, inside: str | Path = "") -> str:
+    def _path(self, name: str | int, inside: str | Path = "") -> str:
         return posixpath.join(self._root, str(name), *Path(inside).parts)
 
 
 def _local_sizes(model_dir: str | Path) -> dict[str, int]:
-    files = (place for place in sorted(Path(model_dir).rglob("*")) if place.is_file())
-    return {place.relative_to(model_dir).as_posix(): place.stat().st_size for place in files}
+    files = (path for path in sorted(Path(model_dir).rglob("*")) if path.is_file())
+    return {path.relative_to(model_dir).as_posix(): path.stat().st_size for path in files}
 
 
 def _is_model(name: str) -> bool:
@@ -211,17 +211,17 @@ def _explained(url: str) -> Iterator[None]:
         yield
     except (ImportError, ValueError) as error:
         raise PushError(
-            f"A push into an object store needs fsspec's package for it. Received: {url}: {error}. Install it, e.g. "
+            f"fsspec's package for the object store must be installed. Received: {url}: {error}. Install it, e.g. "
             "s3fs for s3:// or gcsfs for gs://.",
             exit_code=2,
         ) from error
     except (FileNotFoundError, PermissionError) as error:
         raise PushError(
-            f"The serving folder can be written. Received: {url}: {error}. What was served is untouched: make the "
-            "bucket, allow the writing, or give another.",
+            f"The serving folder must be writable. Received: {url}: {error}. The served versions are untouched: make "
+            "the bucket, allow writing, or give another.",
             exit_code=2,
         ) from error
     except stores.store_errors() as error:
         raise PushError(
-            f"A version can be written whole. Received: {url}: {error}. What was served is untouched: run again."
+            f"A version must be written whole. Received: {url}: {error}. The served versions are untouched: run again."
         ) from error

@@ -1,4 +1,4 @@
-"""A model becomes the newest version, unless it is that already or was taken back. Needs no TFX."""
+"""Pushes a model as the newest version, unless it is that already or was rolled back. Needs no TFX."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ PUSHED, UNCHANGED, ROLLED_BACK = "pushed", "unchanged", "rolled back"
 
 
 class Push(NamedTuple):
-    """What came of a push."""
+    """The result of a push."""
 
     outcome: str
-    """`pushed`; `unchanged`: the newest version is this model; `rolled back`: a rollback took this model away."""
+    """`pushed`; `unchanged`: the newest version is this model; `rolled back`: a rollback withdrew this model."""
     version: int | None
-    """The version that is this model; None where a rolled back one is kept no more."""
+    """The version that is this model; None where that of a rolled back model is no longer kept."""
 
 
 def push_model(
@@ -38,7 +38,7 @@ def push_model(
 ) -> Push:
     """Pushes a SavedModel.
 
-    Models are told apart by the digest of graph, variables and assets: neither the card nor the warm-up requests
+    Models are compared by the digest of graph, variables and assets: neither the card nor the warm-up requests
     count, so that an unchanged model stays unchanged whatever requests it was validated with.
 
     Args:
@@ -57,8 +57,8 @@ def push_model(
         cards = version_folder.read_cards(folder)
         # A damaged version is pushed anew.
         newest_is_whole = bool(cards) and saved_model.digest(folder / str(max(cards))) == digest
-        if standing := choose_outcome(cards, digest, newest_is_whole=newest_is_whole):
-            return standing
+        if settled := choose_outcome(cards, digest, newest_is_whole=newest_is_whole):
+            return settled
         withdrawn = version_folder.withdrawn(cards)
         card = VersionCard(digest, run_id, fingerprint, utc_now(), withdrawn=withdrawn, override=override)
         version = version_folder.write_version(model_dir, folder, card)
@@ -73,7 +73,7 @@ def push_model(
 
 
 def choose_outcome(cards: Mapping[int, VersionCard | None], digest: str, *, newest_is_whole: bool) -> Push | None:
-    """What comes of a push that has nothing to do; None where the model is to become a version.
+    """Returns the result of a push that has nothing to do; None where the model is to become a version.
 
     Args:
       cards: of all versions, by version.
@@ -89,5 +89,5 @@ def choose_outcome(cards: Mapping[int, VersionCard | None], digest: str, *, newe
 
 
 def utc_now() -> str:
-    """The time for a card."""
+    """Returns the time for a card: UTC, ISO 8601."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""Which versions are kept: the newest few, and those that somebody may want back."""
+"""Retention of versions: keeps the newest few, and those that a rollback may need."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from serving.versions.version_folder import VersionCard
 
 
 def choose_removable(cards: Mapping[int, VersionCard | None], keep: int) -> list[int]:
-    """The versions that need not be kept.
+    """Returns the versions that need not be kept.
 
-    Kept are the newest `keep`, and in any case the newest two, of which a server may still serve the older one; what
-    the rollbacks among them put back or took away; and what this project did not push.
+    Kept are the newest `keep`, and in any case the newest two, of which a server may still serve the older one; those
+    that the rollbacks among them restored or withdrew; and those that this project did not push.
 
     Args:
       cards: of all versions, by version.

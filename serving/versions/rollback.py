@@ -1,4 +1,4 @@
-"""An earlier version is put back. TF Serving serves the highest number, so the old model gets a new, higher one."""
+"""Restores an earlier version. TF Serving serves the highest number, so the old model gets a new, higher one."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from trainer import saved_model
 
 
 class RollbackError(Exception):
-    """There is no such version to go back to."""
+    """There is no such version to restore."""
 
     exit_code = 2
 
 
 class Rollback(NamedTuple):
-    """What came of a rollback."""
+    """The result of a rollback."""
 
     version: int
     """The newest version now."""
     restored_from: int
-    """The one whose model it has."""
+    """The version whose model it has."""
     rollback_of: int
-    """The one that was the newest before."""
+    """The version that was the newest before."""
     skipped: tuple[str, ...] = ()
-    """Versions that would have been put back if they were whole, and why they are not."""
+    """Versions that would have been restored if they were whole, and why they are not."""
 
     @property
     def changed(self) -> bool:
-        """Whether anything had to be done."""
+        """Whether the rollback changed the served model."""
         return self.version != self.rollback_of
 
 
 def restore_version(serving_dir: str | Path, to: int | None = None) -> Rollback:
     """Gives an earlier version's model a new number, the highest, by hard links.
 
-    The model that is taken out of service is noted as withdrawn: no run pushes it again, and it is nobody's baseline,
-    until a rollback puts it back.
+    The model that was served is recorded as withdrawn: no run pushes it again, and it is no baseline, until a rollback
+    restores it.
 
     Args:
       serving_dir: the folder of versions that TF Serving watches.
-      to: the version to go back to; the newest before the served one with another model that nobody took back.
+      to: the version to restore; by default the newest before the served one with another model that is not withdrawn.
 
     Returns:
-      What was done; nothing where that model is what is served.
+      The result; it is unchanged where that model is served already.
 
     Raises:
       RollbackError: there is no such version, or it is not whole.
@@ -56,18 +56,18 @@ def restore_version(serving_dir: str | Path, to: int | None = None) -> Rollback:
     """
     if not version_folder.list_versions(serving_dir):
         raise RollbackError(
-            f"A rollback needs versions. Received: {serving_dir}, which has none. Type `clickbait run`, or give the "
-            "--output of the run that pushed."
+            f"The serving folder must have versions. Received: {serving_dir}, which has none. Type `clickbait run`, or "
+            "give the --output of the run that pushed."
         )
     with claim_folder(serving_dir) as folder:
         cards = version_folder.read_cards(folder)
         served = max(cards)
         served_card = cards[served]
         served_digest = served_card.digest if served_card else saved_model.digest(folder / str(served))
-        taken_back = frozenset(version_folder.withdrawn(cards))
+        withdrawn = frozenset(version_folder.withdrawn(cards))
         skipped: tuple[str, ...] = ()
         if to is None:
-            to, skipped = _choose(folder, cards, taken_back | {served_digest})
+            to, skipped = _choose(folder, cards, withdrawn | {served_digest})
         if to == served:
             return Rollback(served, served, served)
         card = _check(folder, cards, to)
@@ -78,7 +78,7 @@ def restore_version(serving_dir: str | Path, to: int | None = None) -> Rollback:
             pushed_at=utc_now(),
             restored_from=to,
             rollback_of=served,
-            withdrawn=tuple(sorted((taken_back | {served_digest}) - {card.digest})),
+            withdrawn=tuple(sorted((withdrawn | {served_digest}) - {card.digest})),
         )
         version = version_folder.write_version(folder / str(to), folder, restored, link=True)
         return Rollback(version, to, served, skipped)
@@ -94,26 +94,24 @@ def _choose(
             if not (fault := _fault(folder, version, card)):
                 return version, tuple(skipped)
             skipped.append(f"version {version}: {fault}")
-    damaged = "".join(f"; {one}" for one in skipped)
+    damaged = "".join(f"; {fault}" for fault in skipped)
     raise RollbackError(
-        "There must be an earlier whole version with another model that no rollback took away. Received: "
+        "There must be an earlier whole version with another model that no rollback withdrew. Received: "
         f"{_known(folder, cards)}{damaged}. Name one with --to, or train another."
     )
 
 
 def _check(folder: Path, cards: dict[int, VersionCard | None], version: int) -> VersionCard:
     if version not in cards:
-        raise RollbackError(f"--to names a version. Received: {version}, and {_known(folder, cards)}.")
+        raise RollbackError(f"--to must be a version. Received: {version}, and {_known(folder, cards)}. Give another.")
     card = cards[version]
     if card is None:
         raise RollbackError(
-            f"A rollback restores what clickbait pushed. Received: version {version}, which somebody else put there. "
+            f"--to must be a version that clickbait pushed. Received: version {version}, which it did not push. "
             "Copy it by hand: to a name that is no number first, then rename it to a higher number."
         )
     if fault := _fault(folder, version, card):
-        raise RollbackError(
-            f"A rollback restores a whole version. Received: version {version}: {fault}. Name another with --to."
-        )
+        raise RollbackError(f"--to must be a whole version. Received: version {version}: {fault}. Give another.")
     return card
 
 

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from trainer import saved_model
 
-#: TF Serving ignores what lies in a SavedModel's assets.extra, so a version can say where it comes from.
+#: TF Serving ignores the files in a SavedModel's assets.extra, so a version can hold a record of its origin.
 CARD = Path("assets.extra") / "clickbait.json"
 _PUSHING, _REMOVING = ".pushing-", ".removing-"
 _MAX_INT64 = 2**63 - 1
@@ -23,10 +23,10 @@ _NUMBER = re.compile(r"\+?[0-9]{1,19}")
 
 
 class PushError(Exception):
-    """The serving folder could not be changed as asked; what it served, it still serves.
+    """The serving folder could not be changed; the served versions are untouched.
 
     Attributes:
-      exit_code: 2 where the call or the configuration is wrong, 1 where something else is, e.g. the disk is full.
+      exit_code: 2 where the call or the configuration is wrong, 1 for other errors, e.g. a full disk.
     """
 
     def __init__(self, message: str, *, exit_code: int = 1):
@@ -36,7 +36,7 @@ class PushError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class VersionCard:
-    """What a pushed version says of itself."""
+    """The record of a pushed version, in its folder."""
 
     digest: str
     """sha256 of the SavedModel's content."""
@@ -47,17 +47,17 @@ class VersionCard:
     pushed_at: str
     """UTC, ISO 8601."""
     restored_from: int | None = None
-    """The version that a rollback put back as this one."""
+    """The version that a rollback restored as this one."""
     rollback_of: int | None = None
     """The version that was the newest before that rollback."""
     withdrawn: tuple[str, ...] = ()
-    """Digests of the models that rollbacks took out of service so far; none of them is pushed by a run."""
+    """Digests of the models that rollbacks withdrew so far; no run pushes them."""
     override: str = ""
-    """Why it was pushed although it broke rules; empty for a model that kept them."""
+    """Why it was pushed although rules failed; empty for a model that passed them."""
 
 
 def number_of(name: str) -> int | None:
-    """The version that TF Serving takes a folder of that name for; None where for none.
+    """Returns the version that a folder's name stands for in TF Serving; None where it stands for none.
 
     `007` and `+7` are 7 to it, while we write `7`.
     """
@@ -66,47 +66,47 @@ def number_of(name: str) -> int | None:
 
 
 def next_version(names: Iterable[str]) -> int:
-    """A version higher than all that TF Serving finds in folders of these names: the time in seconds, or later.
+    """Returns a version higher than those of all names: the time in seconds, or one more than the newest.
 
     Raises:
-      PushError: there is none.
+      PushError: there is no higher one.
     """
     newest = max((number for number in map(number_of, names) if number is not None), default=0)
     if newest == _MAX_INT64:
         raise PushError(
-            f"A version is a number up to {_MAX_INT64}. Received: a folder with that one. Remove it.", exit_code=2
+            f"A new version must be at most {_MAX_INT64}. Received: a folder with that number. Remove it.", exit_code=2
         )
     return max(int(time.time()), newest + 1)
 
 
 def list_versions(serving_dir: str | Path) -> list[int]:
-    """The versions that TF Serving would load, ascending; of those, the ones named as we name them."""
+    """Returns the versions that TF Serving would load, ascending, without those whose names we would not write."""
     numbers = ((name, number_of(name)) for name in _names(serving_dir))
     known = sorted(number for name, number in numbers if number is not None and str(number) == name)
     return [number for number in known if _graph(serving_dir, number).is_file()]
 
 
 def list_blessed(serving_dir: str | Path) -> list[int]:
-    """The whole versions that others are measured by, ascending."""
+    """Returns the whole versions that may be baselines, ascending."""
     return [
         version
-        for version in measures_for_others(read_cards(serving_dir))
+        for version in baselines(read_cards(serving_dir))
         if saved_model.fault(Path(serving_dir) / str(version)) is None
     ]
 
 
-def measures_for_others(cards: Mapping[int, VersionCard | None]) -> list[int]:
-    """The versions that this project blessed and no rollback withdrew, in the order of the cards.
+def baselines(cards: Mapping[int, VersionCard | None]) -> list[int]:
+    """Returns the versions that this project blessed and no rollback withdrew, in the order of the cards.
 
-    A stranger's model may have other signatures; a model that was taken back, or pushed although it broke rules, is
-    nothing to measure others by.
+    A model of another origin may have other signatures; one that was withdrawn, or pushed although rules failed, is no
+    baseline.
     """
-    taken_back = withdrawn(cards)
-    return [version for version, card in cards.items() if card and not card.override and card.digest not in taken_back]
+    excluded = withdrawn(cards)
+    return [version for version, card in cards.items() if card and not card.override and card.digest not in excluded]
 
 
 def read_card(serving_dir: str | Path, version: int) -> VersionCard | None:
-    """The card of a version; None where somebody else put the version there."""
+    """Reads the card of a version; None where this project did not push it."""
     try:
         return parse_card((Path(serving_dir) / str(version) / CARD).read_bytes())
     except OSError:
@@ -114,12 +114,12 @@ def read_card(serving_dir: str | Path, version: int) -> VersionCard | None:
 
 
 def read_cards(serving_dir: str | Path) -> dict[int, VersionCard | None]:
-    """The cards of all versions, by version, ascending."""
+    """Reads the cards of all versions, by version, ascending."""
     return {version: read_card(serving_dir, version) for version in list_versions(serving_dir)}
 
 
 def parse_card(text: bytes) -> VersionCard | None:
-    """The card that is written so; None where it is none of ours."""
+    """Parses a card; None where it is none of this project."""
     try:
         card = VersionCard(**json.loads(text))
         return dataclasses.replace(card, withdrawn=tuple(card.withdrawn))
@@ -128,28 +128,28 @@ def parse_card(text: bytes) -> VersionCard | None:
 
 
 def withdrawn(cards: Mapping[int, VersionCard | None]) -> tuple[str, ...]:
-    """Digests of the models that rollbacks took out of service: each card repeats them, so the newest has them all."""
+    """Returns the digests of the models that rollbacks withdrew: each card repeats them, so the newest has them all."""
     newest_first = (cards[version] for version in sorted(cards, reverse=True))
     return next((card.withdrawn for card in newest_first if card), ())
 
 
 def write_version(model_dir: str | Path, serving_dir: str | Path, card: VersionCard, *, link: bool = False) -> int:
-    """Puts a SavedModel into the serving folder as its newest version, whole or not at all.
+    """Writes a SavedModel into the serving folder as its newest version, atomically.
 
     TF Serving loads whatever has a number for a name, complete or not: the copy is made under a name that is no
     number, flushed to the disk, compared with the model, and renamed.
 
     Args:
       model_dir: the SavedModel.
-      serving_dir: the model's folder, made when missing; `serving_folder.claim_folder` keeps other writers out.
-      card: laid into the version.
-      link: makes hard links instead of copies: for a model that lies in the serving folder, where nothing is changed.
+      serving_dir: the model's folder, made where it is missing; `lock.claim_folder` keeps other writers out.
+      card: written into the version.
+      link: makes hard links instead of copies: for a model in the serving folder, where no file is changed.
 
     Returns:
       The version: the time in seconds, or one more than the newest where that is later.
 
     Raises:
-      PushError: the copy is not the model.
+      PushError: the copy differs from the model.
       OSError: e.g. the disk is full.
     """
     folder = Path(serving_dir)
@@ -160,13 +160,13 @@ def write_version(model_dir: str | Path, serving_dir: str | Path, card: VersionC
     try:
         _copy_tree(model_dir, copy, _link_or_copy if link else shutil.copy2)
         (copy / CARD).parent.mkdir(exist_ok=True)
-        (copy / CARD).unlink(missing_ok=True)  # one that is a link is another version's, too
+        (copy / CARD).unlink(missing_ok=True)  # a link to a card is another version's, too
         (copy / CARD).write_text(json.dumps(dataclasses.asdict(card), indent=2), encoding="utf-8")
-        for place in [*copy.rglob("*"), copy]:
-            _flush(place)
+        for path in [*copy.rglob("*"), copy]:
+            _flush(path)
         if not link and saved_model.digest(copy) != saved_model.digest(Path(model_dir)):
             raise PushError(
-                f"A version is a copy of its model. Received: {copy}, which differs from {model_dir}. "
+                f"A version must be a copy of its model. Received: {copy}, which differs from {model_dir}. "
                 "Run again; if it happens again, look for faults of the disk."
             )
         copy.rename(folder / str(version))
@@ -178,7 +178,7 @@ def write_version(model_dir: str | Path, serving_dir: str | Path, card: VersionC
 
 
 def remove_version(serving_dir: str | Path, version: int) -> None:
-    """Deletes a version, which loses its number first: nobody sees a part of it under that.
+    """Deletes a version after renaming it, so that no server sees a part of it under its number.
 
     Raises:
       OSError: it cannot be deleted.
@@ -189,7 +189,7 @@ def remove_version(serving_dir: str | Path, version: int) -> None:
 
 
 def remove_leftovers(serving_dir: str | Path) -> None:
-    """Clears away what killed pushes and deletions left. Only for who keeps other writers out.
+    """Removes the leftovers of killed pushes and deletions. The caller must keep other writers out.
 
     Raises:
       OSError: it cannot be deleted.
@@ -200,7 +200,7 @@ def remove_leftovers(serving_dir: str | Path) -> None:
 
 
 def link_tree(source: str | Path, destination: str | Path) -> None:
-    """Copies a folder of files that are never changed in place by hard links, or by copies across filesystems."""
+    """Copies a folder by hard links, or by copies across filesystems; its files must never be changed in place."""
     _copy_tree(source, Path(destination), _link_or_copy)
 
 
@@ -215,35 +215,35 @@ def _graph(serving_dir: str | Path, version: int) -> Path:
 def _copy_tree(source: str | Path, destination: Path, copy: Callable[[str, Path], object]) -> None:
     # shutil.copytree goes on after an error and ends with one that has lost the system's error number.
     for parent, _, names in os.walk(source, onerror=_raise, followlinks=True):
-        place = destination / Path(parent).relative_to(source)
-        place.mkdir(parents=True, exist_ok=True)
+        folder = destination / Path(parent).relative_to(source)
+        folder.mkdir(parents=True, exist_ok=True)
         for name in sorted(names):
-            copy(f"{parent}/{name}", place / name)
+            copy(f"{parent}/{name}", folder / name)
 
 
 def _link_or_copy(source: str, destination: Path) -> None:
     try:
         os.link(source, destination)
     except FileExistsError:
-        raise  # what is there may be a link itself, through which a copy would change another folder's file
+        raise  # the existing file may be a link, through which a copy would change another folder's file
     except OSError:
         shutil.copy2(source, destination)
 
 
-def _delete(place: Path) -> None:
-    """Deletes a folder, or what somebody else left in its place."""
-    if place.is_symlink() or not place.is_dir():
-        place.unlink()
+def _delete(path: Path) -> None:
+    """Deletes a folder, or a file or link of its name."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink()
     else:
-        shutil.rmtree(place)
+        shutil.rmtree(path)
 
 
 def _raise(error: OSError) -> NoReturn:
     raise error
 
 
-def _flush(place: Path) -> None:
-    descriptor = os.open(place, os.O_RDONLY)
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

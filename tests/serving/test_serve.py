@@ -138,7 +138,7 @@ def test_docker_mounts_the_folder_and_publishes_the_ports_on_loopback(docker, mo
     assert "--model_base_path=/models/clickbait" in text
     assert "--model_base_path=/srv" not in text
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(click.UsageError, match="no docker on PATH"):
+    with pytest.raises(click.UsageError, match="docker must be on PATH"):
         docker_command(with_defaults([], {}))
 
 

@@ -1,4 +1,4 @@
-"""The REST API: what a method, a path and a body are answered with. Knows no sockets."""
+"""The REST API: maps a method, a path and a body to a response. Knows no sockets."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class _Target:
 
 
 class RestApi:
-    """Answers requests on the model that a manager keeps."""
+    """The REST API of a manager's model."""
 
     def __init__(self, manager: VersionManager[Servable], timeout_ms: int = 0, request_log: RequestLog | None = None):
         self._manager = manager
@@ -164,7 +164,7 @@ def _signature_name(document: JsonObject) -> str:
 
 
 def _rows(document: JsonObject) -> list[JsonValue] | None:
-    """The rows of a document that has them; None where it has columns."""
+    """Returns the rows of a document; None where it has columns."""
     if "instances" in document and "inputs" in document:
         raise _format_error(
             document, "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist "

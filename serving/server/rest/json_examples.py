@@ -1,4 +1,4 @@
-"""JSON to tf.Examples, and the results of Classify and Regress to JSON."""
+"""Converts JSON to tf.Examples, and the results of Classify and Regress to JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _INT64 = range(-(2**63), 2**63)
 
 
 def read_input(document: JsonObject) -> input_pb2.Input:
-    """The tf.Examples of `examples`, under the `context` that they may share.
+    """Returns the tf.Examples of `examples`, with the `context` that they may share.
 
     Raises:
       ServingError: INVALID_ARGUMENT.
@@ -41,14 +41,14 @@ def read_input(document: JsonObject) -> input_pb2.Input:
 
 
 def classification_to_json(result: classification_pb2.ClassificationResult) -> JsonObject:
-    """`results`: pairs of label and score, a list a row."""
+    """Returns `results`: pairs of label and score, a list a row."""
     return {
         "results": [[[found.label, shortest(found.score)] for found in row.classes] for row in result.classifications]
     }
 
 
 def regression_to_json(result: regression_pb2.RegressionResult) -> JsonObject:
-    """`results`: one number a row."""
+    """Returns `results`: one number a row."""
     return {"results": [shortest(regression.value) for regression in result.regressions]}
 
 

@@ -1,4 +1,4 @@
-"""JSON to tensors and back, in the two forms of the REST API: by row (`instances`) and by column (`inputs`)."""
+"""Converts JSON to tensors and back, in the two forms of the REST API: by row (`instances`) and column (`inputs`)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _INT_RANGES = {
 
 
 def read_rows(rows: list[JsonValue], infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, np.ndarray]:
-    """The tensors of `instances`: one element a row, an object by input or, with one input, the bare value.
+    """Returns the tensors of `instances`: one element a row, an object by input or, with one input, the bare value.
 
     Raises:
       ServingError: INVALID_ARGUMENT, naming the element.
@@ -68,7 +68,7 @@ def read_rows(rows: list[JsonValue], infos: Mapping[str, meta_graph_pb2.TensorIn
 
 
 def read_columns(value: JsonValue, infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, np.ndarray]:
-    """The tensors of `inputs`: an object by input or, with one input, the bare value.
+    """Returns the tensors of `inputs`: an object by input or, with one input, the bare value.
 
     Raises:
       ServingError: INVALID_ARGUMENT.
@@ -91,7 +91,7 @@ def read_columns(value: JsonValue, infos: Mapping[str, meta_graph_pb2.TensorInfo
 
 
 def rows_to_json(outputs: Mapping[str, np.ndarray]) -> JsonObject:
-    """`predictions`: one element a row.
+    """Returns `predictions`: one element a row.
 
     Raises:
       ServingError: the outputs are no rows of one batch.
@@ -110,19 +110,19 @@ def rows_to_json(outputs: Mapping[str, np.ndarray]) -> JsonObject:
 
 
 def columns_to_json(outputs: Mapping[str, np.ndarray]) -> JsonObject:
-    """`outputs`: whole tensors."""
+    """Returns `outputs`: whole tensors."""
     values = {name: _values(name, array) for name, array in outputs.items()}
     return {"outputs": next(iter(values.values())) if len(values) == 1 else values}
 
 
 def shortest(value: float) -> float:
-    """A float32 as the decimal number that names it: 0.2, not 0.20000000298."""
+    """Returns a float32 as its shortest decimal number: 0.2, not 0.20000000298."""
     short = float(f"{value:.6g}")
     return short if np.float32(short) == value or math.isnan(value) else float(f"{value:.9g}")
 
 
 class _Column:
-    """The values of one input, row by row, and the shape that all rows share."""
+    """A collector of one input's values, row by row, and of the shape that all rows share."""
 
     def __init__(self, dtype: int):
         self._dtype = dtype

@@ -1,4 +1,4 @@
-"""JSON as TF Serving reads and quotes it: what is lenient, what is refused, and in which words."""
+"""Reads and quotes JSON as TF Serving does, with its leniency, its refusals and its messages."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def parse_object(body: bytes) -> JsonObject:
 
 
 def text_bytes(text: str) -> bytes:
-    """The bytes of a string of the request.
+    """Returns the bytes of a string of the request.
 
     Raises:
       ServingError: INVALID_ARGUMENT, half a surrogate pair.
@@ -63,12 +63,12 @@ def text_bytes(text: str) -> bytes:
 
 
 def is_base64(value: JsonValue) -> bool:
-    """Whether the value is `{"b64": "..."}`."""
+    """Returns whether the value is `{"b64": "..."}`."""
     return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
 
 
 def decode_base64(value: JsonValue) -> bytes:
-    """The bytes of `{"b64": "..."}`.
+    """Returns the bytes of `{"b64": "..."}`.
 
     Raises:
       ServingError: INVALID_ARGUMENT, it is no such thing.
@@ -84,7 +84,7 @@ def decode_base64(value: JsonValue) -> bytes:
 
 
 def type_name(value: JsonValue) -> str:
-    """The kind of a JSON value, as messages name it."""
+    """Returns the kind of a JSON value, as messages name it."""
     if value is None or isinstance(value, bool):
         return {None: "Null", True: "True", False: "False"}[value]
     kinds: dict[type, str] = {dict: "Object", list: "Array", str: "String"}
@@ -92,7 +92,7 @@ def type_name(value: JsonValue) -> str:
 
 
 def debug_text(value: JsonValue, level: int = 0) -> str:
-    """A value as messages quote it: objects over several lines, lists on one."""
+    """Returns a value as messages quote it: objects over several lines, lists on one."""
     if isinstance(value, dict) and value:
         inner, outer = "\n" + "    " * (level + 1), "\n" + "    " * level
         members = (f"{_dump(name)}: {debug_text(member, level + 1)}" for name, member in value.items())
@@ -103,7 +103,7 @@ def debug_text(value: JsonValue, level: int = 0) -> str:
 
 
 def to_body(value: JsonValue) -> bytes:
-    """An answer's body. Strings of a model that are no UTF-8 go out as they are."""
+    """Returns the body of a response. Strings of a model that are not UTF-8 are sent as they are."""
     return _dump(value).encode("utf-8", "surrogateescape")
 
 
@@ -150,7 +150,7 @@ def _first_wins(members: list[tuple[str, JsonValue]]) -> JsonObject:
 
 
 def _decode(text: str) -> JsonValue:
-    """What follows the value is left unread, as TF Serving leaves it."""
+    """Reads one value and ignores the text after it, as TF Serving does."""
     start = len(text) - len(text.lstrip(" \t\r\n"))
     if start == len(text):
         raise json.JSONDecodeError("The document is empty.", text, start)

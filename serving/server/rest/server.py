@@ -1,4 +1,4 @@
-"""HTTP/1.1 for the REST API: connections that stay open, bodies of both kinds, an end that waits for answers."""
+"""HTTP/1.1 for the REST API: persistent connections, bodies of both kinds, a stop that waits for responses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _IDLE_SECONDS = 60
 
 
 class RestServer:
-    """Listens from the moment it is made; `start` answers, `stop` ends."""
+    """A server that listens once it is made, answers after `start`, and ends with `stop`."""
 
     def __init__(self, api: RestApi, host: str, port: int, threads: int):
         """Binds the port.
@@ -28,7 +28,7 @@ class RestServer:
             self._server = _Server((host, port), api, threads)
         except OSError as error:
             raise StartError(
-                f"REST needs an address to listen on. Received: {host}:{port}: {error.strerror or error}. "
+                f"The address of REST must be free. Received: {host}:{port}: {error.strerror or error}. "
                 "Give another --rest_api_port."
             ) from error
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="rest", daemon=True)
@@ -38,7 +38,7 @@ class RestServer:
         self._thread.start()
 
     def stop(self, grace_seconds: float) -> None:
-        """Takes no more connections and waits until the requests that are under way are answered."""
+        """Accepts no more connections and waits until the running requests are answered."""
         self._server.draining = True
         if self._thread.is_alive():
             self._server.shutdown()
@@ -72,7 +72,7 @@ class _Server(http.server.ThreadingHTTPServer):
             return not self._under_way
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is no trouble of the server's."""
+        """Ignores the errors of clients that have disconnected."""
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -102,7 +102,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return "clickbait-local-server"
 
     def log_message(self, format: str, *args: object) -> None:
-        """Requests are not logged: they hold the users' texts."""
+        """Logs no requests: they hold the users' texts."""
 
     def _read_body(self) -> bytes | Answer:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":

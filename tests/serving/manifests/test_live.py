@@ -138,7 +138,7 @@ def _walk_through(cluster, todo):
 
     # One canary is not replaced by the next in one edit: it is refused whole.
     cluster.edit(todo["Begin"].replace("2", "3"))
-    wait_for(lambda: "is not taken: Request to assign label to version 3" in cluster.server.log)
+    wait_for(lambda: "is not applied: Request to assign label to version 3" in cluster.server.log)
     assert (cluster.ask("stable"), cluster.ask("canary")) == (SCORES[1], SCORES[2])
     assert 3 not in cluster.server.states()
 

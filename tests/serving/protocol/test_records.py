@@ -44,7 +44,7 @@ def test_a_file_that_was_cut_is_read_up_to_the_last_whole_record(whole, data):
 
 
 def test_a_record_that_claims_a_terabyte_is_refused_before_it_is_read():
-    with pytest.raises(RecordError, match="1,099,511,627,776 bytes, more than any request"):
+    with pytest.raises(RecordError, match="1,099,511,627,776 bytes, more than that of any request"):
         list(read_records(io.BytesIO(_head(1 << 40) + b"text")))
 
 

@@ -233,7 +233,7 @@ print(log.dropped)
     # Two files; the names of those begun within one second are in any order.
     assert sorted(logged(tmp_path)) == ["early", "late"]
     assert done.stderr.count("File too large") == 1
-    assert "requests are logged again" in done.stderr
+    assert "logging requests again" in done.stderr
     assert "20 requests of the sample were not logged" in done.stderr
 
 
@@ -290,7 +290,7 @@ def test_a_folder_that_was_deleted_is_made_again(tmp_path):
         ({"rate": 1.5}, "Received: 1.5."),
         ({"rate": float("nan")}, "Received: nan."),
         ({"prefix": "a/b"}, "Received: 'a/b'."),
-        ({"max_log_bytes": 10}, "A log holds at least one file."),
+        ({"max_log_bytes": 10}, "room for at least one file."),
     ],
 )
 def test_options_out_of_their_bounds(tmp_path, options, part):

@@ -51,8 +51,8 @@ def test_labels(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "serves one model. Received: 0"),
-        (f"{config_of()[:-1]} {config_of()[19:]}", "serves one model. Received: 2"),
+        ("", "must have one model. Received: 0"),
+        (f"{config_of()[:-1]} {config_of()[19:]}", "must have one model. Received: 2"),
         (config_of(platform=""), 'model_platform must be "tensorflow"'),
         (config_of().replace('"/m"', '"m"'), "Expected model m to have an absolute path or URI; got base_path()=m"),
         ("model_config_list { confg {} }", "must be a text proto of tensorflow.serving.ModelServerConfig"),

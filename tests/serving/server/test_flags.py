@@ -79,7 +79,7 @@ def test_no_flag_is_both_heeded_and_ignored():
         ([MODEL, "--enable_batching=maybe"], "maybe"),
         ([MODEL, "stray"], "stray"),
         ([MODEL, "--port=0"], "--grpc_socket_path"),
-        ([MODEL, "--rest_api_port=8500"], "share a port"),
+        ([MODEL, "--rest_api_port=8500"], "must have different ports"),
         (["--port=1"], "Give --model_base_path=/path/to/model"),
     ],
 )

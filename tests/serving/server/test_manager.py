@@ -219,7 +219,7 @@ def test_a_label_needs_a_version_that_serves(folder):
 
 
 def test_another_model_is_refused(folder):
-    with pytest.raises(ServingError, match="serves one model"):
+    with pytest.raises(ServingError, match="must keep its model"):
         folder.manager.reconfigure(ModelConfig("other", folder.path))
 
 

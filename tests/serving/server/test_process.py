@@ -160,7 +160,7 @@ def test_a_configuration_file_and_its_labels(tmp_path, tiny_model, heavier_model
         write("specific { versions: 2 }", stable=2)
         wait_for(lambda: server.states() == {2: "AVAILABLE", 1: "END"})
         write("specific { versions: 2 }", stable=1)
-        wait_for(lambda: "is not taken: Request to assign label to version 1" in server.log)
+        wait_for(lambda: "is not applied: Request to assign label to version 1" in server.log)
         assert labelled("stable") == 2.0
 
         status, body = server.rest(

@@ -95,7 +95,7 @@ def test_the_configuration_file_asks_for_it_in_the_form_of_tf_serving(tmp_path):
         ('log_collector_config { type: "tfrecord" filename_prefix: "/a/" }', "Received: '/a/'"),
         (
             'log_collector_config { type: "tfrecord" filename_prefix: "/a" } sampling_config { sampling_rate: 2 }',
-            "sampling_rate is a share from 0 to 1. Received: 2.0",
+            "sampling_rate must be from 0 to 1. Received: 2.0",
         ),
     ],
 )
@@ -109,13 +109,13 @@ def test_two_places_are_one_too_many(tmp_path):
     collector = f'log_collector_config {{ type: "tfrecord" filename_prefix: "{tmp_path}/a" }}'
     logging = f"{collector} sampling_config {{ sampling_rate: 1 }}"
     flags = {"port": 0, "grpc_socket_path": "s", "model_config_file": str(write_config(tmp_path, logging))}
-    with pytest.raises(StartError, match="Requests are logged to one place. Received: --request_log_dir=b"):
+    with pytest.raises(StartError, match="must not be given together. Received: --request_log_dir=b"):
         make_plan(Flags(**flags, request_log_dir="b"))
 
 
 def test_a_folder_that_cannot_be_had_keeps_it_from_starting(tmp_path):
     (tmp_path / "file").touch()
     flags = Flags(port=0, grpc_socket_path="s", model_base_path="/m", request_log_dir=str(tmp_path / "file"))
-    with pytest.raises(StartError, match="Requests are logged into a folder") as error:
+    with pytest.raises(StartError, match="The folder of the request log must be") as error:
         make_plan(flags)
     assert error.value.exit_code == 2

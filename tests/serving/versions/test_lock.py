@@ -32,7 +32,7 @@ def test_a_full_disk_is_one_message_and_leaves_what_was_served(small_disk, model
     with pytest.raises(PushError, match="No space left on device") as raised:
         push_model(large, serving, run_id="r2", fingerprint="f1", keep_versions=5)
     assert raised.value.exit_code == 1
-    assert "has room for a whole new version. Received: " in str(raised.value)
+    assert "must have room for a whole new version. Received: " in str(raised.value)
     assert "untouched: free some space" in str(raised.value)
     assert names(serving) == [str(served)]
     assert read_card(serving, served).digest == saved_model.digest(serving / str(served))
@@ -76,7 +76,9 @@ def test_a_file_where_the_folder_should_be_is_the_caller_s_mistake(tmp_path, mod
 
 
 def test_an_object_store_is_refused_with_what_to_do(model):
-    with pytest.raises(PushError, match=r"needs a filesystem. Received: gs://bucket/m.*saved_model.pb last") as raised:
+    with pytest.raises(
+        PushError, match=r"must be on a filesystem, which has locks. Received: gs://bucket/m.*saved_model.pb last"
+    ) as raised:
         push_model(model("one"), "gs://bucket/m", run_id="r1", fingerprint="f1", keep_versions=5)
     assert raised.value.exit_code == 2
 
@@ -98,7 +100,7 @@ def test_a_second_writer_waits_for_the_first(push, serving):
 def test_a_second_writer_gives_up_in_the_end(serving):
     with (
         claim_folder(serving),
-        pytest.raises(PushError, match="One push or rollback at a time"),
+        pytest.raises(PushError, match="by one push or rollback at a time"),
         claim_folder(serving, patience=0.2),
     ):
         pass

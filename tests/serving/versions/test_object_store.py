@@ -170,7 +170,7 @@ def test_a_model_that_was_rolled_back_is_not_pushed(push, store, url):
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (PermissionError("Access Denied"), 2, "allow the writing"),
+        (PermissionError("Access Denied"), 2, "allow writing"),
         (FileNotFoundError("The specified bucket does not exist"), 2, "make the bucket"),
         (OSError("connection reset"), 1, "run again"),
         (ImportError("Install s3fs to access S3"), 2, "s3fs for s3://"),

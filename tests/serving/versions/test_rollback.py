@@ -82,7 +82,7 @@ def test_a_version_that_is_not_there_is_refused_with_those_that_are(push, servin
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda folder: shutil.rmtree(folder / "assets.extra"), "somebody else put there"),
+        (lambda folder: shutil.rmtree(folder / "assets.extra"), "which it did not push"),
         (lambda folder: (folder / "variables" / "variables.index").unlink(), "variables.index is missing"),
         (lambda folder: (folder / "variables" / "variables.index").write_text("x"), "have been changed"),
     ],

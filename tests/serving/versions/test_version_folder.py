@@ -181,7 +181,7 @@ def test_a_file_that_cannot_be_read_leaves_no_version(model, serving):
 
 def test_a_copy_that_is_not_the_model_becomes_no_version(model, serving, monkeypatch):
     monkeypatch.setattr(shutil, "copy2", lambda source, destination: destination.write_bytes(b"zeros"))
-    with pytest.raises(PushError, match="is a copy of its model"):
+    with pytest.raises(PushError, match="must be a copy of its model"):
         write_version(model, serving, CARD)
     assert names(serving) == []
 
