@@ -121,7 +121,7 @@ def test_what_looks_like_markup_is_shown_as_it_stands(target):
         (["--output", "{damaged}", "a"], "variables/variables.index is missing or empty. Give another --version."),
         (["--target", "nonsense", "a"], "The target must be HOST:PORT"),
         (["--target", "{target}", "--model", "other", "a"], "other"),
-        (["--target", "{target}", "a\udcff"], "A text is UTF-8. Received: 'a\\udcff'."),
+        (["--target", "{target}", "a\udcff"], "A text must be UTF-8. Received: 'a\\udcff'."),
         (["--output", "{output}"], "stdin must be UTF-8"),
     ],
 )
