@@ -1,4 +1,4 @@
-"""What runs inside the Trainer: the encoder, the model, its input, its optimizer and its export."""
+"""The code that runs inside the Trainer: the encoder, the model, its input, its optimizer and its export."""
 
 
 def run_fn(fn_args):

@@ -1,10 +1,10 @@
-"""A SavedModel whose bytes depend on what it computes alone.
+"""Makes the bytes of a SavedModel depend on its computation alone.
 
 TensorFlow numbers functions and what they capture by a counter of the process, and writes into each call of a function
 how the process was configured: the options of its graphs, its devices, the addresses of its fellow workers. So the same
 model, saved twice, has two digests. Here functions are numbered in the order in which the model reaches them, and calls
-are configured as TensorFlow does by itself. What is left out of the digest anyway, `fingerprint.pb` with its random
-UUID, says so of the graph that it came with, and goes.
+are configured as TensorFlow does by itself. `fingerprint.pb`, which has a random UUID and is no part of the digest, is
+removed.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from tensorflow.core.framework import attr_value_pb2, function_pb2, node_def_pb2
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, saved_model_pb2
 
 _USER_NAME = "_user_specified_name"  # a captured variable is called by its number
-_SHARED_NAME = "shared_name"  # by which a process tells resources apart; the loader adds its counter
-_CONFIGURATION = "config_proto"  # of a call; TensorFlow gives functions soft placement where nobody says otherwise
+_SHARED_NAME = "shared_name"  # the name of a resource in a process; the loader adds its counter
+_CONFIGURATION = "config_proto"  # of a call; TensorFlow gives functions soft placement by default
 _UNCONFIGURED = config_pb2.ConfigProto(allow_soft_placement=True).SerializeToString()
 _LOADED = re.compile(rb"(.*_load)_\d+", re.DOTALL)
 _NUMBERED = re.compile(r"(.*)_\d+", re.DOTALL)
 
 
 def make_canonical(saved_model: str | Path) -> None:
-    """Rewrites `saved_model.pb` in place: functions numbered and sorted by what they are to the model, calls alike."""
+    """Rewrites `saved_model.pb` in place: numbers and sorts functions by their use in the model, and resets calls."""
     file = Path(saved_model) / "saved_model.pb"
     parsed = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     for meta_graph in parsed.meta_graphs:
@@ -35,13 +35,13 @@ def make_canonical(saved_model: str | Path) -> None:
         for function in library.function:
             _configure_calls(function.node_def)
             _rename_captures(function)
-        functions = {one.signature.name: one for one in library.function}
+        functions = {function.signature.name: function for function in library.function}
         names: dict[str, str] = {}
         for name in _reached(meta_graph, functions):
-            stem = found[1] if (found := _NUMBERED.fullmatch(name)) else name
+            stem = match[1] if (match := _NUMBERED.fullmatch(name)) else name
             names.setdefault(name, f"{stem}_{len(names)}")
         _rename(meta_graph, names)
-        ordered = sorted(library.function, key=lambda one: one.signature.name)
+        ordered = sorted(library.function, key=lambda function: function.signature.name)
         del library.function[:]
         library.function.extend(ordered)
         _rename_resources(library.function)
@@ -56,13 +56,13 @@ def _configure_calls(nodes: Iterable[node_def_pb2.NodeDef]) -> None:
 
 
 def _rename_captures(function: function_pb2.FunctionDef) -> None:
-    """Numbers a function's arguments by their places."""
+    """Numbers a function's arguments by their positions."""
     arguments = function.signature.input_arg
     taken = {node.name for node in function.node_def}
     names = {}
-    for place, argument in enumerate(arguments):
-        if found := _NUMBERED.fullmatch(argument.name):
-            new = f"{found[1]}_{place}"
+    for position, argument in enumerate(arguments):
+        if match := _NUMBERED.fullmatch(argument.name):
+            new = f"{match[1]}_{position}"
             while new in taken:
                 new += "_"
             taken.add(new)
@@ -70,31 +70,31 @@ def _rename_captures(function: function_pb2.FunctionDef) -> None:
             argument.name = new
         else:
             taken.add(argument.name)
-        said = function.arg_attr[place].attr[_USER_NAME] if place in function.arg_attr else None
-        if said is not None and said.s.isdigit():
-            said.s = str(place).encode()
+        user_name = function.arg_attr[position].attr[_USER_NAME] if position in function.arg_attr else None
+        if user_name is not None and user_name.s.isdigit():
+            user_name.s = str(position).encode()
     for node in function.node_def:
-        for place, source in enumerate(node.input):
+        for position, source in enumerate(node.input):
             control, bare = ("^", source[1:]) if source.startswith("^") else ("", source)
             name, colon, output = bare.partition(":")
             if name in names:
-                node.input[place] = f"{control}{names[name]}{colon}{output}"
+                node.input[position] = f"{control}{names[name]}{colon}{output}"
     for output, source in function.ret.items():
         if source in names:
             function.ret[output] = names[source]
 
 
 def _rename_resources(functions: Iterable[function_pb2.FunctionDef]) -> None:
-    """Numbers the resources that came with the encoder by where they are made first."""
+    """Numbers the encoder's resources in the order in which they are first made."""
     names: dict[bytes, bytes] = {}
     for function in functions:
         for node in function.node_def:
-            if _SHARED_NAME in node.attr and (found := _LOADED.fullmatch(node.attr[_SHARED_NAME].s)):
-                node.attr[_SHARED_NAME].s = names.setdefault(found[0], found[1] + b"_%d" % len(names))
+            if _SHARED_NAME in node.attr and (match := _LOADED.fullmatch(node.attr[_SHARED_NAME].s)):
+                node.attr[_SHARED_NAME].s = names.setdefault(match[0], match[1] + b"_%d" % len(names))
 
 
 def _reached(meta_graph: meta_graph_pb2.MetaGraphDef, functions: dict[str, function_pb2.FunctionDef]) -> Iterator[str]:
-    """Names of all functions in an order that no name decides, but for those that nothing reaches."""
+    """Yields the names of all functions in an order that depends on no name, except for unreached functions."""
     seen: set[str] = set()
 
     def visit(name: str) -> Iterator[str]:
@@ -130,18 +130,18 @@ def _functions_of(value: attr_value_pb2.AttrValue) -> Iterator[str]:
 
 
 def _rename(message: Message, names: dict[str, str]) -> None:
-    """Replaces each string, wherever it stands in `message`, that is one of the names."""
+    """Replaces each string anywhere in `message` that is one of the names."""
     for field, value in message.ListFields():
         if field.message_type and field.message_type.GetOptions().map_entry:
             _rename_map(field, value, names)
         elif field.type == field.TYPE_STRING:
             if field.is_repeated:
-                value[:] = [names.get(one, one) for one in value]
+                value[:] = [names.get(text, text) for text in value]
             elif value in names:
                 setattr(message, field.name, names[value])
         elif field.type == field.TYPE_MESSAGE:
-            for one in value if field.is_repeated else [value]:
-                _rename(one, names)
+            for inner in value if field.is_repeated else [value]:
+                _rename(inner, names)
 
 
 def _rename_map(field, value, names: dict[str, str]) -> None:
@@ -157,5 +157,5 @@ def _rename_map(field, value, names: dict[str, str]) -> None:
     renamed = {names.get(key, key): type(value[key]).FromString(value[key].SerializeToString()) for key in value}
     for key in [*value]:
         del value[key]
-    for key, one in renamed.items():
-        value[key].CopyFrom(one)
+    for key, entry in renamed.items():
+        value[key].CopyFrom(entry)

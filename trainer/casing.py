@@ -1,4 +1,4 @@
-"""Casing policies: what a model sees of capitals, in training and in serving.
+"""Casing policies: how a title's capitals are changed before the model reads it, in training and in serving.
 
 In this data nearly every clickbait headline is Title Case and news is not, so a cased model learns capitals and fails
 on text that is cased otherwise. A policy is two functions: `augment`, applied in training only, and `normalise`,
@@ -17,28 +17,28 @@ AUGMENT_SHARES = {"as_is": 0.25, "lower": 0.25, "title": 0.20, "title_letters": 
 
 
 def lower(text: tf.Tensor) -> tf.Tensor:
-    """Lower case by Unicode's full mapping; string [n] to string [n]."""
+    """Lower-cases by Unicode's full mapping; string [n] to string [n]."""
     # ASCII first: with an encoding TensorFlow obeys the process's locale, and Turkish lower-cases I to a dotless one.
     return tf.strings.lower(tf.strings.lower(text), encoding="utf-8")
 
 
 def upper(text: tf.Tensor) -> tf.Tensor:
-    """Upper case by Unicode's full mapping; string [n] to string [n]."""
+    """Upper-cases by Unicode's full mapping; string [n] to string [n]."""
     return tf.strings.upper(tf.strings.upper(text), encoding="utf-8")
 
 
 def title_case(text: tf.Tensor) -> tf.Tensor:
-    """Each word's first character upper, the rest lower ("You're"); string [n] to string [n]."""
+    """Capitalises each word ("You're"); string [n] to string [n]."""
     return _capitalise_parts(text, r"\s")
 
 
 def title_letters(text: tf.Tensor) -> tf.Tensor:
-    """Each run of letters capitalised, as Python's `str.title` does ("You'Re"); string [n] to string [n]."""
+    """Capitalises each run of letters, as Python's `str.title` does ("You'Re"); string [n] to string [n]."""
     return _capitalise_parts(text, r"[^\p{L}]")
 
 
 def sentence_case(text: tf.Tensor) -> tf.Tensor:
-    """The first letter upper, the rest lower; string [n] to string [n]."""
+    """Capitalises the first letter alone; string [n] to string [n]."""
     return _capitalise(lower(text))
 
 
@@ -49,7 +49,7 @@ def lower_shouting(text: tf.Tensor) -> tf.Tensor:
 
 
 def normalise(text: tf.Tensor, policy: str) -> tf.Tensor:
-    """What the encoder is given for a title, in training, evaluation and serving; string [n] to string [n].
+    """Normalises titles for the encoder, in training, evaluation and serving; string [n] to string [n].
 
     `as_is` changes nothing; `lower` lower-cases; `augment` lower-cases only text that is all capitals, because such
     text falls apart into rare subwords and its casing carries nothing.

@@ -1,4 +1,4 @@
-"""The SavedModel that is evaluated, validated, pushed and served."""
+"""Exports the SavedModel that is evaluated, validated, pushed and served."""
 
 from __future__ import annotations
 

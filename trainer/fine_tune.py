@@ -31,29 +31,29 @@ def fine_tune(fn_args) -> None:
     """Trains the classifier and exports it.
 
     Writes the SavedModel to `fn_args.serving_model_dir`, and to `fn_args.model_run_dir` the TensorBoard logs and
-    `training.json` (settings, those asked for, rows, steps, parameters, seconds, the metrics of each epoch). A training
-    that was killed goes on from its last checkpoint, see `trainer.fitting.checkpoints`.
+    `training.json` (settings, the configured ones, rows, steps, parameters, seconds, the metrics of each epoch). A
+    training that was killed resumes from its last checkpoint, see `trainer.fitting.checkpoints`.
 
     Args:
       fn_args: `tfx.components.FnArgs`; uses `train_files`, `eval_files`, `custom_config`, `hyperparameters`
         (the Tuner's, or none), `base_model` (whose weights a warm start takes) and the two folders.
 
     Raises:
-      EncoderError: the encoder is not there any more, or is another one than when the run began.
+      EncoderError: the encoder is missing, or has changed since the run began.
       Diverged: the loss or the weights are not finite, or the loss exploded.
-      SettingsError: a warm start finds a model that is another.
-      CheckpointError: there is a checkpoint of this very training, and it is damaged.
+      SettingsError: a warm start finds a model of another encoder or architecture.
+      CheckpointError: the checkpoint of this training is damaged.
     """
-    asked = TrainerSettings.from_custom_config(fn_args.custom_config)
-    settings = asked.with_hyperparameters(fn_args.hyperparameters)
+    configured = TrainerSettings.from_custom_config(fn_args.custom_config)
+    settings = configured.with_hyperparameters(fn_args.hyperparameters)
     spread = choose_spread()
     encoder = recipe.find_encoder(settings)
     with deterministic_ops(settings.deterministic):
-        _train(fn_args, asked, settings, encoder, spread)
+        _train(fn_args, configured, settings, encoder, spread)
 
 
 def _train(
-    fn_args, asked: TrainerSettings, settings: TrainerSettings, encoder: ResolvedEncoder, spread: Spread
+    fn_args, configured: TrainerSettings, settings: TrainerSettings, encoder: ResolvedEncoder, spread: Spread
 ) -> None:
     train_files, eval_files = inputs.matching_files(fn_args.train_files), inputs.matching_files(fn_args.eval_files)
     rows = inputs.count_rows(train_files)
@@ -84,7 +84,7 @@ def _train(
         tf_keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False, profile_batch=0),
         LogProgress(settings.epochs, steps_per_epoch),
     ]
-    over = early is not None and early.go_on(start.history.get("val_loss", []))
+    over = early is not None and early.resume(start.history.get("val_loss", []))
     try:
         as_training(model.fit)(
             shard(training, spread),
@@ -100,7 +100,7 @@ def _train(
             ],
         )
     except Diverged:
-        checkpoints.discard()  # from there it would go the same way
+        checkpoints.discard()  # resumed, the training would diverge again
         raise
 
     if not spread.writes:
@@ -109,7 +109,7 @@ def _train(
     note_encoder(fn_args.serving_model_dir, encoder.digest)
     facts = {
         "settings": {**settings.model_dump(), "encoder_digest": encoder.digest},
-        "asked": asked.model_dump(),
+        "asked": configured.model_dump(),
         "warm_start": warm,
         "train_rows": rows,
         "steps": steps_per_epoch * len(checkpoints.progress.history["loss"]),
@@ -126,9 +126,9 @@ def _train(
 def _start_warm(
     model: tf_keras.Model, base: Path | None, encoder: ResolvedEncoder, rows: tf.data.Dataset
 ) -> dict[str, float] | None:
-    """Takes over the weights, and returns what they reach on the validated rows before the first step."""
+    """Loads the weights, and returns their metrics on the validation rows before the first step."""
     if base is None:
-        logger.info("no model was blessed before: training begins with the encoder's weights", extra={"notice": True})
+        logger.info("there is no blessed model: training begins with the encoder's weights", extra={"notice": True})
         return None
     take_weights(model, base, encoder.digest)
     loss, accuracy = model.evaluate(rows, verbose=0)

@@ -1,4 +1,4 @@
-"""tf.data from an Examples artifact: titles and labels, shuffled, bucketed by length, cased by policy."""
+"""Makes datasets from an Examples artifact: titles and labels, shuffled, bucketed by length, cased by policy."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _untranslated = tf.autograph.experimental.do_not_convert
 
 
 def matching_files(file_patterns: Iterable[str]) -> list[str]:
-    """The files behind TFX's `train_files` or `eval_files`, sorted."""
+    """Returns the files that match TFX's `train_files` or `eval_files`, sorted."""
     return sorted(path for pattern in file_patterns for path in tf.io.gfile.glob(pattern))
 
 
 def count_rows(files: Sequence[str], most: int | None = None) -> int:
-    """Rows in gzipped TFRecord files, counted up to `most`."""
+    """Counts the rows in gzipped TFRecord files, up to `most`."""
     records = _records(files).take(-1 if most is None else most)
     return int(records.batch(_PARSE_ROWS).reduce(0, lambda n, batch: n + tf.size(batch)).numpy())
 
@@ -31,10 +31,10 @@ def count_rows(files: Sequence[str], most: int | None = None) -> int:
 def training_dataset(
     files: Sequence[str], training: TrainingConfig, *, first_epoch: int = 0, first_batch: int = 0
 ) -> tf.data.Dataset:
-    """Batches `(title string [n], label float32 [n])` of all epochs, one after the other, each shuffled anew.
+    """Returns batches `(title string [n], label float32 [n])` of all epochs in turn, each shuffled anew.
 
-    What an epoch brings, and how it is cased, depends on `seed` and on its number alone, so that a training goes on in
-    the middle as if it had never ended.
+    The order and casing of an epoch depend on `seed` and on its number alone, so that a training that resumes in the
+    middle gets the same batches.
 
     With `length_buckets` > 1, windows of that many batches are sorted by length and cut into batches, which are then
     shuffled: an encoder that pads to the longest text of a batch does less needless work. An encoder that packs its
@@ -42,9 +42,9 @@ def training_dataset(
 
     Args:
       files: from `matching_files`.
-      training: says the epochs, the rows of a batch (the last of an epoch has what is left), the shuffle's window, the
-        batches of a length-sorted window, the casing, and the seed of order and casing.
-      first_epoch: where to begin, counted from 0.
+      training: the section, for the epochs, the rows of a batch (the last of an epoch may have fewer), the shuffle's
+        window, the batches of a length-sorted window, the casing, and the seed of order and casing.
+      first_epoch: the epoch to begin with, counted from 0.
       first_batch: how many batches of that epoch to leave out.
     """
     rows, batch_size, length_buckets = _rows(files), training.batch_size, training.length_buckets
@@ -74,7 +74,7 @@ def training_dataset(
 def evaluation_dataset(
     files: Sequence[str], *, batch_size: int, policy: str, first_rows: int | None = None
 ) -> tf.data.Dataset:
-    """Batches `(title string [n], label float32 [n])` in the files' order, cased as in serving; it knows how many.
+    """Returns batches `(title string [n], label float32 [n])` in the files' order, cased as in serving, of known count.
 
     Args:
       files: from `matching_files`.
@@ -88,10 +88,10 @@ def evaluation_dataset(
 
 
 def prefetched(batches: tf.data.Dataset) -> tf.data.Dataset:
-    """The same batches, made ahead of the step, without TensorFlow's tuning of buffers and threads.
+    """Prefetches batches, without TensorFlow's tuning of buffers and threads.
 
     The thread that tunes sleeps for up to a minute, and the end of an iterator, as in `fit`, may wait until it wakes.
-    What asks for `tf.data.AUTOTUNE` has a thread for each core.
+    `tf.data.AUTOTUNE` stands for a thread for each core then.
     """
     options = tf.data.Options()
     options.autotune.enabled = False

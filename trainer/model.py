@@ -22,7 +22,7 @@ from trainer.optimizer import make_optimizer
 def build_model(
     encoder: str | Path, *, fine_tune: bool, head_scale: float = 1.0, seed: int | None = None
 ) -> tf_keras.Model:
-    """The article's model: title string [n] to probability float32 [n, 1].
+    """Builds the article's model: title string [n] to probability float32 [n, 1].
 
     Args:
       encoder: folder of a TF2 reusable SavedModel that maps string [n] to float32 [n, dim].
@@ -44,7 +44,7 @@ def build_model(
 def build_functional_model(
     encoder: str | Path, *, fine_tune: bool, head_scale: float = 1.0, seed: int | None = None
 ) -> tf_keras.Model:
-    """`build_model` in Keras's functional form: the same layers, weights and scores."""
+    """Builds the model of `build_model` in Keras's functional form, with the same layers, weights and scores."""
     title = tf_keras.Input(shape=[], dtype=tf.string, name=features.TITLE)
     embedding = hub.KerasLayer(str(encoder), dtype=tf.string, trainable=fine_tune, name="encoder")(title)
     return tf_keras.Model(title, _head(head_scale, seed)(embedding), name="clickbait")
@@ -62,9 +62,9 @@ def compile_model(model: tf_keras.Model, training: TrainingConfig, *, steps: int
     """Compiles with binary cross-entropy and accuracy.
 
     Args:
-      model: what `build_model` returned.
-      training: says optimizer, learning rate, its decay and warm-up, the encoder's factor on it, and the longest
-        gradient.
+      model: from `build_model`.
+      training: the section, for the optimizer, the learning rate, its decay and warm-up, the encoder's factor on it,
+        and the longest gradient.
       steps: of the whole training.
       steps_per_execution: Keras's; above 1, a dataset must know how many batches it has, and `train_on_batch` and its
         like, which have one, fail.

@@ -1,4 +1,4 @@
-"""What the settings say of a training, to Trainer and Tuner alike: the model, its rows, the way it is fitted."""
+"""Applies the settings of a training, for Trainer and Tuner alike: the model, its rows, its callbacks."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from trainer.settings import TrainerSettings
 
 
 def find_encoder(settings: TrainerSettings) -> ResolvedEncoder:
-    """The encoder, as the run found it when it began.
+    """Returns the encoder that the run resolved when it began.
 
     Raises:
-      EncoderError: it is not there any more, or is another one.
+      EncoderError: it is missing, or has changed.
     """
     encoder = resolve_encoder(settings.encoder, offline=settings.offline)
     if settings.encoder_digest not in ("", encoder.digest):
         raise EncoderError(
-            f"The encoder {settings.encoder} changed after the run began. Expected: {settings.encoder_digest}. "
+            f"The encoder {settings.encoder} must not change during a run. Expected: {settings.encoder_digest}. "
             f"Received: {encoder.digest} in {encoder.path}. Run again."
         )
     return encoder
 
 
 def build(settings: TrainerSettings, encoder: str | Path) -> tf_keras.Model:
-    """The model, not compiled.
+    """Builds the model, not compiled.
 
     Args:
       settings: the training's.
@@ -46,7 +46,7 @@ def build(settings: TrainerSettings, encoder: str | Path) -> tf_keras.Model:
 
 
 def prepare(model: tf_keras.Model, settings: TrainerSettings, rows: int, *, workers: int = 1) -> int:
-    """Compiles for a training on so many rows by so many processes, and returns the steps of an epoch."""
+    """Compiles the model for a training on `rows` rows by `workers` processes, and returns the steps of an epoch."""
     steps_per_epoch = -(-rows // settings.batch_size)
     compile_model(
         model,
@@ -59,21 +59,21 @@ def prepare(model: tf_keras.Model, settings: TrainerSettings, rows: int, *, work
 
 
 def validation_rows(files: Sequence[str], settings: TrainerSettings, first_rows: int | None = None) -> tf.data.Dataset:
-    """`inputs.evaluation_dataset`; of the first rows for what an epoch shows, of all for what the Tuner chooses by."""
+    """Returns `inputs.evaluation_dataset`: of the first rows for an epoch's metrics, of all rows for the Tuner."""
     return inputs.evaluation_dataset(
         files, batch_size=settings.eval_batch_size, policy=settings.casing, first_rows=first_rows
     )
 
 
 def early_end(model: tf_keras.Model, settings: TrainerSettings) -> StopEarly | None:
-    """What ends the training early, if anything does."""
+    """Returns the callback for early stopping, if the settings have one."""
     return StopEarly(settings.early_stopping_patience, model) if settings.early_stopping_patience else None
 
 
 def callbacks(settings: TrainerSettings, early: StopEarly | None) -> list[tf_keras.callbacks.Callback]:
-    """Those that the training goes by; they come before any that keeps something of it."""
+    """Returns the callbacks that control the training; they come before those that record it."""
     return [
-        # A checkpoint is written between two calls, so it has to come to that.
+        # Checkpoints are written between two calls, so calls must not take longer than they are apart.
         Pace(settings.checkpoint_seconds),
         StopAtDivergence(settings.epochs),
         *([Unfreeze("encoder", settings.frozen_epochs)] if settings.fine_tune else []),

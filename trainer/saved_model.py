@@ -1,7 +1,7 @@
-"""What a SavedModel folder holds, read without TensorFlow: is it whole, and what is its digest.
+"""Checks that a SavedModel folder is whole, and computes its digest, without TensorFlow.
 
 TensorFlow takes seconds to import and loads a damaged module half-way before it fails with a stack of its own; a walk
-over the outermost fields of `saved_model.pb` and a look at the files beside it find the same damage in milliseconds.
+over the outermost fields of `saved_model.pb` and the files beside it detects the same damage in milliseconds.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ def locate(folder: Path) -> Path:
 
 
 def fault(folder: Path) -> str | None:
-    """Says in a few words why `folder` is not a whole TF2 SavedModel, or returns `None` if it is one.
+    """Returns why `folder` is not a whole TF2 SavedModel, in a few words, or `None` if it is one.
 
-    Looked at are the framing of `saved_model.pb` (https://protobuf.dev/programming-guides/encoding/), the assets it
-    names, and the shards of the variables. What only TensorFlow can tell is left to `check_encoder`.
+    It checks the framing of `saved_model.pb` (https://protobuf.dev/programming-guides/encoding/), the assets that it
+    names, and the shards of the variables. Checks that need TensorFlow are left to `check_encoder`.
     """
     if (folder / TF1_GRAPH).is_file():
         return f"it holds {TF1_GRAPH}: a module in the TF1 Hub format, which TF2 cannot fine-tune"
     if not (folder / GRAPH).is_file():
-        found = sorted(child.name + "/" * child.is_dir() for child in folder.iterdir())
-        return f"it holds no {GRAPH} (found: {', '.join(found[:6]) + ', ...' * (len(found) > 6) or 'nothing'})"
+        names = sorted(child.name + "/" * child.is_dir() for child in folder.iterdir())
+        return f"it holds no {GRAPH} (it has: {', '.join(names[:6]) + ', ...' * (len(names) > 6) or 'nothing'})"
     try:
         assets = _assets(folder / GRAPH)
     except ValueError as error:
@@ -84,7 +84,7 @@ def _variables_fault(folder: Path) -> str | None:
     shards = [match for match in (_SHARD.fullmatch(path.name) for path in folder.iterdir()) if match]
     expected = int(shards[0].group(1)) if shards else 1
     if len(shards) < expected:
-        return f"{len(shards)} of {expected} files variables/variables.data-* are there"
+        return f"it has {len(shards)} of {expected} files variables/variables.data-*"
     return None
 
 

@@ -1,4 +1,4 @@
-"""What the sections of the configuration have in common; each is declared in the room that obeys it."""
+"""The base class of the sections of the configuration; each is declared in the folder that uses it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SECRET = re.compile(r"[^=&;]*(?:token|secret|passw|sig|credential|key|auth)[^=&
 
 
 class Section(BaseModel):
-    # Strict: "3" or True never passes for a number; what is text at its source is parsed before it gets here.
+    # Strict: "3" or True never passes for a number; sources of text are parsed before they get here.
     # protected_namespaces: `model_name` is TF Serving's word, and no clash with pydantic's methods.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
 
@@ -24,6 +24,6 @@ class Section(BaseModel):
             if parts and ("@" in parts.netloc or _SECRET.search(parts.query)):
                 raise ValueError(
                     f"{name} must hold no password and no token, for it is recorded. Received: a URL with one. Fetch "
-                    "what it leads to, and give the path; stores take credentials from their own environment variables."
+                    "its file, and give the path; stores take credentials from their own environment variables."
                 )
         return self

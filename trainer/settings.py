@@ -1,4 +1,4 @@
-"""The sections of the configuration that training obeys, and what the Trainer is given."""
+"""The sections of the configuration for training, and the settings of the Trainer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue, ValidationError, model_validator
 from trainer.section import Section
 
 HISTORY_FILE = "training.json"
-"""What the Trainer writes of itself into its `model_run`."""
+"""The Trainer's record of a training, in its `model_run`."""
 
 TUNED = ("learning_rate", "epochs", "casing", "batch_size")
 """The settings that the Tuner tries other values of."""
@@ -34,7 +34,7 @@ class EncoderConfig(Section):
     digest: str | None = Field(
         None,
         pattern="^sha256:[0-9a-f]{64}$",
-        description="Load no encoder but the one of that digest, which `clickbait encoder digest` tells; null: any.",
+        description="The only digest that is accepted, as `clickbait encoder digest` prints it; null: any.",
     )
 
 
@@ -60,7 +60,7 @@ class TrainingConfig(Section):
     # The last steps settle instead of wandering at full step size.
     learning_rate_decay: Literal["constant", "linear", "cosine"] = Field(
         "linear",
-        description="How the learning rate goes on: `constant`, or `linear` or `cosine` down to 0 at the run's end.",
+        description="Decay of the learning rate: `constant`, or `linear` or `cosine` down to 0 at the run's end.",
     )
     warmup_share: float = Field(
         0.0, ge=0, le=0.9, description="Share of the steps over which the learning rate rises at first; 0: none."
@@ -126,13 +126,13 @@ class TrainingConfig(Section):
     )
     # It costs time.
     deterministic: bool = Field(
-        False, description="Train so that the same run, wherever it was broken off, gives the same model bit for bit."
+        False, description="Train so that the same run, wherever it was interrupted, gives the same model bit for bit."
     )
     # One takes 800 MB and seconds; together they take 3 % of the time at most.
     checkpoint_seconds: float | None = Field(
         120.0,
         gt=0,
-        description="Least seconds between two checkpoints, from which a training that was killed goes on; null: none.",
+        description="Least seconds between two checkpoints, from which a killed training resumes; null: none.",
     )
 
     @model_validator(mode="after")
@@ -161,7 +161,7 @@ class TunerConfig(Section):
 
 
 class TrainerSettings(TrainingConfig):
-    """The Trainer's `custom_config`. Whatever changes the model must stand here, because TFX's cache keys on it."""
+    """The Trainer's `custom_config`, with every setting that changes the model, because TFX's cache keys on it."""
 
     encoder: str = Field(description="`embedded`, a hub URL, a Kaggle handle, a SavedModel folder or a .tar.gz.")
     encoder_digest: str = Field(
@@ -172,7 +172,7 @@ class TrainerSettings(TrainingConfig):
 
     @property
     def identity(self) -> dict[str, JsonValue]:
-        """Those that decide the model, whatever machine trains it."""
+        """The settings that decide the model, whatever machine trains it."""
         return self.model_dump(exclude={"encoder", "offline", "checkpoint_seconds"})
 
     @classmethod
@@ -180,14 +180,16 @@ class TrainerSettings(TrainingConfig):
         """Reads `fn_args.custom_config`, leaving out the keys that TFX adds to it.
 
         Raises:
-          SettingsError: a setting is missing or out of its bounds, which a cluster's page lets anybody say.
+          SettingsError: a setting is missing or out of bounds, which a cluster's page does not prevent.
         """
         try:
             return cls.model_validate({key: custom_config[key] for key in cls.model_fields if key in custom_config})
         except ValidationError as error:
             problems = [
-                f"{each['loc'][0]}={each['input']!r} ({each['msg']})" if each["loc"] else str(each["ctx"]["error"])
-                for each in error.errors()
+                f"{detail['loc'][0]}={detail['input']!r} ({detail['msg']})"
+                if detail["loc"]
+                else str(detail["ctx"]["error"])
+                for detail in error.errors()
             ]
             raise SettingsError(
                 f"The Trainer's settings must keep their bounds, which `clickbait config` shows. Received: "
@@ -195,6 +197,6 @@ class TrainerSettings(TrainingConfig):
             ) from error
 
     def with_hyperparameters(self, hyperparameters: Mapping[str, Mapping[str, JsonValue]] | None) -> Self:
-        """With the values of a trial of the Tuner, KerasTuner's configuration of them; none change nothing."""
+        """Returns a copy with the values of a trial of the Tuner, in KerasTuner's format; None changes nothing."""
         values = (hyperparameters or {}).get("values", {})
         return self.model_copy(update={name: values[name] for name in TUNED if name in values})

@@ -192,7 +192,7 @@ def test_equal_seeds_give_equal_models(again, trained):
 def test_an_encoder_that_changed_since_the_run_began_is_refused(run, tiny_encoder):
     with pytest.raises(EncoderError) as caught:
         run(encoder_digest="sha256:0")
-    assert "changed after the run began. Expected: sha256:0. Received: sha256:" in str(caught.value)
+    assert "must not change during a run. Expected: sha256:0. Received: sha256:" in str(caught.value)
     assert str(tiny_encoder) in str(caught.value)
 
 
@@ -226,7 +226,7 @@ def test_a_warm_start_begins_where_the_last_blessed_model_ended(run, trained):
 def test_a_warm_start_before_the_first_push_begins_with_the_encoder(again, trained):
     assert facts(again)["warm_start"] is None
     assert facts(again)["epochs"]["loss"] == pytest.approx(facts(trained)["epochs"]["loss"], rel=1e-4)
-    assert any("no model was blessed before" in one.getMessage() for one in again.records)
+    assert any("there is no blessed model" in one.getMessage() for one in again.records)
 
 
 def test_a_warm_start_from_another_encoder_is_refused(run, trained, tmp_path):

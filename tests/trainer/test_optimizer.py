@@ -308,7 +308,7 @@ def test_a_checkpoint_goes_on_to_the_last_bit(name, tmp_path):
 def test_the_names_are_those_of_the_configuration():
     for settings in (TrainingConfig, TrainerSettings):
         assert list(get_args(get_type_hints(settings)["optimizer"])) == NAMES
-    with pytest.raises(ValueError, match="An optimizer is one of lazy_adam, .* Received: adamax"):
+    with pytest.raises(ValueError, match="The optimizer must be one of lazy_adam, .* Received: adamax"):
         make_optimizer("adamax", 0.1)
 
 

@@ -1,4 +1,4 @@
-"""Unpacks a tar archive of a SavedModel: nothing outside the target, nothing half done, and no more than asked for."""
+"""Unpacks a tar archive of a SavedModel: nothing outside the target, atomically, and within bounds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DISTRUST = "Do not use an archive that you do not trust; pack the SavedModel fo
 
 
 def is_archive(path: Path) -> bool:
-    """Says whether the file starts as a tar, plain or compressed with gzip, does."""
+    """Returns whether the file starts like a tar, plain or compressed with gzip."""
     try:
         with _opened(path, str(path)):
             return True
@@ -38,7 +38,7 @@ def is_archive(path: Path) -> bool:
 
 
 def unpack(archive: Path, target: Path, name: str | None = None) -> None:
-    """Unpacks `archive` into the new folder `target`, which appears whole or not at all.
+    """Unpacks `archive` into the new folder `target`, atomically.
 
     Only files and folders are taken, as in any SavedModel. The caller holds a lock on `target`: temporary folders
     that a killed process left beside it are removed.
@@ -46,10 +46,11 @@ def unpack(archive: Path, target: Path, name: str | None = None) -> None:
     Args:
         archive: a tar, plain or compressed with gzip.
         target: does not exist.
-        name: what the user calls the archive; its path if not given.
+        name: of the archive in messages; its path if not given.
 
-    Raises: `EncoderError` for a damaged archive, for a member that is a link, a device or leads out of `target`, and
-    for one that holds more than an encoder or the disk does.
+    Raises:
+        EncoderError: the archive is damaged, a member is a link or a device or leads out of `target`, or the archive
+            exceeds the bounds or the disk.
     """
     name = name or str(archive)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +61,7 @@ def unpack(archive: Path, target: Path, name: str | None = None) -> None:
     try:
         with _opened(archive, name) as (members, source):
             for number, member in enumerate(members, start=1):
-                path = _place(member, temporary, name)
+                path = _path(member, temporary, name)
                 require_room(source.used, member.size, temporary, name)
                 if number > MOST_MEMBERS:
                     raise EncoderError(
@@ -76,27 +77,28 @@ def unpack(archive: Path, target: Path, name: str | None = None) -> None:
     except (*_DAMAGED, OSError) as error:
         if isinstance(error, OSError) and error.errno and not isinstance(error, _CLASHES):
             raise EncoderError(
-                f"The encoder archive {name} cannot be unpacked into {target.parent}: {error.strerror}. "
-                "Make room there, or set CLICKBAIT_CACHE to another folder."
+                f"The folder for the encoder archive {name} must be writable. Received: {target.parent}: "
+                f"{error.strerror}. Make room there, or set CLICKBAIT_CACHE to another folder."
             ) from error
         raise EncoderError(
-            f"The encoder archive {name} ({archive.stat().st_size:,} bytes) is damaged or cut off: {error}. "
-            "Download it again, and compare its size and checksum with those of the source."
+            f"The encoder archive {name} must be whole. Received: {archive.stat().st_size:,} bytes, damaged or cut "
+            f"off: {error}. Download it again, and compare its size and checksum with those of the source."
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def require_room(before: int, size: int, folder: Path, name: str) -> None:
-    """Holds an archive, packed or unpacked, to what an encoder may have and to what the disk has.
+    """Checks that the next bytes of an archive, packed or unpacked, are within the bounds and fit on the disk.
 
     Args:
         before: its bytes so far.
-        size: of what comes next.
-        folder: where that goes.
-        name: what the user calls the archive.
+        size: of the next bytes.
+        folder: where they are written.
+        name: of the archive in messages.
 
-    Raises: `EncoderError` that says how many bytes there may be.
+    Raises:
+        EncoderError: they are not, or do not; the message gives the limit in bytes.
     """
     if before + size > MOST_BYTES:
         raise EncoderError(
@@ -111,7 +113,7 @@ def require_room(before: int, size: int, folder: Path, name: str) -> None:
 
 
 class _Metered:
-    """A tar's bytes for tarfile, which reads a header to its end, however long that says it is.
+    """A stream for tarfile with a bound on headers, which tarfile reads to their ends, however long.
 
     Attributes:
         used: bytes that were read.
@@ -124,11 +126,15 @@ class _Metered:
         self._allowed = _MOST_HEADER_BYTES
 
     def allow(self, size: int) -> None:
-        """Lets so many bytes of a member come, and the next header."""
+        """Allows reading so many bytes of a member, and the next header."""
         self._allowed = self.used + size + _MOST_HEADER_BYTES
 
     def read(self, size: int) -> bytes:
-        """As of any stream."""
+        """Reads at most `size` bytes.
+
+        Raises:
+            EncoderError: the bound is exceeded.
+        """
         if self.used > self._allowed:
             raise EncoderError(
                 f"An encoder archive must have {_MOST_HEADER_BYTES:,} bytes at most between its files. Received: more "
@@ -150,15 +156,15 @@ def _opened(archive: Path, name: str) -> Iterator[tuple[tarfile.TarFile, _Metere
             yield members, source
 
 
-def _place(member: tarfile.TarInfo, target: Path, name: str) -> Path:
-    place = PurePosixPath(member.name)
+def _path(member: tarfile.TarInfo, target: Path, name: str) -> Path:
+    path = PurePosixPath(member.name)
     is_plain = (member.isfile() and not member.issparse()) or member.isdir()
-    if place.is_absolute() or ".." in place.parts or not is_plain:
+    if path.is_absolute() or ".." in path.parts or not is_plain:
         raise EncoderError(
-            f"An encoder archive holds files and folders below its own root only. Received: {member.name!r} "
+            f"An encoder archive must hold files and folders below its own root only. Received: {member.name!r} "
             f"in {name}. {_DISTRUST}"
         )
-    return target.joinpath(*place.parts)
+    return target.joinpath(*path.parts)
 
 
 def _extract(members: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
@@ -167,6 +173,6 @@ def _extract(members: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> N
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     packed = members.extractfile(member)
-    assert packed is not None  # `_place` let files and folders pass, and it is no folder
+    assert packed is not None  # `_path` let files and folders pass, and it is no folder
     with packed as source, path.open("wb") as out:
         shutil.copyfileobj(source, out, _BLOCK_BYTES)

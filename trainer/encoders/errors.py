@@ -1,8 +1,8 @@
-"""The one error that encoder resolution and checking raise."""
+"""The error of resolving and checking encoders."""
 
 
 class EncoderError(Exception):
-    """An encoder cannot be had or cannot be used; the text is for the user and says the way out.
+    """An encoder cannot be resolved or used; the message is for the user and has the way out.
 
     The command line prints it without a traceback and ends with `exit_code`.
     """

@@ -1,4 +1,4 @@
-"""Fetches a module from the network, within bounds of time and size, and says plainly why it cannot."""
+"""Fetches a module from the network, within bounds of time and size, with plain messages of failures."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def download_url(source: str) -> str | None:
 
 
 def way_out(url: str) -> str:
-    """Says how to do without the network."""
+    """Returns the advice how to do without the network."""
     return (
         f"Download {_compressed(url)} on a machine that can, and give the file or the unpacked folder: "
         "--encoder FOLDER_OR_TAR_GZ. Or use the encoder that came with the installation: --encoder embedded."
@@ -62,12 +62,13 @@ def way_out(url: str) -> str:
 
 
 def probe(url: str) -> None:
-    """Makes sure within `CONTACT_LIMIT` seconds that `url` answers with an archive, at the price of one small request.
+    """Checks within `CONTACT_LIMIT` seconds that `url` answers with an archive, by one small request.
 
-    Without this a machine that is off the network would hang: name resolution knows no time limit. The request goes
-    the way of the download (urllib, with its proxies).
+    Without this a machine that is off the network would hang: name resolution has no time limit. The request takes
+    the same way as the download (urllib, with its proxies).
 
-    Raises: `EncoderError` that names the URL and what failed.
+    Raises:
+      EncoderError: it does not; the message names the URL and the failure.
     """
     answer: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
 
@@ -95,7 +96,8 @@ def fetch(url: str, entry: Path) -> None:
 
     The caller holds a lock on `entry` and has called `probe`.
 
-    Raises: `EncoderError` that names the URL and what failed.
+    Raises:
+      EncoderError: it cannot; the message names the URL and the failure.
     """
     _log.info("downloading the encoder %s into %s", url, entry)
     part = entry.with_name(f"{entry.name}.part")
@@ -125,13 +127,14 @@ def _contact(url: str) -> None:
         kind = response.headers.get("Content-Type", "no Content-Type")
     if not (head.startswith(b"\x1f\x8b") or head[257:262] == b"ustar"):
         raise EncoderError(
-            f"An encoder's URL must answer with a tar archive of a SavedModel. Received from {url}: "
-            f"{len(head) and kind or 'nothing'}. Check the address, or whether the site wants a login. {way_out(url)}"
+            f"An encoder's URL must answer with a tar archive of a SavedModel. Received: "
+            f"{len(head) and kind or 'nothing'} from {url}. Check the address, and whether the site "
+            f"requires a login. {way_out(url)}"
         )
 
 
 def _opened(url: str, limit: float) -> http.client.HTTPResponse:
-    """The answer to a request whose connection is silent for `limit` seconds at most."""
+    """Sends a request whose connection is silent for `limit` seconds at most, and returns the response."""
     context = ssl.create_default_context()
     if os.getenv("TFHUB_DISABLE_CERT_VALIDATION") == "true":  # tensorflow_hub's own setting
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -173,12 +176,12 @@ def _cause(error: BaseException) -> BaseException:
 def _unreachable(url: str, error: Exception) -> EncoderError:
     scheme, host = urllib.parse.urlparse(url)[:2]
     proxy = None if urllib.request.proxy_bypass(host) else urllib.request.getproxies().get(scheme)
-    via = f" (by way of the {scheme}_proxy of the environment)" if proxy else ""
+    via = f" (through the {scheme}_proxy of the environment)" if proxy else ""
     cause = _cause(error)
     if isinstance(error, urllib.error.HTTPError):
         what = f"{host} answered HTTP {error.code} {error.reason}"
         if error.code in (401, 403):
-            what += "; the site wants a login or a consent for this module"
+            what += "; the site requires a login or a consent for this module"
     elif isinstance(cause, socket.gaierror):
         what = f"the name of the host {host} could not be resolved (DNS: {cause.strerror})"
     elif isinstance(cause, (TimeoutError, socket.timeout)):
@@ -191,4 +194,4 @@ def _unreachable(url: str, error: Exception) -> EncoderError:
         what = f"there is no route to {host}"
     else:
         what = f"the connection to {host} failed ({cause or type(cause).__name__})"
-    return EncoderError(f"The encoder {url} cannot be downloaded: {what}{via}. {way_out(url)}")
+    return EncoderError(f"The encoder's URL must be reachable. Received: {url}: {what}{via}. {way_out(url)}")

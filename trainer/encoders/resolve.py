@@ -1,4 +1,4 @@
-"""Turns what the user calls an encoder into a SavedModel folder on this machine."""
+"""Resolves the user's name of an encoder to a SavedModel folder on this machine."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ResolvedEncoder:
-    """An encoder on this machine: what was asked for, the SavedModel folder, and the digest of its content."""
+    """An encoder on this machine: its source, the SavedModel folder, and the digest of its content."""
 
     source: str
     path: Path
@@ -46,18 +46,19 @@ class ResolvedEncoder:
 def resolve_encoder(
     source: str, *, offline: bool = False, digest: str | None = None, cache: Path | None = None
 ) -> ResolvedEncoder:
-    """Returns the encoder that `source` names, fetching, unpacking or building it if it is not there yet.
+    """Returns the encoder that `source` names, fetching, unpacking or building it where it is missing.
 
-    What is in the cache is used without the network. A damaged entry of the cache is removed and made again.
+    An encoder in the cache is used without the network. A damaged entry of the cache is removed and made again.
 
     Args:
         source: `embedded`; a URL of tfhub.dev, kaggle.com or of any .tar.gz; a Kaggle handle
             `owner/model/tensorFlow2/variation/version`; a SavedModel folder; an archive of one.
         offline: never touch the network.
         digest: of the only content that is accepted, see `saved_model.digest`; any if not given.
-        cache: where encoders are kept; `cache_dir()` if not given.
+        cache: the cache of encoders; `cache_dir()` if not given.
 
-    Raises: `EncoderError`, with what was found and the way out. Without a network it takes about ten seconds at most.
+    Raises:
+        EncoderError: it cannot be resolved. Without a network that takes about ten seconds at most.
     """
     cache = cache_dir() if cache is None else Path(cache)
     if not source.strip():
@@ -74,17 +75,18 @@ def resolve_encoder(
             raise EncoderError(_unknown(source))
     except filelock.Timeout as error:
         raise EncoderError(
-            f"Another process has held {error.lock_file} for {LOCK_LIMIT // 60} minutes. Wait for it or end it."
+            f"An encoder must be fetched by one process at a time. Received: another one that has held "
+            f"{error.lock_file} for {LOCK_LIMIT // 60} minutes. Wait for it or end it."
         ) from error
     except OSError as error:
         raise EncoderError(
-            f"The encoder {source} needs files that cannot be read or written: {error}. Check the permissions and the "
-            f"space of that folder; the cache is {cache} (CLICKBAIT_CACHE sets another)."
+            f"The files of the encoder {source} must be readable, and the cache writable. Received: {error}. Check the "
+            f"permissions and the space of that folder; the cache is {cache} (CLICKBAIT_CACHE sets another)."
         ) from error
     if digest not in (None, received):
         raise EncoderError(
             f"The encoder {source} must have the digest {digest}. Received: {received} in {path}. An encoder is a "
-            "program: do not load it before you know why it is another."
+            "program: do not load it before you know why it differs."
         )
     return ResolvedEncoder(source=source, path=path, digest=received)
 
@@ -122,8 +124,8 @@ def _remote(url: str, cache: Path, offline: bool) -> Found:
     if offline:
         state = f"damaged in the cache ({_opened(entry)})" if entry.exists() else f"not in the cache {folder}"
         raise EncoderError(
-            f"The encoder {url} is {state}, and the network is not to be used (offline). Run once without offline, or: "
-            + remote.way_out(url)
+            f"The encoder {url} must be in the cache where encoder.offline is set. Received: one that is {state}. Run "
+            f"once without offline, or: {remote.way_out(url)}"
         )
     # Before the lock, so that a second process on a machine without network need not wait for the first one's failure.
     remote.probe(url)
@@ -136,7 +138,7 @@ def _remote(url: str, cache: Path, offline: bool) -> Found:
 
 
 def _intact(entry: Path) -> Found | None:
-    """Returns a cache entry that is there and whole."""
+    """Returns a cache entry that is whole; None where there is none."""
     if not entry.is_dir():
         return None
     try:
@@ -147,9 +149,9 @@ def _intact(entry: Path) -> Found | None:
 
 
 def _opened(entry: Path) -> Found | str:
-    """Returns a cache entry, or what is wrong with it.
+    """Returns a cache entry, or its fault.
 
-    The seal written when the entry was made also tells a cut or changed variables file from a whole one.
+    The seal, written when the entry was made, also detects a cut or changed variables file.
     """
     path = saved_model.locate(entry)
     if reason := saved_model.fault(path):
@@ -171,7 +173,7 @@ def _accept(entry: Path, what: str, advice: str) -> Found:
 
 
 def _discard(entry: Path) -> None:
-    """Removes a damaged entry and what a killed download left; the lock held says that nobody is at work on it."""
+    """Removes a damaged entry and the leftovers of a killed download; the caller holds its lock."""
     if entry.is_dir():
         _log.warning("making the cached encoder %s again: %s", entry, _opened(entry))
     for path in entry.parent.glob(f"{entry.name}*"):

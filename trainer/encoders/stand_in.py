@@ -1,6 +1,6 @@
 """A stand-in for Universal Sentence Encoder 4: its signature and its size, with random weights.
 
-For tests and measurements where the module itself cannot be had: it costs what USE 4 costs, and knows no language.
+For tests and measurements where the module itself is not available: it costs what USE 4 costs, and knows no language.
 The shape is that of https://tfhub.dev/google/universal-sentence-encoder/4, a deep averaging network (Iyyer et al.,
 2015, https://aclanthology.org/P15-1162): rows for words and bigrams, added up over the square root of their count, and
 a small dense network without biases. 256,797,824 weights at the full table.
@@ -47,8 +47,8 @@ class StandInEncoder(tf.train.Checkpoint):
             rows = min(_ROWS_A_TIME, table_rows - start)
             self._table[start : start + rows].assign(_random([rows, _WIDTH], _WIDTH, seed=start))
         self._layers = {
-            name: tf.Variable(_random(shape, shape[0], seed=-1 - place), name=f"random_weights/{name}")
-            for place, (name, shape) in enumerate(_LAYERS.items())
+            name: tf.Variable(_random(shape, shape[0], seed=-1 - number), name=f"random_weights/{name}")
+            for number, (name, shape) in enumerate(_LAYERS.items())
         }
         self.variables = [self._table, *self._layers.values()]
         self.trainable_variables = list(self.variables)
@@ -71,26 +71,26 @@ class StandInEncoder(tf.train.Checkpoint):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
     def serve(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The signature `serving_default`, as USE 4 has it."""
+        """Computes the signature `serving_default`, as USE 4 has it."""
         return {"outputs": self(inputs)}
 
 
 def save_stand_in(parent: str | Path, table_rows: int = TABLE_ROWS) -> Path:
-    """Writes the module (1.03 GB at the full table) to a folder in `parent` that is named as what it is.
+    """Writes the module (1.03 GB at the full table) to the folder `NAME` in `parent`.
 
     Raises:
-      EncoderError: the folder is there already, or cannot be written.
+      EncoderError: the folder exists, or cannot be written.
     """
     folder = Path(parent) / NAME
     if folder.exists():
-        raise EncoderError(f"A stand-in is written to a new folder. Received: {folder}, which exists. Remove it.")
+        raise EncoderError(f"The stand-in's folder must be new. Received: {folder}, which exists. Remove it.")
     module = StandInEncoder(table_rows)
     try:
         tf.saved_model.save(module, str(folder), signatures=module.serve)
     except (OSError, tf.errors.OpError) as error:
         raise EncoderError(
-            f"The stand-in needs a folder with room for {4 * table_rows * _WIDTH / 1e9:.2f} GB and more. "
-            f"Received: {folder}, {error}. Give another."
+            f"The stand-in's folder must be writable and have room for {4 * table_rows * _WIDTH / 1e9:.2f} GB and "
+            f"more. Received: {folder}, {error}. Give another."
         ) from error
     return folder
 

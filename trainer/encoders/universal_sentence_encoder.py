@@ -70,7 +70,7 @@ class EmbeddedEncoder(tf.train.Checkpoint):
 
     @tf.function
     def __call__(self, texts: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """The texts' vectors; with `training` the same, without looking for what could be computed once."""
+        """Returns the texts' vectors; with `training` the same, without the search for equal neighbourhoods."""
         tokens = self._tokenizer.tokenize(texts)
         lengths = tf.cast(tokens.row_lengths(), tf.float32)[:, tf.newaxis]
         ids, sentence = tokens.flat_values, tokens.value_rowids()
@@ -85,7 +85,7 @@ class EmbeddedEncoder(tf.train.Checkpoint):
         return self._sentence_vectors(sums * self._weights["ln_g"] + lengths * self._weights["ln_b"], lengths)
 
     def _sums_of_features(self, ids: tf.Tensor, sentence: tf.Tensor) -> tf.Tensor:
-        """Token ids int32 [t] and their sentences int64 [t] to the sums of their normalised features [n, 1280]."""
+        """Sums the normalised features of tokens, ids int32 [t] in sentences int64 [t], to float32 [n, 1280]."""
         # Up to the windows a token's features depend on nothing but its id.
         words, places = tf.unique(ids)
         embedded = tf.gather(self._table, words)
@@ -97,7 +97,7 @@ class EmbeddedEncoder(tf.train.Checkpoint):
         return tf.math.segment_sum(_normalised(tf.concat(features, axis=1), self._epsilon), sentence)
 
     def _sums_of_shared_features(self, ids: tf.Tensor, sentence: tf.Tensor) -> tf.Tensor:
-        """The same, for which equal tokens with equal neighbours are computed once.
+        """Returns `_sums_of_features`, with equal tokens of equal neighbours computed once.
 
         A title and its variants, in casing or punctuation, have most of their windows in common.
         """
@@ -119,14 +119,14 @@ class EmbeddedEncoder(tf.train.Checkpoint):
         return tf.sparse.segment_sum(_normalised(tf.concat(features, axis=1), self._epsilon), at, sentence)
 
     def _first_convolution(self, embedded: tf.Tensor, neighbours: tf.Tensor, size: int, left: int) -> tf.Tensor:
-        """Word embeddings [w, 512] and windows of words, int32 [m, size], to [m, 256]."""
+        """Convolves word embeddings [w, 512] over windows of words, int32 [m, size], to [m, 256]."""
         w = self._weights
         x = _normalised(embedded @ w[f"proj{size}"] + w[f"proj_b{size}"], self._epsilon)
         x = x * w[f"ln_g{size}"] + w[f"ln_b{size}"]
         return _convolved(x, neighbours, left, w[f"w1_{size}"], w[f"b1_{size}"])
 
     def _sentence_vectors(self, sums: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        """Sums of token features [n, 1280] and token counts [n, 1] to unit vectors [n, 512]."""
+        """Maps sums of token features [n, 1280] and token counts [n, 1] to unit vectors [n, 512]."""
         w = self._weights
         mean = (sums @ w["cnn_W"] + lengths * w["cnn_b"]) * tf.math.rsqrt(lengths)
         y0 = tf.nn.relu(mean @ w["d0"])
@@ -136,13 +136,13 @@ class EmbeddedEncoder(tf.train.Checkpoint):
 
 
 def _normalised(x: tf.Tensor, epsilon: float) -> tf.Tensor:
-    """Rows of mean 0 and variance 1: layer normalisation without its gain and bias."""
+    """Normalises rows to mean 0 and variance 1: layer normalisation without its gain and bias."""
     centred = x - tf.reduce_mean(x, axis=1, keepdims=True)
     return centred * tf.math.rsqrt(tf.reduce_mean(tf.square(centred), axis=1, keepdims=True) + epsilon)
 
 
 def _convolved(x: tf.Tensor, neighbours: tf.Tensor, left: int, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-    """A convolution with its shortcut, whose products are those of distinct rows and not of windows.
+    """Computes a convolution with its shortcut from the products of distinct rows, not of windows.
 
     Args:
       x: rows [r, d]; row r, which is not there, is zero.
@@ -161,12 +161,12 @@ def _convolved(x: tf.Tensor, neighbours: tf.Tensor, left: int, kernel: tf.Tensor
 
 
 def _by_place(kernel: tf.Tensor, size: int) -> tf.Tensor:
-    """The kernel of a convolution, [n * d, d], as that of each place in the window side by side, [d, n * d]."""
+    """Reshapes a convolution's kernel, [n * d, d], to those of each position in the window, [d, n * d]."""
     return tf.reshape(tf.transpose(tf.reshape(kernel, [size, _CHANNELS, _CHANNELS]), [1, 0, 2]), [_CHANNELS, -1])
 
 
 def _distinct_rows(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The distinct rows of a matrix, and which of them each row is."""
+    """Returns the distinct rows of a matrix, and the index of each row among them."""
     distinct, places = tf.raw_ops.UniqueV2(x=rows, axis=[0])
     return tf.ensure_shape(distinct, [None, rows.shape[1]]), places
 
@@ -190,16 +190,16 @@ class _Window:
         self._size, self._places = size, tf.stack(places, axis=1)
 
     def of(self, numbers: tf.Tensor, outside: tf.Tensor) -> tf.Tensor:
-        """The numbers of the neighbours, int32 [t, n], by those of the tokens, [t], and that of what is outside."""
+        """Returns the numbers of the neighbours, int32 [t, n], from those of the tokens, [t], and of the outside."""
         return tf.gather(tf.concat([numbers, [outside]], axis=0), self._places)
 
     def concatenated(self, x: tf.Tensor) -> tf.Tensor:
-        """The neighbours' features side by side, [t, n * d], by those of the tokens, [t, d]; zero outside."""
+        """Concatenates the neighbours' features, [t, n * d], from those of the tokens, [t, d]; zero outside."""
         return tf.reshape(tf.gather(tf.pad(x, [[0, 1], [0, 0]]), self._places), [-1, self._size * x.shape[1]])
 
 
 def dequantise(weights: dict[str, np.ndarray]) -> np.ndarray:
-    """The word table float32 [128010, 512]: row r stands in chunk r mod 17 as uint8, value = q * scale + lo."""
+    """Returns the word table float32 [128010, 512]: row r is in chunk r mod 17 as uint8, value = q * scale + lo."""
     rows = sum(len(weights[f"q{chunk + 1}"]) for chunk in range(_TABLE_CHUNKS))
     table = np.empty((rows, DIMENSION), np.float32)
     for chunk in range(_TABLE_CHUNKS):

@@ -1,1 +1,1 @@
-"""What goes on while a model is fitted: schedule, checkpoints, divergence, progress."""
+"""Fitting a model: schedule, checkpoints, divergence, progress."""

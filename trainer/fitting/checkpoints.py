@@ -1,8 +1,8 @@
-"""Checkpoints by which a training that was killed goes on exactly where it was.
+"""Checkpoints, from which a training that was killed resumes exactly where it was.
 
 A checkpoint is a folder that is whole from the moment it has its name: weights and optimizer by `tf.train.Checkpoint`,
-and beside them the place in the data, the running metrics and the history. Keras's `BackupAndRestore` keeps neither
-the metrics nor the place, so it would see the epoch's first rows again.
+and beside them the position in the data, the running metrics and the history. Keras's `BackupAndRestore` keeps neither
+the metrics nor the position, so it would see the epoch's first rows again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import tensorflow as tf
 import tf_keras
 from pydantic import JsonValue
 
-PLACE_VARIABLE = "CLICKBAIT_CHECKPOINTS"
+FOLDER_VARIABLE = "CLICKBAIT_CHECKPOINTS"
 """Environment variable: a folder for checkpoints that outlives the machine, such as a volume of a cluster."""
 
 #: Most of the time that may go into writing; a checkpoint that took long makes the next one come later.
@@ -32,66 +32,66 @@ WRITING_SHARE = 0.03
 _FORMAT = 1
 _STATE, _ARRAYS, _UNFINISHED = "state.json", "arrays", ".unfinished"
 
-_NOTICE = {"notice": True}  # for whoever watches the run
+_NOTICE = {"notice": True}  # shown on the run's console
 
 logger = logging.getLogger("trainer")
 
 
 @dataclasses.dataclass
 class Progress:
-    """How far a training is."""
+    """The progress of a training."""
 
     epoch: int = 0
     """Counted from 0, as Keras does."""
     batch: int = 0
-    """How many of the epoch's batches are done."""
+    """The number of the epoch's batches that are done."""
     seconds: float = 0.0
     """Spent so far, in all attempts."""
     history: dict[str, list[float]] = dataclasses.field(default_factory=dict)
-    """The metrics of the epochs that are done."""
+    """The metrics of the finished epochs."""
     metrics: list[JsonValue] = dataclasses.field(default_factory=list)
-    """The running values of the epoch that is not."""
+    """The running values of the unfinished epoch."""
 
 
 def checkpoint_folder(model_run_dir: str, identity: Mapping[str, JsonValue], files: Iterable[str]) -> Path | None:
-    """Where a training's checkpoints lie: one place for each model that settings, code and data lead to.
+    """Returns the folder of a training's checkpoints: one for each model that settings, code and data lead to.
 
-    Beside TFX's own folders of the Trainer, which have another number at each attempt; or below `PLACE_VARIABLE`. None
+    Beside TFX's own folders of the Trainer, which have another number at each attempt; or below `FOLDER_VARIABLE`. None
     for an object store, which renames no folder.
 
     Args:
       model_run_dir: of this attempt, `<pipeline root>/Trainer/model_run/<number>`.
-      identity: all that decides the model besides the data.
-      files: what is trained and validated on.
+      identity: the settings that decide the model.
+      files: of the training and validation rows.
     """
-    named = os.environ.get(PLACE_VARIABLE, "").strip()
+    named = os.environ.get(FOLDER_VARIABLE, "").strip()
     if not named and "://" in model_run_dir:
         return None
-    place = Path(named).expanduser() if named else Path(model_run_dir).parent.parent / "checkpoints"
-    told = [_FORMAT, tf.__version__, identity, [_digest(file) for file in files]]
-    return place / hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
+    parent = Path(named).expanduser() if named else Path(model_run_dir).parent.parent / "checkpoints"
+    key = [_FORMAT, tf.__version__, identity, [_digest(file) for file in files]]
+    return parent / hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32]
 
 
 class CheckpointError(RuntimeError):
-    """A checkpoint that is there cannot be gone on from."""
+    """A training cannot resume from its checkpoint."""
 
     exit_code = 2
 
 
 class Checkpoints(tf_keras.callbacks.Callback):
-    """Writes checkpoints while a model is fitted, and starts it from the last one.
+    """A callback that writes checkpoints while a model is fitted, and restores the last one.
 
-    Written where the last is `seconds` ago, at a batch's or an epoch's end, and never so often that writing takes more
-    than `WRITING_SHARE` of the time. What cannot be written, because the disk is full, is said once; the training goes
-    on and the last good one stays.
+    A checkpoint is written where the last is `seconds` ago, at a batch's or an epoch's end, and never so often that
+    writing takes more than `WRITING_SHARE` of the time. A failure to write, as on a full disk, is logged once; the
+    training continues and the last good checkpoint stays.
 
     Args:
       folder: see `checkpoint_folder`; None where there is none.
       model: compiled.
-      seconds: between two; None writes none.
+      seconds: between two checkpoints; None writes none.
       writes: whether this process writes; of several workers one does.
       within_epochs: whether an epoch's running metrics can be read by this process alone.
-      beside: what else a checkpoint holds; trackables by their names.
+      beside: further trackables of a checkpoint, by their names.
     """
 
     def __init__(
@@ -116,26 +116,27 @@ class Checkpoints(tf_keras.callbacks.Callback):
         self._began = self._last = time.monotonic()
 
     def restore(self) -> Progress:
-        """Takes up the last checkpoint, if there is one, and returns where it is; call it before `fit`.
+        """Restores the last checkpoint, if there is one, and returns its progress; call it before `fit`.
 
         Raises:
           CheckpointError: it is damaged, or other code wrote it.
         """
-        found = _whole(self._folder) if self._folder else []
-        if not found:
+        whole = _whole(self._folder) if self._folder else []
+        if not whole:
             return self.progress
+        last = whole[-1]
         try:
-            self.progress = Progress(**json.loads((found[-1] / _STATE).read_text(encoding="utf-8")))
+            self.progress = Progress(**json.loads((last / _STATE).read_text(encoding="utf-8")))
             self._model.optimizer.build(self._model.trainable_variables)
-            self._state.read(str(found[-1] / _ARRAYS)).assert_existing_objects_matched()
+            self._state.read(str(last / _ARRAYS)).assert_existing_objects_matched()
         except (OSError, ValueError, TypeError, AssertionError, tf.errors.OpError) as error:
             raise CheckpointError(
-                f"A training goes on from a checkpoint of the same code. Received: {found[-1]} "
-                f"({str(error).strip().splitlines()[0]}). Remove {self._folder} to begin anew."
+                f"A checkpoint must be whole and of the same code. Received: {last} "
+                f"({str(error).strip().splitlines()[0]}). Remove {self._folder} to start over."
             ) from error
         self._model._training_state = _StartAt(self.progress.epoch, self.progress.batch)  # Keras's own hook for it
         logger.info(
-            "going on from the checkpoint at epoch %d, batch %d",
+            "resuming from the checkpoint at epoch %d, batch %d",
             self.progress.epoch + 1,
             self.progress.batch,
             extra=_NOTICE,
@@ -143,9 +144,9 @@ class Checkpoints(tf_keras.callbacks.Callback):
         return self.progress
 
     def discard(self) -> None:
-        """Removes them: the training is done, or they lead to a fault again."""
+        """Removes all checkpoints: the training is done, or would diverge again."""
         if self._written and self._written.is_dir():
-            # First out of the way as a whole: half of one would be taken up by the next attempt.
+            # Renamed first: the next attempt would resume from a half removed one.
             gone = self._written.with_suffix(".gone")
             shutil.rmtree(gone, ignore_errors=True)
             self._written.rename(gone)
@@ -153,14 +154,14 @@ class Checkpoints(tf_keras.callbacks.Callback):
 
     @property
     def seconds_spent(self) -> float:
-        """Of this attempt and those before it."""
+        """The seconds of this attempt and those before it."""
         return self.progress.seconds + time.monotonic() - self._began
 
     def on_train_begin(self, logs=None):
         self._began = self._last = time.monotonic()
 
     def on_epoch_begin(self, epoch, logs=None):
-        # Keras has just reset the metrics, also of an epoch that goes on in its middle.
+        # Keras has just reset the metrics, also of an epoch that resumes in its middle.
         if self.progress.metrics and epoch == self.progress.epoch:
             for variable, value in zip(_running(self._model), self.progress.metrics, strict=True):
                 variable.assign(value)
@@ -179,7 +180,7 @@ class Checkpoints(tf_keras.callbacks.Callback):
             self._write(folder, epoch + 1, 0, [])
 
     def _due(self) -> Path | None:
-        """The folder to write to, where it is time."""
+        """Returns the folder to write to, where a checkpoint is due."""
         return self._written if time.monotonic() - self._last >= self._interval else None
 
     def _write(self, folder: Path, epoch: int, batch: int, metrics: list[JsonValue]) -> None:
@@ -192,11 +193,11 @@ class Checkpoints(tf_keras.callbacks.Callback):
             _remove_unfinished(folder)
             if not self._warned:
                 logger.warning(
-                    "A checkpoint could not be written to %s; the training goes on without. Received: %s. "
+                    "The folder of checkpoints must be writable: %s; the training continues without. Received: %s. "
                     "Make room there, or name another folder by %s.",
                     folder,
                     str(error).splitlines()[0],
-                    PLACE_VARIABLE,
+                    FOLDER_VARIABLE,
                     extra=_NOTICE,
                 )
             self._warned = True
@@ -213,13 +214,13 @@ def _digest(file: str) -> str:
 
 
 class _StartAt:
-    """Says to `Model.fit` where to begin, as Keras's `BackupAndRestore` does."""
+    """Keras's hook for the counters at which `Model.fit` begins, as its `BackupAndRestore` sets it."""
 
     def __init__(self, epoch: int, batch: int):
-        self._place = (epoch, batch)
+        self._counters = (epoch, batch)
 
     def maybe_load_initial_counters_from_ckpt(self, steps_per_epoch, initial_epoch, mode):
-        return self._place
+        return self._counters
 
 
 def _running(model: tf_keras.Model) -> Sequence[tf.Variable]:
@@ -227,12 +228,12 @@ def _running(model: tf_keras.Model) -> Sequence[tf.Variable]:
 
 
 def _whole(folder: Path) -> list[Path]:
-    """The checkpoints there, the oldest first."""
-    return sorted(one for one in folder.glob("*") if one.name.isdigit()) if folder.is_dir() else []
+    """Returns the whole checkpoints in a folder, the oldest first."""
+    return sorted(path for path in folder.glob("*") if path.name.isdigit()) if folder.is_dir() else []
 
 
 def _publish(folder: Path, name: str, state: dict[str, JsonValue], arrays: tf.train.Checkpoint) -> None:
-    """Writes one checkpoint, and only then removes those before it."""
+    """Writes a checkpoint, and only then removes those before it."""
     _remove_unfinished(folder)
     unfinished = folder / _UNFINISHED
     unfinished.mkdir(parents=True)
@@ -244,8 +245,8 @@ def _publish(folder: Path, name: str, state: dict[str, JsonValue], arrays: tf.tr
     older = _whole(folder)
     unfinished.rename(folder / name)
     _flush(folder)
-    for one in older:
-        shutil.rmtree(one)
+    for checkpoint in older:
+        shutil.rmtree(checkpoint)
 
 
 def _remove_unfinished(folder: Path) -> None:
@@ -254,7 +255,7 @@ def _remove_unfinished(folder: Path) -> None:
 
 
 def _flush(path: Path) -> None:
-    """What lies in memory yet goes to the disk."""
+    """Flushes a file or folder to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

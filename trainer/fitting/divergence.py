@@ -1,4 +1,4 @@
-"""Stops a training that has gone wrong for good, and says where."""
+"""Stops a training that has diverged."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import tf_keras
 MOST_LOSS = 5.0
 
 
-class Diverged(FloatingPointError):  # noqa: N818  it says what happened
+class Diverged(FloatingPointError):  # noqa: N818  it names the event
     """The loss or the weights are not finite, or the loss exploded."""
 
     exit_code = 1
 
 
 class StopAtDivergence(tf_keras.callbacks.Callback):
-    """A model that went to NaN would be exported and evaluated for minutes before anyone is told.
+    """A callback that raises `Diverged` at once, instead of after minutes of export and evaluation.
 
     Args:
       epochs: of the whole training.
@@ -43,10 +43,10 @@ class StopAtDivergence(tf_keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         logs = logs or {}
-        for name, said in (("loss", "training loss"), ("val_loss", "validation loss")):
+        for key, name in (("loss", "training loss"), ("val_loss", "validation loss")):
             # None where there was no validation.
-            if not math.isfinite(loss := logs.get(name, 0.0)) or loss > MOST_LOSS:
-                raise self._diverged(said, loss)
+            if not math.isfinite(loss := logs.get(key, 0.0)) or loss > MOST_LOSS:
+                raise self._diverged(name, loss)
         for weight in self.model.trainable_weights:
             if not tf.math.is_finite(tf.reduce_sum(weight)):
                 raise self._diverged(f"weights {weight.name}", "some that are not")

@@ -13,7 +13,7 @@ _SECONDS_BETWEEN_RECORDS = 1.0
 
 
 class LogProgress(tf_keras.callbacks.Callback):
-    """Logs steps, loss and accuracy at most once a second, and each epoch's end.
+    """A callback that logs steps, loss and accuracy at most once a second, and each epoch's end.
 
     Each record carries `progress`: a dict with `epoch`, `epochs`, `step`, `steps` (of the whole training), the
     metrics that Keras reports, and `done` at the end of an epoch.

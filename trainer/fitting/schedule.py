@@ -1,4 +1,4 @@
-"""How fast what is trained when: warm-up, decay, the encoder's own rate, unfreezing and the early end."""
+"""The schedule of a training: warm-up, decay, the encoder's own rate, unfreezing and early stopping."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tf_keras.optimizers import schedules
 def learning_rate(
     rate: float, decay: str, steps: int, warmup_share: float = 0.0
 ) -> float | schedules.LearningRateSchedule:
-    """What an optimizer takes as its learning rate.
+    """Returns the learning rate of an optimizer: a number or a schedule.
 
     Args:
-      rate: the highest.
+      rate: the highest learning rate.
       decay: `constant`; `linear` or `cosine`, both to 0 at the end.
       steps: of the whole training.
-      warmup_share: of the steps, over which the rate rises evenly to `rate`; decay begins behind them.
+      warmup_share: of the steps, over which the rate rises linearly to `rate`; decay begins after them.
     """
     warmup = round(warmup_share * steps)
     behind = max(steps - warmup, 1)
@@ -35,10 +35,10 @@ def learning_rate(
 
 
 class WarmUp(schedules.LearningRateSchedule):
-    """Rises evenly to a rate, the first step's being above 0, and goes on with another schedule.
+    """A schedule that rises linearly to a rate, from above 0 at the first step, followed by another schedule.
 
     Args:
-      rate: what is reached at step `steps`.
+      rate: the learning rate at step `steps`.
       steps: of the rise.
       behind: a constant rate, or a schedule whose step 0 comes then.
     """
@@ -58,7 +58,7 @@ class WarmUp(schedules.LearningRateSchedule):
 
 
 def with_rate_factor(optimizer: type[tf_keras.optimizers.Optimizer], factor: float, variables: Iterable[tf.Variable]):
-    """A class that is `optimizer`, but multiplies the learning rate of these variables by `factor`.
+    """Returns a subclass of `optimizer` that multiplies the learning rate of some variables by `factor`.
 
     For optimizers that read `self.learning_rate` in `update_step`, as Keras's do. A factor on the gradient would not
     do: Adam divides it out.
@@ -84,11 +84,11 @@ def with_rate_factor(optimizer: type[tf_keras.optimizers.Optimizer], factor: flo
 
 
 class Unfreeze(tf_keras.callbacks.Callback):
-    """Trains the head alone for some epochs, and then the encoder as well.
+    """A callback that trains the head alone for some epochs, and then the encoder as well.
 
     Args:
       layer: the encoder's name in the model.
-      epochs: with the head alone.
+      epochs: that train the head alone.
     """
 
     def __init__(self, layer: str, epochs: int):
@@ -107,9 +107,9 @@ class Unfreeze(tf_keras.callbacks.Callback):
 
 
 class StopEarly(tf_keras.callbacks.Callback):
-    """Ends the training where the validation loss has not fallen for some epochs, and takes the best epoch's weights.
+    """A callback for early stopping, which restores the best epoch's weights.
 
-    Keras's EarlyStopping takes them only where it ended the training, and knows nothing of epochs before a break.
+    Keras's EarlyStopping restores them only where it ended the training, and ignores the epochs before a break.
 
     Args:
       patience: epochs without a lower validation loss.
@@ -123,8 +123,8 @@ class StopEarly(tf_keras.callbacks.Callback):
         self.state = tf.train.Checkpoint(weights=[tf.Variable(weight) for weight in model.weights])
         """The best epoch's weights, for a checkpoint."""
 
-    def go_on(self, losses: Iterable[float]) -> bool:
-        """Takes note of the epochs before a break; whether they ended the training."""
+    def resume(self, losses: Iterable[float]) -> bool:
+        """Counts the epochs before a break, and returns whether they ended the training."""
         for loss in losses:
             self._note(loss)
         return self._waited >= self._patience

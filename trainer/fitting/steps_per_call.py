@@ -1,4 +1,4 @@
-"""How many steps Keras runs in one call of the graph."""
+"""Chooses how many steps Keras runs in one call of the graph."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import time
 import tf_keras
 
 MOST_STEPS = 32
-"""Of one call: by then what a call costs by itself, 1 to 2 ms, is lost in any step."""
+"""Of one call: the cost of a call itself, 1 to 2 ms, is negligible then."""
 
-# One would have Keras make a function that cannot do more.
+# With one, Keras would make a function that cannot run more.
 _LEAST_STEPS = 2
 
 _SECONDS = 0.5  # of a call: until progress is shown and Ctrl-C is heard
 
 
 class Pace(tf_keras.callbacks.Callback):
-    """Runs as many steps a call as take half a second, from 2 to `MOST_STEPS`, whatever the encoder and the machine.
+    """A callback that runs as many steps a call as take half a second, from 2 to `MOST_STEPS`.
 
-    The steps are the same, and so are their results. The model is compiled with `steps_per_execution=MOST_STEPS`; one
-    that is compiled for single steps keeps to them.
+    The steps are the same, and so are their results. The model is compiled with `steps_per_execution=MOST_STEPS`; a
+    model that is compiled for single steps keeps them.
 
     Args:
-      seconds: where it is less than half a second, a call takes no longer than that, unless two steps do.
+      seconds: the longest call, where it is less than half a second; two steps may take longer.
     """
 
     def __init__(self, seconds: float | None = None):

@@ -1,4 +1,4 @@
-"""On what a training is spread: the GPUs of this machine, or the workers that TF_CONFIG names."""
+"""Chooses the devices of a training: the GPUs of this machine, or the workers that TF_CONFIG names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trainer.settings import SettingsError
 
 @dataclasses.dataclass(frozen=True)
 class Spread:
-    """A strategy and this process's part in it."""
+    """A distribution strategy and this process's role in it."""
 
     strategy: tf.distribute.Strategy
     writes: bool = True
@@ -22,13 +22,13 @@ class Spread:
 
 
 def choose_spread() -> Spread:
-    """Several workers by TF_CONFIG, as Kubeflow's training operator sets it; else all GPUs that are seen; else neither.
+    """Chooses several workers by TF_CONFIG, as Kubeflow's training operator sets it; else all GPUs; else neither.
 
     Call it before TensorFlow has run anything: workers find each other only then. The batch size stays that of all
     devices together, so the model is the same up to the order of sums.
 
     Raises:
-      SettingsError: TF_CONFIG cannot be read, or gives this process another part than training.
+      SettingsError: TF_CONFIG cannot be read, or gives this process another role than training.
     """
     workers = _workers(os.environ.get("TF_CONFIG", ""))
     if workers > 1:
@@ -40,7 +40,7 @@ def choose_spread() -> Spread:
 
 
 def shard(dataset: tf.data.Dataset, spread: Spread) -> tf.data.Dataset:
-    """Lets each worker take its share of each batch, instead of its share of the files, of which there may be one."""
+    """Shards a dataset by rows of each batch, instead of by files, of which there may be only one."""
     if spread.workers == 1:
         return dataset
     options = tf.data.Options()
@@ -49,20 +49,20 @@ def shard(dataset: tf.data.Dataset, spread: Spread) -> tf.data.Dataset:
 
 
 def _workers(tf_config: str) -> int:
-    """How many processes train together."""
+    """Returns the number of processes that train together."""
     try:
-        told = json.loads(tf_config or "{}")
-        cluster = told.get("cluster", {})
-        task = told.get("task", {}).get("type", "worker")
+        parsed = json.loads(tf_config or "{}")
+        cluster = parsed.get("cluster", {})
+        task = parsed.get("task", {}).get("type", "worker")
         workers = sum(len(cluster.get(kind, [])) for kind in ("chief", "worker"))
     except (ValueError, AttributeError, TypeError) as error:
         raise SettingsError(
-            f"TF_CONFIG is JSON with `cluster` and `task`. Received: {tf_config!r} ({error}). See "
+            f"TF_CONFIG must be JSON with `cluster` and `task`. Received: {tf_config!r} ({error}). See "
             "https://www.tensorflow.org/guide/distributed_training."
         ) from error
     if task not in ("chief", "worker") or cluster.get("ps"):
         raise SettingsError(
-            "Chief and workers train together, without parameter servers or evaluators. "
+            "TF_CONFIG must name chief and workers only, no parameter servers or evaluators. "
             f"Received: TF_CONFIG={tf_config}. Leave the others out."
         )
     return workers

@@ -1,4 +1,4 @@
-"""A training that begins with the weights of the last blessed model instead of the encoder's."""
+"""Warm starts: trainings that begin with the weights of the last blessed model instead of the encoder's."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from trainer.settings import SettingsError
 
 logger = logging.getLogger("trainer")
 
-#: TF Serving ignores what lies in a SavedModel's assets.extra.
+#: TF Serving ignores the files in a SavedModel's assets.extra.
 _ENCODER_FILE = Path("assets.extra") / "encoder_digest"
 
 
 def note_encoder(model_dir: str | Path, encoder_digest: str) -> None:
-    """Writes into an exported model which encoder its weights were trained from."""
+    """Writes the digest of the encoder that a model was trained from into the exported model."""
     file = Path(model_dir) / _ENCODER_FILE
     file.parent.mkdir(exist_ok=True)
     file.write_text(encoder_digest, encoding="utf-8")
 
 
 def weights_of(base_model: str | None) -> Path | None:
-    """The data file of a SavedModel's weights; None where there is no model yet.
+    """Returns the data file of a SavedModel's weights; None where there is no model yet.
 
     Args:
-      base_model: TFX's `fn_args.base_model`; before the first push it names a folder that is not there.
+      base_model: TFX's `fn_args.base_model`; before the first push it names a folder that does not exist.
     """
-    found = sorted(Path(base_model, "variables").glob("variables.data-*")) if base_model else []
-    return found[0] if found else None
+    files = sorted(Path(base_model, "variables").glob("variables.data-*")) if base_model else []
+    return files[0] if files else None
 
 
 def take_weights(model: tf_keras.Model, weights: Path, encoder_digest: str) -> None:
-    """Gives the model the weights that `trainer.export` wrote.
+    """Loads the weights that `trainer.export` wrote into a model.
 
     Args:
       model: as `trainer.model.build_model` makes it.
@@ -49,11 +49,11 @@ def take_weights(model: tf_keras.Model, weights: Path, encoder_digest: str) -> N
     """
     noted = weights.parent.parent / _ENCODER_FILE
     if not noted.is_file():
-        logger.warning("%s does not say which encoder its weights came from: shapes alone are compared.", noted)
+        logger.warning("%s is missing, so the encoder of the weights is not known: only shapes are compared.", noted)
     elif (before := noted.read_text(encoding="utf-8")) != encoder_digest and not {before, encoder_digest} <= DIGESTS:
         # Equal shapes do not make equal vocabularies.
         raise _misfit(weights, f"were trained from the encoder {before}, not from {encoder_digest}")
-    # What was exported is the bare layers, without what a compiled model tracks beside them.
+    # The export has the bare layers, without the objects that a compiled model tracks beside them.
     root = tf.train.Checkpoint(root=tf_keras.Sequential(model.layers, name=model.name))
     try:
         root.read(str(weights.parent / "variables")).assert_existing_objects_matched()
@@ -63,6 +63,6 @@ def take_weights(model: tf_keras.Model, weights: Path, encoder_digest: str) -> N
 
 def _misfit(weights: Path, reason: str) -> SettingsError:
     return SettingsError(
-        "A warm start takes the weights of the last blessed model, which has the same encoder. Received: "
+        "The last blessed model must have the same encoder for a warm start. Received: "
         f"{weights.parent.parent}, whose weights {reason}. Train from the encoder with --set training.warm_start=false."
     )

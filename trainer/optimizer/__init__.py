@@ -1,4 +1,4 @@
-"""Optimizers that touch only the rows of a gathered table that they must, and their names in a configuration."""
+"""Optimizers that update only the necessary rows of an embedding table, and their names in a configuration."""
 
 from trainer.optimizer.exact import ExactAdam
 from trainer.optimizer.lazy import LazyAdam, LazyAdamW, LazySGD

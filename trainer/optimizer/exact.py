@@ -1,4 +1,4 @@
-"""Keras's Adam to float tolerance, over the rows that still move."""
+"""Keras's Adam to float tolerance, for the rows that still move."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import tf_keras
 from trainer.optimizer.lazy import _AdamRows
 
 _FLOAT_TOLERANCE = 2.0**-24
-"""Half of what the last bit of a float32 is worth."""
+"""Half of the last bit of a float32."""
 
 _NEVER = -(2**62)
 
 
 class ExactAdam(_AdamRows, tf_keras.optimizers.Adam):
-    """Equals Keras's Adam for any table, and touches few of its rows.
+    """An optimizer that equals Keras's Adam for any table, and updates few of its rows.
 
     A row that no batch has touched has zero gradient and zero moments, and dense Adam leaves it where it is. A row that
     was touched goes on moving by its decaying moments, by each step beta_1 / sqrt(beta_2) times as far: it is updated
     until all that is still to come is less than `2 ** -24` of one step, 181 steps with Keras's betas. From then on it
     rests, and its moments are decayed by the missed steps at once when it is touched again.
 
-    So nothing has to be known of the encoder or of the data beforehand. A step costs as much as the rows of the last
+    So it works for any encoder and data. A step costs as much as the rows of the last
     181 batches, whatever the table. Each variable has one int64 a row for the step that touched it last.
 
     Args: those of `tf_keras.optimizers.Adam`. `amsgrad` and `weight_decay`, which moves every row at every step, are
@@ -33,7 +33,7 @@ class ExactAdam(_AdamRows, tf_keras.optimizers.Adam):
     def __init__(self, learning_rate=0.001, name="ExactAdam", **kwargs):
         if kwargs.get("weight_decay"):
             raise ValueError(
-                "ExactAdam moves touched rows only, and weight decay moves all. Received: "
+                "weight_decay must be unset for ExactAdam, which moves touched rows only. Received: "
                 f"weight_decay={kwargs['weight_decay']}. Use tf_keras.optimizers.AdamW, or LazyAdamW."
             )
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
@@ -74,7 +74,7 @@ class ExactAdam(_AdamRows, tf_keras.optimizers.Adam):
 
 
 def steps_until_rest(beta_1: float, beta_2: float) -> int:
-    """Steps without a gradient after which the rest of a row's way is no float of one step.
+    """Returns the steps without a gradient after which the remaining moves of a row are below float tolerance.
 
     Such a row moves by at most `ratio ** n` of a step n steps later, and by that over `1 - ratio` in all.
     """

@@ -1,8 +1,8 @@
-"""Adam, AdamW and SGD that touch only the embedding rows of the batch.
+"""Adam, AdamW and SGD that update only the embedding rows of the batch.
 
-The gradient of a gathered table is a `tf.IndexedSlices`. Keras's optimizers still decay the moments, and where asked
-the weights, of every row at every step, which on a table of 800,010 rows is nearly all of the step. Here the rows of
-the batch are updated by the very formulas of Keras, and absent rows keep their moments and their values.
+The gradient of a gathered table is a `tf.IndexedSlices`. Keras's optimizers still decay the moments, and with weight
+decay the weights, of every row at every step, which on a table of 800,010 rows is nearly all of the step. Here the rows
+of the batch are updated by Keras's own formulas, and absent rows keep their moments and their values.
 
 Equal to Keras's own for dense gradients, and for a table whose rows all occur in each batch; for other tables they are
 different optimizers, but for SGD without momentum. Keras's Adagrad is row-sparse as it is.
@@ -17,7 +17,7 @@ import tf_keras
 
 
 class RowDecay(tf_keras.optimizers.Optimizer):
-    """Mixed into an optimizer of Keras: weight decay of the rows of the batch, instead of the whole table."""
+    """A mixin for Keras's optimizers: weight decay of the rows of the batch, instead of the whole table."""
 
     def __init__(self, *args, **kwargs):
         # XLA cannot compile the scatter into a resource variable of the string models trained here.
@@ -25,7 +25,7 @@ class RowDecay(tf_keras.optimizers.Optimizer):
         super().__init__(*args, **kwargs)
 
     def _apply_weight_decay(self, variables):
-        """Nothing: it knows no rows. `update_step` does, and comes next."""
+        """Does nothing, since it gets no rows; `update_step`, which comes next, decays them."""
 
     def update_step(self, gradient, variable):
         """Applies one step to one variable; `gradient` is a dense tensor or an `IndexedSlices` with unique indices."""
@@ -43,16 +43,16 @@ class RowDecay(tf_keras.optimizers.Optimizer):
             self.update_dense(gradient, variable)
 
     def update_rows(self, gradient: tf.IndexedSlices, variable: tf.Variable) -> None:
-        """One step of a table."""
+        """Applies one step to a table."""
         raise NotImplementedError
 
     def update_dense(self, gradient: tf.Tensor, variable: tf.Variable) -> None:
-        """One step of any other variable: Keras's."""
+        """Applies one step of Keras's to any other variable."""
         super().update_step(gradient, variable)
 
 
 class _Once:
-    """Keeps what is computed while it is entered, and nothing afterwards: a tensor is one of its graph alone."""
+    """A cache of tensors that is emptied when it is left, because a tensor belongs to one graph."""
 
     def __init__(self) -> None:
         self._kept: dict[tf.DType, tf.Tensor] | None = None
@@ -64,7 +64,7 @@ class _Once:
         self._kept = None
 
     def get(self, key: tf.DType, compute: Callable[[], tf.Tensor]) -> tf.Tensor:
-        """What was computed for `key`."""
+        """Returns the tensor of `key`, computed once while the cache is entered."""
         if self._kept is None:
             return compute()
         if key not in self._kept:
@@ -78,13 +78,14 @@ class _AdamRows(RowDecay):
     def __init__(self, *args, **kwargs):
         if kwargs.get("amsgrad"):
             raise ValueError(
-                f"{type(self).__name__} has no amsgrad form. Received: amsgrad=True. Use tf_keras.optimizers.Adam."
+                f"amsgrad must be unset for {type(self).__name__}. Received: amsgrad=True. Use "
+                "tf_keras.optimizers.Adam."
             )
         super().__init__(*args, **kwargs)
         self._powers = _Once()
 
     def apply_gradients(self, grads_and_vars, *args, **kwargs):
-        """One step of all variables; see Keras's."""
+        """Applies one step to all variables; see Keras's."""
         with self._powers:
             return super().apply_gradients(grads_and_vars, *args, **kwargs)
 
@@ -92,7 +93,7 @@ class _AdamRows(RowDecay):
         self.move_rows(gradient.values, gradient.indices, variable)
 
     def move_rows(self, values: tf.Tensor, rows: tf.Tensor, variable: tf.Variable) -> None:
-        """Adam's step of the rows by the gradient `values`."""
+        """Applies Adam's step to the rows by the gradient `values`."""
         first, second = self.moments(variable)
         m, v = tf.gather(first, rows), tf.gather(second, rows)
         # 1 - beta in double precision, as Keras: in float32, 1 - 0.999 is off by a twenty-thousandth.
@@ -104,12 +105,12 @@ class _AdamRows(RowDecay):
         variable.scatter_sub(tf.IndexedSlices(change, rows))
 
     def moments(self, variable: tf.Variable) -> tuple[tf.Variable, tf.Variable]:
-        """The first and the second."""
+        """Returns the first and the second moments of a variable."""
         index = self._index_dict[self._var_key(variable)]
         return self._momentums[index], self._velocities[index]
 
     def beta_powers(self, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
-        """Both betas to the power of the step's number, computed once for all variables of a step."""
+        """Returns both betas to the power of the step's number, computed once for all variables of a step."""
 
         def compute() -> tuple[tf.Tensor, tf.Tensor]:
             step = tf.cast(self.iterations + 1, dtype)
@@ -118,13 +119,13 @@ class _AdamRows(RowDecay):
         return self._powers.get(dtype, compute)
 
     def _corrected_rate(self, dtype: tf.DType) -> tf.Tensor:
-        """The learning rate with the correction of both moments' bias in it."""
+        """Returns the learning rate with the correction of both moments' bias."""
         beta_1_power, beta_2_power = self.beta_powers(dtype)
         return tf.cast(self.learning_rate, dtype) * tf.sqrt(1 - beta_2_power) / (1 - beta_1_power)
 
 
 class _OnePass(_AdamRows):
-    """Dense weights by TensorFlow's kernel, which makes one pass over them where Keras's formula makes a dozen.
+    """Adam that updates dense weights by TensorFlow's kernel, in one pass where Keras's formula makes a dozen.
 
     It takes 1 - beta in float32: a share of 1e-5 of a step.
     """

@@ -33,17 +33,17 @@ def make_optimizer(
     """Returns the optimizer that `training.optimizer` names.
 
     Args:
-      name: one of those.
+      name: of the optimizer.
       learning_rate: of all steps.
       clip_norm: the longest gradient of all weights together; longer ones are shortened to it.
       rate_factor: on the learning rate of the weights `factored`.
       factored: some of the weights.
 
     Raises:
-      ValueError: there is none of that name.
+      ValueError: there is no optimizer of that name.
     """
     if name not in _KINDS:
-        raise ValueError(f"An optimizer is one of {', '.join(_KINDS)}. Received: {name}.")
+        raise ValueError(f"The optimizer must be one of {', '.join(_KINDS)}. Received: {name}. Give another.")
     kind, options = _KINDS[name]
     if rate_factor != 1:
         kind = with_rate_factor(kind, rate_factor, factored)

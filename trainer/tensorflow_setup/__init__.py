@@ -1,1 +1,1 @@
-"""How TensorFlow and Keras are set before they are used."""
+"""The setup of TensorFlow and Keras before they are used."""

@@ -1,4 +1,4 @@
-"""Trainings that can be repeated bit for bit."""
+"""Makes trainings repeatable bit for bit."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tensorflow.python.framework import config  # the way back is not public
 
 @contextlib.contextmanager
 def deterministic_ops(wanted: bool) -> Iterator[None]:
-    """Inside, TensorFlow takes only such ways of computing as give equal bits, or fails where it has none.
+    """Makes TensorFlow use deterministic ops inside, and fail where it has none.
 
     Without `tf.random.set_seed`, which clears the kernel cache and with it the SentencePiece resource of every model
-    already loaded in the process; whatever is drawn here has a seed of its own.
+    already loaded in the process; each random draw of this project has a seed of its own.
     """
     if not wanted or config.is_op_determinism_enabled():
         yield

@@ -1,4 +1,4 @@
-"""What TensorFlow may make of the graphs that train: their products, and their lookups in large tables."""
+"""Sets TensorFlow's optimizations of training graphs: of matrix products, and of lookups in large tables."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _NATIVE = {"avx512_bf16", "amx_bf16"}
 
 @contextlib.contextmanager
 def training_graphs(precision: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> Iterator[None]:
-    """Whatever graph is first run inside is made for training, whichever module it comes from.
+    """Optimizes the graphs that are first run inside for training, whichever module they come from.
 
-    Lookups read the rows that they look up. Matrix products are in bfloat16 where that is asked: TensorFlow casts what
-    goes into one, while weights and all else stay float32, and what is exported is not rewritten. Products on a GPU are
-    left alone.
+    Lookups read only the rows that they look up. Matrix products are in bfloat16 where `precision` says so: TensorFlow
+    casts their inputs, while weights and all else stay float32, and exports are not rewritten. Products on a GPU are
+    not changed.
 
     Args:
       precision: `float32`; `bfloat16`; or `auto`, which is `bfloat16` where the processor multiplies it natively, for
         elsewhere it is emulated and slower.
-      cpuinfo: what the processor can do, as Linux says it.
+      cpuinfo: Linux's file with the features of the processor.
     """
     in_bfloat16 = precision == "bfloat16" or (precision == "auto" and multiplies_bfloat16(cpuinfo))
     inside = {_BFLOAT16: in_bfloat16, _ARITHMETIC: False}
@@ -42,12 +42,12 @@ def training_graphs(precision: str, cpuinfo: Path = Path("/proc/cpuinfo")) -> It
             _log_whether_in_bfloat16()
         yield
     finally:
-        # None for what nobody had set. TensorFlow's default would do the same, but stay behind in what is saved later.
+        # None for unset options. TensorFlow's default would do the same, but stay in models that are saved later.
         tf.config.optimizer.set_experimental_options({name: options.get(name) for name in inside})
 
 
 def _log_whether_in_bfloat16() -> None:
-    """By trying it: TensorFlow takes the option on any processor, and obeys it only where oneDNN is on."""
+    """Logs whether products are in bfloat16, by trying one: TensorFlow ignores the option where oneDNN is off."""
     number = tf.constant([[1 + 2.0**-9]])  # 1 in bfloat16
     with tf.device("CPU:0"):
         product = tf.function(lambda x: tf.nn.relu(tf.matmul(x, x)), autograph=False)(number)
@@ -63,7 +63,7 @@ def _log_whether_in_bfloat16() -> None:
 
 
 def multiplies_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the processor, an x86 under Linux, has instructions for products of bfloat16."""
+    """Returns whether the processor, an x86 under Linux, has instructions for products of bfloat16."""
     try:
         lines = cpuinfo.read_text(encoding="utf-8").splitlines()
     except OSError:  # another system

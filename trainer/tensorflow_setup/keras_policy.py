@@ -9,7 +9,7 @@ import sys
 
 if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") not in ("1", "true", "True"):
     raise RuntimeError(
-        "TensorFlow was imported before the Keras policy was set. Received: TF_USE_LEGACY_KERAS="
+        "The Keras policy must be set before TensorFlow is imported. Received: TF_USE_LEGACY_KERAS="
         f"{os.environ.get('TF_USE_LEGACY_KERAS')!r}. Import trainer.tensorflow_setup.keras_policy first, or "
         "set TF_USE_LEGACY_KERAS=1."
     )

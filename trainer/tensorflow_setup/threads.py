@@ -2,7 +2,7 @@
 
 The backward pass has two independent products for each forward one, and ModelScorer scores two batches at a time. So
 both halves are busy, and none waits for the other's threads to wake, which costs small operations more than they gain.
-Whoever sets TensorFlow's own variable keeps what they set.
+TensorFlow's own variable, where it is set, takes precedence.
 """
 
 import os
@@ -10,7 +10,7 @@ import os
 VARIABLE = "TF_NUM_INTRAOP_THREADS"
 
 TENSORFLOWS_OWN = {VARIABLE: ""}
-"""Environment of a process that takes what TensorFlow does by itself, which reads an empty variable as none."""
+"""Environment of a process with TensorFlow's own default, which an empty variable stands for."""
 
 SIDE_BY_SIDE = 2
 """Operations that are to run at a time."""

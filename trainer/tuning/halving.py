@@ -1,4 +1,4 @@
-"""Which recipe is tried next: successive halving over parts of the training rows, as an Oracle of KerasTuner."""
+"""Successive halving of recipes over parts of the training rows, as an Oracle of KerasTuner."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import keras_tuner
 from keras_tuner.engine import trial as trials
 
 CANDIDATE, PART = "tuner/candidate", "tuner/part"
-"""Beside the hyperparameters of a trial: its recipe (0 is the configuration's), and on which part of the rows."""
+"""Keys beside the hyperparameters of a trial: its recipe (0 is the configuration's), and the part of the rows."""
 
 _DRAWS = 100  # of a recipe that was not drawn before
 
 
 def rungs(candidates: int) -> list[tuple[int, int]]:
-    """The rounds: how many recipes, and on which part of the rows (4 is a quarter).
+    """Returns the rounds: the number of recipes and the part of the rows (4 is a quarter) of each.
 
     Example:
         >>> rungs(8)
@@ -28,10 +28,10 @@ def rungs(candidates: int) -> list[tuple[int, int]]:
 
 
 class HalvingOracle(keras_tuner.Oracle):
-    """Tries every recipe on a part of the rows, the better half on twice as many, and so on up to all.
+    """An oracle that tries every recipe on a part of the rows, the better half on twice as many, and so on up to all.
 
-    Each trial trains its recipe from the beginning, so that epochs and decay mean at every part what they mean to the
-    Trainer. The configuration's own recipe goes through all rounds: the best is never worse than it.
+    Each trial trains its recipe from the beginning, so that epochs and decay mean the same as in the Trainer. The
+    configuration's own recipe is in all rounds: the best is never worse than it.
 
     Args:
       candidates: recipes, the configuration's among them.
@@ -53,12 +53,12 @@ class HalvingOracle(keras_tuner.Oracle):
         self._candidates = _draw(space, candidates, seed)
 
     def populate_space(self, trial_id: str) -> dict[str, JsonValue]:
-        """The next recipe, of the first round that is not whole."""
+        """Returns the next recipe of the first unfinished round."""
         entered = list(range(len(self._candidates)))
-        for place, (count, part) in enumerate(self._rungs):
-            if place:
-                entered = self._promoted(self._rungs[place - 1][1], count)
-            tried = {one.hyperparameters.values[CANDIDATE] for one in self._round(part)}
+        for number, (count, part) in enumerate(self._rungs):
+            if number:
+                entered = self._promoted(self._rungs[number - 1][1], count)
+            tried = {trial.hyperparameters.values[CANDIDATE] for trial in self._round(part)}
             for candidate in entered:
                 if candidate not in tried:
                     values = {**self._candidates[candidate], CANDIDATE: candidate, PART: part}
@@ -66,43 +66,43 @@ class HalvingOracle(keras_tuner.Oracle):
         return {"status": trials.TrialStatus.STOPPED}
 
     def get_best_trials(self, num_trials: int = 1) -> list[trials.Trial]:
-        """Those that ended well, the most rows first and of these the least loss; losses on other parts say less."""
-        ended = [one for one in self.trials.values() if one.status == trials.TrialStatus.COMPLETED]
-        return sorted(ended, key=lambda one: (one.hyperparameters.values[PART], _key(one)))[:num_trials]
+        """Returns the completed trials, those on the most rows first, then by loss; losses on fewer rows mean less."""
+        completed = [trial for trial in self.trials.values() if trial.status == trials.TrialStatus.COMPLETED]
+        return sorted(completed, key=lambda trial: (trial.hyperparameters.values[PART], _key(trial)))[:num_trials]
 
     def reload(self) -> None:
-        """Takes up a search that was killed; the trial that it was in begins anew."""
+        """Resumes a search that was killed; its unfinished trial starts over."""
         super().reload()
         ended = (trials.TrialStatus.COMPLETED, trials.TrialStatus.FAILED)
         self.trials: dict[str, trials.Trial] = {
-            name: one for name, one in sorted(self.trials.items()) if one.status in ended
+            name: trial for name, trial in sorted(self.trials.items()) if trial.status in ended
         }
         self.end_order: list[str] = [name for name in self.end_order if name in self.trials]
         self._retry_queue: list[str] = []
 
     def _round(self, part: int) -> list[trials.Trial]:
-        return [one for one in self.trials.values() if one.hyperparameters.values[PART] == part]
+        return [trial for trial in self.trials.values() if trial.hyperparameters.values[PART] == part]
 
     def _promoted(self, part: int, count: int) -> list[int]:
-        ended = [one for one in self._round(part) if one.status == trials.TrialStatus.COMPLETED]
-        best = [one.hyperparameters.values[CANDIDATE] for one in sorted(ended, key=_key)[:count]]
+        completed = [trial for trial in self._round(part) if trial.status == trials.TrialStatus.COMPLETED]
+        best = [trial.hyperparameters.values[CANDIDATE] for trial in sorted(completed, key=_key)[:count]]
         return sorted({*best, 0})
 
 
-def _key(one: trials.Trial) -> tuple[float, int]:
+def _key(trial: trials.Trial) -> tuple[float, int]:
     # At equal losses the earlier recipe.
-    return one.score, one.hyperparameters.values[CANDIDATE]
+    return trial.score, trial.hyperparameters.values[CANDIDATE]
 
 
 def _draw(space: keras_tuner.HyperParameters, count: int, seed: int) -> list[dict[str, JsonValue]]:
-    drawn = [{one.name: one.default for one in space.space}]
+    drawn = [{parameter.name: parameter.default for parameter in space.space}]
     for number in range(_DRAWS * count):
         if len(drawn) == count:
             break
         # Each hyperparameter with a seed of its own: with one for all they would move together.
         values = {
-            one.name: one.random_sample(seed * 1_000_003 + number * 101 + place)
-            for place, one in enumerate(space.space)
+            parameter.name: parameter.random_sample(seed * 1_000_003 + number * 101 + index)
+            for index, parameter in enumerate(space.space)
         }
         if values not in drawn:
             drawn.append(values)

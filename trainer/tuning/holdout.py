@@ -18,55 +18,55 @@ MIN_VALIDATION_ROWS = 20
 
 
 class Holdout(NamedTuple):
-    """Files of gzipped TFRecords."""
+    """The files of a holdout, gzipped TFRecords."""
 
     train: dict[int, str]
-    """By the divisor of the part: 1 holds all that is not held out, 2 half of it."""
+    """By the divisor of the part: 1 holds all rows that are not held out, 2 half of them."""
     validation: str
-    """Each row that is held out twice: as it is, and lower-cased."""
+    """Each held-out row twice: as it is, and lower-cased."""
 
 
 def hold_out(files: Sequence[str], folder: Path, *, share: float, parts: Sequence[int], seed: int) -> Holdout:
     """Splits the rows by their titles' hash, so that equal titles in whatever casing stay together.
 
     Args:
-      files: of the split train. The split eval is not touched: what is tuned on can judge no more.
-      folder: where the parts go.
+      files: of the split train. The split eval is not used: rows that tuned a model cannot judge it.
+      folder: for the parts.
       share: of the rows that is held out.
       parts: divisors.
       seed: of the hash.
 
     Raises:
-      SettingsError: too few rows, or of one class, to hold out from or to train a part on.
+      SettingsError: there are too few rows, or rows of one class only, to hold out or to train a part on.
     """
-    found = Holdout({part: str(folder / f"train-{part}.gz") for part in parts}, str(folder / "validation.gz"))
-    counts = {path: [0, 0] for path in [*found.train.values(), found.validation]}
+    holdout = Holdout({part: str(folder / f"train-{part}.gz") for part in parts}, str(folder / "validation.gz"))
+    counts = {path: [0, 0] for path in [*holdout.train.values(), holdout.validation]}
     with contextlib.ExitStack() as stack:
         writers = {path: stack.enter_context(tf.io.TFRecordWriter(path, "GZIP")) for path in counts}
         for record in tf.data.TFRecordDataset(list(files), compression_type="GZIP").as_numpy_iterator():
             example = tf.train.Example.FromString(record)
             title = example.features.feature[features.TITLE].bytes_list.value[0]
             label = example.features.feature[features.LABEL].int64_list.value[0]
-            place = _place(title, seed)
-            if place < share:
+            position = _position(title, seed)
+            if position < share:
                 example.features.feature[features.TITLE].bytes_list.value[0] = title.decode().lower().encode()
-                written = [(found.validation, record), (found.validation, example.SerializeToString())]
+                written = [(holdout.validation, record), (holdout.validation, example.SerializeToString())]
             else:
-                place = (place - share) / (1 - share)
-                written = [(path, record) for part, path in found.train.items() if place < 1 / part]
+                position = (position - share) / (1 - share)
+                written = [(path, record) for part, path in holdout.train.items() if position < 1 / part]
             for path, content in written:
                 writers[path].write(content)
                 counts[path][label] += 1
-    held_out = sum(counts[found.validation]) // 2
+    held_out = sum(counts[holdout.validation]) // 2
     if held_out < MIN_VALIDATION_ROWS or not all(all(of_label) for of_label in counts.values()):
         raise SettingsError(
-            f"Tuning holds out {MIN_VALIDATION_ROWS} training rows or more, and trains and judges on rows of both "
-            f"classes. Received: {held_out} held out and, in the smallest part to train on, "
-            f"{sum(counts[found.train[max(parts)]])}. Give more rows, or leave out --tune."
+            f"Tuning must hold out {MIN_VALIDATION_ROWS} training rows or more, and have rows of both classes in each "
+            f"part. Received: {held_out} held out and, in the smallest part to train on, "
+            f"{sum(counts[holdout.train[max(parts)]])}. Give more rows, or leave out --tune."
         )
-    return found
+    return holdout
 
 
-def _place(title: bytes, seed: int) -> float:
+def _position(title: bytes, seed: int) -> float:
     key = " ".join(unicodedata.normalize("NFKC", title.decode()).casefold().split())
     return int.from_bytes(hashlib.sha256(f"{seed}:{key}".encode()).digest()[:8], "big") / 2**64

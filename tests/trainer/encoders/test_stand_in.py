@@ -71,10 +71,10 @@ def test_the_command_writes_it_once_and_names_it(tmp_path):
     assert done.exit_code == 0, done.output
     again = CliRunner().invoke(main, call)
     assert again.exit_code == 2
-    assert "A stand-in is written to a new folder. Received: " in again.output
+    assert "The stand-in's folder must be new. Received: " in again.output
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(EncoderError, match="The stand-in needs a folder with room for"):
+    with pytest.raises(EncoderError, match="must be writable and have room for"):
         stand_in.save_stand_in(tmp_path / "file", 10)

@@ -105,7 +105,7 @@ def test_a_training_that_was_broken_off_goes_on_where_it_was(train, train_in, br
     undisturbed, _ = train_in(tmp_path / "undisturbed", 0, checkpoint_seconds=None)
     assert broken_off.name == f"{19:012d}"  # the handler hears of a step before its checkpoint is written
     done, said = train()
-    assert said[1] == "going on from the checkpoint at epoch 2, batch 6"
+    assert said[1] == "resuming from the checkpoint at epoch 2, batch 6"
     assert said[2].startswith("epoch 2/3  step 8/13")
     assert done["steps"] == STEPS
     for name, values in undisturbed["epochs"].items():
@@ -140,8 +140,8 @@ def test_a_full_disk_is_said_once_and_leaves_the_last_good_one(train, broken_off
         _, said = train(stop_at=30)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    (warning,) = [line for line in said if "could not be written" in line]
-    assert "the training goes on without. Received: " in warning
+    (warning,) = [line for line in said if "must be writable" in line]
+    assert "the training continues without. Received: " in warning
     assert said[-1].startswith("epoch 3/3  step 4/13")
     assert kept(tmp_path) == [broken_off]
     assert {file.name: file.read_bytes() for file in broken_off.iterdir()} == before
@@ -149,7 +149,7 @@ def test_a_full_disk_is_said_once_and_leaves_the_last_good_one(train, broken_off
 
 def test_a_damaged_one_is_named_with_the_way_out(train, broken_off):
     (broken_off / "arrays.index").write_bytes(b"")
-    with pytest.raises(CheckpointError, match=rf"Remove {broken_off.parent} to begin anew\.$") as caught:
+    with pytest.raises(CheckpointError, match=rf"Remove {broken_off.parent} to start over\.$") as caught:
         train()
     assert caught.value.exit_code == 2
 
@@ -172,5 +172,5 @@ def test_the_place_depends_on_data_and_settings_and_not_on_the_attempt(tmp_path,
     data.write_bytes(b"2")
     assert checkpoint_folder(str(tmp_path / "model_run" / "1"), {"seed": 1}, [str(data)]) != told[0]
     assert checkpoint_folder("s3://bucket/model_run/1", {"seed": 1}, [str(data)]) is None
-    monkeypatch.setenv(checkpoints.PLACE_VARIABLE, str(tmp_path / "volume"))
+    monkeypatch.setenv(checkpoints.FOLDER_VARIABLE, str(tmp_path / "volume"))
     assert checkpoint_folder("s3://bucket/model_run/1", {"seed": 1}, [str(data)]).parent == tmp_path / "volume"

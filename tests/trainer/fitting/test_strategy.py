@@ -88,15 +88,15 @@ def test_one_process_without_gpus_needs_no_strategy(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("tf_config", "said"),
+    ("tf_config", "message"),
     [
-        ("{", "is JSON with `cluster` and `task`. Received: '{'"),
-        ("[]", "is JSON with"),
-        ('{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "evaluator"}}', "without parameter servers"),
-        ('{"cluster": {"worker": ["a:1", "b:1"], "ps": ["c:1"]}, "task": {"type": "worker"}}', "without parameter"),
+        ("{", "must be JSON with `cluster` and `task`. Received: '{'"),
+        ("[]", "must be JSON with"),
+        ('{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "evaluator"}}', "no parameter servers"),
+        ('{"cluster": {"worker": ["a:1", "b:1"], "ps": ["c:1"]}, "task": {"type": "worker"}}', "no parameter"),
     ],
 )
-def test_what_cannot_be_followed_is_refused(monkeypatch, tf_config, said):
+def test_what_cannot_be_followed_is_refused(monkeypatch, tf_config, message):
     monkeypatch.setenv("TF_CONFIG", tf_config)
-    with pytest.raises(SettingsError, match=said.replace("{", r"\{")):
+    with pytest.raises(SettingsError, match=message.replace("{", r"\{")):
         choose_spread()

@@ -33,7 +33,7 @@ def test_tensorflow_imported_before_the_policy_is_refused():
     done = run(IMPORTED_BEFORE)
     assert done.returncode == 1
     assert (
-        "RuntimeError: TensorFlow was imported before the Keras policy was set. Received: TF_USE_LEGACY_KERAS=None. "
+        "RuntimeError: The Keras policy must be set before TensorFlow is imported. Received: TF_USE_LEGACY_KERAS=None. "
         "Import trainer.tensorflow_setup.keras_policy first, or set TF_USE_LEGACY_KERAS=1." in done.stderr
     )
 

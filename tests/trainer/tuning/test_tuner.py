@@ -160,7 +160,7 @@ def test_a_state_that_a_kill_cut_off_begins_anew(fn_args, losses, caplog):
     Path(first.project_dir, "oracle.json").write_text('{"ongo')
     with caplog.at_level(logging.WARNING, "trainer"):
         again = searched(fn_args())
-    assert "begins anew" in caplog.text
+    assert "starts over" in caplog.text
     assert tried(again) == tried(first)
 
 
@@ -199,11 +199,11 @@ def test_no_title_is_both_trained_on_and_judged_by(rows, tmp_path):
 def test_too_few_rows_are_refused(fn_args, examples):
     args = fn_args()
     args.train_files = [examples(generated(40))]
-    with pytest.raises(SettingsError, match="holds out 20 training rows or more.*Received: .* leave out --tune"):
+    with pytest.raises(SettingsError, match="must hold out 20 training rows or more.*Received: .* leave out --tune"):
         trainer.tuner_fn(args)
 
 
 def test_an_encoder_that_changed_after_the_run_began_ends_the_search(fn_args):
     found = trainer.tuner_fn(fn_args(encoder_digest="sha256:another"))
-    with pytest.raises(keras_tuner.errors.FatalError, match="changed after the run began. Expected: sha256:another"):
+    with pytest.raises(keras_tuner.errors.FatalError, match="must not change during a run. Expected: sha256:another"):
         found.tuner.search()
