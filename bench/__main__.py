@@ -48,16 +48,16 @@ def main() -> None:
     parser.add_argument("--output", default=None, help="keeps the runs there; by default they are thrown away")
     parser.add_argument("--no-baselines", action="store_true", help="leaves out the linear models")
     parser.add_argument("rest", nargs="*", help="after `--`: goes on to `clickbait run`")
-    asked = parser.parse_args()
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        output = Path(asked.output or scratch)
-        print(f"{os.cpu_count()} cores, {asked.data}\n")
+        output = Path(args.output or scratch)
+        print(f"{os.cpu_count()} cores, {args.data}\n")
         print("| model | " + " | ".join(CASINGS) + " | train (as is) | examples | wall s | CPU s | peak GB |")
         print("|---|" + "---|" * (len(CASINGS) + 5))
-        for seed in asked.seeds:
-            print(_seed_row(seed, asked.data, output / f"seed-{seed}", asked.rest), flush=True)
-        train, held_out = (_read_split(output / f"seed-{asked.seeds[0]}", split) for split in ("train", "eval"))
-    for name, options in BASELINES.items() if not asked.no_baselines else ():
+        for seed in args.seeds:
+            print(_seed_row(seed, args.data, output / f"seed-{seed}", args.rest), flush=True)
+        train, held_out = (_read_split(output / f"seed-{args.seeds[0]}", split) for split in ("train", "eval"))
+    for name, options in BASELINES.items() if not args.no_baselines else ():
         model = make_pipeline(TfidfVectorizer(**options), LinearSVC()).fit(*train)
         figures = [
             _percent(model.predict([casing(text) for text in held_out[0]]), held_out[1]) for casing in CASINGS.values()
@@ -77,7 +77,11 @@ def _seed_row(seed: int, data: str, output: Path, rest: Sequence[str]) -> str:
     titles, labels = _read_split(output, features.EVAL_SPLIT)
     scored = {name: _score(signature, [casing(text) for text in titles]) for name, casing in CASINGS.items()}
     figures = [_percent(scores > 0.5, labels) for scores in scored.values()]
-    reached = {one.split: one.observed or math.nan for one in verdict.thresholds if one.rule == "accuracy"}
+    reached = {
+        threshold.split: threshold.observed or math.nan
+        for threshold in verdict.thresholds
+        if threshold.rule == "accuracy"
+    }
     train = reached[features.TRAIN_SPLIT]
     examples = ", ".join(f"{score:.3f}" for score in _score(signature, ARTICLE_EXAMPLES))
     cost = f"{ended.wall:.0f} | {ended.cpu:.0f} | {ended.peak_kib / 1e6:.1f}"

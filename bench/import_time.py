@@ -1,4 +1,4 @@
-"""How long a fresh process takes to import modules: `python -m bench.import_time MODULE ...`.
+"""Measures how long a fresh process takes to import modules: `python -m bench.import_time MODULE ...`.
 
 Needs nothing but the standard library, so that it can be piped into the Python of an image:
 `podman run --rm -i --entrypoint python IMAGE - kubeflow.container.entrypoint < bench/import_time.py`.
@@ -23,7 +23,7 @@ class Times(NamedTuple):
 
 
 def time_import(module: str) -> Times:
-    """Imports a module in a process of its own."""
+    """Imports a module in a process of its own, and returns its times."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True, text=True, check=False)
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -1,4 +1,4 @@
-"""`python -m bench.ingest`: what an ingest costs, beside TFX's stock CsvExampleGen on the same files.
+"""`python -m bench.ingest`: the cost of an ingest, beside TFX's stock CsvExampleGen on the same files.
 
 Both executors run on CSV files of distinct made-up headlines, in turns, each time in a fresh process, with Beam's
 in-memory runner and no Beam flags. Prints Markdown. Wall and CPU are of the executor alone, the peak is of its process.
@@ -38,7 +38,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one ingest: seconds, and the bytes of its process with those below it."""
+    """The cost of an ingest: seconds, and the peak bytes of its process and that one's children."""
 
     wall: float
     cpu: float
@@ -64,38 +64,38 @@ def main() -> None:
         metavar="FLAG",
         help="last: runs ours with these Beam flags as well, e.g. --direct_running_mode=multi_processing",
     )
-    asked = parser.parse_args()
+    args = parser.parse_args()
     ours, stock = Contender(OURS), Contender(STOCK)
-    contenders = [ours, *([Contender(OURS, tuple(asked.beam))] if asked.beam else []), stock]
-    print(f"{os.cpu_count()} cores, {asked.repeats} repeats, files: {asked.files}\n")
+    contenders = [ours, *([Contender(OURS, tuple(args.beam))] if args.beam else []), stock]
+    print(f"{os.cpu_count()} cores, {args.repeats} repeats, files: {args.files}\n")
     print("| rows | component | wall s (min..max) | CPU s | rows/s | peak GB | wall, CPU, peak / stock |")
     print("|---|---|---|---|---|---|---|", flush=True)
-    cpu_per_row: dict[Contender, dict[int, float]] = {one: {} for one in contenders}
-    for rows in asked.rows:
-        running = [one for one in contenders if one != stock or rows <= asked.no_stock_above]
-        costs = _measure(running, rows, asked.files, asked.repeats)
-        for one in contenders:
-            if one not in costs:
-                print(f"| {rows:,} | {one} | not run above {asked.no_stock_above:,} rows | | | | |", flush=True)
+    cpu_per_row: dict[Contender, dict[int, float]] = {contender: {} for contender in contenders}
+    for rows in args.rows:
+        running = [contender for contender in contenders if contender != stock or rows <= args.no_stock_above]
+        costs = _measure(running, rows, args.files, args.repeats)
+        for contender in contenders:
+            if contender not in costs:
+                print(f"| {rows:,} | {contender} | not run above {args.no_stock_above:,} rows | | | | |", flush=True)
                 continue
-            print(f"| {rows:,} | {one} | {_figures(rows, costs[one], costs.get(stock))} |", flush=True)
-            cpu_per_row[one][rows] = statistics.median(cost.cpu for cost in costs[one]) / rows
-    print(f"\nCPU per row, as a multiple of that at {asked.rows[0]:,} rows:\n")
-    for one, figures in cpu_per_row.items():
-        if first := figures.get(asked.rows[0]):
-            print(f"- {one}: " + ", ".join(f"{rows:,} {figure / first:.2f}" for rows, figure in figures.items()))
+            print(f"| {rows:,} | {contender} | {_figures(rows, costs[contender], costs.get(stock))} |", flush=True)
+            cpu_per_row[contender][rows] = statistics.median(cost.cpu for cost in costs[contender]) / rows
+    print(f"\nCPU per row, as a multiple of that at {args.rows[0]:,} rows:\n")
+    for contender, figures in cpu_per_row.items():
+        if first := figures.get(args.rows[0]):
+            print(f"- {contender}: " + ", ".join(f"{rows:,} {figure / first:.2f}" for rows, figure in figures.items()))
 
 
 def _measure(contenders: Sequence[Contender], rows: int, files: int, repeats: int) -> dict[Contender, list[Cost]]:
-    costs: dict[Contender, list[Cost]] = {one: [] for one in contenders}
+    costs: dict[Contender, list[Cost]] = {contender: [] for contender in contenders}
     with tempfile.TemporaryDirectory(prefix="bench-ingest-") as scratch:
         data = Path(scratch, "data")
         data.mkdir()
         _make_files(data, rows, files)
         for repeat in range(repeats):
             # Each second round is the other way round, so that a machine that gets slower or busier favours no one.
-            for one in contenders if repeat % 2 == 0 else reversed(contenders):
-                costs[one].append(_run(one, data, rows))
+            for contender in contenders if repeat % 2 == 0 else reversed(contenders):
+                costs[contender].append(_run(contender, data, rows))
     return costs
 
 
@@ -143,7 +143,7 @@ def _figures(rows: int, costs: Sequence[Cost], stock: Sequence[Cost] | None) -> 
 
 def _ratio(costs: Sequence[Cost], stock: Sequence[Cost], name: str) -> str:
     # Of runs beside each other, so that what slows the machine down slows both.
-    paired = (getattr(one, name) / getattr(other, name) for one, other in zip(costs, stock, strict=True))
+    paired = (getattr(cost, name) / getattr(other, name) for cost, other in zip(costs, stock, strict=True))
     return f"{statistics.median(paired):.2f}"
 
 

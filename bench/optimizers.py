@@ -1,4 +1,4 @@
-"""What a step costs by each optimizer: `python -m bench.optimizers`.
+"""Measures the cost of a step by each optimizer: `python -m bench.optimizers`.
 
 Fine-tunes a stand-in of Universal Sentence Encoder 4 (or --encoder) on headlines at batch 32, each optimizer in a
 process of its own, and prints Markdown: wall and CPU seconds a step, the process's peak memory, and the ratios to the
@@ -38,7 +38,7 @@ _PROGRAM = (sys.executable, "-m", "bench.optimizers_one")
 
 
 class Contender(NamedTuple):
-    """What `--optimizers` names: `lazy_adam`, or `lazy_adam:bfloat16`."""
+    """An entry of `--optimizers`: `lazy_adam`, or `lazy_adam:bfloat16`."""
 
     name: str
     optimizer: str
@@ -55,19 +55,19 @@ class Contender(NamedTuple):
         if optimizer in optimizers and precision in ("", *precisions):
             return cls(name, optimizer, precision or load_config().training.precision)
         raise argparse.ArgumentTypeError(
-            f"It is one of {', '.join(optimizers)}, with one of {', '.join(f':{one}' for one in precisions)} or "
-            f"without. Received: {name}."
+            f"An optimizer must be one of {', '.join(optimizers)}, with one of "
+            f"{', '.join(f':{precision}' for precision in precisions)} or without. Received: {name}."
         )
 
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """Of one optimizer in one turn."""
+    """The cost of an optimizer in a turn."""
 
     wall_s: float
-    """Of one step, the mean."""
+    """The mean of a step."""
     cpu_s: float
-    """The same."""
+    """The mean of a step."""
     peak_gb: float
     """Of the process until then, with TensorFlow and the encoder."""
 
@@ -109,50 +109,50 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="of --accuracy")
     parser.add_argument("--epochs", type=int, default=4, help="of --accuracy")
     parser.add_argument("--json", type=Path, help="writes the figures there")
-    asked = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
     machine = {"cores": os.cpu_count(), "platform": platform.platform(), "tensorflow": metadata.version("tensorflow")}
     figures: dict[str, object]
     with tempfile.TemporaryDirectory() as scratch:
-        if asked.accuracy:
-            figures = _quality(asked)
+        if args.accuracy:
+            figures = _quality(args)
         else:
-            asked.encoder = asked.encoder or _stand_in(Path(scratch), asked.table_rows)
-            figures = {"costs": list(_costs(asked))}
-    if asked.json:
-        asked.json.write_text(json.dumps({"machine": machine, **figures}, indent=2), encoding="utf-8")
+            args.encoder = args.encoder or _stand_in(Path(scratch), args.table_rows)
+            figures = {"costs": list(_costs(args))}
+    if args.json:
+        args.json.write_text(json.dumps({"machine": machine, **figures}, indent=2), encoding="utf-8")
 
 
-def _quality(asked: argparse.Namespace) -> dict[str, object]:
+def _quality(args: argparse.Namespace) -> dict[str, object]:
     # Imports TensorFlow, which the processes that are measured do for themselves.
     from bench.optimizers_one import accuracies, default_encoder, equality
 
-    encoder = asked.encoder or default_encoder()
-    recipe = {**load_config().training.model_dump(), "epochs": asked.epochs}
+    encoder = args.encoder or default_encoder()
+    recipe = {**load_config().training.model_dump(), "epochs": args.epochs}
     return {
-        "accuracy": list(accuracies(asked.data, encoder, recipe, asked.seeds, (SPARSE, EXACT))),
-        "equality": equality(asked.data, encoder, asked.batch_size, EXACT, DENSE),
+        "accuracy": list(accuracies(args.data, encoder, recipe, args.seeds, (SPARSE, EXACT))),
+        "equality": equality(args.data, encoder, args.batch_size, EXACT, DENSE),
     }
 
 
-def _costs(asked: argparse.Namespace) -> Iterator[Figures]:
-    print(f"{os.cpu_count()} cores, batch {asked.batch_size}, {asked.turns} turns, {asked.encoder}\n")
+def _costs(args: argparse.Namespace) -> Iterator[Figures]:
+    print(f"{os.cpu_count()} cores, batch {args.batch_size}, {args.turns} turns, {args.encoder}\n")
     print("| optimizer | steps a turn | wall s a step | CPU s a step | faster | less CPU | peak GB | of the first's |")
     print("|---|---|---|---|---|---|---|---|")
-    first, *others = asked.optimizers
-    with _started(asked, first) as reference:
-        yield _compared(asked, first, [(cost, cost) for cost in (_turn(reference) for _ in range(asked.turns))])
+    first, *others = args.optimizers
+    with _started(args, first) as reference:
+        yield _compared(args, first, [(cost, cost) for cost in (_turn(reference) for _ in range(args.turns))])
         for other in others:
-            with _started(asked, other) as process:
-                yield _compared(asked, other, [(_turn(reference), _turn(process)) for _ in range(asked.turns)])
+            with _started(args, other) as process:
+                yield _compared(args, other, [(_turn(reference), _turn(process)) for _ in range(args.turns)])
 
 
-def _compared(asked: argparse.Namespace, contender: Contender, turns: Sequence[tuple[Cost, Cost]]) -> Figures:
+def _compared(args: argparse.Namespace, contender: Contender, turns: Sequence[tuple[Cost, Cost]]) -> Figures:
     """The medians of turns, each of the first one and then of `contender`, as a row that is printed and as figures."""
     firsts, costs = zip(*turns, strict=True)
     faster = _quarters([first.wall_s / cost.wall_s for first, cost in turns])
     cheaper = _quarters([first.cpu_s / cost.cpu_s for first, cost in turns])
     wall, cpu = (statistics.median(getattr(cost, of) for cost in costs) for of in ("wall_s", "cpu_s"))
-    peak, steps = costs[-1].peak_gb, _steps(asked, contender)
+    peak, steps = costs[-1].peak_gb, _steps(args, contender)
     memory = peak / firsts[-1].peak_gb
     print(
         f"| {contender.name} | {steps} | {wall:.4f} | {cpu:.4f} | {faster[1]:.0f} ({faster[0]:.0f} to {faster[2]:.0f}) "
@@ -179,16 +179,16 @@ def _quarters(ratios: Sequence[float]) -> list[float]:
     return statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else [*ratios] * 3
 
 
-def _steps(asked: argparse.Namespace, contender: Contender) -> int:
-    return {DENSE: asked.dense_steps, EXACT: asked.exact_steps}.get(contender.optimizer, asked.steps)
+def _steps(args: argparse.Namespace, contender: Contender) -> int:
+    return {DENSE: args.dense_steps, EXACT: args.exact_steps}.get(contender.optimizer, args.steps)
 
 
 @contextlib.contextmanager
-def _started(asked: argparse.Namespace, contender: Contender) -> Iterator[subprocess.Popen[str]]:
+def _started(args: argparse.Namespace, contender: Contender) -> Iterator[subprocess.Popen[str]]:
     """The process that measures one optimizer, until the end of the block."""
     call = [
-        *(*_PROGRAM, contender.optimizer, contender.precision, asked.encoder, asked.data),
-        *(str(asked.batch_size), str(_steps(asked, contender))),
+        *(*_PROGRAM, contender.optimizer, contender.precision, args.encoder, args.data),
+        *(str(args.batch_size), str(_steps(args, contender))),
     ]
     # Keras's Adam is not to be held back by what suits the others.
     environment = {**os.environ, **threads.TENSORFLOWS_OWN} if contender.optimizer == DENSE else None

@@ -1,4 +1,4 @@
-"""A module of Python in a process of its own, and what that cost."""
+"""Runs a module of Python in a process of its own, and measures its cost."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ class Finished(NamedTuple):
     """A process that has ended."""
 
     code: int
-    """What it exited with; below 0 the signal that ended it."""
+    """The exit code; below 0 the signal that ended it."""
     printed: str
     log: str
-    """What it wrote to stderr; empty where that was shown."""
+    """Its stderr; empty where that was shown."""
     wall: float
-    """Seconds, as are these."""
+    """Seconds."""
     cpu: float
+    """Seconds."""
     peak_kib: float
-    """Peak memory, of 1,024 bytes each."""
+    """Peak memory in KiB."""
 
 
 def run_module(
@@ -38,13 +39,13 @@ def run_module(
     shows_log: bool = False,
     counts_children: bool = False,
 ) -> Finished:
-    """Runs `python -m` with what is called, and measures it.
+    """Runs `python -m` with a call, and measures it.
 
     Args:
       call: the module and its arguments.
       environment: variables that differ from this process's.
-      shows_log: leaves stderr where this process's goes.
-      counts_children: the peak is of the process with those below it, sampled; they are killed when it ends.
+      shows_log: whether stderr goes to this process's.
+      counts_children: whether the peak, which is sampled then, includes child processes; they are killed at the end.
     """
     with tempfile.TemporaryFile("w+") as printed, tempfile.TemporaryFile("w+") as log:
         began = time.monotonic()
@@ -67,7 +68,7 @@ def run_module(
 
 
 def _sample_session(leader: int) -> float:
-    """The most KiB that a session's processes had together until its leader ended."""
+    """Returns the peak KiB of a session's processes together until its leader ended."""
     most = 0.0
     try:
         while os.waitid(os.P_PID, leader, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:

@@ -76,7 +76,7 @@ def newest_version(base_path: Path) -> Path:
 
 
 def machine() -> Machine:
-    """What the figures depend on."""
+    """Returns the facts of this machine that the figures depend on."""
     with Path("/proc/cpuinfo").open() as lines:
         models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {
@@ -89,7 +89,7 @@ def machine() -> Machine:
 
 
 def make_headlines(count: int) -> list[str]:
-    """Made-up headlines of 4 to 16 words of the sample's, the same ones each time."""
+    """Makes up headlines of 4 to 16 words of the sample's, the same ones each time."""
     draw = random.Random(1)
     with Path("data/sample/headlines.csv").open(encoding="utf-8", newline="") as stream:
         words = sorted({word for row in csv.DictReader(stream) for word in row["title"].split()})

@@ -1,6 +1,6 @@
 """`python -m bench.serving`: what the local server costs over gRPC, beside the same model in process.
 
-The server is a process of its own, asked by `serving.client`. What it is compared with is what a Python user would
+The server is a process of its own, called by `serving.client`. What it is compared with is what a Python user would
 write instead, in the process that is the client otherwise: `tf.saved_model.load(...).signatures["serving_default"]`, a
 constant in and numpy out. Both take turns in short blocks, so that a machine that gets slower or busier favours no one;
 ratios are medians over these rounds. Prints Markdown and writes JSON.
@@ -88,26 +88,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--bulk_rows", type=int, default=100_000)
     parser.add_argument("--json", type=Path, help="a file for all figures")
     parser.add_argument("flags", nargs="*", help="after `--`: goes on to the server")
-    asked = parser.parse_args(arguments)
-    version = newest_version(asked.model_base_path)
+    args = parser.parse_args(arguments)
+    version = newest_version(args.model_base_path)
     facts = machine()
     with tempfile.TemporaryDirectory(prefix="bench-serving-") as scratch:
         log = Path(scratch, "server.log")
         with (
-            running_server(asked.model_base_path, log, *asked.flags) as server,
+            running_server(args.model_base_path, log, *args.flags) as server,
             Client(server.target, model=MODEL) as client,
         ):
             scorers = {GRPC: client.predict, IN_PROCESS: _in_process(version), SESSION: _session(version)}
             figures: Figures = {
                 "machine": facts,
                 "version": int(version.name),
-                "latency": _measure_latency(scorers, asked),
-                "throughput": _measure_throughput(scorers, asked),
-                "bulk": _measure_bulk(client, scorers[IN_PROCESS], asked),
+                "latency": _measure_latency(scorers, args),
+                "throughput": _measure_throughput(scorers, args),
+                "bulk": _measure_bulk(client, scorers[IN_PROCESS], args),
             }
     print(_markdown(figures))
-    if asked.json:
-        asked.json.write_text(json.dumps(figures, indent=2), encoding="utf-8")
+    if args.json:
+        args.json.write_text(json.dumps(figures, indent=2), encoding="utf-8")
 
 
 def _in_process(version: Path) -> Scorer:
@@ -124,25 +124,28 @@ def _session(version: Path) -> Scorer:
     )
 
 
-def _measure_latency(scorers: dict[str, Scorer], asked: argparse.Namespace) -> list[Latency]:
-    """Of single rows, by the number of clients, each of which asks again as soon as it is answered."""
-    texts = make_headlines(asked.calls)
+def _measure_latency(scorers: dict[str, Scorer], args: argparse.Namespace) -> list[Latency]:
+    """Measures the latency of single rows, by the number of clients, each of which calls again once it is answered."""
+    texts = make_headlines(args.calls)
     latencies: list[Latency] = []
-    for clients in asked.clients:
+    for clients in args.clients:
         with ThreadPoolExecutor(clients) as pool:
 
             def block(score: Scorer, pool=pool, clients=clients) -> list[float]:
                 parts = [texts[number::clients] for number in range(clients)]
-                return [one for part in pool.map(lambda part: _time_each(score, part), parts) for one in part]
+                timed = pool.map(lambda part: _time_each(score, part), parts)
+                return [seconds for part in timed for seconds in part]
 
-            rounds = _take_turns(scorers, block, asked.rounds)
+            rounds = _take_turns(scorers, block, args.rounds)
         latencies += [
             {
                 "clients": clients,
                 "who": who,
-                "p50_ms": 1e3 * _quantile([one for seconds in measured for one in seconds], 0.5),
-                "p99_ms": 1e3 * _quantile([one for seconds in measured for one in seconds], 0.99),
-                "p50_ratio": _ratio([_quantile(one, 0.5) for one in measured], [_quantile(one, 0.5) for one in beside]),
+                "p50_ms": 1e3 * _quantile([seconds for calls in measured for seconds in calls], 0.5),
+                "p99_ms": 1e3 * _quantile([seconds for calls in measured for seconds in calls], 0.99),
+                "p50_ratio": _ratio(
+                    [_quantile(calls, 0.5) for calls in measured], [_quantile(calls, 0.5) for calls in beside]
+                ),
             }
             for who, measured in rounds.items()
             for beside in [rounds[IN_PROCESS]]
@@ -150,17 +153,17 @@ def _measure_latency(scorers: dict[str, Scorer], asked: argparse.Namespace) -> l
     return latencies
 
 
-def _measure_throughput(scorers: dict[str, Scorer], asked: argparse.Namespace) -> list[Throughput]:
+def _measure_throughput(scorers: dict[str, Scorer], args: argparse.Namespace) -> list[Throughput]:
     """Of one client that sends calls of so many rows, one after the other."""
     throughputs: list[Throughput] = []
-    for rows in asked.rows_per_call:
-        texts = make_headlines(max(asked.calls, 2 * rows))
+    for rows in args.rows_per_call:
+        texts = make_headlines(max(args.calls, 2 * rows))
         calls = [texts[start : start + rows] for start in range(0, len(texts) - rows + 1, rows)]
 
         def block(score: Scorer, calls: Sequence[Sequence[str]] = calls) -> float:
             return sum(_time_calls(score, calls))
 
-        rounds = _take_turns(scorers, block, asked.rounds)
+        rounds = _take_turns(scorers, block, args.rounds)
         throughputs += [
             {
                 "rows_per_call": rows,
@@ -173,10 +176,10 @@ def _measure_throughput(scorers: dict[str, Scorer], asked: argparse.Namespace) -
     return throughputs
 
 
-def _measure_bulk(client: Client, in_process: Scorer, asked: argparse.Namespace) -> Bulk:
+def _measure_bulk(client: Client, in_process: Scorer, args: argparse.Namespace) -> Bulk:
     """Of many texts, as `clickbait predict --input` sends them; in process in batches of the same size."""
     rows = client.options.rows_per_call
-    texts = make_headlines(asked.bulk_rows)
+    texts = make_headlines(args.bulk_rows)
     part = -(-len(texts) // _TURNS_OF_BULK)
     parts = [texts[start : start + part] for start in range(0, len(texts), part)]
 
@@ -235,22 +238,22 @@ def _quantile(values: Sequence[float], share: float) -> float:
     return sorted(values)[min(int(share * len(values)), len(values) - 1)]
 
 
-def _ratio(ones: Sequence[float], others: Sequence[float]) -> float:
+def _ratio(figures: Sequence[float], others: Sequence[float]) -> float:
     # Of rounds beside each other, so that what slows the machine down slows both.
-    return statistics.median(one / other for one, other in zip(ones, others, strict=True))
+    return statistics.median(figure / other for figure, other in zip(figures, others, strict=True))
 
 
 def _markdown(figures: Figures) -> str:
     facts = ", ".join(f"{name} {value}" for name, value in figures["machine"].items())
     lines = [facts, "", "| clients, 1 row a call | who | p50 ms | p99 ms | p50 / in process |", "|---|---|---|---|---|"]
     lines += [
-        f"| {one['clients']} | {one['who']} | {one['p50_ms']:.2f} | {one['p99_ms']:.2f} | {one['p50_ratio']:.2f} |"
-        for one in figures["latency"]
+        f"| {row['clients']} | {row['who']} | {row['p50_ms']:.2f} | {row['p99_ms']:.2f} | {row['p50_ratio']:.2f} |"
+        for row in figures["latency"]
     ]
     lines += ["", "| rows a call, 1 client | who | rows a second | / in process |", "|---|---|---|---|"]
     lines += [
-        f"| {one['rows_per_call']} | {one['who']} | {one['rows_per_s']:,.0f} | {one['ratio']:.2f} |"
-        for one in figures["throughput"]
+        f"| {row['rows_per_call']} | {row['who']} | {row['rows_per_s']:,.0f} | {row['ratio']:.2f} |"
+        for row in figures["throughput"]
     ]
     bulk = figures["bulk"]
     lines += ["", f"| {bulk['rows']:,} headlines | rows a second | / in process |", "|---|---|---|"]

@@ -44,7 +44,7 @@ _PROCESSES = multiprocessing.get_context("spawn")
 
 
 class Answer(NamedTuple):
-    """What a server answered a client."""
+    """A server's answer to a client."""
 
     version: int
     text: int
@@ -53,7 +53,7 @@ class Answer(NamedTuple):
 
 
 class Watched(TypedDict):
-    """What the poller saw of the folder."""
+    """The observations of the folder's poller."""
 
     listings: int
     listings_per_s: int
@@ -64,7 +64,7 @@ class Watched(TypedDict):
 
 
 class Soak(Watched):
-    """What happened."""
+    """The result of a soak."""
 
     seconds: int
     changes: dict[str, int]
@@ -92,16 +92,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--settle_seconds", type=float, default=15.0, help="load before memory is read")
     parser.add_argument("--json", type=Path, help="a file for the result")
-    asked = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="soak-", dir=asked.model_base_path.parent) as scratch:
-        found = soak(newest_version(asked.model_base_path), Path(scratch), asked)
+    args = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="soak-", dir=args.model_base_path.parent) as scratch:
+        found = soak(newest_version(args.model_base_path), Path(scratch), args)
     print(json.dumps(found, indent=2))
-    if asked.json:
-        asked.json.write_text(json.dumps(found, indent=2), encoding="utf-8")
+    if args.json:
+        args.json.write_text(json.dumps(found, indent=2), encoding="utf-8")
     return 1 if found["failed"] or found["wrong"] or found["not_whole"] else 0
 
 
-def soak(model: Path, scratch: Path, asked: argparse.Namespace) -> Soak:
+def soak(model: Path, scratch: Path, args: argparse.Namespace) -> Soak:
     """Does it all in `scratch` and says what happened."""
     from bench.soak_models import distinct_texts, write_variant  # TensorFlow, which the clients' processes do without
 
@@ -115,7 +115,7 @@ def soak(model: Path, scratch: Path, asked: argparse.Namespace) -> Soak:
     seen: Queue[Watched] = _PROCESSES.Queue()
     with running_server(folder, scratch / "server.log") as server:
         others = [
-            _PROCESSES.Process(target=_ask, args=(server.target, texts.sent, asked.clients, stop, answers)),
+            _PROCESSES.Process(target=_ask, args=(server.target, texts.sent, args.clients, stop, answers)),
             _PROCESSES.Process(target=_watch, args=(str(folder), stop, seen)),
         ]
         for other in others:
@@ -123,29 +123,29 @@ def soak(model: Path, scratch: Path, asked: argparse.Namespace) -> Soak:
         try:
             for _ in range(6):  # the warm steady state is that after a swap
                 script.step()
-            before = _memory(server, asked.settle_seconds)
+            before = _memory(server, args.settle_seconds)
             script.counts.clear()
             began = time.monotonic()
-            for number in range(asked.changes):
+            for number in range(args.changes):
                 script.step()
-                time.sleep(max(0.0, began + (number + 1) * 60 * asked.minutes / asked.changes - time.monotonic()))
+                time.sleep(max(0.0, began + (number + 1) * 60 * args.minutes / args.changes - time.monotonic()))
             seconds = time.monotonic() - began
-            after = _memory(server, asked.settle_seconds)
+            after = _memory(server, args.settle_seconds)
         finally:
             stop.set()
             (failures, given), watched = answers.get(timeout=120), seen.get(timeout=120)
             for other in others:
                 other.join()
         log = (scratch / "server.log").read_text(encoding="utf-8", errors="replace")
-    spent = sorted(one.seconds for one in given)
+    spent = sorted(answer.seconds for answer in given)
     return {
         "seconds": round(seconds),
         "changes": dict(script.counts),
-        "clients": asked.clients,
+        "clients": args.clients,
         "answers": len(given),
-        "versions_that_answered": len({one.version for one in given}),
+        "versions_that_answered": len({answer.version for answer in given}),
         "failed": failures,
-        "wrong": [one for one in given if not is_right(one, script.models_of, texts.scores)][:5],
+        "wrong": [answer for answer in given if not is_right(answer, script.models_of, texts.scores)][:5],
         "p50_ms": round(1e3 * spent[len(spent) // 2], 1),
         "p99_ms": round(1e3 * spent[int(0.99 * len(spent))], 1),
         "longest_ms": round(1e3 * spent[-1]),

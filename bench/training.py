@@ -41,7 +41,7 @@ _ENDED_WELL = (0, 4)  # few rows make a model that is not blessed, at the same c
 
 
 class Machine(TypedDict):
-    """What figures depend on."""
+    """The facts of a machine that figures depend on."""
 
     processor: str
     cores: int | None
@@ -92,7 +92,7 @@ class Compared(TypedDict):
 
 
 class Measured(TypedDict, total=False):
-    """What `training.json` holds: as many parts as were measured."""
+    """The content of `training.json`: the parts that were measured."""
 
     machine: Machine
     encoder: str
@@ -121,23 +121,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--seconds", type=float, default=1200, help="most that the article may train; default %(default)s"
     )
     parser.add_argument("--output", type=Path, default=Path("bench-results"))
-    asked = parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
 
-    asked.output.mkdir(parents=True, exist_ok=True)
-    measured: Measured = {"machine": describe_machine(), "encoder": asked.encoder, "wanted": asked.wanted}
-    training: Recipe = load_config(asked.preset).training.model_dump()
-    if "start" in asked.parts:
+    args.output.mkdir(parents=True, exist_ok=True)
+    measured: Measured = {"machine": describe_machine(), "encoder": args.encoder, "wanted": args.wanted}
+    training: Recipe = load_config(args.preset).training.model_dump()
+    if "start" in args.parts:
         measured["start"] = _measure_start()
-        _write(asked.output, measured)
-    if "quality" in asked.parts:
-        measured["quality"] = _measure_quality(asked, training)
-        _write(asked.output, measured)
-    for rows in asked.table_rows if "tables" in asked.parts else ():
-        measured.setdefault("tables", []).append({"rows": rows, "costs": _measure_table(asked, rows)})
-        _write(asked.output, measured)
-    for rows in asked.rows if "pipeline" in asked.parts else ():
-        measured.setdefault("pipeline", []).append(_measure_pipeline(asked, training, rows))
-        _write(asked.output, measured)
+        _write(args.output, measured)
+    if "quality" in args.parts:
+        measured["quality"] = _measure_quality(args, training)
+        _write(args.output, measured)
+    for rows in args.table_rows if "tables" in args.parts else ():
+        measured.setdefault("tables", []).append({"rows": rows, "costs": _measure_table(args, rows)})
+        _write(args.output, measured)
+    for rows in args.rows if "pipeline" in args.parts else ():
+        measured.setdefault("pipeline", []).append(_measure_pipeline(args, training, rows))
+        _write(args.output, measured)
     print(to_markdown(measured), end="")
 
 
@@ -169,7 +169,7 @@ def _facts(file: str) -> dict[str, str]:
 
 
 def to_markdown(measured: Measured) -> str:
-    """The tables of what `main` measured."""
+    """Returns the tables of the figures that `main` measured."""
     machine = measured["machine"]
     lines = [
         f"{machine['cores']} cores of {machine['processor']} ({', '.join(machine['instructions'])}), "
@@ -178,7 +178,7 @@ def to_markdown(measured: Measured) -> str:
     ]
     if start := measured.get("start"):
         lines += ["| a fresh process | CPU s | wall s | peak GB |", "|---|---|---|---|"]
-        lines += [f"| {one['what']} | {one['cpu']:.2f} | {one['wall']:.2f} | {one['peak_gb']:.2f} |" for one in start]
+        lines += [f"| {row['what']} | {row['cpu']:.2f} | {row['wall']:.2f} | {row['peak_gb']:.2f} |" for row in start]
         lines.append("")
     if quality := measured.get("quality"):
         lines += [
@@ -238,47 +238,47 @@ def _measure_start() -> list[Start]:
     return starts
 
 
-def _measure_table(asked: argparse.Namespace, rows: int) -> list[Figures]:
+def _measure_table(args: argparse.Namespace, rows: int) -> list[Figures]:
     with tempfile.TemporaryDirectory(prefix="bench-training-") as scratch:
         figures = Path(scratch, "figures.json")
-        _run(["bench.optimizers", "--data", asked.data, "--table-rows", str(rows), "--json", str(figures)])
+        _run(["bench.optimizers", "--data", args.data, "--table-rows", str(rows), "--json", str(figures)])
         costs: list[Figures] = json.loads(figures.read_text(encoding="utf-8"))["costs"]
         return costs
 
 
-def _measure_quality(asked: argparse.Namespace, training: Recipe) -> dict[str, Reached]:
+def _measure_quality(args: argparse.Namespace, training: Recipe) -> dict[str, Reached]:
     recipes = {OURS: training, AS_IS: {**training, "casing": "as_is"}, ARTICLE: {**training, **_ARTICLES_TRAINING}}
     reached: dict[str, Reached] = {}
     for name, recipe in recipes.items():
         order: Order = {
             "contender": ARTICLE if name == ARTICLE else OURS,
-            "data": asked.data,
+            "data": args.data,
             "rows": None,
-            "encoder": asked.encoder,
+            "encoder": args.encoder,
             "training": recipe,
-            "wanted": asked.wanted,
-            "evaluations": asked.evaluations,
-            "seconds": asked.seconds,
+            "wanted": args.wanted,
+            "evaluations": args.evaluations,
+            "seconds": args.seconds,
         }
         reached[name] = _run_one(order)
     return reached
 
 
-def _measure_pipeline(asked: argparse.Namespace, training: Recipe, rows: int) -> Compared:
+def _measure_pipeline(args: argparse.Namespace, training: Recipe, rows: int) -> Compared:
     with tempfile.TemporaryDirectory(prefix="bench-training-") as scratch:
         data = Path(scratch, "rows.csv")
-        _write_rows(data, asked.data, rows)
-        epochs = asked.epochs or load_config(asked.preset).training.epochs
+        _write_rows(data, args.data, rows)
+        epochs = args.epochs or load_config(args.preset).training.epochs
         order: Order = {
             "contender": "plain",
             "data": str(data),
             "rows": None,
-            "encoder": asked.encoder,
+            "encoder": args.encoder,
             "training": {**training, "epochs": epochs},
             "output": f"{scratch}/model",
         }
         plain: PlainCost = _run_one(order)
-        call = ["pipeline", "run", "--data", str(data), "--preset", asked.preset, "--encoder", asked.encoder]
+        call = ["pipeline", "run", "--data", str(data), "--preset", args.preset, "--encoder", args.encoder]
         cost = _run([*call, "--epochs", str(epochs), "--output", f"{scratch}/output"])[1]
         (verdict,) = Path(scratch, "output", "runs").glob("*/verdict.json")
         components = json.loads(verdict.read_text(encoding="utf-8"))["components"]

@@ -63,7 +63,7 @@ def read_rows(file: str | Path, limit: int | None = None) -> tuple[Rows, Rows]:
 
 
 def trainer_settings(encoder: str, recipe: Recipe) -> TrainerSettings:
-    """What the Trainer would be given for a recipe and the folder of an encoder."""
+    """Returns the Trainer's settings for a recipe and the folder of an encoder."""
     here = {"encoder": encoder, "encoder_digest": "", "offline": True, "eval_batch_size": _EVAL_BATCH_ROWS}
     return TrainerSettings(**here, **recipe)  # type: ignore[arg-type]  # as the configuration has checked them
 

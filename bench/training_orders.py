@@ -1,4 +1,4 @@
-"""What `bench.training` and its contenders, which are processes of their own, tell each other as JSON."""
+"""The messages, as JSON, between `bench.training` and its contenders, which are processes of their own."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ Recipe: TypeAlias = dict[str, str | float | None]
 
 
 class Order(TypedDict):
-    """What is to be trained."""
+    """The order of a training."""
 
     contender: str
     data: str
     rows: int | None
-    """So many of the data's; None: all."""
+    """The number of rows to use; None for all."""
     encoder: str
     training: Recipe
     wanted: NotRequired[float]
@@ -44,7 +44,7 @@ class Reached(TypedDict):
 
 
 class Plain(TypedDict):
-    """What the plain script did."""
+    """The result of the plain script."""
 
     steps: int
     fit_wall: float

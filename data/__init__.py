@@ -1,1 +1,1 @@
-"""What the model learns from: the fetch command's files, the bundled sample and the curated schema."""
+"""The training data: the fetch command's files, the bundled sample and the curated schema."""

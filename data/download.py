@@ -16,29 +16,29 @@ RETRY_ATTEMPTS = 4
 RETRY_FOR_SECONDS = 10.0
 RETRY_FIRST_WAIT_SECONDS = 0.5
 
-# pooch reports each download on stderr; what is said to the user is the caller's business.
+# pooch reports each download on stderr; messages to the user are the caller's business.
 pooch.get_logger().setLevel("WARNING")
 
 
 class DownloadError(Exception):
-    """An address gives no file; the message goes on behind the address."""
+    """An address gives no file; the message continues after the address."""
 
 
 def download(url: str, sha256: str, file: Path, check: Callable[[str], None]) -> bytes:
-    """Gets a file, unless it is there and has that sum; what may pass is retried.
+    """Downloads a file, unless it exists with that checksum; temporary errors are retried.
 
     Args:
         url: http or https.
         sha256: of the file.
-        file: where it is kept, in a folder that is there.
-        check: raises where the sha256 of what came is another.
+        file: where it is stored, in a folder that exists.
+        check: raises where the sha256 of the download differs.
 
     Returns:
         The file's content.
 
     Raises:
-        DownloadError: it cannot be reached, or is not there.
-        OSError: it cannot be kept.
+        DownloadError: the address cannot be reached, or has no such file.
+        OSError: the file cannot be stored.
     """
 
     def get(url: str, output_file: str, _pooch: object) -> None:
@@ -65,7 +65,7 @@ def _get(url: str, output_file: str) -> None:
     except requests.HTTPError as error:
         raise DownloadError(f"answered HTTP {error.response.status_code}.") from error
     except requests.RequestException as error:
-        raise DownloadError(f"cannot be reached ({type(error).__name__}). Is there a network?") from error
+        raise DownloadError(f"cannot be reached ({type(error).__name__}). Check the network.") from error
 
 
 def _may_pass(error: BaseException) -> bool:

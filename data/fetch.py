@@ -28,7 +28,7 @@ WAY_OUT += "clickbait fetch --source FOLDER_OR_URL"
 
 
 class DataError(Exception):
-    """A message for the user about data that cannot be had or read; the command line shows it without a traceback.
+    """Data cannot be fetched or read; the command line shows the message without a traceback.
 
     The message names the rule, what was received and the way out.
     """
@@ -38,7 +38,7 @@ class DataError(Exception):
 
 @dataclass(frozen=True)
 class FetchResult:
-    """The CSV that was written: where, its rows, how many of them are clickbait, its sha256, and where it is from."""
+    """The CSV that was written: its path, its rows, how many of them are clickbait, its sha256, and its source."""
 
     path: Path
     rows: int
@@ -50,8 +50,8 @@ class FetchResult:
 def fetch(source: str | Path | None = None, destination: str | Path = DEFAULT_DESTINATION) -> FetchResult:
     """Writes the Stop Clickbait headlines to a CSV with the columns `title` and `label` (1 clickbait, 0 news).
 
-    Files from the web are kept in `downloads/` beside the CSV; those already there with the right sum are not
-    fetched again. Nothing is left half written: files get their name once they are whole and checked.
+    Files from the web are kept in `downloads/` beside the CSV; those that exist with the right checksum are not
+    fetched again. Files get their names once they are whole and checked.
 
     Args:
         source: a folder (absolute, relative, `~` or `file://`) or the http(s) address of one that holds the two .gz
@@ -59,21 +59,21 @@ def fetch(source: str | Path | None = None, destination: str | Path = DEFAULT_DE
         destination: the CSV to write; its folder is made where it is missing.
 
     Returns:
-        What was written.
+        The path and the facts of the CSV.
 
     Raises:
         DataError: a file is missing, unreachable or not the pinned one, or the destination cannot be written.
     """
-    place = PUBLIC_SOURCE if source is None else str(source).strip()
+    location = PUBLIC_SOURCE if source is None else str(source).strip()
     destination = Path(destination).expanduser()
     if destination.is_dir():
-        raise DataError(f"The destination must be a CSV file. Received the folder {destination}. Add a file name.")
+        raise DataError(f"The destination must be a CSV file. Received: the folder {destination}. Add a file name.")
 
-    if place.lower().startswith(("http://", "https://")):
-        packed = {name: _download(place, name, destination.parent / "downloads") for name in SHA256}
-        shown = _without_secrets(place)
+    if location.lower().startswith(("http://", "https://")):
+        packed = {name: _download(location, name, destination.parent / "downloads") for name in SHA256}
+        shown = _without_secrets(location)
     else:
-        folder = _local_folder(place)
+        folder = _local_folder(location)
         packed = {name: _read_local(folder, name) for name in SHA256}
         shown = str(folder)
 
@@ -90,13 +90,13 @@ def fetch(source: str | Path | None = None, destination: str | Path = DEFAULT_DE
     )
 
 
-def _local_folder(place: str) -> Path:
-    if place.startswith(("file:///", "file://localhost/")):
-        folder = Path(unquote(urlsplit(place).path))
-    elif "://" in place or not place:
-        raise DataError(f"The source must be a folder or an http(s) address. Received: {place!r}. {WAY_OUT}")
+def _local_folder(location: str) -> Path:
+    if location.startswith(("file:///", "file://localhost/")):
+        folder = Path(unquote(urlsplit(location).path))
+    elif "://" in location or not location:
+        raise DataError(f"The source must be a folder or an http(s) address. Received: {location!r}. {WAY_OUT}")
     else:
-        folder = Path(place).expanduser()
+        folder = Path(location).expanduser()
     if not folder.is_dir():
         kind = "a file" if folder.exists() else "nothing there"
         raise DataError(f"The source must be a folder that exists. Received: {folder} ({kind}). {WAY_OUT}")
@@ -108,9 +108,9 @@ def _read_local(folder: Path, name: str) -> bytes:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise DataError(f"The folder {folder} holds no {name}. {WAY_OUT}") from None
+        raise DataError(f"The source must hold {name}. Received: {folder}, which does not. {WAY_OUT}") from None
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}. {WAY_OUT}") from error
+        raise DataError(f"{path} must be readable. Received: {error.strerror or error}. {WAY_OUT}") from error
     _check_sum(name, hashlib.sha256(content).hexdigest(), str(path))
     return content
 
@@ -128,7 +128,7 @@ def _download(base: str, name: str, folder: Path) -> bytes:
         folder.mkdir(parents=True, exist_ok=True)
         return download(url, SHA256[name], folder / name, lambda got: _check_sum(name, got, shown))
     except DownloadError as error:
-        raise DataError(f"{shown} {error} {WAY_OUT}") from error
+        raise DataError(f"The source must be reachable. Received: {shown}, which {error} {WAY_OUT}") from error
     except OSError as error:
         raise _cannot_write(folder / name, error) from error
 
@@ -136,12 +136,12 @@ def _download(base: str, name: str, folder: Path) -> bytes:
 def _check_sum(name: str, got: str, where: str) -> None:
     if got != SHA256[name]:
         raise DataError(
-            f"{name} is not the pinned file: expected sha256 {SHA256[name]}, got {got} from {where}. {WAY_OUT}"
+            f"{name} must be the pinned file, sha256 {SHA256[name]}. Received: sha256 {got} from {where}. {WAY_OUT}"
         )
 
 
 def _without_secrets(url: str) -> str:
-    """The address without user, password and query, which may hold a token: it is printed and recorded."""
+    """Returns the address without user, password and query, which may hold a token: it is printed and recorded."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
@@ -177,4 +177,4 @@ def _write_whole(path: Path, content: bytes) -> None:
 
 def _cannot_write(path: Path, error: OSError) -> DataError:
     reason = error.strerror or str(error)
-    return DataError(f"{path} cannot be written: {reason}. Give a destination in a folder that you may write to.")
+    return DataError(f"{path} must be writable. Received: {reason}. Give a destination in a folder that is writable.")

@@ -1,4 +1,4 @@
-"""What `make setup` does beside uv: `python -m install uv-flags`, and `fit` with .venv's Python."""
+"""The steps of `make setup` beside uv: `python -m install uv-flags`, and `fit` with .venv's Python."""
 
 from __future__ import annotations
 

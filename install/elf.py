@@ -1,4 +1,4 @@
-"""Reads what a shared library needs and defines, and where in its bytes that stands: 64-bit little-endian ELF.
+"""Reads the versions that a shared library needs and defines, with their offsets: 64-bit little-endian ELF.
 
 Only the tables of symbol versions are read: `.gnu.version_r` (needs), `.gnu.version_d` (definitions), `.dynsym` with
 `.gnu.version` (the dynamic symbols). Bytes in, values out; no file is opened here.
@@ -20,11 +20,11 @@ _CUT_SHORT = "Received: an ELF file that is cut short."
 
 
 class ElfError(ValueError):
-    """The bytes are no whole ELF file of this kind; the message says what was received."""
+    """The bytes are no whole ELF file of this kind; the message is the part after the rule."""
 
 
 class VersionNeed(NamedTuple):
-    """A version that a library must have; `at` is where the entry begins, `number` what symbols call it by."""
+    """A version that a library must have; `at` is the offset of the entry, `number` the version's index for symbols."""
 
     library: str
     version: str
@@ -34,7 +34,7 @@ class VersionNeed(NamedTuple):
 
 
 class Symbol(NamedTuple):
-    """A dynamic symbol; its name stands at `name_at` and its version's index at `version_at`."""
+    """A dynamic symbol; its name is at offset `name_at` and its version's index at `version_at`."""
 
     name: str
     version: int
@@ -95,14 +95,14 @@ class Elf:
         return symbols
 
     def _table(self, kind: int, form: str) -> Iterator[tuple[int, tuple[int, ...], int]]:
-        """The entries of a table with where each and the table's strings begin; none where there is no such table."""
+        """Yields the entries of a table with the offsets of each and of the table's strings; none without a table."""
         if kind in self._sections:
             start, _, strings = self._sections[kind]
             for at, fields in self._chain(start, form):
                 yield at, fields, strings
 
     def _chain(self, at: int, form: str) -> Iterator[tuple[int, tuple[int, ...]]]:
-        """Entries whose last field is the way to the next one, 0 in the last."""
+        """Yields entries whose last field is the distance to the next one, 0 in the last."""
         step = 1
         while step:
             fields = self._unpack(form, at)

@@ -22,17 +22,17 @@ System = Callable[[Iterable[str]], Mapping[str, AbstractSet[str]]]
 
 
 class FittingError(Exception):
-    """The modules cannot be fitted; the message names the rule, what was received and the way out."""
+    """The modules cannot be fitted; the message names the rule, the value received and the way out."""
 
 
 def fit_modules(
     modules: list[ExtensionModule], lock: Path, system: System = defined_versions
 ) -> dict[ExtensionModule, list[Lack]]:
-    """Fits the modules that cannot load on the system as they are, and returns them with what it lacks.
+    """Fits the modules that cannot load on the system as they are, and returns them with the versions that it lacks.
 
-    A module is written beside its place, loaded there by a process of its own, and renamed: a killed fitting leaves
-    each module as published or fitted, and the next one goes on. The published file, which uv hard-links to its cache,
-    is never written into. One fitting at a time holds the file `lock`; where nothing lacks, no file is touched.
+    A module is written beside its path, loaded there by a process of its own, and renamed: a killed fitting leaves
+    each module as published or fitted, and the next one continues. The published file, which uv hard-links to its
+    cache, is never written into. One fitting at a time holds the file `lock`; where nothing lacks, no file is touched.
 
     Raises:
       FittingError: a module is damaged or unknown, needs more than the fitting can replace, does not load once fitted,
@@ -67,9 +67,9 @@ def _fit(modules: list[ExtensionModule], system: System) -> dict[ExtensionModule
 
 
 def _plan(module: ExtensionModule, system: System) -> tuple[bytes, list[Lack]] | None:
-    """The module's fitted bytes and what the system lacks; None where the module can load as it is."""
+    """Returns the module's fitted bytes and the versions that the system lacks; None where it can load as it is."""
     data = module.path.read_bytes()
-    found = sha256(data)
+    digest = sha256(data)
     try:
         defined = system({need.library for need in Elf(data).needs})
         lacks = lacking(data, defined)
@@ -77,10 +77,10 @@ def _plan(module: ExtensionModule, system: System) -> tuple[bytes, list[Lack]] |
         raise FittingError(f"{module.path} must be a whole extension module. {error} {ANEW}") from error
     if not lacks:
         return None
-    if found not in FITTED and found not in FITTED.values():
+    if digest not in FITTED and digest not in FITTED.values():
         raise FittingError(
             f"{module.path} must be of a wheel named in uv.lock, for this system lacks {_versions(lacks)}. "
-            f"Received: another file, sha256 {found}. {ANEW} {_WAYS_OUT}"
+            f"Received: another file, sha256 {digest}. {ANEW} {_WAYS_OUT}"
         )
     fitted = fit(data)
     if beyond := lacking(fitted, defined):
@@ -89,8 +89,10 @@ def _plan(module: ExtensionModule, system: System) -> tuple[bytes, list[Lack]] |
             f"{module.path} must find {symbols} here, which the fitting cannot replace. "
             f"Received: a system that lacks {_versions(beyond)}. {_WAYS_OUT}"
         )
-    if sha256(fitted) != FITTED[found]:
-        raise FittingError(f"{module.path}, fitted, must have sha256 {FITTED[found]}. Received: {sha256(fitted)}.")
+    if sha256(fitted) != FITTED[digest]:
+        raise FittingError(
+            f"{module.path}, fitted, must have sha256 {FITTED[digest]}. Received: {sha256(fitted)}. {_WAYS_OUT}"
+        )
     return fitted, lacks
 
 

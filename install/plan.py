@@ -1,4 +1,4 @@
-"""What a system lacks of an extension module's needs, and the module's bytes once they no longer need it."""
+"""Finds the versions that an extension module needs and a system lacks, and rewrites the module without them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from install.elf import WEAK, Elf
 
 _FLAGS = 4  # bytes from a version need's beginning to its flags
 
-#: New symbols, and older ones that do what the two modules want of them. A name must not be longer than what it
-#: replaces, since it takes its place in the table of strings.
+#: New symbols, and older ones that do the same for the two modules. A name must not be longer than the one that it
+#: replaces, since it is written over it in the table of strings.
 REPLACEMENTS = {
     # C23's also read binary numerals, "0b1".
     "__isoc23_strtol": ("strtol", "libc.so.6", "GLIBC_2.2.5"),
@@ -27,7 +27,7 @@ REPLACEMENTS = {
 
 
 class Lack(NamedTuple):
-    """A version that a system's library does not define, and the module's symbols that want it."""
+    """A version that a system's library does not define, and the module's symbols that need it."""
 
     library: str
     version: str
@@ -42,7 +42,7 @@ def lacking(data: bytes, system: Mapping[str, AbstractSet[str]]) -> list[Lack]:
     """
     elf = Elf(data)
     return [
-        Lack(need.library, need.version, tuple(one.name for one in elf.symbols if one.version == need.number))
+        Lack(need.library, need.version, tuple(symbol.name for symbol in elf.symbols if symbol.version == need.number))
         for need in elf.needs
         if not need.flags & WEAK and need.version not in system.get(need.library, ())
     ]
@@ -51,7 +51,7 @@ def lacking(data: bytes, system: Mapping[str, AbstractSet[str]]) -> list[Lack]:
 def fit(data: bytes) -> bytes:
     """Returns the module with `REPLACEMENTS` in place of the new symbols; no byte moves.
 
-    A version that only they wanted stays in the table of needs and becomes weak, which the loader passes over.
+    A version that only they needed stays in the table of needs and becomes weak, which the loader ignores.
     """
     elf = Elf(data)
     numbers = {(need.library, need.version): need.number for need in elf.needs}

@@ -1,4 +1,4 @@
-"""What this system is to the installation: its glibc, and the versions that its libraries define."""
+"""The facts of this system for the installation: its glibc, and the versions that its libraries define."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _BUILT_FOR = (2, 39)  # the glibc of the newest wheels in uv.lock
 
 
 def glibc() -> str | None:
-    """The version of the C library that this Python runs on, e.g. `2.36`; None where that is another library."""
+    """Returns the version of the C library that this Python runs on, e.g. `2.36`; None where it is another library."""
     if "CS_GNU_LIBC_VERSION" not in os.confstr_names:
         return None
     return (os.confstr("CS_GNU_LIBC_VERSION") or "").removeprefix("glibc ") or None
 
 
 def uv_flags(glibc: str | None, machine: str) -> list[str]:
-    """What uv is told where it would call the newest wheels missing, because the system is older than they are."""
+    """Returns the flags that make uv accept the newest wheels on a system that is older than they are."""
     older = glibc is not None and tuple(map(int, glibc.split(".")[:2])) < _BUILT_FOR
     return ["--python-platform", "x86_64-manylinux_2_40"] if older and machine == "x86_64" else []
 
 
 def defined_versions(libraries: Iterable[str]) -> dict[str, frozenset[str]]:
-    """The versions that the libraries define which the loader gives this Python, by library; Linux only."""
+    """Returns the versions that the loaded libraries of this Python define, by library; Linux only."""
     for library in libraries:
         try:
             ctypes.CDLL(library)

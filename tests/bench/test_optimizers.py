@@ -40,7 +40,7 @@ def test_a_process_that_fails_ends_the_benchmark():
 
 def test_it_is_a_program():
     called = subprocess.run([sys.executable, "-m", "bench.optimizers", "--help"], capture_output=True, text=True)
-    assert called.returncode == 0 and "What a step costs by each optimizer" in called.stdout, called.stderr
+    assert called.returncode == 0 and "Measures the cost of a step by each optimizer" in called.stdout, called.stderr
 
 
 @pytest.mark.parametrize("name", ["adamant", "lazy_adam:float64"])

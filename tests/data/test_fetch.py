@@ -126,7 +126,7 @@ def test_wrong_sum_names_both_and_keeps_the_earlier_csv(source, tmp_path):
 def test_missing_file_leaves_no_csv(source, tmp_path):
     (source / fetching.CLICKBAIT_FILE).unlink()
 
-    with pytest.raises(fetching.DataError, match=r"holds no clickbait_data\.gz.*clickbait fetch --source"):
+    with pytest.raises(fetching.DataError, match=r"must hold clickbait_data\.gz.*clickbait fetch --source"):
         fetching.fetch(str(source), tmp_path / "out" / "clickbait.csv")
     assert not (tmp_path / "out").exists()
 
@@ -183,7 +183,7 @@ def test_not_found_is_not_retried_and_the_token_is_not_shown(web, tmp_path):
 def test_wrong_sum_over_http_is_not_kept(web, source, tmp_path):
     (source / fetching.CLICKBAIT_FILE).write_bytes(b"a log-in page")
 
-    with pytest.raises(fetching.DataError, match="clickbait_data.gz is not the pinned file: expected sha256"):
+    with pytest.raises(fetching.DataError, match="clickbait_data.gz must be the pinned file, sha256"):
         fetching.fetch(web[0], tmp_path / "out" / "clickbait.csv")
     assert left_in(tmp_path / "out") == []
 
@@ -202,7 +202,7 @@ def test_destination_that_cannot_be_written(source, web, tmp_path):
     (tmp_path / "file").write_text("in the way")
 
     for place in (str(source), web[0]):
-        with pytest.raises(fetching.DataError, match="cannot be written.*Give a destination"):
+        with pytest.raises(fetching.DataError, match="must be writable.*Give a destination"):
             fetching.fetch(place, tmp_path / "file" / "clickbait.csv")
     with pytest.raises(fetching.DataError, match="must be a CSV file"):
         fetching.fetch(str(source), tmp_path)
