@@ -65,7 +65,7 @@ class ExtensionModule(NamedTuple):
 
 
 def installed_modules() -> list[ExtensionModule]:
-    """The modules of the distributions that are installed, by their RECORD."""
+    """Returns the modules of the distributions that are installed, by their RECORD."""
     modules = []
     for name, file in _FILES.items():
         try:
@@ -85,7 +85,7 @@ def sha256(data: bytes) -> str:
 
 
 def origin(module: ExtensionModule) -> Literal["published", "fitted", "unknown"]:
-    """Whether the file is the wheel's, the one that the fitting makes of it, or another."""
+    """Returns whether the file is the wheel's, the one that the fitting makes of it, or another."""
     if not module.path.is_file():
         return "unknown"
     found = sha256(module.path.read_bytes())
@@ -95,7 +95,7 @@ def origin(module: ExtensionModule) -> Literal["published", "fitted", "unknown"]
 
 
 def load_error(path: Path) -> str | None:
-    """What goes wrong where the module is loaded in a process of its own; None where nothing does."""
+    """Loads the module in a process of its own, and returns the error; None where it loads."""
     return failure(_LOAD, str(path))
 
 

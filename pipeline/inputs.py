@@ -1,4 +1,4 @@
-"""What a run starts from: the data, the encoder and the baseline that its configuration leads to today."""
+"""The inputs of a run: the data, the encoder and the baseline that its configuration leads to now."""
 
 from __future__ import annotations
 
@@ -41,8 +41,7 @@ class DataSource:
 
     @property
     def description(self) -> str:
-        """For a person: which data, and why these."""
-        # The first line of a run says which data it takes, and why.
+        """The data and why it was chosen, for people."""
         files = self.csv.paths[0] if len(self.csv.paths) == 1 else f"{len(self.csv.paths)} files in {self.csv.base}"
         reasons = {
             "given": "by --data",
@@ -56,15 +55,15 @@ class DataSource:
         if specs is None:
             return ""
         names = [
-            specs.span_name(one.span) + (f" version {one.version}" if one.version is not None else "")
-            for one in self.csv.spans
+            specs.span_name(span) + (f" version {version}" if version is not None else "")
+            for span, version in self.csv.spans
         ]
         return f"{'span' if len(names) == 1 else 'spans'} {', '.join(names)} · "
 
 
 @dataclasses.dataclass(frozen=True)
 class SchemaSource:
-    """The schema that the data is held to."""
+    """The schema that the data must fit."""
 
     path: Path
     digest: str
@@ -74,7 +73,7 @@ class SchemaSource:
 
 @dataclasses.dataclass(frozen=True)
 class RunInputs:
-    """One run's start."""
+    """The inputs of a run."""
 
     run_id: str
     data: DataSource
@@ -83,7 +82,7 @@ class RunInputs:
     data_fingerprint: str
     """Equal for runs that read the same data in the same way."""
     accepted_data: Path | None
-    """The folder of accepted statistics that the data is compared with and added to; None where a parameter says it."""
+    """The folder of accepted statistics that the data is compared with and added to; None where a parameter has it."""
     accepted_baseline: str
     """Its entry to measure drift against, or `none`."""
     baseline_version: str
@@ -98,16 +97,16 @@ class RunInputs:
 
 @dataclasses.dataclass(frozen=True)
 class LocalInputs(RunInputs):
-    """The start of a run on this machine, which has the encoder."""
+    """The inputs of a run on this machine, which has the encoder."""
 
     encoder: ResolvedEncoder
 
 
 def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: DataSource | None = None) -> LocalInputs:
-    """Finds what the configuration leads to, building or fetching the encoder if this machine has it not yet.
+    """Finds the inputs of a configuration, and builds or fetches the encoder if this machine does not have it yet.
 
     Args:
-      config: everything a run can be told.
+      config: all settings of the run.
       run_id: the run's id; a new one when not given.
       data: from `choose_data`; chosen when not given.
 
@@ -154,7 +153,7 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
 
 
 def choose_data(config: PipelineConfig) -> DataSource:
-    """`--data` if given, else the fetched CSV, else the bundled sample.
+    """Returns `--data` if given, else the fetched CSV, else the bundled sample.
 
     Raises:
       InputError: nothing is there, or a file has not the columns.
@@ -172,7 +171,7 @@ def choose_data(config: PipelineConfig) -> DataSource:
 
 
 def choose_schema(config: PipelineConfig) -> SchemaSource:
-    """`data.schema_file` if given, else the committed schema.
+    """Returns `data.schema_file` if given, else the committed schema.
 
     Raises:
       InputError: it cannot be read.
@@ -193,17 +192,17 @@ def choose_schema(config: PipelineConfig) -> SchemaSource:
 
 
 def choose_accepted(folder: Path, data_fingerprint: str, min_rows: int) -> str:
-    """The newest accepted statistics of other data with rows enough to be compared with, or `none`.
+    """Returns the number of the newest accepted statistics of other data with enough rows, or `none`.
 
     A rerun names what the first run named, and so finds the gate in the cache.
     """
     known = accepted.list_accepted(folder)
-    others = [one for one in known if one.fingerprint != data_fingerprint and one.rows >= min_rows]
+    others = [entry for entry in known if entry.fingerprint != data_fingerprint and entry.rows >= min_rows]
     return str(others[-1].number) if others else "none"
 
 
 def choose_baseline(serving_model_dir: Path, fingerprint: str) -> str:
-    """The newest pushed version that another configuration, data or encoder made; `none` without one.
+    """Returns the newest pushed version of another configuration, data or encoder, or `none`.
 
     A rerun of the same thing is thus compared with what the first run was compared with, and finds all its components
     in the cache, instead of evaluating the model against itself.
@@ -216,7 +215,7 @@ def choose_baseline(serving_model_dir: Path, fingerprint: str) -> str:
 
 
 def choose_attempt(output: Path, server: str) -> str:
-    """Differs for another server, and after a refusal, which may have been the machine's fault.
+    """Returns a text that differs for another server, and after a refusal, for which the machine may be the cause.
 
     A rerun of a refused model validates again, and a rerun of that does not.
     """

@@ -42,9 +42,9 @@ def create_pipeline(
     """Wires the components.
 
     Args:
-      config: everything a run can be told.
+      config: all settings of the run.
       inputs: what the run starts from; found by the configuration when not given.
-      parameters: RuntimeParameters that stand for settings which are known only when a run starts, by their names in
+      parameters: RuntimeParameters in place of settings that are known only when a run starts, by their names in
         `kubeflow.spec.parameters`.
 
     Returns:
@@ -52,14 +52,14 @@ def create_pipeline(
     """
     require_known(config.beam)
     inputs = inputs or prepare_inputs(config)
-    paths, told = OutputPaths.of(config), parameters.get
-    serving_model_dir = told("push_destination", str(paths.serving_model))
+    paths, parameter = OutputPaths.of(config), parameters.get
+    serving_model_dir = parameter("push_destination", str(paths.serving_model))
 
     example_gen = HeadlineExampleGen(
         input_base=inputs.data.csv.base,
         pattern=inputs.data.csv.pattern,
-        content_digest=told("data_digest", inputs.data.digest),
-        location=told("data"),
+        content_digest=parameter("data_digest", inputs.data.digest),
+        location=parameter("data"),
         settings=config.data.model_dump_json(exclude={"path", "schema_file"}),
     )
     schema_gen = ImportSchemaGen(
@@ -69,7 +69,7 @@ def create_pipeline(
     example_validator = ExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
     )
-    # ExampleValidator only says what it finds; this one stops the run.
+    # ExampleValidator only reports anomalies; this one stops the run.
     data_gate = DataGate(
         examples=example_gen.outputs["examples"],
         ingest=example_gen.outputs["ingest"],
@@ -78,11 +78,11 @@ def create_pipeline(
         anomalies=example_validator.outputs["anomalies"],
         policy=config.gate.model_dump_json(),
         train_share=config.data.train_share,
-        accepted_dir=told("accepted_data", str(inputs.accepted_data)),
+        accepted_dir=parameter("accepted_data", str(inputs.accepted_data)),
         fingerprint=inputs.data_fingerprint,
-        description=told("data", inputs.data.description),
+        description=parameter("data", inputs.data.description),
         baseline=inputs.accepted_baseline,
-        content_digest=told("data_digest", ""),
+        content_digest=parameter("data_digest", ""),
     )
 
     # A component and no Resolver, which open-source Kubeflow Pipelines does not run.
@@ -118,14 +118,14 @@ def create_pipeline(
         train_args=tfx.proto.TrainArgs(splits=[features.TRAIN_SPLIT]),
         eval_args=tfx.proto.EvalArgs(splits=[features.EVAL_SPLIT]),
         custom_config=settings,
-        encoder=told("encoder"),
-        epochs=told("epochs"),
-        seed=told("seed"),
+        encoder=parameter("encoder"),
+        epochs=parameter("epochs"),
+        seed=parameter("seed"),
         hyperparameters=tuning[0].outputs["best_hyperparameters"] if tuning else None,
         base_model=latest_blessed_model.outputs["model"] if config.training.warm_start else None,
     )
 
-    # Each row, and for evaluation its variants, with the scores of all that are compared: what is judged is then read.
+    # Each row, and for evaluation its variants, with the scores of all models, which the Evaluator only reads.
     variant_example_gen = VariantExampleGen(
         examples=example_gen.outputs["examples"], data_verdict=data_gate.outputs["verdict"]
     )
@@ -140,7 +140,7 @@ def create_pipeline(
         examples=model_scorer.outputs["predictions"],
         model=trainer.outputs["model"],
         policy=config.evaluation.model_dump_json(exclude={"batch_size"}),
-        **{name: told(name) for name in BOUNDS},
+        **{name: parameter(name) for name in BOUNDS},
     )
     infra_validator = LocalInfraValidator(
         model=trainer.outputs["model"],

@@ -1,4 +1,4 @@
-"""Keeps libraries off the terminal: their output goes to a log file, ours to the person."""
+"""Keeps libraries off the terminal: their output goes to a log file, ours to the terminal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Console(Console):
 
 
 def open_console(*, pipe_width: int | None = None) -> Console:
-    """A console on stdout, for what may hold text of strangers.
+    """Returns a console on stdout, for untrusted text.
 
     Args:
       pipe_width: in characters, where it is no terminal.
@@ -40,11 +40,11 @@ def open_console(*, pipe_width: int | None = None) -> Console:
 
 
 def shorten(path: str | Path) -> str:
-    """A path relative to the working folder where it lies below it; a URL is itself."""
+    """Returns a path relative to the working folder where it lies below it; a URL unchanged."""
     if "://" in str(path):
         return str(path)
-    place = Path(path)
-    return str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else str(place)
+    file = Path(path)
+    return str(file.relative_to(Path.cwd())) if file.is_relative_to(Path.cwd()) else str(file)
 
 
 class Terminal(NamedTuple):
@@ -56,7 +56,7 @@ class Terminal(NamedTuple):
 
 @contextlib.contextmanager
 def captured_output(log_file: Path, *, verbose: bool) -> Iterator[Terminal]:
-    """Sends everything that is written to stdout and stderr to `log_file`, and yields what is left of the terminal.
+    """Sends everything that is written to stdout and stderr to `log_file`, and yields consoles on the terminal.
 
     Args:
       log_file: appended to; its folder exists.

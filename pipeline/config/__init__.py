@@ -1,1 +1,1 @@
-"""The configuration of a run: what can be said, where it comes from, and where a run lies by it."""
+"""The configuration of a run: its settings, their sources, and the paths of a run."""

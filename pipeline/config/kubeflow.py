@@ -8,7 +8,7 @@ from trainer.section import Section
 
 
 class KubeflowConfig(Section):
-    """How Kubeflow Pipelines runs it. What is said by task has the key `default` for all tasks that are not named."""
+    """How Kubeflow Pipelines runs it. A mapping by task has the key `default` for all tasks that it does not name."""
 
     image: str = Field(
         "clickbait-tfx:latest", min_length=1, description="Container image of all tasks, as the cluster pulls it."
@@ -16,17 +16,17 @@ class KubeflowConfig(Section):
     pipeline_root: str | None = Field(
         None,
         pattern="^(minio|s3|gs)://",
-        description="Where artifacts go, e.g. s3://bucket/artifacts; null: the cluster's own place.",
+        description="Where artifacts go, e.g. s3://bucket/artifacts; null: the cluster's default.",
     )
     push_destination: str | None = Field(
         None,
         min_length=1,
-        description="Folder or URL (s3://, gs://) of the versions that TF Serving watches; null: said when it runs.",
+        description="Folder or URL (s3://, gs://) of the versions that TF Serving watches; null: a run's parameter.",
     )
     accepted_data: str | None = Field(
         None,
         min_length=1,
-        description="Folder or URL of the statistics of accepted data; null: said when it runs.",
+        description="Folder or URL of the statistics of accepted data; null: a run's parameter.",
     )
     cpu_request: dict[str, float] = Field(
         {"default": 0.5, "Trainer": 2.0}, description="CPUs that a node must have free for a task, by task."
@@ -45,7 +45,7 @@ class KubeflowConfig(Section):
     )
     gpu_resource: str = Field("nvidia.com/gpu", min_length=1, description="What the cluster calls a GPU.")
     retries: dict[str, int] = Field(
-        # These two say no, and would say it again.
+        # A retry of these two would fail again.
         {"default": 2, "DataGate": 0, "Verdict": 0},
         description="Most retries of a task that failed, by task.",
     )

@@ -1,4 +1,4 @@
-"""What served texts and scores are judged by. Light: logs that are too few are told without TensorFlow."""
+"""The section `monitor` of the configuration. Light: too few logs are found without TensorFlow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trainer.section import Section
 
 
 class MonitorConfig(Section):
-    """What `clickbait monitor` holds the served texts and scores to."""
+    """The rules and thresholds of `clickbait monitor` for served texts and scores."""
 
     skew: Action = Field("fail", description="Served texts are like the train split (bounds: the schema's).")
     drift: Action = Field(
@@ -34,7 +34,7 @@ class MonitorConfig(Section):
 
 
 def too_few(rows: int, policy: MonitorConfig) -> list[Finding]:
-    """The findings where so few rows were served that chance decides; none where there are rows enough."""
+    """Returns findings that are not judged where too few rows were served; none where there are enough."""
     if rows >= policy.min_compared_rows:
         return []
     bound = f">= {policy.min_compared_rows:,} rows"

@@ -1,4 +1,4 @@
-"""Where things lie: in the repository, and in a run's output."""
+"""The paths in the repository, and in a run's output."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ SCHEMA_FILE = DATA_DIR / "schema.pbtxt"
 SAMPLE_FILE = DATA_DIR / "sample" / "headlines.csv"
 
 KEPT_RUNS = 5
-"""Newest runs that `clickbait clean` leaves, unless --keep says otherwise."""
+"""Newest runs that `clickbait clean` keeps by default."""
 
 
 @dataclasses.dataclass(frozen=True)
 class OutputPaths:
-    """What a run writes, all below `--output`; absolute, because TFX records them."""
+    """The paths that a run writes, all below `--output`; absolute, because TFX records them."""
 
     runs: Path
     """One folder a run: verdict, configuration, log."""
     pipeline_root: Path
     """TFX's artifacts."""
     checkpoints: Path
-    """The Trainer's, of trainings that were broken off; see `trainer.fitting.checkpoints`."""
+    """The checkpoints of interrupted trainings; see `trainer.fitting.checkpoints`."""
     metadata: Path
     """ML Metadata, SQLite."""
     accepted_data: Path
@@ -39,7 +39,7 @@ class OutputPaths:
     tuner: Path
     """Searches for a recipe that are not finished."""
     monitor: Path
-    """One folder for each time that what is served was compared."""
+    """One folder for each run of `clickbait monitor`."""
 
     @classmethod
     def of(cls, config: PipelineConfig) -> OutputPaths:

@@ -1,1 +1,1 @@
-"""What is served, compared with what the model was trained on."""
+"""The comparison of served texts and scores with the training data."""

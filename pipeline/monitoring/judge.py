@@ -1,4 +1,4 @@
-"""What is served against what the model was trained on: TFDV's comparators, with the bounds that the schema holds."""
+"""Compares served texts and scores with the training data, by TFDV's comparators and the schema's thresholds."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _THRESHOLD = 0.5
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """What a version was made from."""
+    """The data that a version was trained on."""
 
     statistics: Statistics
     """Of the train split."""
     schema: schema_pb2.Schema
-    """That the data was held to."""
+    """The schema that the data had to fit."""
     scores: Sequence[float]
-    """That the version gives to the evaluation split."""
+    """The version's scores of the evaluation split."""
 
     @classmethod
     def read(cls, statistics: Path, schema: Path, scores: Sequence[float]) -> Self:
@@ -49,8 +49,8 @@ def judge_served(
     Args:
       recent: what was served.
       earlier: what was served before; may be empty.
-      training: what the version was made from.
-      policy: what is compared by.
+      training: the data that the version was trained on.
+      policy: the thresholds.
 
     Returns:
       Findings of the rules `skew` (served texts against the train split), `drift` (against those served before) and
@@ -81,22 +81,22 @@ def _judge_scores(served: Sequence[float], reference: Sequence[float], policy: M
         schema_pb2.Schema(feature=[feature]),
         policy,
     )
-    for one in found:
+    for finding in found:
         moved = [
             f"mean {_mean(reference):.3f} -> {_mean(served):.3f}",
             f"clickbait (>= {_THRESHOLD}): {_share(reference):.1%} -> {_share(served):.1%}",
         ]
         yield dataclasses.replace(
-            one, rule="scores", where=features.PROBABILITY, examples=moved if one.kept is False else []
+            finding, rule="scores", where=features.PROBABILITY, examples=moved if finding.kept is False else []
         )
 
 
 def _of_texts(schema: schema_pb2.Schema) -> schema_pb2.Schema:
-    """The part that is about titles: what is served has no labels."""
+    """Returns the part of a schema that is about titles: served texts have no labels."""
     kept = schema_pb2.Schema()
     kept.CopyFrom(schema)
     del kept.feature[:]
-    kept.feature.extend(one for one in schema.feature if one.name in (features.TITLE, *DERIVED))
+    kept.feature.extend(feature for feature in schema.feature if feature.name in (features.TITLE, *DERIVED))
     return kept
 
 
@@ -109,7 +109,7 @@ def _share(scores: Sequence[float]) -> float:
 
 
 def text_statistics(rows: Sequence[Row], schema: schema_pb2.Schema) -> statistics_pb2.DatasetFeatureStatisticsList:
-    """Of the titles and what is derived from them, by Beam as StatisticsGen's.
+    """Computes statistics of the titles and the derived features, by Beam as StatisticsGen does.
 
     TFDV counts the words of rows in memory by a sketch, which gives the frequent ones other shares than Beam does.
 
@@ -134,7 +134,7 @@ def text_statistics(rows: Sequence[Row], schema: schema_pb2.Schema) -> statistic
 
 
 def score_statistics(scores: Sequence[float]) -> statistics_pb2.DatasetFeatureStatisticsList:
-    """Of the probabilities."""
+    """Computes statistics of the probabilities."""
     column = pa.array([[score] for score in scores], pa.large_list(pa.float32()))
     batch = pa.RecordBatch.from_arrays([column], [features.PROBABILITY])
     return stats_impl.generate_statistics_in_memory(batch, tfdv.StatsOptions())

@@ -1,4 +1,4 @@
-"""Is what is served still like what the model was trained on: from logs of requests to a report."""
+"""Compares logged requests with the training data, and writes a report."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ EXIT_CODES = {FINE: 0, NOT_JUDGED: 0, DRIFTED: 3}
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
 class LogCounts(Recorded):
-    """What was read; times are ISO 8601, UTC."""
+    """Counts of the logs that were read; times are ISO 8601, UTC."""
 
     files: int
     since: str | None
@@ -56,14 +56,14 @@ class LogCounts(Recorded):
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
 class Report(Recorded):
-    """`monitor.json`; what is known once the logs are compared is None before."""
+    """`monitor.json`; the last four fields are known once the logs are compared."""
 
     schema_version: int
     monitored_at: str
     model: str
     version: int
     run_id: str | None
-    """That made the version; None where nobody knows."""
+    """The run that made the version; None where it is unknown."""
     logs: LogCounts
     policy: Mapping[str, JsonValue]
     status: str = NOT_JUDGED
@@ -73,24 +73,24 @@ class Report(Recorded):
 
 
 class Opened(NamedTuple):
-    """Logs that were read, and what they are to be compared with."""
+    """Logs that were read, and the artifacts that they are compared with."""
 
     report: Report
-    """What is known before anything is compared."""
+    """The report as far as it is known before the comparison."""
     traffic: Traffic
     """Of the version that is judged."""
     made_from: TrainedFrom | None
-    """None: too few were served to compare them."""
+    """None where too few texts were served to compare them."""
 
 
 def open_logs(
-    config: PipelineConfig, places: Sequence[str], *, version: int | None = None, since: float = 0.0
+    config: PipelineConfig, paths: Sequence[str], *, version: int | None = None, since: float = 0.0
 ) -> Opened:
     """Reads logs. Needs no TensorFlow.
 
     Args:
       config: model, output and the section `monitor`.
-      places: folders, files or globs of logs.
+      paths: folders, files or globs of logs.
       version: the one to judge; the newest in the serving folder when not given.
       since: what was served from then on is judged, in seconds since 1970.
 
@@ -98,23 +98,24 @@ def open_logs(
       RequestLogError: there are no logs.
       MonitorError: they cannot be read, or are not of this model.
     """
-    policy, paths = config.monitor, OutputPaths.of(config)
-    logs = read_logs(find_logs(places), config.model_name, since=since, most_rows=policy.max_compared_rows)
+    policy, output = config.monitor, OutputPaths.of(config)
+    logs = read_logs(find_logs(paths), config.model_name, since=since, most_rows=policy.max_compared_rows)
     if not (logs.versions or logs.other_models or logs.other_entries):
         reasons = "; ".join(f"{path}: {reason}" for path, reason in logs.faults.items())
         raise MonitorError(
             f"Logs must hold at least one whole entry. Received: {logs.files} files with none. {reasons}".rstrip()
         )
-    asked, version = version, choose_version(logs, paths.serving_model, version)
-    # Requests over REST may not name their version: they count where somebody says whose they are.
-    found = logs.versions.get(version) or (logs.versions.get(None) if asked is not None else None)
+    is_given = version is not None
+    version = choose_version(logs, output.serving_model, version)
+    # Requests over REST may not name their version: they count where --version does.
+    found = logs.versions.get(version) or (logs.versions.get(None) if is_given else None)
     traffic = found or Traffic(Sample(0), Sample(0))
-    made_from = None if too_few(len(traffic.recent.rows), policy) else find_trained_from(paths, version)
-    return Opened(_open(config, logs, paths, version, traffic, since), traffic, made_from)
+    made_from = None if too_few(len(traffic.recent.rows), policy) else find_trained_from(output, version)
+    return Opened(_open(config, logs, output, version, traffic, since), traffic, made_from)
 
 
 def judge_logs(config: PipelineConfig, opened: Opened) -> Report:
-    """Compares what was read, and completes the report. Imports TensorFlow where there is something to compare."""
+    """Compares the logs, and completes the report. Imports TensorFlow where there is something to compare."""
     policy = config.monitor
     findings = too_few(len(opened.traffic.recent.rows), policy)
     if opened.made_from:
@@ -131,14 +132,14 @@ def judge_logs(config: PipelineConfig, opened: Opened) -> Report:
 
 @contextlib.contextmanager
 def report_folder(reports: Path) -> Iterator[Path]:
-    """Makes a report's folder among the others, and takes it away again where nothing comes to lie in it.
+    """Makes a report's folder among the others, and removes it again where it stays empty.
 
     Raises:
       MonitorError: it cannot be made.
     """
     folder = reports / new_run_id()
     with _writing(folder):
-        missing = list(itertools.takewhile(lambda one: not one.exists(), (folder, *folder.parents)))
+        missing = list(itertools.takewhile(lambda path: not path.exists(), (folder, *folder.parents)))
         folder.mkdir(parents=True, exist_ok=True)
     try:
         yield folder
@@ -224,7 +225,7 @@ def _open(
 
 
 def _status(findings: Sequence[Finding]) -> str:
-    outcomes = {one.outcome for one in findings}
+    outcomes = {finding.outcome for finding in findings}
     if FAIL in outcomes:
         return DRIFTED
     return FINE if outcomes & {PASSED, WARN} else NOT_JUDGED
@@ -232,8 +233,10 @@ def _status(findings: Sequence[Finding]) -> str:
 
 def _reason(status: str, findings: Sequence[Finding]) -> str:
     if status == DRIFTED:
-        broken = [f"{one.rule} of {one.where} {one.observed}" for one in findings if one.outcome == FAIL]
-        return f"what is served is not what the model was trained on: {', '.join(broken)}"
+        failed = [
+            f"{finding.rule} of {finding.where} {finding.observed}" for finding in findings if finding.outcome == FAIL
+        ]
+        return f"what is served is not what the model was trained on: {', '.join(failed)}"
     if status == FINE:
         return "what is served is like what the model was trained on"
     return f"expected {findings[0].bound}, observed {findings[0].observed}"

@@ -1,4 +1,4 @@
-"""The scores that a version gives to its evaluation split: what served scores are compared with."""
+"""A version's scores of its evaluation split, which served scores are compared with."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BATCH_ROWS = 256
 
 
 def reference_scores(cache: Path, model: Path, digest: str, examples: str, most_rows: int) -> list[float]:
-    """Scores the split once, and keeps the scores.
+    """Scores the split, and caches the scores.
 
     Args:
       cache: a folder of files, one a model.

@@ -12,14 +12,14 @@ from trainer import features
 
 
 class MonitorError(Exception):
-    """What is served cannot be compared with what it was made from."""
+    """The logs cannot be compared with the training data."""
 
     exit_code = 2
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainedFrom:
-    """Where the things lie that a version was made from."""
+    """The paths of the artifacts that a version was made from."""
 
     statistics: Path
     """Of the train split."""
@@ -31,15 +31,15 @@ class TrainedFrom:
 
 
 def choose_version(logs: Logs, serving_dir: Path, wanted: int | None) -> int:
-    """The version to judge: the one that is asked for, else the newest in the serving folder, which is served.
+    """Returns the version to judge: `wanted`, else the newest in the serving folder, which is served.
 
-    An older one's requests say nothing of the model that was trained since.
+    Requests to an older version are no measure of the newest model.
 
     Raises:
       MonitorError: the logs are of other models or of versions that are not in the folder.
     """
     known = version_folder.list_versions(serving_dir)
-    logged = ", ".join("not named" if one is None else str(one) for one in logs.versions) or "none"
+    logged = ", ".join("not named" if number is None else str(number) for number in logs.versions) or "none"
     if not logs.versions:
         others = ", ".join(f"{count:,} of {name or 'no model'}" for name, count in logs.other_models.items())
         others = others or f"{logs.other_entries:,} without texts and scores"
@@ -64,7 +64,7 @@ def choose_version(logs: Logs, serving_dir: Path, wanted: int | None) -> int:
 
 
 def find_trained_from(paths: OutputPaths, version: int) -> TrainedFrom:
-    """The artifacts of the run that pushed a version.
+    """Returns the artifacts of the run that pushed a version.
 
     Raises:
       MonitorError: clickbait did not push it, or its artifacts are gone.

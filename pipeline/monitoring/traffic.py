@@ -1,4 +1,4 @@
-"""Texts and scores out of the logs of requests, by the version that gave the scores. Needs no TensorFlow."""
+"""Reads texts and scores from logs of requests, by version. Needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Row(NamedTuple):
 
 
 class Sample:
-    """At most so many of the rows that come along, each with the same chance.
+    """A random sample of a stream of rows, of at most so many.
 
     Attributes:
       rows: those that are kept.
@@ -53,7 +53,7 @@ class Sample:
 
 @dataclasses.dataclass
 class Traffic:
-    """What one version was asked."""
+    """The logged requests to a version."""
 
     recent: Sample
     """The rows that are judged."""
@@ -68,7 +68,7 @@ class Traffic:
 
 @dataclasses.dataclass
 class Logs:
-    """What files of logs hold."""
+    """The contents of log files."""
 
     files: int
     versions: dict[int | None, Traffic]
@@ -82,7 +82,7 @@ class Logs:
 
 
 def read_logs(paths: Sequence[Path], model: str, *, since: float = 0.0, most_rows: int) -> Logs:
-    """Reads what was asked of a model.
+    """Reads the requests to a model.
 
     Args:
       paths: of TFRecord files of PredictionLog.
@@ -102,7 +102,7 @@ def read_logs(paths: Sequence[Path], model: str, *, since: float = 0.0, most_row
 
 
 def read_rows(entry: PredictionLog) -> Iterator[Row]:
-    """The texts of a request, by either signature, each with its score.
+    """Returns the texts of a request, by either signature, each with its score.
 
     Raises:
       ValueError: it has no such.

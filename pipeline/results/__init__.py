@@ -1,1 +1,1 @@
-"""What runs left behind: their folders, verdicts, artifacts and reports."""
+"""The results of runs: their folders, verdicts, artifacts and reports."""

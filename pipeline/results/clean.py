@@ -1,4 +1,4 @@
-"""What an output folder may lose: the runs but the newest, and what of TFX's artifacts nothing asks for any more.
+"""Removes older runs from an output folder, and TFX's artifacts that nothing needs any more.
 
 ML Metadata has no call that forgets a run, so its SQLite file is read and written here, by the tables of
 https://github.com/google/ml-metadata/blob/master/ml_metadata/util/metadata_source_query_config.cc. Needs no TensorFlow.
@@ -28,28 +28,28 @@ _SYSTEM = ".system"
 
 @dataclasses.dataclass(frozen=True)
 class Forgotten:
-    """What ML Metadata is to forget, by the numbers that it has there."""
+    """The ids of what is removed from ML Metadata."""
 
     executions: frozenset[int] = frozenset()
     contexts: frozenset[int] = frozenset()
-    """The runs, and what the cache knew of their executions."""
+    """The runs, and the cache's contexts of their executions."""
     artifacts: frozenset[int] = frozenset()
 
 
 class Plan(NamedTuple):
-    """What goes."""
+    """The folders and records to remove."""
 
     folders: tuple[Path, ...]
-    """Of runs, artifacts and trainings that were broken off."""
+    """Of runs, artifacts and interrupted trainings."""
     forgotten: Forgotten
     runs: int
-    """How many run folders are among the folders."""
+    """The number of run folders among them."""
     size: int
-    """Bytes on the disk that come free; a file that something else links to does not count."""
+    """Bytes on the disk that become free; a file with other links does not count."""
 
 
 def choose_removable(paths: OutputPaths, keep: int) -> Plan:
-    """What may go while a rerun, a rollback, a report and a comparison with what is served still find what they need.
+    """Chooses what no rerun, rollback, report or comparison with what is served needs.
 
     Kept are the newest runs, the runs that made the versions in the serving folders, with all that they read or wrote,
     and a training that was broken off in one of them.
@@ -82,7 +82,7 @@ def choose_removable(paths: OutputPaths, keep: int) -> Plan:
 
 
 def remove(paths: OutputPaths, plan: Plan) -> None:
-    """Does it: first ML Metadata forgets, so that nothing that is half gone is ever taken for a result.
+    """Removes it, from ML Metadata first, so that nothing half removed is ever taken for a result.
 
     Raises:
       OSError: something cannot be removed.
@@ -95,15 +95,17 @@ def remove(paths: OutputPaths, plan: Plan) -> None:
 
 
 def unused_encoders(paths: OutputPaths, keep: int) -> list[Path]:
-    """The folders in the encoder cache that neither the newest runs of the output nor a plain run would take."""
+    """Returns the folders in the encoder cache that neither the newest runs nor a plain run would use."""
     used = {run.encoder and run.encoder.digest for run in read_runs(paths.runs.parent)[-keep:]}
     cache = cache_dir()
-    stored = (one for one in stored_encoders(cache) if one.digest not in used)
-    return [one.folder for one in stored if one.folder.is_dir() and one.folder != embedded_folder(cache)]
+    stored = (encoder for encoder in stored_encoders(cache) if encoder.digest not in used)
+    return [
+        encoder.folder for encoder in stored if encoder.folder.is_dir() and encoder.folder != embedded_folder(cache)
+    ]
 
 
 def remove_encoders(folders: Iterable[Path]) -> None:
-    """Removes cached encoders; a run that wants one fetches or builds it again.
+    """Removes cached encoders; a run that needs one fetches or builds it again.
 
     Raises:
       OSError: one cannot be removed.
@@ -114,19 +116,19 @@ def remove_encoders(folders: Iterable[Path]) -> None:
 
 
 def size_of(folders: Iterable[Path]) -> int:
-    """Bytes on the disk, each file once, whatever links it has."""
+    """Returns the bytes on the disk, each file once, whatever links it has."""
     return sum({(status.st_dev, status.st_ino): status.st_blocks * 512 for status in _files(folders)}.values())
 
 
 def _folders(parent: Path) -> list[Path]:
-    """The folders in another, oldest first by their names; a link is nobody's to follow."""
+    """Returns the folders in a folder, oldest first by their names, without links."""
     if not parent.is_dir():
         return []
-    return sorted(one for one in parent.iterdir() if one.is_dir() and not one.is_symlink())
+    return sorted(path for path in parent.iterdir() if path.is_dir() and not path.is_symlink())
 
 
 def _read_metadata(metadata: Path, keep: int, served: set[str]) -> tuple[Forgotten, set[str], set[int]]:
-    """What may go; the URIs of the artifacts and the executions that stay."""
+    """Returns what to remove, and the URIs of the artifacts and the executions that stay."""
     with contextlib.closing(sqlite3.connect(f"{metadata.as_uri()}?mode=ro", uri=True)) as database:
 
         def ask(query: str, *values: object) -> sqlite3.Cursor:
@@ -149,8 +151,8 @@ def _read_metadata(metadata: Path, keep: int, served: set[str]) -> tuple[Forgott
         of_served = {
             run
             for run, name in ask(
-                "SELECT context_id, string_value FROM Association JOIN ExecutionProperty AS told "
-                "USING (execution_id) WHERE told.name = 'run_id'"
+                "SELECT context_id, string_value FROM Association JOIN ExecutionProperty AS property "
+                "USING (execution_id) WHERE property.name = 'run_id'"
             )
             if name in served
         }
@@ -170,15 +172,15 @@ def _read_metadata(metadata: Path, keep: int, served: set[str]) -> tuple[Forgott
 
 
 def _of_none_but(few: set[int], pairs: Iterable[tuple[int, int]]) -> set[int]:
-    """What is paired with some of a few, and with nothing else."""
+    """Returns the items whose partners are all in `few`."""
     partners: dict[int, set[int]] = {}
-    for one, partner in pairs:
-        partners.setdefault(one, set()).add(partner)
-    return {one for one, of in partners.items() if of <= few}
+    for item, partner in pairs:
+        partners.setdefault(item, set()).add(partner)
+    return {item for item, of_item in partners.items() if of_item <= few}
 
 
 def _forget(database: sqlite3.Connection, forgotten: Forgotten) -> None:
-    """In one transaction, and then gives the room back to the disk."""
+    """Removes the records in one transaction, and shrinks the file."""
     with database:
         for name, numbers in (
             ("executions", forgotten.executions),
@@ -209,15 +211,15 @@ def _forget(database: sqlite3.Connection, forgotten: Forgotten) -> None:
 
 
 def _unknown_artifacts(paths: OutputPaths, kept_uris: set[str], kept_executions: set[int]) -> list[Path]:
-    """The folders of executions that ML Metadata does not know, or will not: `<node>/<output>/<execution>`."""
+    """Returns the folders of executions that ML Metadata does not or will not know: `<node>/<output>/<execution>`."""
     kept = {PurePosixPath(uri).parts[-3:] for uri in kept_uris}  # whole paths would differ where the output was moved
     found = []
     for output in (output for node in _folders(paths.pipeline_root) for output in _folders(node)):
         if output.name == _SYSTEM:
-            places = [place for kind in _folders(output) for place in _folders(kind)]
-            found += [one for one in places if one.name.isdigit() and int(one.name) not in kept_executions]
+            system = [folder for kind in _folders(output) for folder in _folders(kind)]
+            found += [folder for folder in system if folder.name.isdigit() and int(folder.name) not in kept_executions]
         elif output != paths.checkpoints:
-            found += [one for one in _folders(output) if one.name.isdigit() and one.parts[-3:] not in kept]
+            found += [folder for folder in _folders(output) if folder.name.isdigit() and folder.parts[-3:] not in kept]
     return found
 
 
@@ -231,6 +233,6 @@ def _freed(folders: Iterable[Path]) -> int:
 
 def _files(folders: Iterable[Path]) -> Iterator[os.stat_result]:
     for folder in folders:
-        for place, _, names in os.walk(folder):
+        for parent, _, names in os.walk(folder):
             for name in names:
-                yield os.lstat(os.path.join(place, name))  # noqa: PTH118  a hundred thousand of them
+                yield os.lstat(os.path.join(parent, name))  # noqa: PTH118  a hundred thousand of them

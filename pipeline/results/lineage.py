@@ -1,4 +1,4 @@
-"""What a run left in ML Metadata and in its artifacts, read back for the verdict."""
+"""Reads a run's artifacts and ML Metadata for the verdict."""
 
 from __future__ import annotations
 
@@ -40,10 +40,11 @@ def read_outputs(metadata: Path, pipeline_name: str, run_id: str | None = None) 
     if run is None:
         return {}
     found: Outputs = {}
-    for execution in sorted(store.get_executions_by_context(run), key=lambda one: one.id):
+    for execution in sorted(store.get_executions_by_context(run), key=lambda execution: execution.id):
         if execution.last_known_state not in (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED):
             continue
-        nodes = [one.name for one in store.get_contexts_by_execution(execution.id) if one.type == "node"]
+        contexts = store.get_contexts_by_execution(execution.id)
+        nodes = [context.name for context in contexts if context.type == "node"]
         node = nodes[0].rpartition(".")[2]
         for event in store.get_events_by_execution_ids([execution.id]):
             if event.type == mlmd.Event.OUTPUT and event.path.steps:
@@ -62,7 +63,7 @@ def _is_of(store: MetadataStore, run: int, pipeline_name: str) -> bool:
 
 
 def _run_that_pushed(store: MetadataStore, run_id: str) -> int | None:
-    """TFX has an id of its own for a run; the pusher's execution knows ours."""
+    """Finds the run by the pusher's execution: TFX has an id of its own for a run."""
     pushes = [push for push in store.get_executions() if push.custom_properties["run_id"].string_value == run_id]
     runs = [
         context.id
@@ -74,43 +75,43 @@ def _run_that_pushed(store: MetadataStore, run_id: str) -> int | None:
 
 
 def ingest_counts(ingest: mlmd.Artifact) -> tuple[Ingest, dict[str, SplitRows]]:
-    """HeadlineExampleGen's account of all rows, and of each split's, see `components.headline_example_gen.report`."""
+    """Reads HeadlineExampleGen's counts of all rows and of each split, see `components.headline_example_gen.report`."""
     report = json.loads(Path(ingest.uri, REPORT_FILE).read_text(encoding="utf-8"))
     counts = Ingest.from_dict({**report["rows"], "rejected_by_rule": report["rejected_by_rule"]})
     return counts, {split: SplitRows.from_dict(rows) for split, rows in report["splits"].items()}
 
 
 def gate_verdict(verdict: mlmd.Artifact) -> GateVerdict:
-    """What DataGate found in data that it accepted."""
+    """Reads DataGate's verdict on data that it accepted."""
     return read_gate(verdict.uri)
 
 
 def infra_verdict(blessing: mlmd.Artifact) -> InfraVerdict:
-    """What LocalInfraValidator found."""
+    """Reads LocalInfraValidator's verdict."""
     return read_infra(blessing.uri)
 
 
 def split_uris(examples: mlmd.Artifact) -> dict[str, str]:
-    """The folders of an Examples artifact's splits, by their names."""
+    """Returns the folders of an Examples artifact's splits, by their names."""
     names = examples.properties["split_names"].string_value
     return {name: f"{examples.uri}/Split-{name}" for name in json.loads(names or "[]")}
 
 
 def training_facts(model_run: mlmd.Artifact) -> Training:
-    """What `trainer.fine_tune` wrote of itself."""
+    """Reads the history that `trainer.fine_tune` wrote."""
     return Training.from_dict(json.loads(Path(model_run.uri, HISTORY_FILE).read_text(encoding="utf-8")))
 
 
 def tuner_facts(tuner_results: mlmd.Artifact) -> list[Trial]:
-    """The Tuner's trials in the order in which they ran, of those that ended well."""
+    """Reads the Tuner's successful trials, in the order in which they ran."""
     read = json.loads(Path(tuner_results.uri, TUNER_FILE).read_text(encoding="utf-8"))
     trials = [
-        Trial.from_dict({**{name.removeprefix("tuner/"): value for name, value in trial.items()}, "best": not place})
-        for place, trial in enumerate(read)
+        Trial.from_dict({**{name.removeprefix("tuner/"): value for name, value in trial.items()}, "best": not rank})
+        for rank, trial in enumerate(read)
     ]
     return sorted(trials, key=lambda trial: trial.trial_id)
 
 
 def evaluation_verdict(evaluation: mlmd.Artifact) -> EvaluationVerdict:
-    """What the Evaluator found."""
+    """Reads the Evaluator's verdict."""
     return read_evaluation(evaluation.uri)

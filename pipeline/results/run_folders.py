@@ -29,20 +29,20 @@ class RunNotFound(Exception):  # noqa: N818  the contract's own words
 
 
 class OutputError(Exception):
-    """The output folder, or what a run has left there, cannot be used."""
+    """The output folder, or a run's files there, cannot be used."""
 
     exit_code = 2
 
 
 def new_run_id() -> str:
-    """Sorts by time, to the microsecond, so that no two are equal."""
+    """Returns an id that sorts by time, to the microsecond, so that no two are equal."""
     now = datetime.datetime.now(datetime.UTC)
     return f"{now:%Y%m%d-%H%M%S}-{now.microsecond:05x}"
 
 
 @contextlib.contextmanager
 def claim_output(output: Path, metadata: Path) -> Iterator[None]:
-    """Keeps other runs out of an output folder, and refuses one that TFX cannot work in.
+    """Locks an output folder against other runs, and refuses one that TFX cannot work in.
 
     Args:
       output: the folder, made when missing.
@@ -78,7 +78,7 @@ def claim_output(output: Path, metadata: Path) -> Iterator[None]:
 
 
 def make_folder(folder: Path, config: str) -> Path:
-    """Makes a run's folder and lays its configuration into it.
+    """Makes a run's folder and writes its configuration into it.
 
     Raises:
       OutputError: it cannot be made.
@@ -104,7 +104,7 @@ def _unwritable(output: Path, error: OSError) -> OutputError:
 
 
 class Runs(Sequence[Verdict]):
-    """Verdicts, each read when it is looked at: there may be hundreds, and most who ask want the newest.
+    """Verdicts, each read on access: there may be hundreds, and most callers want the newest.
 
     Args:
       folders: of the runs, oldest first.
@@ -118,25 +118,25 @@ class Runs(Sequence[Verdict]):
         return len(self._folders)
 
     @overload
-    def __getitem__(self, place: int) -> Verdict: ...
+    def __getitem__(self, index: int) -> Verdict: ...
 
     @overload
-    def __getitem__(self, place: slice) -> list[Verdict]: ...
+    def __getitem__(self, index: slice) -> list[Verdict]: ...
 
-    def __getitem__(self, place: int | slice) -> Verdict | list[Verdict]:
-        if isinstance(place, slice):
-            return [self._read(folder) for folder in self._folders[place]]
-        return self._read(self._folders[place])
+    def __getitem__(self, index: int | slice) -> Verdict | list[Verdict]:
+        if isinstance(index, slice):
+            return [self._read(folder) for folder in self._folders[index]]
+        return self._read(self._folders[index])
 
     def named(self, run: str) -> list[Verdict]:
-        """Those of that id, or else those whose ids begin so; the others are not read."""
+        """Returns the runs of that id, or else those whose ids begin with it; no others are read."""
         folders = [folder for folder in self._folders if folder.name == run]
         folders = folders or [folder for folder in self._folders if folder.name.startswith(run)]
         return [self._read(folder) for folder in folders]
 
 
 def read_runs(output: str | Path, holding: str = "") -> Runs:
-    """The verdicts below an output folder, oldest first; a run that left none appears as `interrupted`.
+    """Returns the verdicts in an output folder, oldest first; a run without one appears as `interrupted`.
 
     Args:
       output: the folder.
@@ -150,7 +150,7 @@ def read_runs(output: str | Path, holding: str = "") -> Runs:
 
 
 def newest_refusal(output: str | Path) -> str | None:
-    """The newest run whose model was not fit to be served; by it the cache tells whether one was validated since."""
+    """Returns the newest run whose model failed infra validation; the cache key of the next validation has it."""
     perhaps = reversed(read_runs(output, holding='"blessed": false'))
     return next((verdict.run_id for verdict in perhaps if verdict.infra and not verdict.infra.blessed), None)
 
@@ -168,7 +168,7 @@ def find_run(output: Path | str, run: str | None) -> Verdict:
 
 
 def read_run(output: str | Path, run: str | None = None) -> Verdict:
-    """The verdict of one run.
+    """Returns the verdict of a run.
 
     Args:
       output: the output folder.

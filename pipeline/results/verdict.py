@@ -1,7 +1,7 @@
-"""`verdict.json`: all that a run says of itself, as one typed record; read and written here alone. No TensorFlow.
+"""`verdict.json`: the results of a run, as one typed record; read and written here alone. No TensorFlow.
 
-What a run has not reached is None, and no key of the file. Each part that a component writes is that component's own
-type. Keys that this version does not know are kept.
+Results that a run did not get to are None, and no keys of the file. Each part that a component writes is that
+component's own type. Keys that this version does not know are kept.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class Data(Recorded):
     origin: str = ""
     """`given`, `fetched` or `sample`."""
     description: str = ""
-    """For a person."""
+    """For people."""
     files: Sequence[str] = ()
     sha256: str | None = None
     schema_sha256: str | None = None
 
     def setting(self, name: str) -> JsonValue:
-        """A setting or digest by its name; None where the run had no such setting."""
+        """Returns a setting or digest by its name; None where the run had no such setting."""
         value: JsonValue = vars(self).get(name)
         return value
 
@@ -104,7 +104,7 @@ class Trial(Recorded):
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
 class WarmStart(Recorded):
-    """What the last blessed model's weights reach on the validated rows before the first step."""
+    """The metrics of the last blessed model's weights on the validated rows, before the first step."""
 
     val_loss: float
     val_accuracy: float
@@ -112,7 +112,7 @@ class WarmStart(Recorded):
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN, kw_only=True)
 class Training(Recorded):
-    """What the Trainer wrote of itself."""
+    """The Trainer's history."""
 
     settings: Settings
     """By which the model was trained."""
@@ -137,7 +137,7 @@ class Pushed(Recorded):
     new: bool
     """Whether it was pushed by this run."""
     confirmed_by: str | None = field(default_factory=type(None))
-    """The server that was seen to serve it."""
+    """The server that confirmed that it serves it."""
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
@@ -160,7 +160,7 @@ class Timing(Recorded):
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN, kw_only=True)
 class Verdict(Recorded):
-    """What a run came to."""
+    """The results of a run."""
 
     schema_version: int | None = None
     run_id: str
@@ -186,7 +186,7 @@ class Verdict(Recorded):
     training: Training | None = None
     exit_code: int | None = None
     reason: str = ""
-    """Of the status, for a person."""
+    """Of the status, for people."""
     baseline_version: str | None = None
     """The last blessed model's, which this one was compared with."""
     thresholds: Sequence[Judgement] = ()

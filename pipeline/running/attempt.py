@@ -1,4 +1,4 @@
-"""The life of a run, here or in a rehearsal: opens its folder and its log, and turns what ends it into a verdict."""
+"""The life of a run, here or in a rehearsal: its folder, its log, and the verdict at its end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXIT_INTERRUPTED = 130
 
 @dataclasses.dataclass
 class Attempt:
-    """A run at work."""
+    """A run in progress."""
 
     run_id: str
     folder: Path
@@ -41,11 +41,11 @@ class Attempt:
 
     @contextlib.contextmanager
     def judged(self, timings: Mapping[str, Timing], resume: str) -> Iterator[None]:
-        """Turns what ends the run into its verdict, which is written whatever happens.
+        """Records the end of the run in its verdict, and writes it whatever happens.
 
         Args:
           timings: of the components, filled while they run.
-          resume: how an interrupted run goes on, for the person who interrupted it.
+          resume: how to continue an interrupted run, as its reason.
         """
         try:
             yield
@@ -75,7 +75,7 @@ class Attempt:
 
 
 def open_verdict(config: PipelineConfig, run_id: str, data: DataSource, schema: SchemaSource) -> Verdict:
-    """Describes what is known before anything has run."""
+    """Returns the verdict before any component has run."""
     source = {
         "origin": data.origin,
         "description": data.description,
@@ -103,7 +103,7 @@ def open_attempt(config: PipelineConfig, data: DataSource, *, began: float, verb
     """Begins a run: keeps others out of its output, makes its folder, and sends what libraries print into its log.
 
     Args:
-      config: everything a run can be told.
+      config: all settings of the run.
       data: from `choose_data`.
       began: when the command began, by the clock `time.monotonic`.
       verbose: shows the libraries' log on the terminal.

@@ -37,7 +37,7 @@ def run_pipeline(
     Whatever happens once the data was found leaves a verdict in the run folder.
 
     Args:
-      config: everything a run can be told.
+      config: all settings of the run.
       from_node: the first component to run; those before it are taken from the last run.
       to_node: the last component to run.
       verbose: shows the libraries' log on the terminal.
@@ -50,7 +50,7 @@ def run_pipeline(
     require_engine(config.beam)
     data = choose_data(config)
     with open_attempt(config, data, began=began, verbose=verbose) as attempt:
-        if not config.cache:  # neither does it go on from a training that was broken off
+        if not config.cache:  # nor is an interrupted training continued
             shutil.rmtree(OutputPaths.of(config).checkpoints, ignore_errors=True)
         attempt.terminal.out.print()
         view = RunView(attempt.terminal.out)
@@ -100,7 +100,7 @@ def _run_dag(
 
         from pipeline.pipeline import create_pipeline
 
-    absl_logging.set_verbosity(absl_logging.INFO)  # RunView hears what TFX says at this level
+    absl_logging.set_verbosity(absl_logging.INFO)  # RunView reads TFX's records of this level
     # TFX's Beam components read absl's flags from the command line, where -v is ours.
     sys.argv = sys.argv[:1]
     options = None
@@ -109,7 +109,7 @@ def _run_dag(
     try:
         tfx.orchestration.LocalDagRunner().run(create_pipeline(config, inputs), run_options=options)
     except RuntimeError as error:
-        # So Beam tells of a Ctrl-C that fell into one of its steps.
+        # Beam's error for a Ctrl-C in one of its steps.
         if str(error).startswith("KeyboardInterrupt"):
             raise KeyboardInterrupt from error
         raise

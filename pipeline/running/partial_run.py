@@ -1,4 +1,4 @@
-"""`--from` and `--to`: a part of the DAG, with what lies before it taken from the last run."""
+"""`--from` and `--to`: runs a part of the DAG, with the outputs of the last run before it."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ NODES = (
     *BULK_NODES,
 )
 
-#: Settings of the section `data` that say where to look: what was found there has digests.
-_WHERE_TO_LOOK = ("path", "window_spans", "last_span", "schema_file")
-_DATA_KEYS = ("sha256", *(name for name in DataConfig.model_fields if name not in _WHERE_TO_LOOK))
+#: Settings of the section `data` that only locate files, which have digests.
+_LOCATIONS = ("path", "window_spans", "last_span", "schema_file")
+_DATA_KEYS = ("sha256", *(name for name in DataConfig.model_fields if name not in _LOCATIONS))
 
 
 #: What depends on the data or the serving folder and not on the Trainer: the baseline, and the rows to be evaluated.
@@ -44,7 +44,7 @@ _ALONGSIDE = ("LatestBlessedModel", "VariantExampleGen")
 
 
 class PartialRunError(Exception):
-    """`--from` or `--to` asks for what cannot be."""
+    """`--from` or `--to` cannot be used so."""
 
     exit_code = 2
 
@@ -71,7 +71,7 @@ def check_nodes(config: PipelineConfig, from_node: str | None, to_node: str | No
 
 
 def reuse_last(config: PipelineConfig, from_node: str, verdict: Verdict, earlier: Sequence[Verdict]) -> Verdict:
-    """Takes over from the last run what its components found that are not run again, those before `from_node`.
+    """Takes over the last run's results of the components before `from_node`, which do not run again.
 
     A run of other data is refused; after the Trainer, one of another encoder or training; and after a component that
     judges, one of other rules.
@@ -93,7 +93,7 @@ def reuse_last(config: PipelineConfig, from_node: str, verdict: Verdict, earlier
     if not ran:
         raise PartialRunError(f"--from must follow an earlier run. Received: --from {from_node}, and no run. {way_out}")
     last = ran[-1]
-    # TFX goes on from a killed run's artifacts, of which no verdict says what they are.
+    # TFX would continue from a killed run's artifacts, and no verdict describes them.
     if killed := [run.run_id for run in earlier[earlier.index(last) + 1 :] if run.components is None]:
         raise PartialRunError(
             f"--from must follow a run with a verdict. Received: --from {from_node}, and a last run, {killed[-1]}, "
@@ -116,7 +116,7 @@ def reuse_last(config: PipelineConfig, from_node: str, verdict: Verdict, earlier
                 f"--from must follow a run that got so far. Received: --from {from_node}, and a last run, "
                 f"{last.run_id}, that did not. {way_out}"
             )
-        # Of a run that was tuned, what was asked for: the configuration has no more to say.
+        # Of a tuned run the configured values, not those that the search found.
         trained = {**last.training.settings, **(last.training.asked or {})}
         differing += [
             f"training.{key}" for key, value in config.training.model_dump().items() if trained.get(key) != value
@@ -147,7 +147,7 @@ def _schema(verdict: Verdict) -> str | None:
 
 
 def from_nodes(config: PipelineConfig, from_node: str | None) -> list[str]:
-    """TFX's `from_nodes`: with the nodes that come after it in the DAG's order and do not depend on it."""
+    """Returns TFX's `from_nodes`: also the roots that come later in the DAG's order and do not depend on it."""
     if from_node is None:
         return []
     roots = [node for node in _ALONGSIDE if NODES.index(from_node) < NODES.index(node)]

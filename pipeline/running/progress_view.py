@@ -1,4 +1,4 @@
-"""What a person sees of a run while it runs: a line a component, and the training's progress."""
+"""The view of a run in progress: a line for each component, and the training's progress."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.text import Text
 from components.errors import DataRefused
 from pipeline.results.verdict import Timing
 
-# The phrases by which TFX tells what it does (tfx/orchestration/local/local_dag_runner.py, portable/launcher.py).
+# The messages of TFX's log (tfx/orchestration/local/local_dag_runner.py, portable/launcher.py).
 _STARTED = "Component %s is running."
 _FINISHED = "Component %s is finished."
 _CACHED = "A cached execution %d is used."
@@ -33,7 +33,7 @@ MARKS = {
 
 
 class Tuning(TypedDict):
-    """What the Tuner's log records hold of a trial."""
+    """The progress of a trial in the Tuner's log records."""
 
     line: str
     done: bool
@@ -78,7 +78,7 @@ class RunView(logging.Handler):
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[RunView]:
-        """Draws what happens inside; the component that an exception ends is marked `failed` or `interrupted`."""
+        """Draws the run inside the block; a component that an exception ends is marked `failed` or `interrupted`."""
         loggers = [logging.getLogger("absl"), logging.getLogger("trainer")]
         for logger in loggers:
             logger.setLevel(logging.INFO)
@@ -98,7 +98,7 @@ class RunView(logging.Handler):
                 logger.removeHandler(self)
 
     def say(self, text: str) -> None:
-        """What goes on before the first component and between them."""
+        """Shows what is in progress before the first component and between components."""
         self._spinner.update(text=Text(text, overflow="ellipsis", no_wrap=True))
 
     def _started(self, node: str) -> None:
@@ -132,7 +132,7 @@ class RunView(logging.Handler):
 
 
 def progress_line(progress: Mapping[str, float]) -> str:
-    """Where the Trainer is, from its record's `progress`."""
+    """Returns the Trainer's progress in a line, from its record's `progress`."""
     shown = "  ".join(
         f"{name} {progress[name]:.4f}" for name in ("loss", "accuracy", "val_loss", "val_accuracy") if name in progress
     )

@@ -25,7 +25,7 @@ _FieldPath = tuple[str, ...]
 
 
 class _Block(NamedTuple):
-    """One message of the file's uppermost level."""
+    """A message of the file's top level."""
 
     field: str
     start: int
@@ -50,7 +50,7 @@ def edit_schema(text: str, updated: schema_pb2.Schema) -> str:
 
     Args:
       text: the schema as it is written.
-      updated: what it is to say.
+      updated: the new schema.
 
     Returns:
       Text that parses to `updated`. A feature or a domain that has changed is written anew: its fields in the order
@@ -106,7 +106,7 @@ def _blocks(text: str) -> Iterator[_Block]:
 
 
 def _written(field: str, message: Message, block: _Block | None = None) -> list[str]:
-    """A message of the uppermost level as lines."""
+    """Returns a message of the top level as lines."""
     order = block.order if block else []
     comments = dict(block.comments) if block else {}
     lines = list(_lines(field, message, order, comments))
@@ -121,26 +121,26 @@ def _lines(
     comments: dict[_FieldPath, list[str]],
     parents: _FieldPath = (),
 ) -> Iterator[str]:
-    """Takes out of `comments` those that it writes."""
+    """Yields the lines of a message; removes from `comments` those that it writes."""
     path, indent = (*parents, field), "  " * len(parents)
 
-    def place(entry: tuple[FieldDescriptor, object]) -> int:
+    def position(entry: tuple[FieldDescriptor, object]) -> int:
         inner = (*path, entry[0].name)
         return order.index(inner) if inner in order else len(order)
 
-    entries = sorted(message.ListFields(), key=place)
+    entries = sorted(message.ListFields(), key=position)
     yield from (indent + comment for comment in comments.pop(path, []))
     if not entries:
         yield f"{indent}{field} {{}}"
         return
     yield f"{indent}{field} {{"
     for descriptor, value in entries:
-        for one in value if descriptor.is_repeated else [value]:
-            if isinstance(one, Message):
-                yield from _lines(descriptor.name, one, order, comments, path)
+        for item in value if descriptor.is_repeated else [value]:
+            if isinstance(item, Message):
+                yield from _lines(descriptor.name, item, order, comments, path)
             else:
                 yield from (f"{indent}  {comment}" for comment in comments.pop((*path, descriptor.name), []))
-                yield f"{indent}  {_scalar(descriptor, one)}"
+                yield f"{indent}  {_scalar(descriptor, item)}"
     yield f"{indent}}}"
 
 
@@ -151,7 +151,7 @@ def _scalar(descriptor: FieldDescriptor, value: object) -> str:
 
 
 def _find(schema: schema_pb2.Schema, field: str, name: str) -> Message | None:
-    return next((one for one in getattr(schema, field) if one.name == name), None)
+    return next((message for message in getattr(schema, field) if message.name == name), None)
 
 
 def _written_anew(text: str, updated: schema_pb2.Schema) -> str:

@@ -1,4 +1,4 @@
-"""`clickbait schema`: a change of the data becomes a change of the schema that a person reviews."""
+"""`clickbait schema`: a change of the data becomes a change of the schema, for review."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Comparison:
     """A schema against data."""
 
     data: str
-    """For a person: which data, and how many rows."""
+    """The data and its number of rows, for people."""
     findings: Sequence[Finding]
     """What does not fit the schema."""
     remaining: Sequence[Finding]
@@ -43,11 +43,11 @@ class Comparison:
     schema_file: Path
     text: str
     updated: str
-    """The schema's text, changed to take the data."""
+    """The schema's text, changed to allow the data."""
 
     @property
     def diff(self) -> str:
-        """From the schema to the updated one; empty when they are equal."""
+        """The diff from the schema to the updated one; empty when they are equal."""
         name = str(self.schema_file)
         lines = difflib.unified_diff(
             self.text.splitlines(), self.updated.splitlines(), name, f"{name} (updated)", lineterm=""
@@ -60,12 +60,12 @@ class Comparison:
 
 
 def infer_schema(config: PipelineConfig) -> str:
-    """The text of the schema with the presences and domains that the data has.
+    """Returns the text of the schema with the presences and domains of the data.
 
-    What no data can say is kept from the schema: the shapes, what is derived, the comparators.
+    What cannot be inferred is kept from the schema: the shapes, the derived features, the comparators.
 
     Args:
-      config: says which data, and the schema to start from; the committed one if that is yet to be made.
+      config: chooses the data, and the schema to start from; the committed one if there is no such file.
 
     Raises:
       SchemaError: the file holds no schema.
@@ -82,10 +82,10 @@ def infer_schema(config: PipelineConfig) -> str:
 
 
 def compare_schema(config: PipelineConfig) -> Comparison:
-    """Holds data against a schema.
+    """Compares data with a schema.
 
     Args:
-      config: says which data, and which schema.
+      config: chooses the data and the schema.
 
     Raises:
       SchemaError: the file holds no schema.
@@ -124,7 +124,7 @@ def write_schema(schema_file: Path, text: str) -> None:
 def _statistics(
     config: PipelineConfig, schema: schema_pb2.Schema
 ) -> tuple[str, statistics_pb2.DatasetFeatureStatisticsList]:
-    """Which data it is, in words, and the statistics of all its accepted rows."""
+    """Returns the data's description, and the statistics of all its accepted rows."""
     from pipeline.schema.statistics import compute_statistics
 
     data = choose_data(config)

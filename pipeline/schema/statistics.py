@@ -1,4 +1,4 @@
-"""Statistics straight from CSV files, as StatisticsGen computes them, and what they say of a schema, by TFDV."""
+"""Statistics straight from CSV files, as StatisticsGen computes them, and their comparison with a schema, by TFDV."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from components.headline_example_gen.settings import DataConfig
 from components.statistics_gen.derived import derive
 from trainer import features
 
-KEPT = (features.TITLE, features.LABEL)
+UNCHANGED = (features.TITLE, features.LABEL)
 """What the model reads: exactly one text, and 0 or 1. No data changes that; an update leaves them as they are."""
 
 _BATCH_ROWS = 1000
@@ -29,19 +29,19 @@ class FileStatistics(NamedTuple):
 
     statistics: statistics_pb2.DatasetFeatureStatisticsList
     rejected: int
-    """Rows that break a rule."""
+    """Rows that fail a rule."""
 
 
 class Finding(NamedTuple):
-    """One rule of the schema that the data breaks."""
+    """A rule of the schema that the data fails."""
 
     feature: str
     rule: str
     """In TFDV's words."""
-    found: str
+    message: str
 
     def __str__(self) -> str:
-        return f"{self.feature}: {self.rule}. {self.found}"
+        return f"{self.feature}: {self.rule}. {self.message}"
 
 
 def compute_statistics(paths: Sequence[str], settings: DataConfig, schema: schema_pb2.Schema) -> FileStatistics:
@@ -49,8 +49,8 @@ def compute_statistics(paths: Sequence[str], settings: DataConfig, schema: schem
 
     Args:
       paths: of CSV files.
-      settings: what a row must keep.
-      schema: says which features are categorical.
+      settings: the rules of a row.
+      schema: names the categorical features.
 
     Raises:
       InputError: a file cannot be read as a CSV.
@@ -72,28 +72,28 @@ def compute_statistics(paths: Sequence[str], settings: DataConfig, schema: schem
 
 
 def find(statistics: statistics_pb2.DatasetFeatureStatisticsList, schema: schema_pb2.Schema) -> list[Finding]:
-    """What TFDV finds in the statistics that the schema does not allow, in the schema's order of features."""
+    """Returns TFDV's anomalies of the statistics, in the schema's order of features."""
     order = [feature.name for feature in schema.feature]
     found = [
         Finding(name, reason.short_description, reason.description.strip())
         for name, anomaly in tfdv.validate_statistics(statistics, schema).anomaly_info.items()
         for reason in anomaly.reason
     ]
-    return sorted(found, key=lambda one: order.index(one.feature) if one.feature in order else len(order))
+    return sorted(found, key=lambda finding: order.index(finding.feature) if finding.feature in order else len(order))
 
 
 def updated(schema: schema_pb2.Schema, statistics: statistics_pb2.DatasetFeatureStatisticsList) -> schema_pb2.Schema:
-    """TFDV's update of the schema to take the data, but for the features that are `KEPT`."""
+    """Returns TFDV's update of the schema to allow the data, except for the features that are `UNCHANGED`."""
     result = tfdv.update_schema(schema, statistics)
     committed = {feature.name: feature for feature in schema.feature}
     for feature in result.feature:
-        if feature.name in KEPT and feature.name in committed:
+        if feature.name in UNCHANGED and feature.name in committed:
             feature.CopyFrom(committed[feature.name])
     return result
 
 
 def inferred(schema: schema_pb2.Schema, statistics: statistics_pb2.DatasetFeatureStatisticsList) -> schema_pb2.Schema:
-    """The schema with the presences and domains of the data; a feature that it has not is added as TFDV infers it."""
+    """Returns the schema with the presences and domains of the data; a new feature is added as TFDV infers it."""
     result = type(schema)()
     result.CopyFrom(schema)
     known = {feature.name: feature for feature in result.feature}
@@ -117,7 +117,7 @@ def inferred(schema: schema_pb2.Schema, statistics: statistics_pb2.DatasetFeatur
 
 
 def _values(statistics: statistics_pb2.DatasetFeatureStatisticsList, name: str) -> list[str | float]:
-    """A feature's values, as far as statistics know them: those of a class, or the least and the greatest number."""
+    """Returns a feature's values in the statistics: those of a class, or the least and the greatest number."""
     for feature in statistics.datasets[0].features:
         if name in feature.path.step:
             if feature.HasField("num_stats"):

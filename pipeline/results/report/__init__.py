@@ -1,1 +1,1 @@
-"""What a run came to, for people: a page, a comparison of two and a model card, all from the same facts."""
+"""The results of a run for people: a page, a comparison of two runs and a model card, from the same facts."""

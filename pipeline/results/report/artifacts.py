@@ -57,7 +57,7 @@ def collect_facts(
     config: str | None = None,
     earlier: Sequence[Verdict] | None = None,
 ) -> Facts:
-    """What the artifacts tell, as much as there is.
+    """Collects the facts that the artifacts hold, as many as there are.
 
     Args:
       verdict: of the run, see `pipeline.running.outcome`.
@@ -94,18 +94,18 @@ def collect_facts(
 
 
 def code_version() -> Code:
-    """Reads them."""
+    """Returns the package's version and the commit."""
     return Code(f"{_PACKAGE} {metadata.version(_PACKAGE)}", _commit())
 
 
 def cpu_seconds() -> float:
-    """What this process and those that it started and waited for have computed so far."""
+    """Returns the CPU seconds of this process, and of those that it started and waited for."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return round(sum(one.ru_utime + one.ru_stime for one in used), 1)
+    return round(sum(usage.ru_utime + usage.ru_stime for usage in used), 1)
 
 
 def model_bytes(model: mlmd.Artifact) -> int:
-    """What the exported SavedModel takes on disk."""
+    """Returns the bytes of the exported SavedModel on disk."""
 
     return sum(file.stat().st_size for file in Path(serving_model_path(model.uri)).rglob("*") if file.is_file())
 
@@ -133,7 +133,7 @@ def score_facts(predictions: mlmd.Artifact, shown: Callable[[str], str]) -> tupl
 
     Args:
       predictions: ModelScorer's.
-      shown: what of a title may be shown.
+      shown: returns a title as it may be shown.
     """
 
     titles: list[str] = []
@@ -161,9 +161,9 @@ def likely_label_errors(titles: Sequence[str], labels: np.ndarray, scores: dict[
     doubt = np.nan_to_num(against, nan=0.0).min(axis=0)
     order = np.argsort(-doubt, kind="stable")[:LIKELY_LABEL_ERRORS]
     return [
-        LabelError(titles[place], int(labels[place]), {name: float(values[place]) for name, values in scores.items()})
-        for place in order.tolist()
-        if doubt[place] >= _SURE
+        LabelError(titles[row], int(labels[row]), {name: float(values[row]) for name, values in scores.items()})
+        for row in order.tolist()
+        if doubt[row] >= _SURE
     ]
 
 
@@ -183,7 +183,7 @@ def explanation_facts(explanations: mlmd.Artifact, shown: Callable[[str], str]) 
 
 
 def _shares(feature: statistics_pb2.FeatureNameStatistics) -> dict[str, float]:
-    """Of each value among the rows that have one."""
+    """Returns the share of each value among the rows that have one."""
     total = feature.string_stats.common_stats.num_non_missing
     buckets = feature.string_stats.rank_histogram.buckets
     return {bucket.label: round(bucket.sample_count / total, _KEPT_SHARE_DIGITS) for bucket in buckets} if total else {}

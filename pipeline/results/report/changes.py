@@ -1,4 +1,4 @@
-"""What differs between two runs. Pure: takes their verdicts and settings."""
+"""The differences between two runs. Pure: takes their verdicts and settings."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pipeline.results.verdict import Data, Settings, Verdict
 from pipeline.results.words import METRICS, short_digest
 from trainer.features import EVAL_SPLIT
 
-#: Settings that say where things lie, not what is made.
-_PLACES = ("output", "cache", "kubeflow.", "beam.", "monitor.", "serving.")
+#: Settings of where results are written, which do not change them.
+_PATHS = ("output", "cache", "kubeflow.", "beam.", "monitor.", "serving.")
 _METRICS = ("binary_accuracy", "auc", "precision", "recall", "ece", "brier")
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
 class Change(Recorded):
-    """Something that differs, as texts."""
+    """A difference, as texts."""
 
     what: str
     before: str
@@ -28,13 +28,13 @@ class Change(Recorded):
 
 
 def describe_changes(before: Verdict, settings_before: Settings, now: Verdict, settings_now: Settings) -> list[Change]:
-    """Compares the data, the encoder, the settings, and what was reached."""
+    """Compares the data, the encoder, the settings and the metrics."""
     pairs = [*_inputs(before, now), *_settings(settings_before, settings_now), *_reached(before, now)]
     return [Change(what, old, new) for what, old, new in pairs if old != new]
 
 
 def flatten(settings: Settings, prefix: str = "") -> dict[str, JsonValue]:
-    """Gives nested settings their dotted names."""
+    """Returns nested settings by their dotted names."""
     flat: dict[str, JsonValue] = {}
     for name, value in settings.items():
         if isinstance(value, Mapping) and value:
@@ -45,7 +45,7 @@ def flatten(settings: Settings, prefix: str = "") -> dict[str, JsonValue]:
 
 
 def overall(verdict: Verdict, split: str = EVAL_SPLIT) -> MeasuredSlice | None:
-    """Returns what was measured on all rows of a split as they are; None where nothing was."""
+    """Returns the metrics of all rows of a split as they are; None where there are none."""
     return verdict.evaluation.overall(split) if verdict.evaluation else None
 
 
@@ -65,7 +65,7 @@ def _settings(before: Settings, now: Settings) -> Iterator[tuple[str, ...]]:
     if not (before and now):
         return
     for name in dict.fromkeys([*before, *now]):
-        if not name.startswith(_PLACES):
+        if not name.startswith(_PATHS):
             old, new = (str(settings[name]) if name in settings else "not set" for settings in (before, now))
             yield name, old, new
 

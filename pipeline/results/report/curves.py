@@ -1,4 +1,4 @@
-"""What charts draw of scored rows, thinned to what can be seen. Pure: needs no TFX."""
+"""Curves and histograms of scored rows, thinned to what can be seen. Pure: needs no TFX."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def histogram(labels: np.ndarray, scores: np.ndarray) -> Histogram:
 
 
 def _thinned(x: np.ndarray, y: np.ndarray) -> Curve:
-    """Points evenly along the drawn line, both ends among them."""
+    """Returns points evenly along the drawn line, with both ends."""
     way = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
     taken = np.unique(np.searchsorted(way, np.linspace(0, way[-1], _POINTS)).clip(0, len(x) - 1))
     return Curve(x[taken].round(5).tolist(), y[taken].round(5).tolist())

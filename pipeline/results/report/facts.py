@@ -1,4 +1,4 @@
-"""`facts.json`: what a report shows of a run beside its verdict. After the run no artifact is read again."""
+"""`facts.json`: the facts of a report that are not in the verdict. After the run no artifact is read again."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class MadeArtifact(Recorded):
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
 class Lineage(Recorded):
-    """What a model is made of, beside what the verdict says."""
+    """The inputs of a model that are not in the verdict."""
 
     code: Code | None
     config_sha256: str | None
@@ -135,12 +135,12 @@ class Facts(Recorded):
 
 
 def write_facts(folder: Path, facts: Facts) -> None:
-    """Lays them into the run folder, whole or not at all."""
+    """Writes the facts into the run folder, whole or not at all."""
     write_whole(folder / FACTS_FILE, json.dumps(facts.as_dict(), ensure_ascii=False) + "\n")
 
 
 def read_facts(folder: Path) -> Facts:
-    """Those of a run; none of one that was made before there were any, or has been interrupted.
+    """Reads a run's facts; there are none where an older version made it, or it was interrupted.
 
     Raises:
       OutputError: the file holds something else.

@@ -31,7 +31,7 @@ def leave_report(
     earlier: Sequence[Verdict],
     console: Console,
 ) -> None:
-    """Writes what a run leaves for people. A run is what it is without: a failure is said, and logged.
+    """Writes a run's report and model card; a failure is printed and logged, and does not change the run's result.
 
     Args:
       folder: of the run; holds its configuration.
