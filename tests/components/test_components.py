@@ -167,7 +167,7 @@ def test_a_model_that_is_pushed_anyway_says_why_and_is_nobodys_measure(push, art
     pushed = push(b"bad", override="the rules are being reworked")
     good, bad = list_versions(tmp_path / "serving")
     assert pushed.get_string_custom_property("override") == "the rules are being reworked"
-    assert [read_card(tmp_path / "serving", one).override for one in (good, bad)] == [
+    assert [read_card(tmp_path / "serving", version).override for version in (good, bad)] == [
         "",
         "the rules are being reworked",
     ]

@@ -1,4 +1,4 @@
-"""What a run ends with: the message of whatever went wrong."""
+"""The message that a run ends with, whatever the error."""
 
 from __future__ import annotations
 

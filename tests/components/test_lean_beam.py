@@ -59,7 +59,7 @@ class Told(Doubling):
 def test_states_and_timers_are_those_that_beam_finds_at_the_first_look_and_after_it():
     looked = []
     specs_of = remembered_specs(lambda dofn: looked.append(dofn) or FORGETFUL_SPECS(dofn))
-    wrapped = [core.CallableWrapperDoFn(one) for one in (str.upper, lambda x: x, Doubling().process)]
+    wrapped = [core.CallableWrapperDoFn(function) for function in (str.upper, lambda x: x, Doubling().process)]
     for _ in range(3):
         for dofn in (Doubling(), *wrapped):
             assert specs_of(dofn) == FORGETFUL_SPECS(dofn) == (set(), set())
@@ -67,7 +67,7 @@ def test_states_and_timers_are_those_that_beam_finds_at_the_first_look_and_after
             assert specs_of(dofn) == FORGETFUL_SPECS(dofn) == ({COUNT}, {END})
         with pytest.raises(ValueError, match="has duplicate process method parameters"):
             specs_of(Twice())
-    kinds = [type(one) for one in looked]
+    kinds = [type(dofn) for dofn in looked]
     assert (kinds.count(Doubling), kinds.count(Counting)) == (1, 3)
 
 
@@ -77,7 +77,7 @@ def test_options_of_all_classes_are_those_that_beam_parses(flags, monkeypatch):
 
     def read() -> list[dict]:
         options = PipelineOptions(flags)
-        return [options.view_as(one).get_all_options() for one in classes for _ in range(2)]
+        return [options.view_as(kind).get_all_options() for kind in classes for _ in range(2)]
 
     monkeypatch.setattr(PipelineOptions, "__init__", FORGETFUL_INIT)
     expected = read()

@@ -1,4 +1,4 @@
-"""What TFX asks ML Metadata for is found, and costs no more with more runs."""
+"""TFX's queries of ML Metadata find their executions, and cost no more with more runs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def contexts(store):
 
 
 def names(executions) -> list[str]:
-    return [one.name for one in executions]
+    return [execution.name for execution in executions]
 
 
 def test_an_execution_is_found_by_all_its_contexts(store, contexts):
@@ -59,7 +59,7 @@ def test_an_execution_is_found_by_all_its_contexts(store, contexts):
 def test_as_many_are_read_as_one_run_has(store, contexts, monkeypatch):
     read = []
     by_context = store.get_executions_by_context
-    monkeypatch.setattr(store, "get_executions_by_context", lambda one: read.append(one) or by_context(one))
+    monkeypatch.setattr(store, "get_executions_by_context", lambda context: read.append(context) or by_context(context))
     executions_of_all(store, [contexts["all"], contexts["First"], contexts["run 3"]])
     assert read == [contexts["run 3"].id]
 

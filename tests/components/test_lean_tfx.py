@@ -1,4 +1,4 @@
-"""What TFX imports for clouds comes when it is used, and not before."""
+"""TFX's imports for clouds are made when they are used, and not before."""
 
 import importlib
 import inspect

@@ -70,10 +70,10 @@ def test_the_ingest_writes_the_same_bytes(engine, data, in_memory, tmp_path):
 
     assert there.report == in_memory.report
     assert there.report["rows"]["rejected"] > 0 and there.report["rows"]["left_out"] > 0
-    for one, other in ((there.examples.uri, in_memory.examples.uri), (there.ingest.uri, in_memory.ingest.uri)):
-        names = files(one)
+    for uri, other in ((there.examples.uri, in_memory.examples.uri), (there.ingest.uri, in_memory.ingest.uri)):
+        names = files(uri)
         assert names == files(other)
-        assert filecmp.cmpfiles(one, other, names, shallow=False)[0] == names
+        assert filecmp.cmpfiles(uri, other, names, shallow=False)[0] == names
 
 
 def test_the_statistics_are_the_same(engine, in_memory, tmp_path):
@@ -92,7 +92,7 @@ def test_the_statistics_are_the_same(engine, in_memory, tmp_path):
         statistics.uri = str(tmp_path / place)
         inputs = {"examples": [in_memory.examples], "schema": [schema]}
         run(Executor, "StatisticsGen", inputs, {"statistics": [statistics]}, {}, tmp_path, beam)
-        found.append([tfdv.load_stats_binary(str(Path(statistics.uri, one))) for one in files(statistics.uri)])
+        found.append([tfdv.load_stats_binary(str(Path(statistics.uri, name))) for name in files(statistics.uri)])
 
     assert len(found[0]) == 2 and found[0] == found[1]
 
@@ -133,7 +133,7 @@ def test_scores_in_bulk_are_the_same(engine, tiny_encoder, tmp_path):
 
     assert scores[0].keys() == scores[1].keys() == set(range(len(ROWS)))
     assert len({*scores[0].values()}) > 10
-    assert np.allclose(*([one[row] for row in range(len(ROWS))] for one in scores), rtol=0, atol=1e-6)
+    assert np.allclose(*([by_row[row] for row in range(len(ROWS))] for by_row in scores), rtol=0, atol=1e-6)
 
 
 def read_scores(folder: str) -> dict[int, float]:

@@ -140,4 +140,4 @@ def test_keys_are_spread_evenly_and_the_order_says_nothing_of_the_split():
 )
 def test_a_key_never_changes_for_splits_must_not(title, key):
     assert title_key(title) == key
-    assert all(0 <= one < 2**64 for one in key)
+    assert all(0 <= number < 2**64 for number in key)

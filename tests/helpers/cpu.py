@@ -1,4 +1,4 @@
-"""What a command costs, in a measure that holds on slow machines, too."""
+"""The cost of a command, in a measure that holds on slow machines, too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests cost: `--cpu-by-folder` ends a run with the CPU seconds of each folder and of all that it started.
+"""The cost of the tests: `--cpu-by-folder` ends a run with the CPU seconds of each folder and of all that it started.
 
 Seconds of the clock say more of what else a machine does than of the tests.
 """

@@ -25,7 +25,7 @@ def a_slice(split: str = "eval", rows: int = 1000, wrong: int = 0, *, against: M
 
 
 def good_slices(**changes: Slice) -> list[Slice]:
-    """What a model reaches that keeps all rules, with slices by these names in place of its own."""
+    """Returns the slices of a model that passes all rules, with the given ones in place of its own."""
     slices = {
         "train": a_slice("train", wrong=1),
         "eval": a_slice(wrong=5, against={"as_is": 5, "tfidf_lower": 25, "last_blessed": 6}),

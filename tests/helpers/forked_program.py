@@ -222,7 +222,7 @@ def _run(
         os.environ.clear()
         os.environ.update({**set_by_imports, **environ})
         sys.path[0] = folder
-        kind, what, *sys.argv[1:] = [one for one in arguments if one not in _SWITCHES]
+        kind, what, *sys.argv[1:] = [argument for argument in arguments if argument not in _SWITCHES]
         if kind == "-m":
             sys.argv[0] = what
             runpy.run_module(what, run_name="__main__", alter_sys=True)

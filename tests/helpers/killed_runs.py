@@ -209,7 +209,7 @@ class _Killer(logging.Handler):
             _die()
 
     def _heard(self, event: str, args: tuple) -> None:
-        if event == self._moment.event and any(self._moment.path in str(one) for one in args):
+        if event == self._moment.event and any(self._moment.path in str(argument) for argument in args):
             _die()
 
 

@@ -152,7 +152,7 @@ class ServerProcess:
 
     @property
     def log(self) -> str:
-        """What the server has said so far."""
+        """Returns the server's log so far."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
     def wait_until_ready(self) -> ServerProcess:

@@ -47,7 +47,7 @@ def container_task(
       **task: more of the task.
     """
     keys = ("producerTask", "outputArtifactKey")
-    producers = {key: dict(zip(keys, one.split("."), strict=True)) for key, one in inputs.items()}
+    producers = {key: dict(zip(keys, producer.split("."), strict=True)) for key, producer in inputs.items()}
     definitions: dict[str, Any] = {"executorLabel": f"exec-{name}"}
     definitions["inputDefinitions"] = {
         "artifacts": dict.fromkeys(inputs, _TYPE),
@@ -62,9 +62,9 @@ def container_task(
             "taskInfo": {"name": name},
             "componentRef": {"name": f"comp-{name}"},
             "cachingOptions": {"enableCache": True},
-            "dependentTasks": sorted({*after, *(one["producerTask"] for one in producers.values())}),
+            "dependentTasks": sorted({*after, *(producer["producerTask"] for producer in producers.values())}),
             "inputs": {
-                "artifacts": {key: {"taskOutputArtifact": one} for key, one in producers.items()},
+                "artifacts": {key: {"taskOutputArtifact": producer} for key, producer in producers.items()},
                 "parameters": dict(parameters),
             },
             **task,
@@ -78,12 +78,12 @@ def pipeline_of(tasks: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "schemaVersion": "2.1.0",
         "sdkVersion": "none",
         "pipelineInfo": {"name": "a-pipeline"},
-        "components": {f"comp-{one['name']}": one["component"] for one in tasks},
-        "deploymentSpec": {"executors": {f"exec-{one['name']}": one["executor"] for one in tasks}},
-        "root": {"dag": {"tasks": {one["name"]: one["task"] for one in tasks}}},
+        "components": {f"comp-{task['name']}": task["component"] for task in tasks},
+        "deploymentSpec": {"executors": {f"exec-{task['name']}": task["executor"] for task in tasks}},
+        "root": {"dag": {"tasks": {task["name"]: task["task"] for task in tasks}}},
     }
 
 
 def _copy(value: Any) -> Any:
     # A dict that stands in two places would be written as a YAML anchor, and a change of one would change both.
-    return {key: _copy(one) for key, one in value.items()} if isinstance(value, dict) else value
+    return {key: _copy(item) for key, item in value.items()} if isinstance(value, dict) else value

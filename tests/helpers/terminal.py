@@ -1,4 +1,4 @@
-"""What a call prints, by Python or by the C++ below it, where a fixture outlives a test and so has no `capfd`."""
+"""Captures what a call prints, in Python or in C++, for fixtures that outlive a test and so have no `capfd`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Terminal(NamedTuple):
 
     @property
     def out(self) -> str:
-        """What went to stdout so far."""
+        """Returns the stdout so far."""
         return _read(self.stdout)
 
     @property
     def err(self) -> str:
-        """What went to stderr so far."""
+        """Returns the stderr so far."""
         return _read(self.stderr)
 
 

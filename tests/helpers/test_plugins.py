@@ -1,4 +1,4 @@
-"""What tests cost, and which need no TensorFlow: pytest as the Makefile calls it, on files made for it."""
+"""The cost of tests, and which need no TensorFlow: pytest as the Makefile calls it, on files made for it."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def a_verdict(**changes: Any) -> Verdict:
 
 
 def an_infra_verdict(**changes: Any) -> InfraVerdict:
-    """What a local server showed of a model that is fit to be served, with `changes`."""
+    """Returns the infra verdict of a model that passes on the local server, with `changes`."""
     server = {"kind": "local", "command": []}
     finding = InfraFinding("memory", "server", "peak at most 4 GB", "0.99 GB", True)
     verdict = {

@@ -40,7 +40,7 @@ class Outcome(NamedTuple):
 
     def broken(self, outcome: str = "fail") -> set[tuple[str, str]]:
         """The rule and the place of each finding with that outcome."""
-        return {(one.rule, one.where) for one in self.verdict.gate.findings if one.outcome == outcome}
+        return {(finding.rule, finding.where) for finding in self.verdict.gate.findings if finding.outcome == outcome}
 
 
 def run(folder: Path, encoder: Path, data: Path, *overrides: str, to_node: str | None = "DataGate") -> Outcome:
@@ -72,7 +72,7 @@ def test_data_of_one_class_is_stopped_before_the_trainer(gate, tmp_path):
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory, tiny_encoder) -> dict[str, Outcome]:
-    """What comes of runs with other and other data, one after the other."""
+    """Returns the outcomes of runs on different data, one after the other."""
     folder, rows = tmp_path_factory.mktemp("gated"), sample()
     first, few = write(folder / "first.csv", rows), write(folder / "few.csv", rows[:100])
     lower = write(folder / "lower.csv", [(title.lower(), label) for title, label in rows])
@@ -100,13 +100,13 @@ def test_an_unchanged_rerun_takes_the_gate_from_the_cache(outcomes):
     assert outcomes["first"].code == 0
     again = outcomes["first, unchanged"]
     assert again.code == 0
-    assert {one.status for one in again.verdict.components.values()} == {"cached"}
+    assert {timing.status for timing in again.verdict.components.values()} == {"cached"}
 
 
 def test_drift_stops_the_run_with_its_numbers(outcomes):
     moved = outcomes["moved"]
     assert (moved.code, moved.broken()) == (3, {("drift", "label")})
-    (drift,) = [one for one in moved.verdict.gate.findings if one.outcome == "fail"]
+    (drift,) = [finding for finding in moved.verdict.gate.findings if finding.outcome == "fail"]
     assert drift.bound == "<= 0.1"
     assert drift.observed == pytest.approx(0.2, abs=0.03)
     assert "first.csv" in drift.detail

@@ -1,4 +1,4 @@
-"""What a run starts from: which data, which baseline, and whether it is the same thing as before."""
+"""The inputs of a run: which data, which baseline, and whether they are the same as before."""
 
 import dataclasses
 from pathlib import Path

@@ -28,7 +28,7 @@ def only(check) -> Finding:
 
 
 def named(check, name) -> Finding:
-    (finding,) = [one for one in check() if one.name == name]
+    (finding,) = [finding for finding in check() if finding.name == name]
     return finding
 
 
@@ -36,8 +36,8 @@ def named(check, name) -> Finding:
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """What the project's metadata asks of Python."""
+def required_python(monkeypatch):
+    """Sets the Python versions that the project's metadata requires."""
     monkeypatch.setattr(installation.metadata, "metadata", lambda name: {"Requires-Python": ">=3.11,<3.14"})
 
 
@@ -46,13 +46,13 @@ def test_the_python_that_the_project_was_installed_with_is_well():
 
 
 @pytest.mark.parametrize("version", ["3.11.0", "3.12.1", "3.13.7"])
-def test_a_python_that_the_project_asks_for_is_well(asked, monkeypatch, version):
+def test_a_python_that_the_project_asks_for_is_well(required_python, monkeypatch, version):
     monkeypatch.setattr(installation.platform, "python_version", lambda: version)
     assert only(installation.check_python).way_out is None
 
 
 @pytest.mark.parametrize("version", ["3.9.25", "3.14.0", "3.14.0rc1"])
-def test_another_python_is_found(asked, monkeypatch, version):
+def test_another_python_is_found(required_python, monkeypatch, version):
     monkeypatch.setattr(installation.platform, "python_version", lambda: version)
     finding = only(installation.check_python)
     assert finding.result.startswith(version)
@@ -195,7 +195,7 @@ def test_the_probe_is_valid_code_that_sets_the_keras_policy_first():
 
 def test_an_encoder_with_its_checksums_and_a_cache_that_can_be_written_are_well(monkeypatch):
     monkeypatch.setattr(installation, "verify_package", lambda: None)
-    assert [one.way_out for one in installation.check_encoder()] == [None, None]
+    assert [finding.way_out for finding in installation.check_encoder()] == [None, None]
 
 
 def test_an_encoder_that_was_changed_is_found(monkeypatch):
@@ -298,7 +298,7 @@ def test_every_check_of_the_module_is_made():
 
 @pytest.mark.slow
 def test_the_libraries_import_together_from_any_folder_without_the_clients_of_clouds(monkeypatch):
-    """The compiler for Kubeflow Pipelines is there when it is asked for, see `components.lean_tfx`."""
+    """The compiler for Kubeflow Pipelines is there when it is required_python for, see `components.lean_tfx`."""
     clients = ("google.cloud.aiplatform", "google.cloud.bigquery.client", "kubernetes", "kfp", "nltk")
     more = (
         f"import sys, tfx.v1\nassert not [name for name in {clients} if name in sys.modules]\n"

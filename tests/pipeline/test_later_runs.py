@@ -1,4 +1,4 @@
-"""What comes after a first run, in one output: refused models, overridden rules, parts of runs, Ctrl-C, cleaning."""
+"""Runs after a first one, in the same output: refused models, overridden rules, parts of runs, Ctrl-C, cleaning."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Outcome(NamedTuple):
     @property
     def broken(self) -> list[dict[str, Any]]:
         """The rules that gate and failed."""
-        return [one for one in self.verdict.thresholds if one.gates and not one.passed]
+        return [judged for judged in self.verdict.thresholds if judged.gates and not judged.passed]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def output(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def outcomes(output, tiny_encoder, clickbait, quick_server) -> dict[str, Outcome]:
-    """What comes of the runs, one after the other."""
+    """Returns the outcomes of the runs, one after the other."""
     serving, told = output / "serving" / "clickbait", {}
 
     def look(name: str, code: int, out: str, err: str) -> Outcome:
@@ -141,7 +141,7 @@ def test_a_model_that_is_not_fit_to_be_served_is_not_pushed_and_ends_with_5(outc
     assert (unfit.code, unfit.verdict.status) == (5, "infra not blessed")
     # Never from the cache: a refusal may be the machine's fault.
     assert unfit.ran == {"LocalInfraValidator", "VersionedPusher"}
-    assert [one.rule for one in unfit.verdict.infra.findings if one.outcome == "fail"] == ["memory"]
+    assert [finding.rule for finding in unfit.verdict.infra.findings if finding.outcome == "fail"] == ["memory"]
     assert "failed rules: memory, server: expected peak at most 0.001 GB" in unfit.out
     assert unfit.server_log
     assert unfit.versions == outcomes["first"].versions
@@ -150,7 +150,7 @@ def test_a_model_that_is_not_fit_to_be_served_is_not_pushed_and_ends_with_5(outc
 def test_a_model_below_a_threshold_is_not_pushed_and_ends_with_4(outcomes):
     untrained = outcomes["untrained"]
     assert (untrained.code, untrained.verdict.status) == (4, "not blessed")
-    found = [(one.split, one.metric, one.bound) for one in untrained.broken]
+    found = [(judged.split, judged.metric, judged.bound) for judged in untrained.broken]
     assert found == [("eval", "binary_accuracy", 1.0)]
     assert "failed rules: eval accuracy 0." in untrained.out
     assert untrained.versions == outcomes["first"].versions
@@ -162,7 +162,7 @@ def test_an_override_pushes_and_stays_visible(outcomes):
     assert overridden.ran == {"Evaluator", "VersionedPusher"}  # judged anew, scored no more
     assert overridden.verdict.status == "pushed"
     assert overridden.verdict.evaluation.override.reason == REASON
-    assert [one.rule for one in overridden.broken] == ["accuracy"]
+    assert [judged.rule for judged in overridden.broken] == ["accuracy"]
     assert f"override failed rules are overridden: {REASON}" in overridden.out
     assert "pushed: overridden, failed rules: eval accuracy 0." in overridden.out
     assert overridden.card.override == overridden.properties["override"] == REASON
@@ -179,7 +179,7 @@ def test_an_override_is_not_inherited(outcomes):
 
 def test_a_later_model_is_compared_with_the_first(outcomes):
     thresholds = outcomes["untrained"].verdict.thresholds
-    (change,) = [one for one in thresholds if one.against == "last blessed model"]
+    (change,) = [judged for judged in thresholds if judged.against == "last blessed model"]
     assert change.bound == -1.0
     assert -1 <= change.observed <= 1
 
@@ -193,7 +193,7 @@ def test_a_run_to_the_trainer_pushes_nothing_and_one_from_the_variants_goes_on_f
     components = ["VariantExampleGen", "BaselineScorer", "ModelScorer", "Evaluator"]
     assert list(evaluated.verdict.components) == components
     assert evaluated.verdict.training == trained.verdict.training
-    assert {one.split for one in evaluated.verdict.thresholds} == {"eval", "train"}
+    assert {judged.split for judged in evaluated.verdict.thresholds} == {"eval", "train"}
 
 
 def test_from_the_trainer_takes_the_data_of_the_last_run_and_refuses_other_data(outcomes):
@@ -221,7 +221,7 @@ def test_after_cleaning_a_rerun_finds_all_in_the_cache_and_each_version_what_it_
     again, trained = outcomes["after cleaning"], outcomes["from the trainer"]
     assert (again.code, again.verdict.status, again.ran) == (0, "unchanged", {"VersionedPusher"})
     assert again.versions == trained.versions
-    kept = {one.run_id for one in read_runs(output)}
+    kept = {run.run_id for run in read_runs(output)}
     made = {read_card(output / "serving" / "clickbait", version).run_id for version in again.versions}
     names = ("from the trainer", "interrupted", "after cleaning", "unfit again")  # the last: the newest refusal
     assert kept == made | {outcomes[name].verdict.run_id for name in names}

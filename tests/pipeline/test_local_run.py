@@ -93,7 +93,7 @@ def test_the_run_folder_has_page_card_and_facts_of_all_artifacts(first_verdict):
     facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
     assert set(facts["statistics"]) == {"train", "eval"}
     assert {"candidate", "tfidf_cased", "tfidf_lower"} <= set(facts["curves"]["roc"])
-    assert sum(one["rows"] for one in facts["curves"]["reliability"]) == first_verdict.rows["eval"].rows
+    assert sum(point["rows"] for point in facts["curves"]["reliability"]) == first_verdict.rows["eval"].rows
     pushed = [file for file in Path(first_verdict.pushed.path).rglob("*") if file.is_file()]
     assert 0 < facts["model_bytes"] <= sum(file.stat().st_size for file in pushed)
     page = (folder / REPORT_FILE).read_text(encoding="utf-8")
@@ -134,12 +134,12 @@ def test_all_weights_of_the_encoder_are_trained(first_verdict):
 
 
 def test_every_threshold_stands_in_the_verdict_with_what_was_observed(first_verdict):
-    rules = {(one.split, one.metric): one for one in first_verdict.thresholds if one.against == "bound"}
+    rules = {(judged.split, judged.metric): judged for judged in first_verdict.thresholds if judged.against == "bound"}
     asked = [("eval", "binary_accuracy"), ("eval", "auc"), ("train", "binary_accuracy")]
     assert {*rules} == {*asked, ("eval", "non_finite"), ("train", "non_finite")}
-    assert all(0 < rules[one].observed <= 1 for one in asked)
+    assert all(0 < rules[rule].observed <= 1 for rule in asked)
     evaluated = first_verdict.evaluation.slices
-    assert {one.variant for one in evaluated if one.variant} == {*VARIANTS[1:]}
+    assert {part.variant for part in evaluated if part.variant} == {*VARIANTS[1:]}
     assert {*first_verdict.evaluation.contenders} == {"tfidf_cased", "tfidf_lower"}
 
 
@@ -162,7 +162,9 @@ print(json.dumps({"right": int(right), "difference": float(abs(scores - parsed).
     path = verdict.pushed.path
     done = subprocess.run([sys.executable, "-c", script, path, data_file], capture_output=True, text=True, check=True)
     recount = json.loads(done.stdout)
-    expected = sum(one.observed * verdict.rows[one.split].rows for one in verdict.thresholds if one.rule == "accuracy")
+    expected = sum(
+        judged.observed * verdict.rows[judged.split].rows for judged in verdict.thresholds if judged.rule == "accuracy"
+    )
     # A score within rounding of 0.5 may fall to the other side in another batch.
     assert recount["right"] == pytest.approx(expected, abs=1.5)
     assert recount["difference"] < 1e-5
@@ -208,8 +210,8 @@ def _read_scores(folder: str) -> list[tuple[str, float]]:
 
     records = tf.data.TFRecordDataset([*map(str, sorted(Path(folder).iterdir()))], "GZIP").as_numpy_iterator()
     features = [tf.train.Example.FromString(record).features.feature for record in records]
-    rows = sorted(features, key=lambda one: one["row"].int64_list.value[0])
-    return [(one["title"].bytes_list.value[0].decode(), one["probability"].float_list.value[0]) for one in rows]
+    rows = sorted(features, key=lambda row: row["row"].int64_list.value[0])
+    return [(row["title"].bytes_list.value[0].decode(), row["probability"].float_list.value[0]) for row in rows]
 
 
 def _newest(output: Path) -> dict:

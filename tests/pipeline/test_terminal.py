@@ -1,4 +1,4 @@
-"""What libraries write goes to the log, from C and from children too; the terminal belongs to the person."""
+"""The output of libraries goes to the log, from C and from children too; the terminal belongs to the person."""
 
 import os
 import re
@@ -35,8 +35,8 @@ def test_a_console_shows_controls_and_obeys_its_own_styles(capsys, monkeypatch):
     table = Table("head")
     table.add_row("\x1b[2Jcell")
     console = open_console()
-    for one in ("[red]red[/] \x1b]0;title\x07", table, {"a": "\x9b2J"}):
-        console.print(one)
+    for content in ("[red]red[/] \x1b]0;title\x07", table, {"a": "\x9b2J"}):
+        console.print(content)
     shown = capsys.readouterr().out
     assert "\x1b[31mred" in shown
     assert re.findall(r"\\u001b\S+", shown) == ["\\u001b]0;title\\u0007", "\\u001b[2Jcell"]

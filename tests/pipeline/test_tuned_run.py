@@ -26,8 +26,8 @@ def test_the_best_recipe_trains_and_is_found_once(tmp_path, tiny_encoder, quick_
     config = load_config("smoke", flags=flags, environ={})
     assert run_pipeline(config) == 0
     verdict = read_run(tmp_path)
-    assert [(one.candidate, one.part) for one in verdict.tuning][:3] == [(0, 2), (1, 2), (2, 2)]
-    (best,) = [one for one in verdict.tuning if one.best]
+    assert [(trial.candidate, trial.part) for trial in verdict.tuning][:3] == [(0, 2), (1, 2), (2, 2)]
+    (best,) = [trial for trial in verdict.tuning if trial.best]
     assert {name: verdict.training.settings[name] for name in TUNED} == {name: getattr(best, name) for name in TUNED}
     assert verdict.training.asked["learning_rate"] == config.training.learning_rate
     assert sum("trial " in line for line in capfd.readouterr().out.splitlines()) == len(verdict.tuning)

@@ -47,7 +47,9 @@ def test_the_rows_stay_and_get_the_scores_of_the_models(tmp_path):
 
 def test_the_files_keep_their_names(tmp_path):
     run(tmp_path)
-    names = [sorted(file.name for file in (tmp_path / one / "Split-eval").iterdir()) for one in ("variants", "scored")]
+    names = [
+        sorted(file.name for file in (tmp_path / output / "Split-eval").iterdir()) for output in ("variants", "scored")
+    ]
     assert names[0] == names[1]
 
 

@@ -18,7 +18,7 @@ def test_entries_are_numbered_and_say_which_data_they_are(tmp_path, statistics):
     folder = tmp_path / "accepted"
     assert list_accepted(folder) == []
     assert [write_accepted(folder, statistics, name, f"data {name}", 70) for name in "ab"] == [1, 2]
-    assert [tuple(one) for one in list_accepted(folder)] == [(1, "a", "data a", 70), (2, "b", "data b", 70)]
+    assert [tuple(entry) for entry in list_accepted(folder)] == [(1, "a", "data a", 70), (2, "b", "data b", 70)]
     assert split_file(folder, 2, "train").read_bytes() == b"statistics"
 
 
@@ -36,11 +36,11 @@ def test_what_a_killed_run_left_is_no_entry_and_no_hindrance(tmp_path, statistic
     (tmp_path / "8" / "card.json").write_text("{damaged")
     assert list_accepted(tmp_path) == []
     assert write_accepted(tmp_path, statistics, "a", "", 70) == 9
-    assert [one.number for one in list_accepted(tmp_path)] == [9]
+    assert [entry.number for entry in list_accepted(tmp_path)] == [9]
 
 
 def test_numbers_grow_beyond_ten_in_order_and_old_entries_are_forgotten(tmp_path, statistics, monkeypatch):
     monkeypatch.setattr(accepted, "_KEPT_ENTRIES", 3)
     for number in range(12):
         write_accepted(tmp_path, statistics, str(number), "", 70)
-    assert [one.number for one in list_accepted(tmp_path)] == [10, 11, 12]
+    assert [entry.number for entry in list_accepted(tmp_path)] == [10, 11, 12]

@@ -29,18 +29,18 @@ def statistics(schema):
 
 def judge(statistics, now, then, schema, **changes):
     found = judge_drift(statistics(**now), statistics(**then), "accepted data 1", schema, a_policy(**changes))
-    return {one.where: one for one in found}
+    return {finding.where: finding for finding in found}
 
 
 def test_the_same_data_does_not_drift(statistics, schema):
     found = judge(statistics, {}, {}, schema)
     assert set(found) == {"label", "title_length", "title_words", "title_casing"}
-    assert all(one.kept and one.observed == 0 for one in found.values())
+    assert all(finding.kept and finding.observed == 0 for finding in found.values())
 
 
 def test_a_share_of_labels_that_moves_by_twenty_points_drifts(statistics, schema):
     found = judge(statistics, {"clickbait": 0.7}, {"clickbait": 0.5}, schema)
-    assert [name for name, one in found.items() if not one.kept] == ["label"]
+    assert [name for name, finding in found.items() if not finding.kept] == ["label"]
     label = found["label"]
     assert (label.bound, label.observed) == ("<= 0.1", 0.2)
     assert "accepted data 1" in label.detail
@@ -49,15 +49,15 @@ def test_a_share_of_labels_that_moves_by_twenty_points_drifts(statistics, schema
 
 def test_titles_that_are_lower_cased_drift(statistics, schema):
     found = judge(statistics, {"casing": str.lower}, {}, schema)
-    assert [name for name, one in found.items() if not one.kept] == ["title_casing"]
+    assert [name for name, finding in found.items() if not finding.kept] == ["title_casing"]
     assert sorted(found["title_casing"].examples) == ["Title: 100.0% -> 0.0%", "lower: 0.0% -> 100.0%"]
 
 
 def test_other_words_and_lengths_drift(statistics, schema):
     found = judge(statistics, {"words": "You"}, {}, schema, mask_examples=True)
-    assert {name for name, one in found.items() if not one.kept} == {"title_length", "title_words"}
+    assert {name for name, finding in found.items() if not finding.kept} == {"title_length", "title_words"}
     assert found["title_length"].examples[0].startswith("mean 3")
-    assert any(one.startswith("xxx: 0.0% -> ") for one in found["title_words"].examples)
+    assert any(example.startswith("xxx: 0.0% -> ") for example in found["title_words"].examples)
 
 
 def test_few_rows_are_not_judged(statistics, schema):
@@ -86,6 +86,6 @@ def test_the_first_data_has_nothing_to_drift_from(statistics, schema):
 def test_eval_is_held_against_train(statistics, schema):
     kept = list(judge_skew(statistics(), statistics(rows=600), schema, a_policy()))
     skewed = list(judge_skew(statistics(), statistics(rows=600, clickbait=0.8), schema, a_policy()))
-    assert all(one.kept for one in kept)
-    assert [(one.rule, one.where) for one in skewed if not one.kept] == [("skew", "label")]
-    assert "1: 50.0% -> 80.0%" in next(one for one in skewed if not one.kept).examples
+    assert all(finding.kept for finding in kept)
+    assert [(finding.rule, finding.where) for finding in skewed if not finding.kept] == [("skew", "label")]
+    assert "1: 50.0% -> 80.0%" in next(finding for finding in skewed if not finding.kept).examples

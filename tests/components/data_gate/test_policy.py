@@ -23,12 +23,12 @@ def finding(kept, rule="rows"):
     ],
 )
 def test_what_follows_from_a_finding(kept, action, outcomes):
-    assert [one.outcome for one in apply_policy([finding(kept)], a_policy(rows=action))] == outcomes
+    assert [judged.outcome for judged in apply_policy([finding(kept)], a_policy(rows=action))] == outcomes
 
 
 def test_each_rule_has_an_action_of_its_own():
     found = apply_policy([finding(False, "rows"), finding(False, "drift")], a_policy(drift="warn"))
-    assert [(one.rule, one.outcome) for one in found] == [("rows", "fail"), ("drift", "warn")]
+    assert [(judged.rule, judged.outcome) for judged in found] == [("rows", "fail"), ("drift", "warn")]
 
 
 def test_a_masked_text_keeps_its_shape_alone():

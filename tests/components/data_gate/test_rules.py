@@ -53,7 +53,10 @@ def test_the_first_rejects_are_shown_by_file_line_and_reason_or_masked():
 
 def test_each_split_needs_rows():
     found = list(rules.judge_rows(counts(train=(50, 25), held_out=(49, 25)), a_policy(min_split_rows=50)))
-    assert [(one.where, one.observed, one.kept) for one in found] == [("train", 50, True), ("eval", 49, False)]
+    assert [(finding.where, finding.observed, finding.kept) for finding in found] == [
+        ("train", 50, True),
+        ("eval", 49, False),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -61,19 +64,19 @@ def test_each_split_needs_rows():
 )
 def test_each_split_needs_both_classes(clickbait, kept):
     found = list(rules.judge_classes(counts(held_out=(1000, clickbait)), a_policy(min_minority_share=0.05)))
-    assert [(one.where, one.kept) for one in found] == [("train", True), ("eval", kept)]
+    assert [(finding.where, finding.kept) for finding in found] == [("train", True), ("eval", kept)]
 
 
 def test_a_floor_of_zero_still_needs_both_classes():
     found = rules.judge_classes(counts(train=(700, 0)), a_policy(min_minority_share=0.0))
-    assert [one.kept for one in found] == [False, True]
+    assert [finding.kept for finding in found] == [False, True]
 
 
 def test_an_empty_split_is_judged_by_its_rows_alone():
     nothing = counts(train=(0, 0), held_out=(0, 0))
     assert not list(rules.judge_classes(nothing, a_policy()))
     assert not list(rules.judge_split(nothing, 0.7, a_policy()))
-    assert [one.kept for one in rules.judge_rows(nothing, a_policy())] == [False, False]
+    assert [finding.kept for finding in rules.judge_rows(nothing, a_policy())] == [False, False]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +114,7 @@ def test_anomalies_go_by_their_severity():
     anomalies.anomaly_info["label"].short_description = "Out-of-range values"
     anomalies.anomaly_info["title"].severity = anomalies_pb2.AnomalyInfo.WARNING
     found = list(rules.judge_anomalies({"train": anomalies, "eval": anomalies_pb2.Anomalies()}, a_policy()))
-    assert [(one.rule, one.where, one.kept) for one in found] == [
+    assert [(finding.rule, finding.where, finding.kept) for finding in found] == [
         ("schema_errors", "train label", False),
         ("schema_warnings", "train title", False),
     ]
@@ -120,13 +123,13 @@ def test_anomalies_go_by_their_severity():
 
 def test_without_an_anomaly_both_rules_are_kept():
     found = rules.judge_anomalies({"train": anomalies_pb2.Anomalies()}, a_policy())
-    assert {one.rule: one.kept for one in found} == {"schema_errors": True, "schema_warnings": True}
+    assert {finding.rule: finding.kept for finding in found} == {"schema_errors": True, "schema_warnings": True}
 
 
 def test_what_tfdv_quotes_is_left_out_on_request():
     anomalies = anomalies_pb2.Anomalies()
     anomalies.anomaly_info["title"].description = "Examples contain values missing from the schema: Storm"
-    (shown,) = [one for one in rules.judge_anomalies({"train": anomalies}, a_policy()) if not one.kept]
+    (shown,) = [finding for finding in rules.judge_anomalies({"train": anomalies}, a_policy()) if not finding.kept]
     masked = rules.judge_anomalies({"train": anomalies}, a_policy(mask_examples=True))
     assert "Storm" in shown.detail
-    assert not [one for one in masked if "Storm" in str(one)]
+    assert not [finding for finding in masked if "Storm" in str(finding)]

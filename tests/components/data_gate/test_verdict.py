@@ -43,4 +43,4 @@ def test_refused_data_is_told_rule_by_rule_with_bound_value_examples_and_way_out
         "Fix the data and run again, or turn the rule into a warning with --set gate.drift=warn.",
     ]
     assert caught.value.exit_code == 3
-    assert [one["rule"] for one in caught.value.findings] == ["rows", "drift"]
+    assert [finding["rule"] for finding in caught.value.findings] == ["rows", "drift"]

@@ -1,4 +1,4 @@
-"""What was measured is laid out slice by slice, and says what was asked for."""
+"""The verdict holds the metrics slice by slice, and the wanted operating threshold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What TFMA is given of the predictions."""
+"""The batches of predictions that TFMA reads."""
 
 import numpy as np
 import pyarrow as pa

@@ -1,4 +1,4 @@
-"""What is measured equals what scikit-learn computes of the same rows."""
+"""The metrics equal scikit-learn's on the same rows."""
 
 from __future__ import annotations
 

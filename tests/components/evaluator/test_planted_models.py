@@ -58,7 +58,7 @@ def weights(rows):
 
 
 class Evaluated(NamedTuple):
-    """What an evaluation left."""
+    """The outputs of an evaluation."""
 
     verdict: dict[str, Any]
     scorer: Any
@@ -96,7 +96,7 @@ def evaluated(variants, tmp_path_factory):
         verdict = evaluate_predictions(beam.Pipeline(), [*targets.values()], output, a_policy(**policy))
         assert tfma.load_eval_result(output).slicing_metrics
         overall = {"accuracy", "auc", "precision", "recall", "ece", "brier", "last_blessed"}
-        ours = {one.rule for one in broken(verdict)} & overall
+        ours = {judged.rule for judged in broken(verdict)} & overall
         assert tfma.load_validation_result(output).validation_ok == (not ours)
         return Evaluated(verdict, scorer, output)
 
@@ -104,11 +104,11 @@ def evaluated(variants, tmp_path_factory):
 
 
 def broken(verdict) -> list[dict]:
-    return [one for one in verdict.thresholds if one.gates and not one.passed]
+    return [judged for judged in verdict.thresholds if judged.gates and not judged.passed]
 
 
 def reasons(verdict) -> dict[str, str]:
-    return {one.rule: describe(one) for one in broken(verdict)}
+    return {judged.rule: describe(judged) for judged in broken(verdict)}
 
 
 EASY = {"min_eval_accuracy": 0.7, "min_train_accuracy": 0.7, "min_eval_auc": 0.7, "max_eval_ece": None}
@@ -123,9 +123,11 @@ def good(evaluated, weights):
 def test_a_good_model_is_blessed_with_every_variant_judged(good):
     verdict = good.verdict
     assert verdict.blessed, reasons(verdict)
-    assert [one.slice.get("variant") for one in verdict.thresholds if one.rule == "variant_drop"] == [*VARIANTS[1:]]
-    assert {one.outcome for one in verdict.thresholds} == {"kept"}
-    (change,) = [one for one in verdict.thresholds if one.rule == "last_blessed"]
+    assert [judged.slice.get("variant") for judged in verdict.thresholds if judged.rule == "variant_drop"] == [
+        *VARIANTS[1:]
+    ]
+    assert {judged.outcome for judged in verdict.thresholds} == {"kept"}
+    (change,) = [judged for judged in verdict.thresholds if judged.rule == "last_blessed"]
     assert change.observed == 0
 
 
@@ -133,12 +135,12 @@ def test_all_figures_are_scikit_learns_on_the_exported_models_scores(good, rows)
     from sklearn import metrics
 
     verdict, scorer, _ = good
-    slices = {(one.split, *one.slice.items()): one for one in verdict.evaluation.slices}
+    slices = {(part.split, *part.slice.items()): part for part in verdict.evaluation.slices}
     for split, variant in [("train", ""), ("eval", ""), *(("eval", name) for name in VARIANTS[1:])]:
         titles, labels = rows[split]
         scores = scorer([perturb(title, variant or "as_is") for title in titles])
         place = (split, ("variant", variant)) if variant else (split,)
-        found = {name: one.value for name, one in slices[place].metrics.items()}
+        found = {name: metric.value for name, metric in slices[place].metrics.items()}
         expected = {
             "binary_accuracy": metrics.accuracy_score(labels, scores > 0.5),
             "auc": metrics.roc_auc_score(labels, scores),
@@ -150,15 +152,15 @@ def test_all_figures_are_scikit_learns_on_the_exported_models_scores(good, rows)
 
 
 def test_the_natural_slices_and_the_contenders_are_those_rows(good):
-    slices = [one for one in good.verdict.evaluation.slices if one.split == "eval"]
+    slices = [part for part in good.verdict.evaluation.slices if part.split == "eval"]
     for feature in ("says_you", "starts_with_digit", "length"):
-        assert sum(one.rows for one in slices if feature in one.slice) == ROWS["eval"]
+        assert sum(part.rows for part in slices if feature in part.slice) == ROWS["eval"]
     assert {*good.verdict.evaluation.contenders} == {"tfidf_cased", "tfidf_lower", "last_blessed"}
-    for one in slices:
-        own = one.metrics["binary_accuracy"].value
-        assert one.contenders["last_blessed"].binary_accuracy == own
-        lower = one.contenders["tfidf_lower"].binary_accuracy
-        assert one.metrics["accuracy_minus_tfidf_lower"].value == pytest.approx(own - lower)
+    for part in slices:
+        own = part.metrics["binary_accuracy"].value
+        assert part.contenders["last_blessed"].binary_accuracy == own
+        lower = part.contenders["tfidf_lower"].binary_accuracy
+        assert part.metrics["accuracy_minus_tfidf_lower"].value == pytest.approx(own - lower)
 
 
 def test_a_constant_model(evaluated, weights):
@@ -223,11 +225,11 @@ def by_capitals(evaluated, weights) -> Evaluated:
 
 def test_a_model_that_goes_by_capitals(by_capitals):
     verdict = by_capitals.verdict
-    assert [one.slice for one in broken(verdict)] == [{"variant": "lower"}]
+    assert [judged.slice for judged in broken(verdict)] == [{"variant": "lower"}]
     assert "points below as is (at most 10.0)" in reasons(verdict)["variant_drop"]
 
 
 def test_no_model_is_refused_for_want_of_rows(by_capitals):
     verdict = by_capitals.judge(**EASY, min_slice_rows=241, min_slice_accuracy={"length=15+ words": 1.0})
     assert verdict.blessed
-    assert {one.outcome for one in verdict.thresholds if one.slice} == {"not judged"}
+    assert {judged.outcome for judged in verdict.thresholds if judged.slice} == {"not judged"}

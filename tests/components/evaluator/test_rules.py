@@ -24,18 +24,18 @@ def of_scores(labels, scores, split="eval") -> Slice:
 
 
 def refusing(found) -> set[tuple]:
-    return {(one.rule, one.split, *one.slice.values()) for one in found if one.refuses}
+    return {(judgement.rule, judgement.split, *judgement.slice.values()) for judgement in found if judgement.refuses}
 
 
 def outcome(found, rule, split="eval"):
-    (one,) = [one for one in found if (one.rule, one.split) == (rule, split)]
-    return one
+    (judgement,) = [judgement for judgement in found if (judgement.rule, judgement.split) == (rule, split)]
+    return judgement
 
 
 def test_a_good_model_keeps_every_rule_and_each_says_what_was_observed():
     found = judged(good_slices())
-    assert {one.outcome for one in found} == {"kept"}
-    assert [(one.rule, one.split) for one in found] == [
+    assert {judgement.outcome for judgement in found} == {"kept"}
+    assert [(judgement.rule, judgement.split) for judgement in found] == [
         ("accuracy", "eval"),
         ("accuracy", "train"),
         ("auc", "eval"),
@@ -47,8 +47,8 @@ def test_a_good_model_keeps_every_rule_and_each_says_what_was_observed():
         ("baseline", "eval"),
         ("variant_drop", "eval"),
     ]
-    assert all(one.observed is not None and one.rows >= 1000 for one in found)
-    assert all(one.interval for one in found if one.rule != "finite")
+    assert all(judgement.observed is not None and judgement.rows >= 1000 for judgement in found)
+    assert all(judgement.interval for judgement in found if judgement.rule != "finite")
 
 
 @pytest.mark.parametrize(
@@ -82,17 +82,17 @@ def test_the_bound_itself_is_kept():
 def test_what_is_asked_for_is_judged_and_what_is_not_asked_for_is_not(policy, rule):
     assert refusing(judged(good_slices(), **policy)) == {(rule, "eval")}
     if rule in ("ece", "brier"):
-        assert rule not in {one.rule for one in judged(good_slices(), **dict.fromkeys(policy))}
+        assert rule not in {judgement.rule for judgement in judged(good_slices(), **dict.fromkeys(policy))}
 
 
 @pytest.mark.parametrize(("baseline_wrong", "kept"), [(25, True), (5, True), (4, True), (0, False)])
 def test_a_model_is_worse_than_the_simple_one_where_the_whole_interval_is(baseline_wrong, kept):
     # Of 1,000 rows: some more errors are chance, eight more are not.
     slices = good_slices(eval=a_slice(wrong=8, against={"as_is": 8, "tfidf_lower": baseline_wrong}))
-    one = outcome(judged(slices), "baseline")
-    assert one.passed == kept
-    assert (one.interval[1] >= 0) == kept
-    assert (one.observed >= one.bound) == kept
+    judgement = outcome(judged(slices), "baseline")
+    assert judgement.passed == kept
+    assert (judgement.interval[1] >= 0) == kept
+    assert (judgement.observed >= judgement.bound) == kept
 
 
 def test_the_baseline_can_be_shown_without_refusing():
@@ -103,8 +103,8 @@ def test_the_baseline_can_be_shown_without_refusing():
 
 def test_only_named_variants_refuse_and_the_others_are_shown():
     bad = a_slice(wrong=300, against={"as_is": 5}, variant="upper")
-    found = [one for one in judged(good_slices(upper=bad)) if one.rule == "variant_drop"]
-    assert [(one.slice["variant"], one.outcome, one.gates) for one in found] == [
+    found = [judgement for judgement in judged(good_slices(upper=bad)) if judgement.rule == "variant_drop"]
+    assert [(judgement.slice["variant"], judgement.outcome, judgement.gates) for judgement in found] == [
         ("lower", "kept", True),
         ("upper", "broken", False),
     ]
@@ -120,20 +120,20 @@ def test_each_variant_may_have_its_own_bound():
 @pytest.mark.parametrize("rows", [0, 1, 199])
 def test_no_model_is_refused_for_want_of_a_slices_rows(rows):
     few = {"lower": a_slice(rows=rows, wrong=rows, against={"as_is": 0}, variant="lower")} if rows else {}
-    slices = [one for one in good_slices() if not one.key] + list(few.values())
+    slices = [part for part in good_slices() if not part.key] + list(few.values())
     found = judged(slices, min_slice_rows=200, min_slice_accuracy={"says_you=yes": 0.9, "length=15+ words": 0.9})
-    not_judged = [one for one in found if one.outcome == "not judged"]
-    assert [one.rule for one in not_judged] == ["variant_drop", "slice_accuracy", "slice_accuracy"]
+    not_judged = [judgement for judgement in found if judgement.outcome == "not judged"]
+    assert [judgement.rule for judgement in not_judged] == ["variant_drop", "slice_accuracy", "slice_accuracy"]
     assert f"{rows} rows, fewer than 200" in describe(not_judged[0])
     assert not refusing(found)
 
 
 def test_a_missing_contender_is_said_and_refuses_nobody():
     slices = good_slices(eval=a_slice(wrong=5, against={"as_is": 5}))
-    found = [one for one in judged(slices) if one.outcome == "not judged"]
-    assert [one.rule for one in found] == ["last_blessed", "baseline"]
-    assert not any(one.refuses for one in found)
-    assert all(one.detail and one.observed is None for one in found)
+    found = [judgement for judgement in judged(slices) if judgement.outcome == "not judged"]
+    assert [judgement.rule for judgement in found] == ["last_blessed", "baseline"]
+    assert not any(judgement.refuses for judgement in found)
+    assert all(judgement.detail and judgement.observed is None for judgement in found)
 
 
 def test_a_named_natural_slice_refuses_a_model_that_is_good_overall():
@@ -141,14 +141,14 @@ def test_a_named_natural_slice_refuses_a_model_that_is_good_overall():
     assert not refusing(judged(good_slices(says_you=bad)))
     found = judged(good_slices(says_you=bad), min_slice_accuracy={"says_you=yes": 0.95})
     assert refusing(found) == {("slice_accuracy", "eval", "yes")}
-    (one,) = [one for one in found if one.refuses]
-    assert describe(one) == "eval says_you=yes accuracy 0.8000 (at least 0.9500)"
+    (judgement,) = [judgement for judgement in found if judgement.refuses]
+    assert describe(judgement) == "eval says_you=yes accuracy 0.8000 (at least 0.9500)"
 
 
 def test_a_variant_is_described_by_accuracy_and_points():
     bad = a_slice(wrong=386, against={"as_is": 5}, variant="lower")
-    (one,) = [one for one in judged(good_slices(lower=bad)) if one.refuses]
-    assert describe(one) == "variant lower accuracy 0.6140, 38.1 points below as is (at most 2.0)"
+    (judgement,) = [judgement for judgement in judged(good_slices(lower=bad)) if judgement.refuses]
+    assert describe(judgement) == "variant lower accuracy 0.6140, 38.1 points below as is (at most 2.0)"
 
 
 LABELS = np.arange(1000) % 2
@@ -186,6 +186,6 @@ def test_what_is_written_has_no_nan():
     found = judged([of_scores(LABELS, np.full(1000, np.nan)), a_slice("train")])
     import json
 
-    assert json.dumps([one.as_dict() for one in found], allow_nan=False)
+    assert json.dumps([judgement.as_dict() for judgement in found], allow_nan=False)
     assert outcome(found, "auc").as_dict() | {"interval": None, "observed": None} == outcome(found, "auc").as_dict()
     assert dataclasses.asdict(outcome(found, "accuracy"))["outcome"] == "broken"

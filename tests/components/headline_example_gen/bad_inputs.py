@@ -151,7 +151,7 @@ def _zip() -> bytes:
 _TEXT = "title,label\n" + "".join(f"Новости номер {number},{number % 2}\n" for number in range(100))
 _JAPANESE = _TEXT.replace("Новости номер", "見出しの番号")
 _GZIP = gzip.compress(
-    HEADER + b"".join(random.Random(1).sample([b"%d,1,web\n" % one for one in range(200_000)], 100_000))
+    HEADER + b"".join(random.Random(1).sample([b"%d,1,web\n" % number for number in range(200_000)], 100_000))
 )
 _NO_HEADER = "the first line must have the columns 'title' and 'label'. Received: {}"
 _ENCODED = "the file must be a CSV in UTF-8, plain or gzip. Received: {}. Save it as CSV (UTF-8)."

@@ -18,7 +18,7 @@ DATA = DataConfig()
 
 
 class Ingested(NamedTuple):
-    """What the executor left."""
+    """The outputs of the executor."""
 
     examples: Any
     ingest: Any
@@ -38,10 +38,10 @@ class Ingested(NamedTuple):
         """The titles and labels of a split, in the order of its files."""
         return [
             (
-                one.features.feature["title"].bytes_list.value[0].decode(),
-                one.features.feature["label"].int64_list.value[0],
+                example.features.feature["title"].bytes_list.value[0].decode(),
+                example.features.feature["label"].int64_list.value[0],
             )
-            for one in self.records(name)
+            for example in self.records(name)
         ]
 
     def records(self, name: str) -> list:
@@ -86,7 +86,7 @@ def run_executor(data: Path | str, output: Path, *, beam_flags: Sequence[str] = 
 
 
 class Account(NamedTuple):
-    """What became of the rows of some files, without Beam."""
+    """The outcome of the rows of some files, without Beam."""
 
     read: Sequence[Row | Fault]
     faults: Sequence[tuple[int, Fault]]
@@ -96,12 +96,14 @@ class Account(NamedTuple):
     @property
     def accepted(self) -> list[tuple[str, int]]:
         """Titles and labels, sorted."""
-        return sorted((one.kept.title, one.kept.label) for one in self.resolutions if one.kept)
+        return sorted(
+            (resolution.kept.title, resolution.kept.label) for resolution in self.resolutions if resolution.kept
+        )
 
     @property
     def duplicates(self) -> int:
         """Number of rows that repeat an accepted one."""
-        return sum(len(one.repeats) for one in self.resolutions)
+        return sum(len(resolution.repeats) for resolution in self.resolutions)
 
 
 def account(paths: Sequence[str], settings: DataConfig = DATA, buckets: int = 10) -> Account:
@@ -116,7 +118,7 @@ def account(paths: Sequence[str], settings: DataConfig = DATA, buckets: int = 10
             key = title_key(row.title)
             candidates.append(Candidate(key.order, row.title, number, row.line, row.label, key.split % buckets))
     resolutions = list(resolve(candidates, paths, settings.label_names))
-    faults += [conflict for one in resolutions for conflict in one.conflicts]
+    faults += [conflict for resolution in resolutions for conflict in resolution.conflicts]
     return Account(read, sorted(faults), resolutions)
 
 

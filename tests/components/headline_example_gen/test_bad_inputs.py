@@ -34,8 +34,8 @@ ROOT = Path(__file__).parents[3]
 
 def test_the_table_is_as_long_as_promised():
     every = [*BAD_ROWS, *BAD_FILES]
-    assert len({one.id for one in BAD_ROWS}) == len(BAD_ROWS)
-    assert len({one.id for one in BAD_FILES}) == len(BAD_FILES)
+    assert len({bad.id for bad in BAD_ROWS}) == len(BAD_ROWS)
+    assert len({bad.id for bad in BAD_FILES}) == len(BAD_FILES)
     assert len(every) + len(BAD_TITLES_TWICE) >= 60
 
 
@@ -59,7 +59,7 @@ def test_a_bad_row_is_set_aside_with_its_line_and_rule(tmp_path, bad, newline):
     ]
 
 
-@pytest.mark.parametrize(("id", "rows"), BAD_TITLES_TWICE, ids=[one[0] for one in BAD_TITLES_TWICE])
+@pytest.mark.parametrize(("id", "rows"), BAD_TITLES_TWICE, ids=[case[0] for case in BAD_TITLES_TWICE])
 def test_a_title_with_both_labels_is_set_aside_wherever_it_is(tmp_path, id, rows):
     paths = [_write(tmp_path / f"{file}.csv", [row for at, row in rows if at == file]) for file in (0, 1)]
     found = account([str(path) for path, _ in paths])
@@ -72,20 +72,20 @@ def test_a_title_with_both_labels_is_set_aside_wherever_it_is(tmp_path, id, rows
 
 @pytest.mark.slow
 def test_of_all_bad_rows_at_once_the_executor_sets_aside_each_and_no_other(tmp_path):
-    halves = [[one.row for one in BAD_ROWS[file::2]] for file in (0, 1)]
+    halves = [[bad.row for bad in BAD_ROWS[file::2]] for file in (0, 1)]
     for _, rows in BAD_TITLES_TWICE:
         for file, row in rows:
             halves[file].append(row)
     files = [_write(tmp_path / "in" / f"{file}.csv", rows) for file, rows in enumerate(halves)]
     expected = []
     for file, (path, lines) in enumerate(files):
-        rules = [one.rule for one in BAD_ROWS[file::2]]
+        rules = [bad.rule for bad in BAD_ROWS[file::2]]
         expected += [(str(path), str(line), rule) for line, rule in zip(lines, rules, strict=False)]
         expected += [(str(path), str(line), CONFLICT) for line in lines[len(rules) :]]
 
     left = run_executor(tmp_path / "in", tmp_path / "out")
 
-    assert [(one["file"], one["line"], one["rule"]) for one in left.rejects] == expected
+    assert [(reject["file"], reject["line"], reject["rule"]) for reject in left.rejects] == expected
     assert left.report["rows"] == {
         "read": len(expected) + 2 * len(GOOD),
         "accepted": len(GOOD),
@@ -157,7 +157,7 @@ def test_a_bad_file_ends_the_executor_and_leaves_no_examples(tmp_path, bad):
     with pytest.raises(InputError) as caught:
         run_executor(path, output)
     _check_message(caught.value, bad, path)
-    assert not [one for one in output.rglob("*") if one.is_file()]
+    assert not [path for path in output.rglob("*") if path.is_file()]
 
 
 @pytest.mark.slow
@@ -175,7 +175,7 @@ def test_all_bad_files_are_named_at_once_whatever_good_ones_are_beside_them(tmp_
     for message, bad, path in zip(messages, BAD_FILES, paths, strict=True):
         _check_message(InputError(message), bad, path)
     assert caught.value.exit_code == 2
-    assert not [one for one in (tmp_path / "out").rglob("*") if one.is_file()]
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
 
 
 def test_a_folder_or_nothing_in_place_of_a_file_is_refused_by_its_name(tmp_path):

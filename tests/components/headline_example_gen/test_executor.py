@@ -60,14 +60,14 @@ def test_labels_may_be_words(ingest, tmp_path):
     write_csv(tmp_path / "in" / "a.csv", [*((title, words[label]) for title, label in ROWS[:40]), ("One", 1)])
     left = ingest(labels={"news": 0, "clickbait": 1})
     assert left.rows == sorted(ROWS[:40])
-    assert [one["reason"] for one in left.rejects] == ["the label is '1', expected news or clickbait"]
+    assert [reject["reason"] for reject in left.rejects] == ["the label is '1', expected news or clickbait"]
 
 
 def test_a_title_with_both_labels_can_be_mended_in_the_words_of_the_column(ingest, tmp_path):
     write_csv(tmp_path / "in" / "a.csv", [("One", "news"), ("One", "clickbait")])
     labels = {"news": 0, "clickbait": 1}
     left = ingest(labels=labels)
-    assert [(one["title"], one["label"]) for one in left.rejects] == [("One", "news"), ("One", "clickbait")]
+    assert [(reject["title"], reject["label"]) for reject in left.rejects] == [("One", "news"), ("One", "clickbait")]
     kept, _ = left.rejects
     write_csv(tmp_path / "in" / "a.csv", [kept.values()], header=kept)
     assert ingest(labels=labels).rows == [("One", 0)]
@@ -159,7 +159,7 @@ def test_the_report_adds_up_by_file_and_in_total(ingest, tmp_path):
         rows = left.split(name)
         assert counts == {"rows": len(rows), "clickbait": sum(label for _, label in rows)}
     places = [(a, "52"), (a, "53"), (a, "54"), (b, "52"), (b, "53"), (b, "54")]
-    assert [(one["file"], one["line"]) for one in left.rejects] == places
+    assert [(reject["file"], reject["line"]) for reject in left.rejects] == places
     assert report["faults"] == left.rejects
     assert not Path(left.ingest.uri, "parts").exists()
 
@@ -167,9 +167,9 @@ def test_the_report_adds_up_by_file_and_in_total(ingest, tmp_path):
 def test_the_report_shows_the_first_faults_and_rejects_has_all(ingest, tmp_path):
     write_csv(tmp_path / "in" / "a.csv", [*ROWS[:40], *[("x" * 20_000, "y")] * 30])
     left = ingest()
-    assert [one["line"] for one in left.report["faults"]] == [str(line) for line in range(42, 62)]
-    assert {len(one["title"]) for one in left.report["faults"]} == {4096}
-    assert [len(one["title"]) for one in left.rejects] == [20_000] * 30
+    assert [fault["line"] for fault in left.report["faults"]] == [str(line) for line in range(42, 62)]
+    assert {len(fault["title"]) for fault in left.report["faults"]} == {4096}
+    assert [len(reject["title"]) for reject in left.rejects] == [20_000] * 30
 
 
 @pytest.mark.parametrize("break_", ["\n", "\r\n", "\r"], ids=["lf", "crlf", "cr"])
@@ -271,7 +271,7 @@ def test_gzip_and_plain_files_are_read_together(ingest, tmp_path):
     write_csv(path, ROWS[30:60])
     left = ingest()
     assert left.rows == sorted(ROWS[:60])
-    assert [Path(one["path"]).name for one in left.report["files"]] == ["a.csv", "a.csv.gz"]
+    assert [Path(file["path"]).name for file in left.report["files"]] == ["a.csv", "a.csv.gz"]
 
 
 def test_a_folder_named_like_a_file_is_no_data(ingest, tmp_path):
@@ -321,7 +321,7 @@ def test_data_that_changed_since_the_run_began_is_refused(ingest, tmp_path):
     write_csv(Path(paths[1]), ROWS[:41])
     with pytest.raises(InputError, match=f"must not change while a run reads it. Received: 2 files from {paths[0]} on"):
         ingest(content_digest=digest)
-    assert not [one for one in (tmp_path / "out1").rglob("*") if one.is_file()]
+    assert not [path for path in (tmp_path / "out1").rglob("*") if path.is_file()]
 
 
 def test_it_runs_in_a_pipeline_from_a_folder_with_any_name_and_reuses_its_output(tmp_path):
@@ -361,4 +361,4 @@ def test_it_runs_in_a_pipeline_from_a_folder_with_any_name_and_reuses_its_output
     assert json.loads((report / "report.json").read_text(encoding="utf-8"))["rows"]["accepted"] == 40
     assert run() == first
     write_csv(file, ROWS[:41])
-    assert [len(one) for one in run().values()] == [2, 2]
+    assert [len(rows) for rows in run().values()] == [2, 2]

@@ -35,7 +35,7 @@ def touch(folder: Path, *names: str) -> list[str]:
 
 
 def matches(found: CsvInput) -> list[str]:
-    """What TFX finds, and `resolve_pattern` in another process."""
+    """Returns TFX's matches, and those of `resolve_pattern` in another process."""
     assert resolve_pattern(found.base, found.pattern) == found
     return sorted(glob.glob(str(Path(glob.escape(found.base)) / found.pattern)))
 

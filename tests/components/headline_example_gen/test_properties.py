@@ -72,7 +72,7 @@ _line_ends = st.sampled_from([b"\n", b"\r\n", b"\r"])
 
 
 def _file(rows, line_end: bytes, *, bom: bool = False, good=GOOD) -> bytes:
-    lines = [b"title,label", *rows, *(_written(one) for one in good)]
+    lines = [b"title,label", *rows, *(_written(row) for row in good)]
     return bom * b"\xef\xbb\xbf" + b"".join(line + line_end for line in lines)
 
 
@@ -111,16 +111,16 @@ def _records(content: bytes) -> list[tuple[int, list[str]]] | None:
 
 def _check_account(found: Account, contents: list[bytes]) -> None:
     assert len(found.read) == len(found.accepted) + found.duplicates + len(found.faults)
-    kept = [one.kept for one in found.resolutions if one.kept]
-    repeats = [one for resolution in found.resolutions for one in resolution.repeats]
-    places = [(one.file, one.line) for one in kept + repeats] + [(file, fault.line) for file, fault in found.faults]
+    kept = [resolution.kept for resolution in found.resolutions if resolution.kept]
+    repeats = [repeat for resolution in found.resolutions for repeat in resolution.repeats]
+    places = [(row.file, row.line) for row in kept + repeats] + [(file, fault.line) for file, fault in found.faults]
     assert len(set(places)) == len(places), "no row is counted twice"
 
     records = [_records(content) for content in contents]
     if None in records:
         return
     assert len(found.read) == sum(map(len, records))
-    for row, (line, fields) in zip(found.read, (one for part in records for one in part), strict=True):
+    for row, (line, fields) in zip(found.read, (record for part in records for record in part), strict=True):
         assert row.line == line
         if isinstance(row, Row):
             assert (row.title, row.label) == (fields[0], int(fields[1].strip()))
@@ -175,7 +175,7 @@ def test_the_executor_finds_what_the_functions_find(contents):
         assert left.rows == found.accepted
         train, evaluation = ({normalize(title) for title, _ in left.split(name)} for name in ("train", "eval"))
         assert not train & evaluation
-        assert [tuple(one.values()) for one in left.rejects] == [
+        assert [tuple(reject.values()) for reject in left.rejects] == [
             (inert_cell(fault.title), inert_cell(fault.label), paths[file], str(fault.line), fault.rule, fault.reason)
             for file, fault in found.faults
         ]
@@ -187,10 +187,10 @@ def test_equal_normalized_titles_go_to_one_bucket(rows):
     with tempfile.TemporaryDirectory() as folder:
         found = account(_paths(folder, [_file(rows, b"\n")]))
     buckets: dict[str, set[int]] = {}
-    for one in found.resolutions:
-        if one.kept:
-            buckets.setdefault(normalize(one.kept.title), set()).add(one.kept.bucket)
-    assert all(len(one) == 1 for one in buckets.values())
+    for resolution in found.resolutions:
+        if resolution.kept:
+            buckets.setdefault(normalize(resolution.kept.title), set()).add(resolution.kept.bucket)
+    assert all(len(numbers) == 1 for numbers in buckets.values())
 
 
 @settings(max_examples=200, deadline=None)

@@ -131,7 +131,7 @@ def test_a_part_is_there_whole_or_not_at_all_and_may_be_written_twice(tmp_path):
     second.close()
     assert "3" in path.read_text()
     PartWriter(str(tmp_path / "empty.csv")).close()
-    assert [one.name for one in tmp_path.iterdir() if not one.name.endswith(".partial")] == ["part.csv"]
+    assert [path.name for path in tmp_path.iterdir() if not path.name.endswith(".partial")] == ["part.csv"]
 
 
 def test_there_may_be_more_parts_than_a_process_may_open(merge):

@@ -39,7 +39,7 @@ def test_warm_up_requests_are_of_both_signatures_and_of_one_and_more_titles(tmp_
         values = decode_tensor(request.inputs[name]).values
         if name == "examples":
             parsed = (Example.FromString(value).features.feature["title"] for value in values)
-            values = [one.bytes_list.value[0] for one in parsed]
+            values = [feature.bytes_list.value[0] for feature in parsed]
         assert {value.decode() for value in values} <= set(expected_scores.ARTICLE_TITLES)
         found.append((request.model_spec.name, request.model_spec.signature_name, name, len(values)))
     assert found == [

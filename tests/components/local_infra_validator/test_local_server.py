@@ -54,7 +54,7 @@ def validate(tmp_path, examples):
 
 
 def broken(blessing):
-    return {one.rule: one.detail for one in read_verdict(blessing.uri).findings if one.kept is False}
+    return {finding.rule: finding.detail for finding in read_verdict(blessing.uri).findings if finding.kept is False}
 
 
 def test_a_model_that_is_served_as_it_was_exported_is_blessed(validate, model):

@@ -25,18 +25,18 @@ GOOD = Observed(
 
 def broken(**changes):
     return [
-        (one.rule, one.where, one.observed)
-        for one in judge(dataclasses.replace(GOOD, **changes), POLICY)
-        if one.kept is False
+        (finding.rule, finding.where, finding.observed)
+        for finding in judge(dataclasses.replace(GOOD, **changes), POLICY)
+        if finding.kept is False
     ]
 
 
 def test_a_good_model_keeps_every_rule():
     findings = judge(GOOD, POLICY)
-    assert [one.rule for one in findings] == [
+    assert [finding.rule for finding in findings] == [
         *("starts", "loads", "scores", "scores", "agreement", "range", "range", "latency", "memory")
     ]
-    assert {one.outcome for one in findings} == {"kept"}
+    assert {finding.outcome for finding in findings} == {"kept"}
 
 
 @pytest.mark.parametrize(
@@ -62,33 +62,35 @@ def test_scores_may_differ_by_rounding(difference, kept):
 
 def test_signatures_that_disagree_are_found_without_the_exported_model_too():
     found = broken(served=both(SCORES, [0.25, 0.5, 0.7]), model_fault="ValueError: no")
-    assert [one[0] for one in found] == ["loads", "agreement"]
+    assert [finding[0] for finding in found] == ["loads", "agreement"]
 
 
 @pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf, 1.0001, -0.0001])
 def test_a_score_is_a_number_from_0_to_1_even_where_the_exported_model_says_the_same(score):
     scores = both([0.5, score, 0.5])
-    assert {one[0] for one in broken(served=scores, expected=scores)} == {"range"}
+    assert {finding[0] for finding in broken(served=scores, expected=scores)} == {"range"}
 
 
 def test_nan_on_one_side_is_a_difference():
-    assert {one[0] for one in broken(expected=both([math.nan, 0.5, 0.75]))} == {"scores"}
+    assert {finding[0] for finding in broken(expected=both([math.nan, 0.5, 0.75]))} == {"scores"}
 
 
 def test_a_server_that_did_not_start_is_judged_by_no_more():
     found = judge(Observed(start_seconds=10, start_fault="it ended"), POLICY)
-    assert [(one.rule, one.kept) for one in found] == [("starts", False), ("loads", True)]
+    assert [(finding.rule, finding.kept) for finding in found] == [("starts", False), ("loads", True)]
     assert found[0].detail == "it ended"
 
 
 def test_an_unknown_peak_is_not_judged():
-    (memory,) = [one for one in judge(dataclasses.replace(GOOD, peak_bytes=None), POLICY) if one.rule == "memory"]
+    (memory,) = [
+        finding for finding in judge(dataclasses.replace(GOOD, peak_bytes=None), POLICY) if finding.rule == "memory"
+    ]
     assert (memory.kept, memory.outcome) == (None, "not judged")
 
 
 def test_findings_are_json_whatever_was_observed():
     found = judge(dataclasses.replace(GOOD, served=both([math.nan, math.inf, 0.5])), POLICY)
-    json.dumps([one.as_dict() for one in found], allow_nan=False)
+    json.dumps([finding.as_dict() for finding in found], allow_nan=False)
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 50), (0.99, 99), (1.0, 100), (0.0, 1)])

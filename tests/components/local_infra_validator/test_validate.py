@@ -40,7 +40,7 @@ def validate(tmp_path, monkeypatch):
 
 
 def broken(verdict):
-    return {one.rule: one for one in verdict.findings if one.kept is False}
+    return {finding.rule: finding for finding in verdict.findings if finding.kept is False}
 
 
 def test_a_good_server_blesses_the_model(validate, tmp_path):

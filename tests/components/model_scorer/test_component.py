@@ -38,7 +38,7 @@ def test_both_models_score_and_the_errors_are_explained(tmp_path, has_baseline):
             assert row["probability"] == len(row["title"]) * 0.0625
             assert row.get("last_blessed") == (len(row["title"]) * 0.03125 if has_baseline else None)
     told = json.loads(Path(made["explanations"].uri, "explanations.json").read_text(encoding="utf-8"))
-    assert [(one["title"], one["label"], one["probability"]) for one in told["errors"]] == [
+    assert [(error["title"], error["label"], error["probability"]) for error in told["errors"]] == [
         ("Cats", 1, 0.25),
         ("Budget is", 0, 0.5625),
     ]

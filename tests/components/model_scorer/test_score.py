@@ -105,7 +105,7 @@ def test_the_most_confident_errors_as_they_are_come_first_with_their_words(tmp_p
 def test_no_more_errors_are_explained_than_asked_for(tmp_path, sources):
     scored(tmp_path, sources, Model(cased))
     told = explain_errors(splits_of(tmp_path / "predictions")["eval"], Model(cased), 1)
-    assert [one["row"] for one in told["errors"]] == [2]
+    assert [error["row"] for error in told["errors"]] == [2]
 
 
 def test_an_effect_that_is_no_number_is_null(tmp_path, sources):

@@ -1,4 +1,4 @@
-"""What is derived from a title, row by row, whatever the shape of the batch."""
+"""The derived features of a title, row by row, whatever the shape of the batch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def batch(*titles: str | None) -> pa.RecordBatch:
 
 def derived(title: str) -> dict:
     (row,) = derive(batch(title)).to_pylist()
-    return {name: [one.decode() if isinstance(one, bytes) else one for one in row[name]] for name in DERIVED}
+    return {name: [value.decode() if isinstance(value, bytes) else value for value in row[name]] for name in DERIVED}
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_the_same_rows_make_the_same_rows_in_the_same_files(tmp_path):
     for name in ("one", "two"):
         write_titles(tmp_path / name / "titles", *EVAL)
         assert write_variants(tmp_path / name / "titles", tmp_path / name / "variants", "eval", VARIANTS) == 5
-    names = [sorted(file.name for file in (tmp_path / one / "variants").iterdir()) for one in ("one", "two")]
+    names = [sorted(file.name for file in (tmp_path / output / "variants").iterdir()) for output in ("one", "two")]
     assert names == [[f"data_tfrecord-{number:05d}-of-00020.gz" for number in range(20)]] * 2
     assert read_rows(tmp_path / "one" / "variants") == read_rows(tmp_path / "two" / "variants")
 

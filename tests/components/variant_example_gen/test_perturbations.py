@@ -70,14 +70,14 @@ def test_casings_change_nothing_but_casing(title):
 @given(titles)
 def test_without_punctuation_there_is_none_unless_there_was_nothing_else(title):
     written = perturb(title, "no_punctuation")
-    assert written == title or not any(unicodedata.category(one).startswith("P") for one in written)
+    assert written == title or not any(unicodedata.category(sign).startswith("P") for sign in written)
 
 
 @given(titles)
 def test_digits_are_masked_in_place(title):
     written = perturb(title, "no_digits")
     assert len(written) == len(title)
-    assert not any(one.isdecimal() for one in written)
+    assert not any(sign.isdecimal() for sign in written)
 
 
 @given(headlines)
@@ -89,7 +89,7 @@ def test_a_typo_is_one_slip_inside_one_long_word(title):
         sum(letter.isalpha() for letter in word) >= 4 for word in title.replace("'", " ").split()
     )
     for old, new in changed:
-        letters = [one for one in old if one.isalpha()]
+        letters = [sign for sign in old if sign.isalpha()]
         assert (new.strip("“”(),")[0], new.strip("“”(),")[-1]) == (letters[0], letters[-1])
 
 

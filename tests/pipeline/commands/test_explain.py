@@ -103,8 +103,8 @@ def test_the_lines_of_stdin_are_explained_one_after_the_other(target):
     told = call("--target", target, "--json", lines="Storm\n\n<script>alert(1)</script> [bold]大雪[/]\n")
     assert told.exit_code == 0, told.stderr
     found = [json.loads(line) for line in told.stdout.splitlines()]
-    assert [one["text"] for one in found] == ["Storm", "", "<script>alert(1)</script> [bold]大雪[/]"]
-    assert [len(one["words"]) for one in found] == [1, 0, 2]
+    assert [explanation["text"] for explanation in found] == ["Storm", "", "<script>alert(1)</script> [bold]大雪[/]"]
+    assert [len(explanation["words"]) for explanation in found] == [1, 0, 2]
 
 
 def test_what_looks_like_markup_is_shown_as_it_stands(target):
@@ -130,7 +130,7 @@ def test_a_mistake_is_one_message_and_exit_2(arguments, message, output, target,
     write_shell(damaged)
     (damaged / "variables" / "variables.index").unlink()
     places = {"empty": tmp_path, "output": output, "damaged": tmp_path / "damaged", "target": target}
-    told = call(*(one.format(**places) for one in arguments), lines=b"\xff")
+    told = call(*(argument.format(**places) for argument in arguments), lines=b"\xff")
     assert told.exit_code == 2, told.stdout
     assert message in " ".join(told.stderr.split())
     assert "Traceback" not in told.stderr

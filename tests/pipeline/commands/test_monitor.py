@@ -80,7 +80,7 @@ def test_too_few_are_said_and_end_with_0_and_without_tensorflow(output, tmp_path
     assert (done.returncode, done.stderr) == (0, "")
     assert "not judged: expected >= 500 rows, observed 2 rows" in done.stdout
     (folder,) = (output / "monitor").iterdir()
-    assert sorted(one.name for one in folder.iterdir()) == ["log.txt", "monitor.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["log.txt", "monitor.json"]
     assert (folder / "log.txt").read_text() == ""
 
 

@@ -155,7 +155,7 @@ def test_the_command_ends_with_2_and_no_traceback(tmp_path):
 
     from pipeline.cli import main
 
-    overrides = [f"--set={one}" for one in (*FLINK, f"beam.job_endpoint=localhost:{free_port()}")]
+    overrides = [f"--set={override}" for override in (*FLINK, f"beam.job_endpoint=localhost:{free_port()}")]
     done = CliRunner().invoke(main, ["run", "--output", str(tmp_path), *overrides])
     assert done.exit_code == 2
     assert "Beam's job server must answer when a run begins. Received: localhost:" in done.output

@@ -1,4 +1,4 @@
-"""What moved is named, and what did not move is kept: served rows against statistics at hand."""
+"""Features that moved fail, and others pass: served rows against given statistics."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def served(rows, change=lambda title: title) -> list[Row]:
 
 
 def outcomes(findings) -> dict[tuple[str, str], str]:
-    return {(one.rule, one.where): one.outcome for one in findings}
+    return {(finding.rule, finding.where): finding.outcome for finding in findings}
 
 
 def test_traffic_like_the_training_data_is_kept(rows, training):
@@ -82,7 +82,7 @@ def test_traffic_like_the_training_data_is_kept(rows, training):
 
 def test_another_casing_is_named_with_what_it_was_and_is(rows, training):
     findings = judge_served(served(rows[1200:], str.lower), [], training, a_policy())
-    (broken,) = [one for one in findings if one.outcome == "fail"]
+    (broken,) = [finding for finding in findings if finding.outcome == "fail"]
     assert (broken.rule, broken.where, broken.bound) == ("skew", "title_casing", "<= 0.2")
     assert broken.observed > 0.5
     assert any(example.startswith("lower: ") and example.endswith("-> 100.0%") for example in broken.examples)
@@ -92,7 +92,7 @@ def test_another_casing_is_named_with_what_it_was_and_is(rows, training):
 def test_scores_that_moved_are_named_though_the_texts_are_the_same(rows, training):
     recent = [Row(row.text, 0.99) for row in served(rows[1200:])]
     findings = judge_served(recent, [], training, a_policy())
-    (broken,) = [one for one in findings if one.outcome == "fail"]
+    (broken,) = [finding for finding in findings if finding.outcome == "fail"]
     assert (broken.rule, broken.where) == ("scores", "probability")
     assert broken.examples[0].endswith("-> 0.990")
     assert broken.examples[1].startswith("clickbait (>= 0.5): ") and broken.examples[1].endswith("-> 100.0%")
@@ -115,7 +115,7 @@ def test_drift_is_against_what_was_served_before(rows, training):
 
 def test_words_are_masked_on_request(rows, training):
     findings = judge_served(served(rows[1200:], str.lower), [], training, a_policy(mask_examples=True))
-    (broken,) = [one for one in findings if one.outcome == "fail"]
+    (broken,) = [finding for finding in findings if finding.outcome == "fail"]
     assert any(example.startswith("xxxxx: ") for example in broken.examples)
 
 

@@ -1,4 +1,4 @@
-"""What is served, against a real run: its artifacts, its model, and logs as servers write them."""
+"""Monitoring against a real run: its artifacts, its model, and logs as servers write them."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def judge(config: PipelineConfig, *places, **choice) -> dict:
 
 
 def broken(report) -> set[tuple[str, str]]:
-    return {(one.rule, one.where) for one in report.findings if one.outcome == "fail"}
+    return {(finding.rule, finding.where) for finding in report.findings if finding.outcome == "fail"}
 
 
 def test_traffic_drawn_from_the_sample_is_fine(config, version, rows, serve, tmp_path):
@@ -102,7 +102,7 @@ def test_traffic_drawn_from_the_sample_is_fine(config, version, rows, serve, tmp
     report = judge(config, tmp_path / "log")
     assert (report.status, report.exit_code, broken(report)) == ("fine", 0, set())
     assert (report.version, report.logs.rows, report.logs.requests) == (version, 600, 12)
-    judged = {(one.rule, one.where) for one in report.findings if one.outcome == "kept"}
+    judged = {(finding.rule, finding.where) for finding in report.findings if finding.outcome == "kept"}
     titles = {("skew", f"title_{what}") for what in ("length", "words", "casing")}
     assert judged == titles | {("scores", "probability")}
 
@@ -129,7 +129,9 @@ def test_since_divides_what_is_judged_from_what_was_before(config, rows, serve, 
     serve(tmp_path / "2.tfrecord", [title for title, _ in rows[500:1000]], at=2_000_000)
     report = judge(config, tmp_path, since=1_500_000)
     assert (report.status, report.logs.rows, report.logs.earlier_rows) == ("fine", 500, 500)
-    assert ("drift", "title_casing", "warn") in {(one.rule, one.where, one.outcome) for one in report.findings}
+    assert ("drift", "title_casing", "warn") in {
+        (finding.rule, finding.where, finding.outcome) for finding in report.findings
+    }
 
 
 def test_too_few_are_not_judged(config, rows, serve, tmp_path):

@@ -1,4 +1,4 @@
-"""What older runs left goes, and nothing that anybody still needs: outputs as TFX lays them out."""
+"""Older runs are removed, and nothing that is still needed: outputs as TFX lays them out."""
 
 from __future__ import annotations
 
@@ -86,11 +86,11 @@ class Output:
         return {"runs": _names(self.paths.runs), **artifacts}
 
     def executions(self) -> list[str]:
-        return sorted(one.name for one in self.store.get_executions())
+        return sorted(execution.name for execution in self.store.get_executions())
 
 
 def _names(folder: Path) -> list[str]:
-    return sorted(one.name for one in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.fixture
@@ -122,22 +122,22 @@ def test_what_is_served_and_what_the_newest_runs_have_from_the_cache_stays(outpu
 def test_ml_metadata_knows_the_rest_as_before(output):
     def known():
         return {
-            one.name: (
-                [context.name for context in output.store.get_contexts_by_execution(one.id)],
-                [event.artifact_id for event in output.store.get_events_by_execution_ids([one.id])],
+            execution.name: (
+                [context.name for context in output.store.get_contexts_by_execution(execution.id)],
+                [event.artifact_id for event in output.store.get_events_by_execution_ids([execution.id])],
             )
-            for one in output.store.get_executions()
-            if one.name[0] in "145"
+            for execution in output.store.get_executions()
+            if execution.name[0] in "145"
         }
 
     before = known()
     remove(output.paths, choose_removable(output.paths, keep=2))
     assert known() == before
-    runs = [one.name for one in output.store.get_contexts_by_type("pipeline_run")]
+    runs = [context.name for context in output.store.get_contexts_by_type("pipeline_run")]
     assert runs == ["tfx 1", "tfx 4", "tfx 5"]
-    caches = {one.name for one in output.store.get_contexts_by_type("execution_cache")}
+    caches = {context.name for context in output.store.get_contexts_by_type("execution_cache")}
     assert caches == {"examples of a", "examples of b", *(f"model of {run}" for run in (1, 4, 5))}
-    assert {one.uri.rpartition("/")[2] for one in output.store.get_artifacts()} == {"1", "2", "3", "8", "10"}
+    assert {artifact.uri.rpartition("/")[2] for artifact in output.store.get_artifacts()} == {"1", "2", "3", "8", "10"}
     with sqlite3.connect(output.paths.metadata) as database:
         for table, column, of in (
             ("EventPath", "event_id", "Event"),
@@ -167,8 +167,8 @@ def test_an_output_that_was_moved_keeps_the_same(output):
     plan = choose_removable(output.paths, 2)
     moved = output.folder.rename(output.folder.with_name("moved"))
     paths = OutputPaths.of(load_config(flags={"output": str(moved)}, environ={}))
-    assert [one.relative_to(moved) for one in choose_removable(paths, 2).folders] == [
-        one.relative_to(output.folder) for one in plan.folders
+    assert [folder.relative_to(moved) for folder in choose_removable(paths, 2).folders] == [
+        folder.relative_to(output.folder) for folder in plan.folders
     ]
 
 
@@ -187,7 +187,7 @@ def test_what_a_killed_run_left_goes_and_links_are_not_followed(output, tmp_path
     (output.paths.pipeline_root / "Gen" / "out" / "98").symlink_to(elsewhere)
     (output.paths.runs / "0").symlink_to(elsewhere)
     plan = choose_removable(output.paths, keep=5)
-    assert [one.name for one in plan.folders] == ["99"]
+    assert [folder.name for folder in plan.folders] == ["99"]
     remove(output.paths, plan)
     assert (elsewhere / "file").is_file()
 

@@ -101,7 +101,7 @@ def test_each_threshold_is_a_row_with_bound_and_observed_value(judged, line):
 def evaluated(*slices, **policy):
     """A verdict's part that comes from the Evaluator, of a model with `slices` in place of its own."""
     found = compose_verdict(
-        good_slices(**{str(place): one for place, one in enumerate(slices)}), ["tfidf_lower"], a_policy(**policy)
+        good_slices(**{str(place): part for place, part in enumerate(slices)}), ["tfidf_lower"], a_policy(**policy)
     )
     return {"thresholds": found.thresholds, "evaluation": found.evaluation}
 
@@ -134,7 +134,7 @@ def test_scores_that_are_numbers_go_without_saying_and_others_do_not():
     assert "not finite" not in summary(**evaluated())
     lost = Slice("eval", {"variant": "typo"}, measure(np.array([0, 1]), np.array([np.nan, 1]), {"as_is": np.zeros(2)}))
     assert ["eval", "not", "finite", "<=", "0", "1", "failed"] in [
-        one.split() for one in summary(**evaluated(lost)).splitlines()
+        line.split() for line in summary(**evaluated(lost)).splitlines()
     ]
 
 

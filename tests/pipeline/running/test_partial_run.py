@@ -68,7 +68,7 @@ def test_the_nodes_are_those_of_the_dag_in_its_order(tmp_path):
     # TFX sorts by dependencies; of components that do not depend on each other either may come first.
     assert sorted(known) == sorted(NODES)
     for component in create_pipeline(config).components:
-        assert all(NODES.index(one.id) < NODES.index(component.id) for one in component.upstream_nodes)
+        assert all(NODES.index(upstream.id) < NODES.index(component.id) for upstream in component.upstream_nodes)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is read out of a run's artifacts."""
+"""The facts that are read from a run's artifacts."""
 
 import json
 

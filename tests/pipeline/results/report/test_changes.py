@@ -1,4 +1,4 @@
-"""What differs between two runs, and nothing else."""
+"""The differences between two runs, and nothing else."""
 
 from dataclasses import replace
 

@@ -53,7 +53,7 @@ def test_a_page_is_read_by_all_alone_and_without_a_fault(browser, page, name, wi
     assert file.stat().st_size < MOST_BYTES
     with opened(browser, file, width=width, scheme=scheme) as found:
         shown = found.page
-        shown.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
+        shown.locator("details").evaluate_all("all => all.forEach(element => element.open = true)")
         assert shown.evaluate("document.documentElement.scrollWidth") == width
         assert shown.evaluate("document.title") not in ("hacked", "1")
         assert shown.locator("script, img, iframe, link[href^=http]").count() == 0
@@ -61,13 +61,13 @@ def test_a_page_is_read_by_all_alone_and_without_a_fault(browser, page, name, wi
         assert found.complaints == []
     # The page's own policy would keep axe out.
     with opened(browser, file, width=width, scheme=scheme, bypass_csp=True) as found:
-        found.page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
+        found.page.locator("details").evaluate_all("all => all.forEach(element => element.open = true)")
         # What passes is neither gathered nor described, which is most of the work.
         faults = Axe().run(found.page, options={"resultTypes": ["violations"]}).response["violations"]
         shown = [
-            (one["id"], [node["target"] for node in one["nodes"]][:3])
-            for one in faults
-            if one["impact"] in ("serious", "critical")
+            (fault["id"], [node["target"] for node in fault["nodes"]][:3])
+            for fault in faults
+            if fault["impact"] in ("serious", "critical")
         ]
         assert shown == []
 
@@ -114,9 +114,9 @@ def test_on_paper_it_is_light_and_no_table_is_cut(browser, page, name):
     with opened(browser, path, width=A4, scheme="dark") as window:
         shown = window.page
         shown.emulate_media(media="print")
-        shown.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
+        shown.locator("details").evaluate_all("all => all.forEach(element => element.open = true)")
         assert shown.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-        ends = "all => all.map(one => [one.closest('[aria-labelledby]')?.getAttribute('aria-labelledby'), "
-        ends += "one.getBoundingClientRect().right])"
+        ends = "all => all.map(element => [element.closest('[aria-labelledby]')?.getAttribute('aria-labelledby'), "
+        ends += "element.getBoundingClientRect().right])"
         tables = shown.locator("table, svg").evaluate_all(ends)
         assert [(name, right) for name, right in tables if right > A4] == []

@@ -60,7 +60,7 @@ def test_the_sections_are_those_of_the_hub_in_their_order(sections):
 def test_the_front_matter_has_the_metrics_for_the_hub(card, overall):
     read = yaml.safe_load(card.split("---\n")[1])
     (result,) = read["model-index"][0]["results"]
-    found = {one["type"]: one["value"] for one in result["metrics"]}
+    found = {metric["type"]: metric["value"] for metric in result["metrics"]}
     assert found["accuracy"] == pytest.approx(overall.accuracy.value, abs=1e-6)
     assert found["roc_auc"] == pytest.approx(overall.metrics["auc"].value, abs=1e-6)
     assert read["pipeline_tag"] == "text-classification"

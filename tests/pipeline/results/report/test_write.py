@@ -1,4 +1,4 @@
-"""What a run leaves for people in its folder; and that a run is what it is without."""
+"""The report and the model card of a run; a failure to write them does not change its result."""
 
 import io
 import json
