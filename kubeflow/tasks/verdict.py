@@ -38,7 +38,7 @@ def Verdict(  # noqa: N802  components are named as classes
     outcome = pushed_model.get_string_custom_property("outcome")
     if outcome == NOT_BLESSED:
         failed = [threshold for threshold in read_evaluation(evaluation.uri).thresholds if threshold.refuses]
-        raise NotPushed("rules failed: " + "; ".join(map(describe_rule, failed)), 4)
+        raise NotPushed("failed rules: " + "; ".join(map(describe_rule, failed)), 4)
     if outcome == NOT_FIT:
         findings = [finding for finding in read_verdict(infra_blessing.uri).findings if finding.outcome == FAIL]
         raise NotPushed("infra validation failed: " + "; ".join(map(describe, findings)), 5)

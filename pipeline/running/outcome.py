@@ -73,7 +73,9 @@ def _push_outcome(verdict: Verdict, properties: dict[str, str]) -> Verdict:
         return replace(verdict, status=outcome, exit_code=4, blessed=False, reason=reason)
     if outcome == "infra not blessed":
         findings = verdict.infra.findings if verdict.infra else []
-        reason = "failed rules: " + "; ".join(describe(finding) for finding in findings if finding.outcome == FAIL)
+        reason = "infra validation failed: " + "; ".join(
+            describe(finding) for finding in findings if finding.outcome == FAIL
+        )
         return replace(verdict, status=outcome, exit_code=5, blessed=True, reason=reason)
     if outcome == "rolled back":
         reason = "a rollback took this very model out of service; `clickbait rollback --to` puts it back"

@@ -142,7 +142,7 @@ def test_a_model_that_is_not_fit_to_be_served_is_not_pushed_and_ends_with_5(outc
     # Never from the cache: a refusal may be the machine's fault.
     assert unfit.ran == {"LocalInfraValidator", "VersionedPusher"}
     assert [finding.rule for finding in unfit.verdict.infra.findings if finding.outcome == "fail"] == ["memory"]
-    assert "failed rules: memory, server: expected peak at most 0.001 GB" in unfit.out
+    assert "infra validation failed: memory, server: expected peak at most 0.001 GB" in unfit.out
     assert unfit.server_log
     assert unfit.versions == outcomes["first"].versions
 

@@ -43,7 +43,7 @@ def test_not_blessed_is_4_and_names_the_rules(judge):
     with pytest.raises(NotPushed) as refused:
         judge("not blessed", good_slices(lower=a_slice(wrong=386, against={"as_is": 5}, variant="lower")))
     assert refused.value.exit_code == 4
-    assert str(refused.value) == "rules failed: variant lower accuracy 0.6140, 38.1 points below as is (at most 2.0)"
+    assert str(refused.value) == "failed rules: variant lower accuracy 0.6140, 38.1 points below as is (at most 2.0)"
 
 
 def test_not_fit_to_be_served_is_5_and_says_why(judge):
