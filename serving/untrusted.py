@@ -26,6 +26,7 @@ _FREE_BYTES = 1 << 22  # a few rows that come again and again are no attack yet
 MAX_LINE_CHARACTERS = 1 << 24
 MAX_FIELD_CHARACTERS = 1 << 20
 """Of a row of CSV: one may be long; a quote that is never closed must not read a file of any size into one field."""
+csv.field_size_limit(MAX_FIELD_CHARACTERS)  # of the process: rejected rows are written and read back elsewhere
 
 # Of Unicode: controls but line feed and tab, and what turns the direction of the text around it.
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -123,7 +124,6 @@ def bounded_lines(stream: io.TextIOBase) -> Iterator[str]:
 
 def strict_csv(lines: Iterator[str]) -> Reader:
     """Returns a reader of RFC 4180 that refuses what is not, and fields of more than `MAX_FIELD_CHARACTERS`."""
-    csv.field_size_limit(MAX_FIELD_CHARACTERS)
     return csv.reader(lines, strict=True)
 
 

@@ -50,7 +50,7 @@ def test_settings_that_the_run_was_told_stand_for_those_of_the_configuration(tra
 
 @pytest.mark.parametrize("content", [None, '{"accepted": false, "findings": []}'])
 def test_other_data_is_not(train, content):
-    with pytest.raises(DataRefused, match="is on data that DataGate accepted"):
+    with pytest.raises(DataRefused, match="must use data that DataGate accepted"):
         train(content)
 
 
@@ -66,5 +66,5 @@ def test_neither_is_a_recipe_looked_for_on_other_data(content, tmp_path, monkeyp
     verdict.uri = str(tmp_path)
     if content is not None:
         (tmp_path / "verdict.json").write_text(content)
-    with pytest.raises(DataRefused, match="is on data that DataGate accepted"):
+    with pytest.raises(DataRefused, match="must use data that DataGate accepted"):
         Executor().Do({"examples": ["some"], "data_verdict": [verdict]}, {}, {"custom_config": "{}"})
