@@ -38,7 +38,7 @@ class _Later(Loader):
         self._loader = loader
 
     def exec_module(self, module: ModuleType) -> None:
-        def fill(name: str):
+        def fill(name: str) -> object:
             if name.startswith("__"):
                 raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
             del vars(module)["__getattr__"]

@@ -62,7 +62,7 @@ class TextScorer:
             return self._signature(title=tf.constant(batch))[features.PROBABILITY].numpy().ravel()
 
 
-def _titles_signature(loaded, model_dir: str | Path):
+def _titles_signature(loaded: tf.Module, model_dir: str | Path) -> tf.types.experimental.ConcreteFunction:
     signature = loaded.signatures.get(features.RAW_SIGNATURE)
     if signature is not None:
         inputs, outputs = list(signature.structured_input_signature[1]), list(signature.structured_outputs)

@@ -6,7 +6,7 @@ import csv
 import heapq
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from tfx.dsl.io import fileio
 
@@ -14,6 +14,9 @@ from components.headline_example_gen.rows import REJECT_NOTES, Fault
 from components.headline_example_gen.settings import DataConfig
 from components.headline_example_gen.streams import open_csv
 from serving.untrusted import inert_cell
+
+if TYPE_CHECKING:
+    from _csv import Writer
 
 REJECTS_FILE = "rejects.csv"
 
@@ -81,7 +84,7 @@ def _read_part(path: str) -> Iterator[tuple[int, Fault]]:
             yield int(file), Fault(int(line), rule, reason, title, label)
 
 
-def _writer(stream: BinaryIO):
+def _writer(stream: BinaryIO) -> Writer:
     # Bytes, because a text stream would translate line breaks inside the titles; all text quoted, for the same reason.
     return csv.writer(_Encoder(stream), quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
 

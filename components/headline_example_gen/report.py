@@ -23,7 +23,7 @@ class Tally:
       splits: by split, Counter of `rows` and `clickbait`.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.files: dict[int, Counter[str]] = {}
         self.rules: Counter[str] = Counter()
         self.splits: dict[str, Counter[str]] = {}

@@ -9,7 +9,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from components.errors import InputError
 from components.headline_example_gen.settings import DataConfig
@@ -24,6 +24,9 @@ from serving.untrusted import (
     strict_csv,
     unpacked,
 )
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 _REPLACEMENT = "\ufffd"
 _ILLEGIBLE = re.compile("[\0\ud800-\udfff]")  # NUL, and what the decoder makes of a byte that is not UTF-8
@@ -197,7 +200,7 @@ def _malformed(path: str, line: int, lines: _Lines, error: csv.Error) -> Fault:
     return Fault(line, "quoting", f"text after a closing quote{end}; quotes inside a field are doubled", text, "", read)
 
 
-def _header(path: str, reader, settings: DataConfig) -> list[str]:
+def _header(path: str, reader: Reader, settings: DataConfig) -> list[str]:
     rule = f"the first line must have the columns {settings.text_column!r} and {settings.label_column!r}"
     header: list[str] = []
     try:

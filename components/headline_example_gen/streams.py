@@ -27,7 +27,7 @@ class TfxFile(io.RawIOBase):
         """Returns True."""
         return True
 
-    def readinto(self, buffer) -> int:
+    def readinto(self, buffer: memoryview | bytearray) -> int:  # type: ignore[override]  # what Python's io hands over
         """Reads as `io.RawIOBase.readinto` does."""
         from tensorflow import errors
 

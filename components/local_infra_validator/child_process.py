@@ -27,7 +27,7 @@ def main(parent: int, command: list[str]) -> int:
     program: subprocess.Popen[bytes] | None = None
     stopped = False
 
-    def stop(*_) -> None:
+    def stop(*_: object) -> None:
         nonlocal stopped
         stopped = True
         if program:

@@ -47,7 +47,7 @@ class RunningServer:
             )
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         try:
             if self._process.poll() is None:
                 self._process.terminate()

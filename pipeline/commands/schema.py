@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
@@ -12,9 +13,22 @@ from pipeline.commands.options import CONFIG_FILE, OVERRIDES, PRESET
 from serving.untrusted import visible
 
 if TYPE_CHECKING:
+    from pipeline.config.pipeline_config import PipelineConfig
     from pipeline.schema.schema_tool import Comparison
 
 EXIT_DOES_NOT_FIT = 3
+
+
+class _Choice(TypedDict):
+    """The options of `_with_data`."""
+
+    data_path: str | None
+    text_column: str | None
+    label_column: str | None
+    preset: str
+    config_file: Path | None
+    overrides: tuple[str, ...]
+    schema_file: str | None
 
 
 @click.group()
@@ -25,7 +39,7 @@ def schema() -> None:
     """
 
 
-def _with_data(command):
+def _with_data(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the options that choose the data and the schema of a `schema` command."""
     options = (
         click.option("--data", "data_path", help="As for run."),
@@ -49,11 +63,11 @@ def _with_data(command):
 @schema.command()
 @_with_data
 @click.option("--output-file", type=click.Path(path_type=Path), help="Write it there.  [default: print it]")
-def infer(output_file: Path | None, **choice) -> None:
+def infer(output_file: Path | None, **choice: Unpack[_Choice]) -> None:
     """Print the schema with the presences and domains that the data has."""
     from pipeline.schema import schema_tool
 
-    text = schema_tool.infer_schema(_schema_config(**choice))
+    text = schema_tool.infer_schema(_schema_config(choice))
     if output_file is None:
         click.echo(text, nl=False)
         return
@@ -64,7 +78,7 @@ def infer(output_file: Path | None, **choice) -> None:
 @schema.command()
 @_with_data
 @click.pass_context
-def diff(ctx: click.Context, **choice) -> None:
+def diff(ctx: click.Context, **choice: Unpack[_Choice]) -> None:
     """Show what in the data does not fit the schema, and the schema that would allow it.
 
     Exit codes: 0 the data fits, 3 it does not.
@@ -77,7 +91,7 @@ def diff(ctx: click.Context, **choice) -> None:
 @_with_data
 @click.option("--yes", is_flag=True, help="Write without asking.")
 @click.pass_context
-def update(ctx: click.Context, yes: bool, **choice) -> None:
+def update(ctx: click.Context, yes: bool, **choice: Unpack[_Choice]) -> None:
     """Change the schema file so that it allows the data, after showing the change.
 
     The rules for title and label stay as they are: no data changes what the model reads. Exit codes: 0 the data fits
@@ -94,32 +108,24 @@ def update(ctx: click.Context, yes: bool, **choice) -> None:
     ctx.exit(EXIT_DOES_NOT_FIT if comparison.remaining else 0)
 
 
-def _compare(**choice) -> Comparison:
+def _compare(**choice: Unpack[_Choice]) -> Comparison:
     from pipeline.schema.schema_tool import compare_schema
 
-    comparison = compare_schema(_schema_config(**choice))
+    comparison = compare_schema(_schema_config(choice))
     _show_comparison(comparison)
     return comparison
 
 
-def _schema_config(
-    data_path: str | None,
-    text_column: str | None,
-    label_column: str | None,
-    preset: str,
-    config_file: Path | None,
-    overrides: tuple[str, ...],
-    schema_file: str | None,
-):
+def _schema_config(choice: _Choice) -> PipelineConfig:
     from pipeline.config.pipeline_config import load_config
 
     flags = {
-        "data.path": data_path,
-        "data.text_column": text_column,
-        "data.label_column": label_column,
-        "data.schema_file": schema_file,
+        "data.path": choice["data_path"],
+        "data.text_column": choice["text_column"],
+        "data.label_column": choice["label_column"],
+        "data.schema_file": choice["schema_file"],
     }
-    return load_config(preset, config_file, overrides, flags)
+    return load_config(choice["preset"], choice["config_file"], choice["overrides"], flags)
 
 
 def _show_comparison(comparison: Comparison) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -36,7 +37,7 @@ class VersionRow(NamedTuple):
     notes: list[str]
 
 
-def _with_output(command):
+def _with_output(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the options that choose the serving folder; without them `CLICKBAIT__...` variables decide, as for run."""
     for option in (
         click.option("--model", help="Name of the model in TF Serving.  [default: clickbait]"),

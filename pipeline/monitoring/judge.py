@@ -13,8 +13,9 @@ import pyarrow as pa
 import tensorflow_data_validation as tfdv
 from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList as Statistics
 
-from components.data_gate.comparison import Statistics, judge_drift, judge_skew
+from components.data_gate.comparison import judge_drift, judge_skew
 from components.data_gate.policy import Finding, apply_policy
 from components.statistics_gen.derived import DERIVED, derive
 from pipeline.config.monitor import MonitorConfig, too_few
