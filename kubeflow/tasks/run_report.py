@@ -18,8 +18,8 @@ from components.headline_example_gen.ingest import Ingest
 from components.model_scorer.explanations import Explanations
 from kubeflow.container.outputs import as_artifact, metadata_of
 from kubeflow.tasks.artifacts import HTML, ClassificationMetrics, Metrics
-from pipeline.results.report.artifacts import collect_facts
 from pipeline.results.report.changes import overall
+from pipeline.results.report.collect import collect_facts
 from pipeline.results.report.render import render_report
 from pipeline.results.verdict import Data, Verdict
 from pipeline.running import outcome

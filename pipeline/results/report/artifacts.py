@@ -1,118 +1,46 @@
-"""Collects the facts of a run from its artifacts: statistics, scores, explained errors, lineage. Imports TFX."""
+"""Reads what a report shows of a run's artifacts: statistics, scores and explained errors. Imports TFX."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
-import resource
-import shutil
-import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
-import yaml
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.utils.path_utils import serving_model_path
 
 from components.baseline_scorer.models import BASELINES
-from components.data_gate.policy import mask
 from components.model_scorer.explanations import EXPLANATIONS_FILE
 from components.model_scorer.score import LAST_BLESSED
 from components.record_batches import numbers, read_split, texts
 from components.slices import AS_IS, VARIANT
 from components.statistics_gen.derived import TITLE_CASING, TITLE_LENGTH
-from pipeline.results.lineage import Outputs, split_uris
-from pipeline.results.report.changes import describe_changes, flatten
+from pipeline.results.lineage import split_uris
 from pipeline.results.report.curves import Curves, describe_scores
 from pipeline.results.report.facts import (
     LIKELY_LABEL_ERRORS,
-    Code,
     ExplainedError,
-    Facts,
     LabelError,
     Lengths,
-    Lineage,
-    MadeArtifact,
-    Previous,
     SplitStatistics,
 )
-from pipeline.results.run_folders import CONFIG_FILE
-from pipeline.results.verdict import Settings, Verdict
 from trainer import features
 
 CANDIDATE = "candidate"
 _SURE = 0.9  # a likely label error: all models give the other class at least this much
 _KEPT_SHARE_DIGITS = 6
-_PACKAGE = "clickbait-tfx"
-
-
-def collect_facts(
-    verdict: Verdict,
-    outputs: Outputs,
-    config: str | None = None,
-    earlier: Sequence[Verdict] | None = None,
-) -> Facts:
-    """Collects the facts that the artifacts hold, as many as there are.
-
-    Args:
-      verdict: of the run, see `pipeline.running.outcome`.
-      outputs: of the run, see `pipeline.results.lineage`.
-      config: the run's configuration, YAML.
-      earlier: the verdicts of the runs before it, oldest first, see `pipeline.results.run_folders`; none where they
-        are not at hand.
-    """
-    shown = mask if (verdict.gate_policy or {}).get("mask_examples") else str
-    settings = flatten(yaml.safe_load(config)) if config else {}
-    made = [
-        MadeArtifact(node, key, artifact.uri, artifact.id, artifact.type)
-        for node, by_key in outputs.items()
-        for key, artifact in by_key.items()
-        if artifact.id
-    ]
-    digest = f"sha256:{hashlib.sha256(config.encode()).hexdigest()}" if config else None
-    facts = Facts(
-        settings,
-        lineage=Lineage(code_version(), digest, made),
-        previous=_previous(verdict, settings, earlier or ()),
-        compared=earlier is not None,
-    )
-    if model := outputs.get("Trainer", {}).get("model"):
-        facts = replace(facts, model_bytes=model_bytes(model))
-    if statistics := outputs.get("StatisticsGen", {}).get("statistics"):
-        facts = replace(facts, statistics=statistics_facts(statistics))
-    if predictions := outputs.get("ModelScorer", {}).get("predictions"):
-        curves, label_errors = score_facts(predictions, shown)
-        facts = replace(facts, curves=curves, label_errors=label_errors)
-    if explanations := outputs.get("ModelScorer", {}).get("explanations"):
-        facts = replace(facts, errors=explanation_facts(explanations, shown))
-    return facts
-
-
-def code_version() -> Code:
-    """Returns the package's version and the commit."""
-    return Code(f"{_PACKAGE} {metadata.version(_PACKAGE)}", _commit())
-
-
-def cpu_seconds() -> float:
-    """Returns the CPU seconds of this process, and of those that it started and waited for."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return round(sum(usage.ru_utime + usage.ru_stime for usage in used), 1)
 
 
 def model_bytes(model: mlmd.Artifact) -> int:
     """Returns the bytes of the exported SavedModel on disk."""
-
     return sum(file.stat().st_size for file in Path(serving_model_path(model.uri)).rglob("*") if file.is_file())
 
 
 def statistics_facts(statistics: mlmd.Artifact) -> dict[str, SplitStatistics]:
     """Reads each split's statistics out of TFDV's protos."""
-
     facts: dict[str, SplitStatistics] = {}
     for split, uri in split_uris(statistics).items():
         read = statistics_pb2.DatasetFeatureStatisticsList.FromString(Path(uri, "FeatureStats.pb").read_bytes())
@@ -135,7 +63,6 @@ def score_facts(predictions: mlmd.Artifact, shown: Callable[[str], str]) -> tupl
       predictions: ModelScorer's.
       shown: returns a title as it may be shown.
     """
-
     titles: list[str] = []
     columns: dict[str, list[np.ndarray]] = {}
     for batch in read_split(split_uris(predictions)[features.EVAL_SPLIT]):
@@ -169,7 +96,6 @@ def likely_label_errors(titles: Sequence[str], labels: np.ndarray, scores: dict[
 
 def explanation_facts(explanations: mlmd.Artifact, shown: Callable[[str], str]) -> list[ExplainedError]:
     """Reads the most confident errors with the effects of their words."""
-
     read = json.loads(Path(explanations.uri, EXPLANATIONS_FILE).read_text(encoding="utf-8"))
     errors = [ExplainedError.from_dict(error) for error in read["errors"]]
     return [
@@ -200,22 +126,3 @@ def _lengths(numeric: statistics_pb2.NumericStatistics) -> Lengths:
         numeric.max,
         [(bar.low_value, bar.high_value, bar.sample_count / total) for bar in bars],
     )
-
-
-def _previous(verdict: Verdict, settings: Settings, earlier: Sequence[Verdict]) -> Previous | None:
-    for run in reversed(earlier):
-        if run.blessed and run.pushed:
-            file = Path(run.folder, CONFIG_FILE)
-            before = flatten(yaml.safe_load(file.read_text(encoding="utf-8"))) if file.is_file() else {}
-            return Previous(run.run_id, describe_changes(run, before, verdict, settings))
-    return None
-
-
-def _commit() -> str | None:
-    root = Path(__file__).parents[3]
-    if not (root / ".git").exists() or not shutil.which("git"):
-        return None
-    found = subprocess.run(
-        ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True
-    )
-    return found.stdout.strip() or None

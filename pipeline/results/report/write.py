@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
+from pipeline.results.report.collect import collect_facts, cpu_seconds
 from pipeline.results.report.facts import Facts, read_facts, write_facts
 from pipeline.results.report.render import render_comparison, render_model_card, render_report
 from pipeline.results.run_folders import CONFIG_FILE, MODEL_CARD_FILE, REPORT_FILE
@@ -41,8 +42,6 @@ def leave_report(
       console: of the terminal.
     """
     try:
-        from pipeline.results.report.artifacts import collect_facts, cpu_seconds
-
         config = (folder / CONFIG_FILE).read_text(encoding="utf-8")
         facts = replace(collect_facts(verdict, read_outputs(), config, earlier), cpu_seconds=cpu_seconds())
         write_facts(folder, facts)

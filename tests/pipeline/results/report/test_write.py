@@ -6,8 +6,8 @@ import json
 import pytest
 from rich.console import Console
 
-from pipeline.results.report.artifacts import collect_facts
 from pipeline.results.report.changes import Change
+from pipeline.results.report.collect import collect_facts
 from pipeline.results.report.facts import FACTS_FILE
 from pipeline.results.report.write import leave_report
 from pipeline.results.run_folders import CONFIG_FILE, MODEL_CARD_FILE, REPORT_FILE, read_runs
