@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from components.data_gate.policy import Action, Finding, apply_policy
-from trainer import features
+from components.data_gate.policy import Action
 from trainer.section import Section
 
 
@@ -31,13 +30,3 @@ class MonitorConfig(Section):
         20_000, ge=1, description="At most so many rows are compared, drawn from all that were logged."
     )
     mask_examples: bool = Field(False, description="Show the words of findings as xxx and 000.")
-
-
-def too_few(rows: int, policy: MonitorConfig) -> list[Finding]:
-    """Returns findings that are not judged where too few rows were served; none where there are enough."""
-    if rows >= policy.min_compared_rows:
-        return []
-    bound = f">= {policy.min_compared_rows:,} rows"
-    places = {"skew": "all features", "drift": "all features", "scores": features.PROBABILITY}
-    findings = [Finding(rule, where, bound, f"{rows:,} rows", kept=None) for rule, where in places.items()]
-    return apply_policy(findings, policy)

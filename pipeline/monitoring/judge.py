@@ -18,8 +18,8 @@ from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatistics
 from components.data_gate.comparison import judge_drift, judge_skew
 from components.data_gate.policy import Finding, apply_policy
 from components.statistics_gen.derived import DERIVED, derive
-from pipeline.config.monitor import MonitorConfig, too_few
-from pipeline.monitoring.traffic import Row
+from pipeline.config.monitor import MonitorConfig
+from pipeline.monitoring.traffic import Row, too_few
 from trainer import features
 
 _THRESHOLD = 0.5

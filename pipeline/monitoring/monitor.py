@@ -17,11 +17,11 @@ from pydantic.dataclasses import dataclass
 
 from components.data_gate.policy import FAIL, PASSED, WARN, Finding
 from components.recorded import KEEPS_UNKNOWN, Recorded
-from pipeline.config.monitor import MonitorConfig, too_few
+from pipeline.config.monitor import MonitorConfig
 from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.monitoring.served_version import MonitorError, TrainedFrom, choose_version, find_trained_from
-from pipeline.monitoring.traffic import Logs, Sample, Traffic, read_logs
+from pipeline.monitoring.traffic import Logs, Sample, Traffic, read_logs, too_few
 from pipeline.results.run_folders import new_run_id
 from serving.request_log.reader import find_logs
 from serving.versions import version_folder

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
+from components.data_gate.policy import Finding, apply_policy
+from pipeline.config.monitor import MonitorConfig
 from serving.protocol.messages import Example, PredictionLog, TensorProto
 from serving.protocol.records import RecordError
 from serving.protocol.tensors import decode_tensor
@@ -161,3 +163,13 @@ def _title(content: bytes) -> bytes:
     if len(values) != 1:
         raise ValueError(f"an example must have one {features.TITLE}")
     return values[0]
+
+
+def too_few(rows: int, policy: MonitorConfig) -> list[Finding]:
+    """Returns findings that are not judged where too few rows were served; none where there are enough."""
+    if rows >= policy.min_compared_rows:
+        return []
+    bound = f">= {policy.min_compared_rows:,} rows"
+    places = {"skew": "all features", "drift": "all features", "scores": features.PROBABILITY}
+    findings = [Finding(rule, where, bound, f"{rows:,} rows", kept=None) for rule, where in places.items()]
+    return apply_policy(findings, policy)

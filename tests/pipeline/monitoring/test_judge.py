@@ -10,12 +10,12 @@ import pytest
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from pipeline.config.monitor import MonitorConfig, too_few
+from pipeline.config.monitor import MonitorConfig
 from pipeline.config.paths import SAMPLE_FILE, SCHEMA_FILE
 from pipeline.config.pipeline_config import load_config
 from pipeline.monitoring import judge
 from pipeline.monitoring.judge import Training, judge_served, text_statistics
-from pipeline.monitoring.traffic import Row
+from pipeline.monitoring.traffic import Row, too_few
 
 SCHEMA = tfdv.load_schema_text(str(SCHEMA_FILE))
 
