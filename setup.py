@@ -63,8 +63,10 @@ setup(
         "tenacity>=9",
     ],
     extras_require={
-        "kubeflow": ["kfp>=2.17,<2.18"],
+        "kubeflow": ["kfp>=2.17,<2.18", "kfp-kubernetes>=2.17,<2.18"],
         "s3": ["s3fs>=2025.3"],
+        "gcs": ["gcsfs>=2025.3"],
+        "gpu": ["tensorflow[and-cuda]==2.21.0; sys_platform == 'linux'"],
         "dev": [
             "axe-playwright-python>=0.1.4",
             "compose-spec>=0.2",
