@@ -17,6 +17,7 @@ from tfx.types import artifact
 from tfx.types.channel import Channel
 from tfx.utils import name_utils
 
+from kubeflow.container.entrypoint import ARTIFACT_STORE
 from kubeflow.inputs import RUN_ID, cluster_inputs
 from kubeflow.spec.messages import ArtifactType, Container, DefinitionsKey, Json, Spec, Task
 from kubeflow.spec.parameters import PARAMETERS, default_values
@@ -75,7 +76,7 @@ def compile_pipeline(config: PipelineConfig, values: Mapping[str, Json] | None =
     )
     spec: Spec = runner.run(pipeline, write_out=False)["pipelineSpec"]
     _name(spec, config)
-    _set_types(spec, pipeline.components)
+    _set_arguments(spec, pipeline.components, config.kubeflow.pipeline_root)
     _set_defaults(spec, {**default_values(config), **(values or {})})
     for name, task in spec["root"]["dag"]["tasks"].items():
         _set_policies(name, task, config)
@@ -136,12 +137,16 @@ def pipeline_name(config: PipelineConfig) -> str:
     return re.sub("[^a-z0-9]+", "-", config.model_name.lower()).strip("-")
 
 
-def _set_types(spec: Spec, nodes: list[base_node.BaseNode]) -> None:
+def _set_arguments(spec: Spec, nodes: list[base_node.BaseNode], pipeline_root: str | None) -> None:
     """Writes this project's artifact types with their modules, without which no container finds the class.
 
     TFX writes their names alone. The entrypoint reads what the component declares from its arguments: the launcher
     hands inputs over without types, and outputs that no component declares.
+
+    The arguments are in the cache's key, the pipeline root is not. So the root's store is an argument, too: of a root
+    that has moved to another bucket the launcher could not open what the cache would give.
     """
+    store = [ARTIFACT_STORE, "/".join(pipeline_root.split("/", 3)[:3])] if pipeline_root else []
     for node in nodes:
         component = spec["components"][node.id]
         sides: tuple[tuple[DefinitionsKey, Mapping[str, Channel]], ...] = (
@@ -155,7 +160,7 @@ def _set_types(spec: Spec, nodes: list[base_node.BaseNode]) -> None:
         arguments = spec["deploymentSpec"]["executors"][component["executorLabel"]]["container"]["args"]
         position = 1 + arguments.index("--json_serialized_inputs_spec_args")
         inputs, outputs = (json.dumps(component.get(side, {}), sort_keys=True) for side, _ in sides)
-        arguments[position : position + 1] = [inputs, "--json_serialized_outputs_spec_args", outputs]
+        arguments[position : position + 1] = [inputs, "--json_serialized_outputs_spec_args", outputs, *store]
 
 
 def _own_type(kind: type[artifact.Artifact]) -> ArtifactType | None:

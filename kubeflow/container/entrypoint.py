@@ -1,7 +1,8 @@
 """The command of every container: TFX's executors under the open-source launcher.
 
     python -m kubeflow.container.entrypoint --executor_class_path CLASS --json_serialized_invocation_args '{{$}}' \
-        --json_serialized_inputs_spec_args JSON --json_serialized_outputs_spec_args JSON [Beam's flags]
+        --json_serialized_inputs_spec_args JSON --json_serialized_outputs_spec_args JSON \
+        [--artifact_store URL] [Beam's flags]
 
 It exits as `clickbait run` does: 2 the input is wrong, 3 the data was refused, 4 not blessed, 5 not fit to be served.
 """
@@ -23,12 +24,15 @@ from typing import NoReturn, TypedDict
 
 from components.errors import EXIT_FAILED, DataRefused, describe_failure
 from kubeflow.container.exit_codes import termination_message
-from kubeflow.container.invocation import for_launcher, for_tfx
+from kubeflow.container.invocation import complete_outputs, for_launcher, for_tfx
 from kubeflow.container.mounts import mount_root
 from kubeflow.spec.messages import Json
 
 #: Variables with other paths than Kubernetes's: of the message, and of the facts behind it as JSON.
 TERMINATION_LOG, FAILURE_FILE = "CLICKBAIT_TERMINATION_LOG", "CLICKBAIT_FAILURE_FILE"
+
+#: Option with the scheme and bucket of the pipeline root.
+ARTIFACT_STORE = "--artifact_store"
 
 _KUBERNETES_LOG = "/dev/termination-log"
 
@@ -77,6 +81,8 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--json_serialized_invocation_args", required=True)
     parser.add_argument("--json_serialized_inputs_spec_args", required=True)
     parser.add_argument("--json_serialized_outputs_spec_args", required=True)
+    # Nothing reads it: it is in the cache's key, so that no task of a run in one store gets an artifact of another.
+    parser.add_argument(ARTIFACT_STORE)
     return parser.parse_known_args(argv)
 
 
@@ -92,18 +98,16 @@ def _execute(arguments: argparse.Namespace, beam_args: list[str]) -> None:
     # TFX's Beam components read absl's flags from the command line.
     sys.argv = sys.argv[:1]
     root = mount_root()
-    executor_input = for_tfx(
-        json.loads(arguments.json_serialized_invocation_args),
-        json.loads(arguments.json_serialized_inputs_spec_args),
-        json.loads(arguments.json_serialized_outputs_spec_args),
-        root,
-    )
+    inputs_spec = json.loads(arguments.json_serialized_inputs_spec_args)
+    outputs_spec = json.loads(arguments.json_serialized_outputs_spec_args)
+    executor_input = for_tfx(json.loads(arguments.json_serialized_invocation_args), inputs_spec, outputs_spec, root)
     with staged_parameters(executor_input["inputs"].get("parameterValues", {})) as values:
         executor_input["inputs"]["parameterValues"] = values
         arguments.json_serialized_invocation_args = json.dumps(executor_input)
         kubeflow_v2_run_executor._run_executor(arguments, beam_args)
+    complete_outputs(executor_input["outputs"], outputs_spec)
     output_file = Path(executor_input["outputs"]["outputFile"])
-    output = for_launcher(json.loads(output_file.read_text(encoding="utf-8")), root)
+    output = for_launcher(json.loads(output_file.read_text(encoding="utf-8")), outputs_spec, root)
     output_file.write_text(json.dumps(output), encoding="utf-8")
 
 

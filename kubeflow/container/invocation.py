@@ -13,11 +13,14 @@ from kubeflow.spec.messages import (
     ExecutorInputs,
     ExecutorOutput,
     ExecutorOutputs,
+    Json,
     iterate_artifacts,
 )
 
 _SYSTEM = "system."
+_NUMBERS, _PAGELESS = "system.Metrics", ("system.Metrics", "system.ClassificationMetrics")
 _OURS = "kubeflow.tasks.artifacts."
+_TFX_VERSION = "tfx_version"
 
 
 def for_tfx(
@@ -42,15 +45,47 @@ def for_tfx(
     return invocation
 
 
-def for_launcher(output: ExecutorOutput, root: str | Path) -> ExecutorOutput:
-    """Puts URIs in place of the paths, also in the metadata."""
+def for_launcher(output: ExecutorOutput, outputs_spec: Definitions, root: str | Path) -> ExecutorOutput:
+    """Puts URIs in place of the paths, also in the metadata, of which it keeps what the launcher takes.
+
+    No launcher takes a null. What the UI draws is without TFX's version, which would be a row of its own, and of
+    metrics nothing is left but numbers.
+    """
     output = copy.deepcopy(output)
-    for _, artifact in iterate_artifacts(output):
+    for key, artifact in iterate_artifacts(output):
+        title = _schema_title(outputs_spec, key)
         artifact["uri"] = uri_of(artifact["uri"], root)
-        for name, value in artifact.get("metadata", {}).items():
-            if isinstance(value, str):
-                artifact["metadata"][name] = uri_of(value, root)
+        artifact["metadata"] = {
+            name: uri_of(value, root) if isinstance(value, str) else value
+            for name, value in artifact.get("metadata", {}).items()
+            if _is_taken(name, value, title)
+        }
     return output
+
+
+def complete_outputs(outputs: ExecutorOutputs, outputs_spec: Definitions) -> None:
+    """Makes an empty folder of each output of which a task wrote nothing, as a pusher that pushed nothing.
+
+    Kubeflow Pipelines without ML Metadata refuses a declared output that is not there.
+
+    Args:
+      outputs: from `for_tfx`.
+      outputs_spec: what the component makes.
+    """
+    for key, artifact in iterate_artifacts(outputs):
+        path = Path(artifact["uri"])
+        if _schema_title(outputs_spec, key) not in _PAGELESS and not path.exists():
+            path.mkdir(parents=True)
+
+
+def _schema_title(spec: Definitions, key: str) -> str:
+    return spec.get("artifacts", {}).get(key, {}).get("artifactType", {}).get("schemaTitle", "")
+
+
+def _is_taken(name: str, value: Json, title: str) -> bool:
+    if title == _NUMBERS:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return value is not None and not (name == _TFX_VERSION and title.startswith(_SYSTEM))
 
 
 def _declare(side: ExecutorInputs | ExecutorOutputs, spec: Definitions, root: str | Path) -> None:

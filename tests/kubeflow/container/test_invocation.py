@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from kubeflow.container import entrypoint
-from kubeflow.container.invocation import for_launcher, for_tfx
+from kubeflow.container.invocation import complete_outputs, for_launcher, for_tfx
 from kubeflow.container.mounts import MOUNT_ROOT, local_path
 from pipeline.config.pipeline_config import load_config
 
@@ -66,8 +66,34 @@ def test_a_type_is_the_declared_one_whatever_the_launcher_says():
 def test_the_launcher_is_told_the_uris_also_in_the_metadata():
     said = {"uri": "/pod/gcs/b/m", "metadata": {"current_model": "/pod/gcs/b/x", "n": 1.0, "version": "7"}}
     output = {"artifacts": {"model": {"artifacts": [said]}}}
-    (model,) = for_launcher(output, "/pod")["artifacts"]["model"]["artifacts"]
+    (model,) = for_launcher(output, {}, "/pod")["artifacts"]["model"]["artifacts"]
     assert model == {"uri": "gs://b/m", "metadata": {"current_model": "gs://b/x", "n": 1.0, "version": "7"}}
+
+
+def test_metrics_are_numbers_alone_and_no_null_goes_to_the_launcher():
+    metadata = {"auc": 0.5, "rows": 3, "tfx_version": "1.21.0", "note": "text", "none": None}
+    output = {"artifacts": {key: {"artifacts": [{"uri": key, "metadata": metadata}]} for key in ("metrics", "model")}}
+    written = for_launcher(output, OUTPUTS_SPEC, "")["artifacts"]
+    assert written["metrics"]["artifacts"][0]["metadata"] == {"auc": 0.5, "rows": 3}
+    kept = {"auc": 0.5, "rows": 3, "tfx_version": "1.21.0", "note": "text"}
+    assert written["model"]["artifacts"][0]["metadata"] == kept
+
+
+def test_a_declared_output_that_was_not_written_is_an_empty_folder_but_metrics_have_no_file(tmp_path):
+    spec = {"artifacts": {**OUTPUTS_SPEC["artifacts"], "pushed_model": {}, "report": {}}}
+    (tmp_path / "report").write_text("page", encoding="utf-8")
+    outputs = {key: {"artifacts": [{"uri": str(tmp_path / key)}]} for key in spec["artifacts"]}
+    complete_outputs({"artifacts": outputs}, spec)
+    assert {path.name: path.is_dir() for path in tmp_path.iterdir()} == {"pushed_model": True, "report": False}
+
+
+def test_an_input_type_may_be_the_whole_text_of_a_schema():
+    before = an_invocation()
+    whole = {"instanceSchema": "title: tfx.Examples\ntype: object\nproperties:\n  span:\n    type: integer\n"}
+    before["inputs"]["artifacts"]["examples"]["artifacts"][0]["type"] = whole
+    assert for_tfx(before, INPUTS_SPEC, OUTPUTS_SPEC, "/pod") == for_tfx(
+        an_invocation(), INPUTS_SPEC, OUTPUTS_SPEC, "/pod"
+    )
 
 
 # ---- What a real driver and launcher handed over
