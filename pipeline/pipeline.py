@@ -155,6 +155,7 @@ def create_pipeline(
     }
     pusher = VersionedPusher(
         **blessings,
+        model=infra_validator.outputs["stamped_model"],
         serving_model_dir=serving_model_dir,
         run_id=inputs.run_id,
         fingerprint=inputs.fingerprint,

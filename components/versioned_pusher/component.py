@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 import tfx.v1 as tfx
-from tfx.types.standard_artifacts import InfraBlessing, ModelBlessing, PushedModel
+from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, PushedModel
 from tfx.utils import path_utils
 
 from components.versioned_pusher.confirm import confirm_version
@@ -23,6 +23,7 @@ NOT_BLESSED, NOT_FIT = "not blessed", "infra not blessed"
 def VersionedPusher(  # noqa: N802  components are named as classes
     blessing: tfx.dsl.components.InputArtifact[ModelBlessing],
     infra_blessing: tfx.dsl.components.InputArtifact[InfraBlessing],
+    model: tfx.dsl.components.InputArtifact[Model],
     pushed_model: tfx.dsl.components.OutputArtifact[PushedModel],
     serving_model_dir: tfx.dsl.components.Parameter[str],
     run_id: tfx.dsl.components.Parameter[str],
@@ -39,7 +40,8 @@ def VersionedPusher(  # noqa: N802  components are named as classes
 
     Args:
       blessing: the Evaluator's; its `override` becomes the version's.
-      infra_blessing: LocalInfraValidator's, with the model that it served.
+      infra_blessing: LocalInfraValidator's.
+      model: the one that it served.
       pushed_model: `pushed` 1 or 0, `pushed_version`, `pushed_destination`, `confirmed_by` where a server confirmed it,
         `override` where the model failed rules, and `outcome`: `pushed`, `unchanged`, `rolled back`, `not blessed` or
         `infra not blessed`.
@@ -60,7 +62,7 @@ def VersionedPusher(  # noqa: N802  components are named as classes
     if not infra_blessing.get_int_custom_property("blessed"):
         pushed_model.set_string_custom_property("outcome", NOT_FIT)
         return
-    source = path_utils.stamped_model_path(infra_blessing.uri)
+    source = path_utils.serving_model_dir(model.uri)
     if saved_model.digest(Path(source)) != infra_blessing.get_string_custom_property("digest"):
         raise PushError(
             f"The pushed model must be the one that was served and scored. Received: {source}, which has changed "

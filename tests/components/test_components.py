@@ -83,8 +83,8 @@ def push(artifact, tmp_path):
         weights: bytes = b"weights", *, blessed: int = 1, infra: int = 1, changed: bool = False, override: str = ""
     ):
         number = next(count)
-        served = artifact("InfraBlessing", f"infra{number}")
-        model = Path(served.uri, "stamped_model")
+        served, stamped = artifact("InfraBlessing", f"infra{number}"), artifact("Model", f"stamped{number}")
+        model = Path(stamped.uri, "Format-Serving")
         write_model(model, weights)
         served.set_int_custom_property("blessed", infra)
         served.set_string_custom_property("digest", saved_model.digest(model))
@@ -99,6 +99,7 @@ def push(artifact, tmp_path):
             VersionedPusher,
             blessing=blessing,
             infra_blessing=served,
+            model=stamped,
             pushed_model=pushed,
             serving_model_dir=str(tmp_path / "serving"),
             run_id=f"run{number}",

@@ -41,10 +41,12 @@ def validate(tmp_path, examples):
         split = Path(examples([("Budget vote", 0), ("What this cat did", 1), ("Election", 0)])).parent
         shutil.copytree(split, tmp_path / "examples" / "Split-eval")
         blessing = artifact("InfraBlessing", tmp_path / "blessing")
+        stamped_model = artifact("Model", tmp_path / "stamped")
         LocalInfraValidator.EXECUTOR_SPEC.executor_class._FUNCTION(
             model=artifact("Model", tmp_path / "model"),
             examples=artifact("Examples", tmp_path / "examples"),
             blessing=blessing,
+            stamped_model=stamped_model,
             policy=json.dumps({**POLICY, "golden_rows": 2, **changes}),
             model_name="m",
         )
@@ -57,22 +59,23 @@ def broken(blessing):
     return {finding.rule: finding.detail for finding in read_verdict(blessing.uri).findings if finding.kept is False}
 
 
-def test_a_model_that_is_served_as_it_was_exported_is_blessed(validate, model):
+def test_a_model_that_is_served_as_it_was_exported_is_blessed(validate, model, tmp_path):
     blessing = validate(model)
     assert broken(blessing) == {}
-    assert blessing.get_int_custom_property("blessed") == blessing.get_int_custom_property("has_model") == 1
+    assert blessing.get_int_custom_property("blessed") == 1
     verdict = read_verdict(blessing.uri)
     assert verdict.golden_titles == 4
     assert blessing.get_string_custom_property("digest") == verdict.digest
     assert Path(blessing.uri, "INFRA_BLESSED").is_file()
-    assert Path(blessing.uri, "stamped_model", expected_scores.WARMUP_FILE).is_file()
+    assert (tmp_path / "stamped" / "Format-Serving" / expected_scores.WARMUP_FILE).is_file()
+    assert {path.name for path in Path(blessing.uri).iterdir()} == {"verdict.json", "server.log", "INFRA_BLESSED"}
     assert "version 1 available" in Path(blessing.uri, "server.log").read_text()
 
 
 def test_a_model_that_gives_nan_is_not_blessed(validate, tmp_path, quick_server):
     blessing = validate(write_model(tmp_path / "exported", weight=float("nan")), server="path")
     assert broken(blessing) == {"range": "e.g. nan"}
-    assert blessing.get_int_custom_property("blessed") == blessing.get_int_custom_property("has_model") == 0
+    assert blessing.get_int_custom_property("blessed") == 0
     assert Path(blessing.uri, "INFRA_NOT_BLESSED").is_file()
 
 
