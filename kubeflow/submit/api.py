@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -17,6 +18,7 @@ class Status(Protocol):
 class State(Protocol):
     """A state that a run or a task was in."""
 
+    state: str | None
     error: Status | None
 
 
@@ -27,11 +29,11 @@ class ChildTask(Protocol):
 
 
 class TaskDetail(Protocol):
-    """A task of a run, or another node of Argo."""
+    """A task of a run, or another node of Argo. Releases up to 2.17.0 at least leave `pod_name` and `error` empty."""
 
     display_name: str | None
     pod_name: str | None
-    state: str
+    state: str | None
     start_time: datetime | None
     end_time: datetime | None
     error: Status | None
@@ -49,7 +51,12 @@ class ApiRun(Protocol):
     """A run."""
 
     run_id: str
+    display_name: str
+    experiment_id: str
+    recurring_run_id: str | None
     state: str | None
+    pipeline_version_reference: VersionReference | None
+    runtime_config: RuntimeConfig | None
     run_details: RunDetails | None
     error: Status | None
     state_history: list[State] | None
@@ -61,18 +68,21 @@ class PipelineVersion(Protocol):
     pipeline_id: str
     pipeline_version_id: str
     display_name: str
+    pipeline_spec: Mapping[str, Json] | None
 
 
 class VersionReference(Protocol):
     """Which version is run."""
 
+    pipeline_id: str
     pipeline_version_id: str
 
 
 class RuntimeConfig(Protocol):
-    """The parameters of a run."""
+    """The parameters of a run, and where its artifacts go."""
 
     parameters: dict[str, Json] | None
+    pipeline_root: str | None
 
 
 class CronSchedule(Protocol):
@@ -96,6 +106,7 @@ class RecurringRun(Protocol):
     status: str | None
     pipeline_version_reference: VersionReference | None
     runtime_config: RuntimeConfig | None
+    service_account: str | None
     trigger: Trigger | None
     max_concurrency: str | int | None
     no_catchup: bool | None

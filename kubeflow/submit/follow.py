@@ -6,10 +6,14 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from kubeflow.submit.api import ApiRun
-from kubeflow.submit.outcome import FINAL
+from kubeflow.submit.api import ApiRun, task_details
+from kubeflow.submit.outcome import is_canceled
 from kubeflow.submit.server import Server, ServerError
+from kubeflow.submit.tasks import FAILED, FINAL, PENDING, RUNNING, read_tasks, workflow_name
 from kubeflow.submit.view import ClusterView
+
+#: The server writes the final state of a run before those of its tasks.
+_SETTLE_SECONDS, _SETTLE_POLL_SECONDS = 15.0, 0.5
 
 
 class TimedOut(Exception):  # noqa: N818  as of a clock, not of a fault
@@ -24,6 +28,8 @@ class Pace(NamedTuple):
     """Most to follow; None follows to the end."""
     outage_seconds: float = 300.0
     """Most that a server may be away, as while its pod is moved."""
+    still_seconds: float = 600.0
+    """Without a change for so long, it is said what may be the matter; the next time after twice that, and so on."""
 
 
 def follow(
@@ -34,20 +40,27 @@ def follow(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> ApiRun:
-    """Waits for the end of a run, and returns the run in its final state.
+    """Waits for the end of a run, and returns the run in its final state, with its tasks in theirs.
 
     Raises:
       ServerError: the server refuses, or is away for too long.
       TimedOut: see `Pace`.
     """
-    began = answered = clock()
+    began = answered = changed = clock()
+    states: object = None
+    patience = pace.still_seconds
     while True:
         try:
             run: ApiRun = server.call(server.runs.run_service_get_run, run_id)
             answered = clock()
             view.show(run)
             if run.state in FINAL:
-                return run
+                return _settle(server, run, view, clock, sleep)
+            if _states(run) != states:
+                states, changed, patience = _states(run), answered, pace.still_seconds
+            elif answered - changed >= patience:
+                view.note(_still(run, answered - changed))
+                patience *= 2
         except ServerError as error:
             if not error.passing or clock() - answered >= pace.outage_seconds:
                 raise
@@ -55,3 +68,41 @@ def follow(
         if pace.timeout_seconds is not None and clock() - began >= pace.timeout_seconds:
             raise TimedOut
         sleep(pace.poll_seconds)
+
+
+def _settle(
+    server: Server, run: ApiRun, view: ClusterView, clock: Callable[[], float], sleep: Callable[[float], None]
+) -> ApiRun:
+    """Reads a run that has ended until its tasks have, too, but not for long: what was killed keeps its state."""
+    began = clock()
+    while not _is_settled(run) and clock() - began < _SETTLE_SECONDS:
+        sleep(_SETTLE_POLL_SECONDS)
+        try:
+            run = server.call(server.runs.run_service_get_run, run.run_id)
+        except ServerError as error:
+            if not error.passing:
+                raise
+            continue
+        view.show(run)
+    return run
+
+
+def _is_settled(run: ApiRun) -> bool:
+    states = [task.state for task in task_details(run)]
+    if not states or RUNNING in states or PENDING in states:
+        return False
+    return run.state != FAILED or is_canceled(run) or FAILED in states
+
+
+def _states(run: ApiRun) -> object:
+    return run.state, sorted((task.display_name or "", task.state or "") for task in task_details(run))
+
+
+def _still(run: ApiRun, seconds: float) -> str:
+    at_work = ", ".join(task.name for task in read_tasks(run) if task.state and task.state not in FINAL)
+    return (
+        f"nothing has changed for {seconds / 60:.0f} min{f'; at work: {at_work}' if at_work else ''}. A long training "
+        "looks so. So do a pod that cannot start, as without its secret, its volume or its image, and a workflow that "
+        "was deleted; the API tells none from the other, but `kubectl describe pods --namespace NAMESPACE "
+        f"--selector workflows.argoproj.io/workflow={workflow_name(run) or 'WORKFLOW'}` does."
+    )

@@ -1,31 +1,33 @@
 """Finds the exit code of a run: in the failed task's termination message, wherever the API has it.
 
 The API of v2beta1 names the failed tasks but drops the messages of their pods (it fills in no `error` of a task).
-So the task's log is read, too: the entrypoint ends it with the same line, and the API serves the archived log as the
-artifact `main-logs` of the Argo node, or the pod's own log while the pod is there.
+So the task's log is read, too: the entrypoint ends it with the same message, and the API serves the archived log as the
+artifact `main-logs` of the Argo node, or the pod's own log while the pod is there. Where the launcher or the driver
+failed by itself, the log ends with its own fatal line.
 """
 
 from __future__ import annotations
 
 import base64
-import itertools
 import json
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import quote
 
 from kubeflow.container.exit_codes import MEANINGS, read_exit_code
-from kubeflow.submit.api import ApiRun, TaskDetail, task_details
-from kubeflow.submit.server import Server
-
-SUCCEEDED, FAILED, SKIPPED, CANCELED = "SUCCEEDED", "FAILED", "SKIPPED", "CANCELED"
-#: What a run does not leave.
-FINAL = (SUCCEEDED, FAILED, SKIPPED, CANCELED)
+from kubeflow.submit.api import ApiRun
+from kubeflow.submit.server import Server, shorten
+from kubeflow.submit.tasks import CANCELED, CANCELING, SUCCEEDED, RunTask, failed_tasks
 
 _EXIT_FAILED, _EXIT_STOPPED = 1, 143
 _MOST_NODES = 40
 #: Argo names pods after the workflow, the template and the node (`workflow-template-1234` for `workflow-1234`).
-_TEMPLATES = ("system-container-impl", "retry-system-container-impl")
+_TEMPLATES = ("retry-system-container-impl", "system-container-impl")
+_DRIVER_TEMPLATES = ("system-container-driver", "system-dag-driver")
+#: Where a message in a log ends: a line of the launcher's or the driver's own, of Argo's, or the command's end.
+_NOT_THE_MESSAGE = re.compile(r'[IWEF]\d{4} \d\d:\d\d:\d\d|time="|\{"time":|Error: exit status \d')
+_FATAL = re.compile(r"F\d{4} \d\d:\d\d:\d\d\S*\s+\d+ [\w.-]+:\d+\] (.*)")
 
 
 class Outcome(NamedTuple):
@@ -33,83 +35,124 @@ class Outcome(NamedTuple):
 
     exit_code: int
     reason: str
+    task: str = ""
+    """The task that the reason is of; empty where it is the run's."""
+    also_failed: tuple[str, ...] = ()
+    """The other tasks that failed."""
 
 
 def judge(server: Server, run: ApiRun) -> Outcome:
-    """Returns the outcome of a run that is in a final state.
+    """Returns the outcome of a run that is in a final state: of several failed tasks that of the first which says why.
+
+    Args:
+      server: which has the logs.
+      run: see `follow`, which waits for the states of its tasks.
 
     Raises:
       ServerError: the server cannot be asked.
     """
     if run.state == SUCCEEDED:
         return Outcome(0, MEANINGS[0])
-    if run.state == CANCELED:
+    if is_canceled(run):
         return Outcome(_EXIT_STOPPED, "the run was canceled on the cluster")
     failed = failed_tasks(run)
-    for text in itertools.chain(_messages(run, failed), _logs(server, run, failed)):
+    logs: dict[str, list[str]] = {}
+    for task in failed:
+        also_failed = tuple(other.name for other in failed if other.name != task.name)
+        for text in task.messages:
+            if outcome := find_outcome(text):
+                return outcome._replace(task=task.name, also_failed=also_failed)
+        for text in read_logs(server, run.run_id, task):
+            logs.setdefault(task.name, []).append(text)
+            if outcome := find_outcome(text):
+                return outcome._replace(task=task.name, also_failed=also_failed)
+    run_errors = (run.error, *(state.error for state in run.state_history or []))
+    run_messages = [error.message for error in run_errors if error and error.message]
+    for text in run_messages:
         if outcome := find_outcome(text):
             return outcome
-    names = ", ".join(dict.fromkeys(task.display_name for task in failed if task.display_name)) or "no task"
-    message = next((text.strip() for text in _messages(run, failed) if text.strip()), "")
+    for task in failed:
+        for text in logs.get(task.name, []):
+            if message := find_fatal(text):
+                also_failed = tuple(other.name for other in failed if other.name != task.name)
+                return Outcome(_EXIT_FAILED, message, task.name, also_failed)
+    message = next((text.strip() for task in failed for text in task.messages), "") or " ".join(run_messages)
     return Outcome(
         _EXIT_FAILED,
-        f"the run is {run.state}, and neither the API nor a log says why. Failed: {names}. "
-        + (f"{message} " if message else "")
+        f"the run is {run.state}, and neither the API nor a log says why. "
+        f"Failed: {', '.join(task.name for task in failed) or 'no task'}. "
+        + (f"{message.strip()} " if message.strip() else "")
         + "Look at the pods' events in the UI",
     )
 
 
+def is_canceled(run: ApiRun) -> bool:
+    """Tells whether somebody canceled a run: the API calls it FAILED then, after CANCELING."""
+    return run.state == CANCELED or any(state.state == CANCELING for state in run.state_history or [])
+
+
 def find_outcome(text: str) -> Outcome | None:
-    """Returns the last termination message in a text, such as a log of several attempts.
+    """Returns the last termination message in a text, such as a log of several attempts; all its lines.
 
     Example:
         >>> find_outcome("main: clickbait exit code 3, the data was refused: too few rows")
-        Outcome(exit_code=3, reason='too few rows')
+        Outcome(exit_code=3, reason='too few rows', task='', also_failed=())
     """
-    for line in reversed(text.splitlines()):
-        code = read_exit_code(line)
+    lines = text.splitlines()
+    for number in reversed(range(len(lines))):
+        code = read_exit_code(lines[number])
         if code is not None:
-            message = line[line.index("clickbait exit code") :]
-            return Outcome(code, message.partition(": ")[2].strip())
+            first = lines[number][lines[number].index("clickbait exit code") :].partition(": ")[2]
+            return Outcome(code, _block(first, lines[number + 1 :]))
     return None
 
 
-def failed_tasks(run: ApiRun) -> list[TaskDetail]:
-    """Returns the tasks that failed, without what failed because they did: the root, and the Argo workflow itself."""
-    return [task for task in task_details(run) if task.state == FAILED and not _is_root(task)]
+def find_fatal(text: str) -> str | None:
+    """Returns the last fatal message of the launcher or the driver in a log; None where there is none.
+
+    Example:
+        >>> find_fatal("F1130 10:00:00.000001      17 main.go:59] failed to execute component: exit status 1")
+        'failed to execute component: exit status 1'
+    """
+    lines = text.splitlines()
+    for number in reversed(range(len(lines))):
+        if match := _FATAL.match(lines[number]):
+            return shorten(_block(match[1], lines[number + 1 :]))
+    return None
 
 
-def _is_root(task: TaskDetail) -> bool:
-    name = task.display_name or ""
-    # Argo calls a workflow's nodes after the workflow.
-    return name == "root" or any((child.pod_name or "").startswith(f"{name}-") for child in task.child_tasks or [])
+def _block(first: str, rest: list[str]) -> str:
+    lines = [first]
+    for line in rest:
+        if _NOT_THE_MESSAGE.match(line):
+            break
+        lines.append(line.rstrip())
+    return "\n".join(lines).strip()
 
 
-def _messages(run: ApiRun, failed: list[TaskDetail]) -> Iterator[str]:
-    sources: list[TaskDetail | ApiRun] = [*failed, run]
-    for source in sources:
-        for error in (source.error, *(state.error for state in source.state_history or [])):
-            if error and error.message:
-                yield error.message
+def read_logs(server: Server, run_id: str, task: RunTask) -> Iterator[str]:
+    """Yields the logs of a task that the API has, the newest attempt first, then those of its driver.
+
+    Raises:
+      ServerError: the server cannot be asked.
+    """
+    for nodes, templates in ((task.nodes, _TEMPLATES), (task.drivers, _DRIVER_TEMPLATES)):
+        for node in nodes[:_MOST_NODES]:
+            if (log := _read_log(server, run_id, node, templates)) is not None:
+                yield log
 
 
-def _logs(server: Server, run: ApiRun, failed: list[TaskDetail]) -> Iterator[str]:
-    nodes = dict.fromkeys(
-        node
-        for task in failed
-        for node in (task.pod_name, *(child.pod_name for child in task.child_tasks or []))
-        if node
-    )
-    path = f"/runs/{quote(run.run_id)}/nodes"
-    for node in [*nodes][:_MOST_NODES]:
-        archived = server.read(f"/apis/v2beta1{path}/{quote(node)}/artifacts/main-logs:read")
-        if archived:
-            yield _text(archived)
-    for node in [*nodes][:_MOST_NODES]:
-        workflow, _, number = node.rpartition("-")
-        for pod in (node, *(f"{workflow}-{template}-{number}" for template in _TEMPLATES)):
-            if log := server.read(f"/apis/v1alpha1{path}/{quote(pod)}/log"):
-                yield log.decode(errors="replace")
+def _read_log(server: Server, run_id: str, node: str, templates: tuple[str, ...]) -> str | None:
+    run = f"/runs/{quote(run_id)}/nodes"
+    if archived := server.read(f"/apis/v2beta1{run}/{quote(node)}/artifacts/main-logs:read"):
+        return _text(archived)
+    workflow, _, number = node.rpartition("-")
+    for pod in (*(f"{workflow}-{template}-{number}" for template in templates), node):
+        log = server.read(f"/apis/v1alpha1{run}/{quote(pod)}/log")
+        # Of a pod that is not there, too, the answer is 200.
+        if log and not log.startswith(b'{"error_message":'):
+            return log.decode(errors="replace")
+    return None
 
 
 def _text(answer: bytes) -> str:

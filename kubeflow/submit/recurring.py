@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 import kfp_server_api as kfp
 
@@ -12,8 +13,15 @@ from components.headline_example_gen.spans import parse_specs
 from kubeflow.spec.messages import Json, Spec
 from kubeflow.spec.parameters import ParameterError
 from kubeflow.spec.values import INGEST, definitions, ingest_settings
-from kubeflow.submit.api import PipelineVersion, RecurringRun
-from kubeflow.submit.server import Server, ServerError
+from kubeflow.submit.api import ApiRun, PipelineVersion, RecurringRun, RuntimeConfig
+from kubeflow.submit.server import Health, Server, ServerError
+from kubeflow.submit.tasks import FINAL
+
+#: Which deletes a recurring run without what it started (`propagation_policy`); earlier ones pass that over.
+ORPHAN_RELEASE = "2.16.0"
+#: The service accounts of a server for one user and of one for several, where none is given.
+_DEFAULT_ACCOUNTS = (None, "", "pipeline-runner", "default-editor")
+_NEWEST_RUNS = 50
 
 _DIGEST = "data_digest"
 _GATE = "DataGate"
@@ -92,14 +100,20 @@ def check_cron(text: str) -> str:
     return " ".join(fields)
 
 
-def ensure_recurring(server: Server, wanted: RecurringRun) -> tuple[str, str]:
+class Change(NamedTuple):
+    """A recurring run after `ensure_recurring`."""
+
+    recurring_run_id: str
+    action: Literal["created", "updated", "unchanged"]
+    warning: str = ""
+
+
+def ensure_recurring(server: Server, wanted: RecurringRun, health: Health) -> Change:
     """Makes the one recurring run of its name in its experiment be as wanted.
 
     The API changes none, so a new one takes the place of the old: at no time are both enabled, and where the new one is
-    refused the old one goes on.
-
-    Returns:
-      Its id, and `created`, `updated` or `unchanged`.
+    refused the old one goes on. A run that the old one has at work goes on, too: it is orphaned, or where the server
+    cannot do that the old one stays, disabled.
 
     Raises:
       ServerError: the server refuses.
@@ -113,11 +127,21 @@ def ensure_recurring(server: Server, wanted: RecurringRun) -> tuple[str, str]:
     )
     if old is None:
         created: RecurringRun = server.call(api.recurring_run_service_create_recurring_run, wanted)
-        return created.recurring_run_id, "created"
+        return Change(created.recurring_run_id, "created")
     enabled = old.status == kfp.V2beta1RecurringRunStatus.ENABLED
-    if enabled and _facts(old) == _facts(wanted):
-        return old.recurring_run_id, "unchanged"
-    server.call(api.recurring_run_service_disable_recurring_run, old.recurring_run_id)
+    unchanged = enabled and _facts(old, wanted) == _facts(wanted, wanted)
+    method = (
+        api.recurring_run_service_enable_recurring_run if unchanged else api.recurring_run_service_disable_recurring_run
+    )
+    try:
+        # Of what is enabled already it is no change, but where somebody deleted its ScheduledWorkflow it fails.
+        server.call(method, old.recurring_run_id)
+        if unchanged:
+            return Change(old.recurring_run_id, "unchanged")
+    except ServerError as error:
+        if error.status not in (404, 500):
+            raise
+        enabled = False
     try:
         made: RecurringRun = server.call(api.recurring_run_service_create_recurring_run, wanted)
     except ServerError:
@@ -125,12 +149,35 @@ def ensure_recurring(server: Server, wanted: RecurringRun) -> tuple[str, str]:
             with contextlib.suppress(ServerError):  # the refusal is what matters
                 server.call(api.recurring_run_service_enable_recurring_run, old.recurring_run_id)
         raise
-    server.call(api.recurring_run_service_delete_recurring_run, old.recurring_run_id)
-    return made.recurring_run_id, "updated"
+    if health.older_than(ORPHAN_RELEASE) and (run := _at_work(server, old)):
+        return Change(
+            made.recurring_run_id,
+            "updated",
+            f"the recurring run {old.recurring_run_id}, whose place it takes, is disabled and not deleted: with it, "
+            f"Kubeflow Pipelines before {ORPHAN_RELEASE} would delete the run {run.run_id}, which is at work. "
+            "Delete it in the UI when that run has ended.",
+        )
+    server.call(api.recurring_run_service_delete_recurring_run, old.recurring_run_id, propagation_policy="ORPHAN")
+    return Change(made.recurring_run_id, "updated")
+
+
+def _at_work(server: Server, recurring: RecurringRun) -> ApiRun | None:
+    method = server.runs.run_service_list_runs
+    answer = server.call(
+        method, experiment_id=recurring.experiment_id, sort_by="created_at desc", page_size=_NEWEST_RUNS
+    )
+    runs: list[ApiRun] = answer.runs or []
+    mine = (run for run in runs if run.recurring_run_id == recurring.recurring_run_id)
+    return next((run for run in mine if run.state not in FINAL), None)
 
 
 def recurring_run(
-    name: str, experiment: str, version: PipelineVersion, values: Mapping[str, Json], cron: str
+    name: str,
+    experiment: str,
+    version: PipelineVersion,
+    runtime: RuntimeConfig,
+    service_account: str | None,
+    cron: str,
 ) -> RecurringRun:
     """Returns a schedule: one run at a time, and none for missed times, as the newest spans are read anyway."""
     schedule: RecurringRun = kfp.V2beta1RecurringRun(
@@ -139,7 +186,8 @@ def recurring_run(
         pipeline_version_reference=kfp.V2beta1PipelineVersionReference(
             pipeline_id=version.pipeline_id, pipeline_version_id=version.pipeline_version_id
         ),
-        runtime_config=kfp.V2beta1RuntimeConfig(parameters=dict(values)),
+        runtime_config=runtime,
+        service_account=service_account,
         trigger=kfp.V2beta1Trigger(cron_schedule=kfp.V2beta1CronSchedule(cron=cron)),
         mode=kfp.RecurringRunMode.ENABLE,
         max_concurrency="1",
@@ -148,12 +196,17 @@ def recurring_run(
     return schedule
 
 
-def _facts(run: RecurringRun) -> tuple[object, ...]:
+def _facts(run: RecurringRun, wanted: RecurringRun) -> tuple[object, ...]:
     reference, schedule = run.pipeline_version_reference, run.trigger and run.trigger.cron_schedule
+    account = run.service_account
+    if wanted.service_account is None and account in _DEFAULT_ACCOUNTS:
+        account = None  # which the server fills in
     return (
         reference and reference.pipeline_version_id,
         schedule and schedule.cron,
         (run.runtime_config and run.runtime_config.parameters) or {},
+        (run.runtime_config and run.runtime_config.pipeline_root) or None,
+        account,
         str(run.max_concurrency),
         bool(run.no_catchup),
     )

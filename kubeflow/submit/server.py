@@ -1,4 +1,8 @@
-"""Calls the API server of Kubeflow Pipelines by kfp's generated client; its errors become messages for a person."""
+"""Calls the API server of Kubeflow Pipelines by kfp's generated client; its errors become messages for a person.
+
+`kfp.Client` does not take its place: it has no limit for a call, reads no token file again, cannot delete a recurring
+run without its run, uploads without looking whether the spec is there, and keeps files of its own in the home folder.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,13 @@ from urllib.parse import quote
 
 import kfp_server_api as kfp
 import urllib3
+from packaging.version import InvalidVersion, Version
 
 from kubeflow.submit.address import FORWARD, NO_CLUSTER, TOKEN, Address
 
-#: Whose driver resolves `{{$.pipeline_job_uuid}}` in a parameter; an earlier one hands it on as it is.
-LEAST_RELEASE = "2.5.0"
-_SHOWN = 300
+#: Earlier ones name the pod of a task that may be retried after the task, where Kubernetes refuses capitals.
+LEAST_RELEASE = "2.14.0"
+_SHOWN = 2000
 _PAUSE_SECONDS = 0.5  # the first new try comes at once, the second after twice that, and so on
 
 _Answer = TypeVar("_Answer")
@@ -42,7 +47,14 @@ class Health(NamedTuple):
     several_users: bool
     """It separates its users by namespaces."""
     release: str
-    """Its tag, as `2.5.0`; anything for a build of one's own."""
+    """Its tag, as `2.17.0`; anything for a build of one's own."""
+
+    def older_than(self, release: str) -> bool:
+        """Tells whether the server is of an earlier release; a build without a release's tag is of none."""
+        try:
+            return Version(self.release) < Version(release)
+        except InvalidVersion:
+            return False
 
 
 class Server:
@@ -84,6 +96,8 @@ class Server:
             raise self._refusal(error) from error
         except urllib3.exceptions.HTTPError as error:
             raise self._no_answer(error) from error
+        except ConnectionError as error:  # while the answer is read
+            raise self._no_answer(urllib3.exceptions.ProtocolError(str(error))) from error
         except ValueError as error:  # of a generated model: an answer that is not one of this API's
             raise self._not_ours(str(error).splitlines()[0]) from error
         if kwargs.get("_preload_content", True) and not self._client.last_response.data.lstrip().startswith("{"):
@@ -170,13 +184,20 @@ class Server:
         reason = getattr(error, "reason", None) or error
         if "CERTIFICATE_VERIFY_FAILED" in str(reason):
             return ServerError(
-                f"The server's certificate must be trusted. Received: {self.host}: {_short(reason)} "
+                f"The server's certificate must be trusted. Received: {self.host}: {_sentence(reason)} "
                 "Give its authority by --tls-ca FILE."
+            )
+        if isinstance(reason, urllib3.exceptions.ProtocolError):
+            return ServerError(
+                f"The server at --host must speak HTTP. Received: {self.host}, which ended the connection without an "
+                "answer in HTTP. Is it the port of ml-pipeline for gRPC, 8887? Give that for HTTP, 8888, or the UI's: "
+                f"{FORWARD}. If it did answer before, the forward of its port or its pod has ended: try again.",
+                passing=True,
             )
         if isinstance(reason, urllib3.exceptions.ReadTimeoutError):
             cause = f"no answer within {self._address.seconds:g} s."
         else:
-            cause = _short(str(reason).rpartition(">: ")[2])
+            cause = _sentence(str(reason).rpartition(">: ")[2])
         return ServerError(
             f"A server must answer at --host. Received: {self.host}: {cause} Is the cluster up, and the port "
             f"forwarded? {FORWARD}. {NO_CLUSTER}",
@@ -190,12 +211,10 @@ class Server:
         )
 
 
-def old_backend(received: str) -> ServerError:
+def old_backend(received: str, release: str = LEAST_RELEASE) -> ServerError:
     """Returns the error of a server that cannot run what is compiled."""
     return ServerError(
-        "The server must have the API v2beta1, take specs of schema 2.1.0 and put a run's id into its parameters, as "
-        f"Kubeflow Pipelines {LEAST_RELEASE} and later do. "
-        f"Received: {received}. Upgrade the backend."
+        f"The server must be of Kubeflow Pipelines {release} or later. Received: {received}. Upgrade the backend."
     )
 
 
@@ -227,10 +246,14 @@ def _message(error: kfp.ApiException) -> str:
         body = answer.get("message") or answer.get("error_message") or answer.get("error") or body
     except (ValueError, AttributeError):
         pass  # plain text, as Istio's, or a page
-    return _short(error.reason if "<html" in body.lower() or not body.strip() else body)
+    return _sentence(error.reason if "<html" in body.lower() or not body.strip() else body)
 
 
-def _short(text: object) -> str:
-    line = " ".join(str(text).split())
-    line = line if len(line) <= _SHOWN else line[:_SHOWN] + "..."
+def shorten(text: str) -> str:
+    """Returns a text with its beginning and its end, where reasons stand, if it is longer than a person reads."""
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]} ... {text[-_SHOWN // 2 :]}"
+
+
+def _sentence(text: object) -> str:
+    line = shorten(" ".join(str(text).split()))
     return line if line.endswith(".") else f"{line}."

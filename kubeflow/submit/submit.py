@@ -7,20 +7,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import kfp_server_api as kfp
-from packaging.version import InvalidVersion, Version
 from rich.console import Console
 from rich.markup import escape
 
 from kubeflow.container.exit_codes import MEANINGS
-from kubeflow.spec.messages import Json, Spec
-from kubeflow.spec.pipeline_spec import load_platforms, load_spec, to_yaml
+from kubeflow.spec.messages import Spec
+from kubeflow.spec.pipeline_spec import load_platforms, load_spec
 from kubeflow.spec.values import check_values
 from kubeflow.submit.address import Address
-from kubeflow.submit.api import ApiRun, PipelineVersion, RecurringRun
+from kubeflow.submit.api import ApiRun, PipelineVersion, RecurringRun, RuntimeConfig
+from kubeflow.submit.artifact_store import check_store, pipeline_root
 from kubeflow.submit.follow import Pace, TimedOut, follow
-from kubeflow.submit.outcome import judge
+from kubeflow.submit.outcome import Outcome, judge
 from kubeflow.submit.recurring import (
-    RUN_ID,
     check_cron,
     check_pattern,
     ensure_recurring,
@@ -28,8 +27,9 @@ from kubeflow.submit.recurring import (
     recurring_spec,
     window,
 )
-from kubeflow.submit.server import LEAST_RELEASE, Server, ServerError, old_backend
-from kubeflow.submit.versions import find_experiment, upload
+from kubeflow.submit.server import Health, Server, ServerError, old_backend
+from kubeflow.submit.settings import read_settings
+from kubeflow.submit.versions import find_experiment, read_spec, task_names, upload
 from kubeflow.submit.view import ClusterView
 from pipeline.terminal import open_console
 
@@ -71,26 +71,33 @@ def submit(address: Address, spec_file: Path, options: Options) -> int:
     values = check_values(spec, options.parameters)
     if cron:
         check_pattern(spec, values)
+    platforms = load_platforms(spec_file)
+    settings = read_settings(platforms)
     server = Server(address)
     health = server.check()
-    require_release(health.release, spec, address.host)
+    require_release(health, settings.release, address.host)
     namespace = _namespace(health.several_users, options.namespace, address.host)
-    version, uploaded = upload(server, spec, namespace, load_platforms(spec_file))
+    version, uploaded = upload(server, spec, namespace, platforms)
     pipeline = spec["pipelineInfo"]["name"]
     _line(console, "pipeline", f"{pipeline}, version {version.display_name}" + ("" if uploaded else ", there already"))
     experiment = find_experiment(server, options.experiment or pipeline, namespace)
+    if moved := check_store(server, spec, version.pipeline_id, experiment, namespace):
+        _line(console, "cache", moved)
+    runtime: RuntimeConfig = kfp.V2beta1RuntimeConfig(parameters=values, pipeline_root=pipeline_root(spec))
     if cron:
-        wanted = recurring_run(options.name or pipeline, experiment, version, values, cron)
-        return _schedule(server, wanted, spec, cron, console)
+        name = options.name or pipeline
+        wanted = recurring_run(name, experiment, version, runtime, settings.service_account, cron)
+        return _schedule(server, wanted, spec, health, console)
     run: ApiRun = server.call(
-        server.runs.run_service_create_run, _run(options.name or _run_name(pipeline), experiment, version, values)
+        server.runs.run_service_create_run,
+        _run(options.name or _run_name(pipeline), experiment, version, runtime, settings.service_account),
     )
     _line(console, "run", run.run_id)
     _line(console, "page", f"{server.host}/#/runs/details/{run.run_id}")
     if not options.wait:
         _line(console, "follow", _go_on(server, run.run_id))
         return 0
-    return _follow(server, run.run_id, {*spec["root"]["dag"]["tasks"]}, options, console)
+    return _follow(server, run.run_id, task_names(spec), options, console)
 
 
 def follow_run(address: Address, run_id: str, options: Options) -> int:
@@ -101,21 +108,28 @@ def follow_run(address: Address, run_id: str, options: Options) -> int:
     """
     server = Server(address)
     server.check()
-    return _follow(server, run_id, None, options, open_console())
+    try:
+        run: ApiRun = server.call(server.runs.run_service_get_run, run_id)
+        names = task_names(read_spec(server, run))
+    except ServerError as error:
+        if error.status != 404:
+            raise
+        raise ServerError(
+            f"--follow must be the id of a run. Received: {run_id}, which {address.host} has not. `submit` prints it, "
+            "and the address of the run's page ends in it.",
+            404,
+        ) from error
+    return _follow(server, run_id, names, options, open_console())
 
 
-def require_release(release: str, spec: Spec, host: str) -> None:
-    """Raises where a server is too old for a spec; a build without a release's tag is trusted.
+def require_release(health: Health, release: str, host: str) -> None:
+    """Raises where a server is older than what is compiled needs; a build without a release's tag is trusted.
 
     Raises:
-      ServerError: it would run, and misunderstand.
+      ServerError: it would run, and fail.
     """
-    try:
-        old = Version(release) < Version(LEAST_RELEASE)
-    except InvalidVersion:
-        return
-    if old and RUN_ID in to_yaml(spec):
-        raise old_backend(f"{host}, which is {release}")
+    if health.older_than(release):
+        raise old_backend(f"{host}, which is {health.release}", release)
 
 
 def _namespace(several: bool, namespace: str | None, host: str) -> str | None:
@@ -134,23 +148,29 @@ def _namespace(several: bool, namespace: str | None, host: str) -> str | None:
     return namespace
 
 
-def _schedule(server: Server, wanted: RecurringRun, spec: Spec, cron: str, console: Console) -> int:
-    recurring_id, action = ensure_recurring(server, wanted)
+def _schedule(server: Server, wanted: RecurringRun, spec: Spec, health: Health, console: Console) -> int:
+    change = ensure_recurring(server, wanted, health)
     spans = window(spec)
     reads = f", each of the newest {f'{spans} spans' if spans > 1 else 'span'}" if spans else ""
-    _line(console, "recurring", f"{wanted.display_name} {action}: {cron} (UTC){reads}")
-    _line(console, "page", f"{server.host}/#/recurringrun/details/{recurring_id}")
+    cron = wanted.trigger and wanted.trigger.cron_schedule and wanted.trigger.cron_schedule.cron
+    _line(console, "recurring", f"{wanted.display_name} {change.action}: {cron} (UTC){reads}")
+    _line(console, "page", f"{server.host}/#/recurringrun/details/{change.recurring_run_id}")
+    if change.warning:
+        _line(console, "warning", change.warning)
     return 0
 
 
-def _run(name: str, experiment: str, version: PipelineVersion, values: dict[str, Json]) -> ApiRun:
+def _run(
+    name: str, experiment: str, version: PipelineVersion, runtime: RuntimeConfig, service_account: str | None
+) -> ApiRun:
     run: ApiRun = kfp.V2beta1Run(
         display_name=name,
         experiment_id=experiment,
         pipeline_version_reference=kfp.V2beta1PipelineVersionReference(
             pipeline_id=version.pipeline_id, pipeline_version_id=version.pipeline_version_id
         ),
-        runtime_config=kfp.V2beta1RuntimeConfig(parameters=values),
+        runtime_config=runtime,
+        service_account=service_account,
     )
     return run
 
@@ -164,7 +184,7 @@ def _follow(server: Server, run_id: str, tasks: set[str] | None, options: Option
     try:
         with view.drawing():
             run = follow(server, run_id, view, options.pace)
-            exit_code, reason = judge(server, run)
+            outcome = judge(server, run)
     except KeyboardInterrupt:
         return _leave(server, run_id, "interrupted", _EXIT_INTERRUPTED, options, console)
     except TimedOut:
@@ -172,11 +192,20 @@ def _follow(server: Server, run_id: str, tasks: set[str] | None, options: Option
         return _leave(server, run_id, reason, _EXIT_TIMED_OUT, options, console)
     except ServerError as error:
         raise ServerError(f"{error}\nThe run was not touched; {_go_on(server, run_id)}", error.status) from error
-    colour = "green" if exit_code == 0 else "red"
-    meaning = MEANINGS.get(exit_code, MEANINGS[1])
-    message = meaning if reason == meaning else f"{meaning}: {reason}"
-    console.print(f"[{colour}]{escape(message)}[/]  [dim]exit code {exit_code}[/]", soft_wrap=True)
-    return exit_code
+    colour = "green" if outcome.exit_code == 0 else "red"
+    console.print(f"[{colour}]{escape(_explain(outcome))}[/]  [dim]exit code {outcome.exit_code}[/]", soft_wrap=True)
+    if outcome.also_failed:
+        console.print(
+            f"failed, too: {escape(', '.join(outcome.also_failed))}; the message is of the first to end that says why",
+            soft_wrap=True,
+        )
+    return outcome.exit_code
+
+
+def _explain(outcome: Outcome) -> str:
+    meaning = MEANINGS.get(outcome.exit_code, MEANINGS[1])
+    message = meaning if outcome.reason == meaning else f"{meaning}: {outcome.reason}"
+    return f"{outcome.task}: {message}" if outcome.task else message
 
 
 def _leave(server: Server, run_id: str, reason: str, exit_code: int, options: Options, console: Console) -> int:

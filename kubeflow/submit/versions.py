@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import kfp_server_api as kfp
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2 as proto
 
-from kubeflow.spec.messages import Platform, Spec
-from kubeflow.spec.pipeline_spec import SCHEMA_VERSION, write_spec
-from kubeflow.submit.api import PipelineVersion
+from kubeflow.spec.messages import Json, Platform, Spec
+from kubeflow.spec.pipeline_spec import SCHEMA_VERSION, SpecError, write_spec
+from kubeflow.submit.api import ApiRun, PipelineVersion
 from kubeflow.submit.server import Server, ServerError, old_backend
 
 _DIGITS = 16
+_NAME = re.compile("[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_LONGEST_NAME = 128  # of a column in the server's database
 
 
 def spec_digest(spec: Spec, *platforms: Platform) -> str:
@@ -37,8 +43,10 @@ def upload(
       platforms: what stands behind the spec in its file.
 
     Raises:
+      SpecError: the server would refuse the spec, after a pipeline was made for it.
       ServerError: the server refuses.
     """
+    _require_readable(spec, platforms)
     name, digest = spec["pipelineInfo"]["name"], spec_digest(spec, *platforms)
     pipeline = _pipeline(server, name, spec["pipelineInfo"].get("description", ""), namespace)
     version_name = f"sha256-{digest[:_DIGITS]}"
@@ -62,6 +70,29 @@ def upload(
                 raise old_backend(f"{server.host}, which refuses {SCHEMA_VERSION}: {error}") from error
             raise
     return uploaded, True
+
+
+def _require_readable(spec: Spec, platforms: Sequence[Platform]) -> None:
+    """Raises where the server would say no more than `unknown template format`, or nothing until a run begins."""
+    name = spec["pipelineInfo"]["name"]
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+        raise SpecError(
+            f"pipelineInfo.name must be of a-z, 0-9 and -, with a letter or digit at both ends, and at most "
+            f"{_LONGEST_NAME} characters long. Received: {name}. Compile with another --set model_name=..."
+        )
+    if len(platforms) > 1:
+        raise SpecError(
+            f"A spec must have one document of `platforms:` at most. Received: {len(platforms)}. Join them in one."
+        )
+    documents = cast(list[dict[str, Json]], [spec, *platforms])
+    for document in documents:
+        try:
+            json_format.ParseDict(document, proto.PlatformSpec() if "platforms" in document else proto.PipelineSpec())
+        except json_format.ParseError as error:
+            raise SpecError(
+                f"A spec must hold what Kubeflow Pipelines knows, and nothing else. Received: {error}. "
+                "Remove it, or compile the spec anew."
+            ) from error
 
 
 def _pipeline(server: Server, name: str, description: str, namespace: str | None) -> str:
@@ -95,3 +126,25 @@ def find_experiment(server: Server, name: str, namespace: str | None) -> str:
         body = kfp.V2beta1Experiment(display_name=name, **where)
         experiment = server.call(server.experiments.experiment_service_create_experiment, body)
     return str(experiment.experiment_id)
+
+
+def read_spec(server: Server, run: ApiRun) -> Spec | None:
+    """Returns the spec of a run, from its pipeline's version; None where the server has it no more."""
+    reference = run.pipeline_version_reference
+    if not (reference and reference.pipeline_id and reference.pipeline_version_id):
+        return None
+    method = server.pipelines.pipeline_service_get_pipeline_version
+    try:
+        version: PipelineVersion = server.call(method, reference.pipeline_id, reference.pipeline_version_id)
+    except ServerError as error:
+        if error.status in (401, 403, 404):
+            return None
+        raise
+    document = version.pipeline_spec or {}
+    # With a platform's document beside it, the API has both in one.
+    return cast(Spec, document.get("pipeline_spec", document)) or None
+
+
+def task_names(spec: Spec | None) -> set[str] | None:
+    """Returns the names of a spec's tasks; None without a spec."""
+    return {*spec["root"]["dag"]["tasks"]} if spec else None

@@ -12,15 +12,15 @@ from rich.markup import escape
 from rich.spinner import Spinner
 from rich.text import Text
 
-from kubeflow.submit.api import ApiRun, TaskDetail, task_details
-from kubeflow.submit.outcome import CANCELED, FAILED, FINAL, SKIPPED, SUCCEEDED
+from kubeflow.submit.api import ApiRun
+from kubeflow.submit.tasks import CANCELED, FAILED, FINAL, SKIPPED, SUCCEEDED, RunTask, read_tasks
 from pipeline.running.progress_view import MARKS
 
 _MARKS = {
     SUCCEEDED: MARKS["done"],
     FAILED: MARKS["failed"],
     CANCELED: ("[yellow]✗[/]", "  [yellow]canceled[/]"),
-    SKIPPED: ("[dim]-[/]", "  [dim]not triggered[/]"),
+    SKIPPED: ("[dim]-[/]", "  [dim]from the cache[/]"),
 }
 
 
@@ -50,29 +50,27 @@ class ClusterView:
             self._live.stop()
 
     def say(self, text: str) -> None:
-        """Shows what goes on."""
+        """Shows what goes on, until something else does."""
         self._spinner.update(text=Text(text, overflow="ellipsis", no_wrap=True))
+
+    def note(self, text: str) -> None:
+        """Prints a line, which stays."""
+        self._console.print(escape(text), soft_wrap=True)
 
     def show(self, run: ApiRun) -> None:
         """Prints the tasks that have come to their ends since, and says which are at work."""
-        details = task_details(run)
-        tasks = [(name, task) for task in details if (name := task.display_name) and self._is_task(name)]
-        for name, task in sorted(tasks, key=lambda named: (named[1].end_time is None, str(named[1].end_time or ""))):
-            if task.state in FINAL and name not in self._shown:
-                self._shown.add(name)
-                self._ended(name, task)
-        at_work = [name for name, task in tasks if task.state not in FINAL]
+        tasks = read_tasks(run, self._tasks)
+        for task in sorted(tasks, key=lambda item: (item.end_time is None, str(item.end_time or ""))):
+            if task.state in FINAL and task.name not in self._shown:
+                self._shown.add(task.name)
+                self._ended(task)
+        at_work = [task.name for task in tasks if task.state and task.state not in FINAL]
         self.say(", ".join(at_work) or f"the run is {(run.state or 'pending').lower()}")
 
-    def _is_task(self, name: str) -> bool:
-        if self._tasks is not None:
-            return name in self._tasks
-        return not (name == "root" or name.endswith("-driver") or name.partition("(")[0] == "executor")
-
-    def _ended(self, name: str, task: TaskDetail) -> None:
+    def _ended(self, task: RunTask) -> None:
         mark, note = _MARKS[task.state]
         seconds = _seconds(task.start_time, task.end_time)
-        self._console.print(f" {mark} {escape(name):<22}{seconds:>7.0f} s{note}", soft_wrap=True)
+        self._console.print(f" {mark} {escape(task.name):<22}{seconds:>7.0f} s{note}", soft_wrap=True)
 
 
 def _seconds(began: datetime | None, ended: datetime | None) -> float:

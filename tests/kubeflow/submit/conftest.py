@@ -42,6 +42,8 @@ def submit(api, pod_namespace, monkeypatch):
     for name in ("KUBEFLOW_HOST", "KF_PIPELINES_ENDPOINT", "KUBEFLOW_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("kubeflow.submit.server._PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("kubeflow.submit.follow._SETTLE_SECONDS", 0.2)
+    monkeypatch.setattr("kubeflow.submit.follow._SETTLE_POLL_SECONDS", 0)
 
     def submit(*arguments: str, said=SAID, host=None):
         command = ["kubeflow", "submit", "--spec", str(SMALL), "--host", host or api.url, "--poll", "0"]

@@ -1,8 +1,10 @@
 """An API server of Kubeflow Pipelines on loopback: the paths and fields of api/v2beta1's OpenAPI, and its moods.
 
 What it takes and gives goes through the models that kfp's client was generated with from that OpenAPI, so that a field
-which the API has not is an error here, too. As the real one, it sends snake_case names and leaves the `error` of a
-task empty.
+which the API has not is an error here, too. As the real one (2.17.0), it sends snake_case names, leaves `error` and
+`pod_name` of a task empty, gives Argo's nodes for tasks, ends a run one look before its tasks, calls a canceled run
+FAILED after CANCELING, answers 200 for a log that is not there, parses specs by their proto, and ends a run with the
+recurring run that it belongs to, unless that is deleted by ORPHAN.
 """
 
 from __future__ import annotations
@@ -23,6 +25,10 @@ from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 import kfp_server_api as kfp
 import yaml
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2
+
+from kubeflow.submit.tasks import node_id
 
 Json = dict[str, Any]
 NOW = "2026-01-02T03:04:05Z"
@@ -48,7 +54,9 @@ class FakeApi:
 
     Attributes:
       states: what a run's state is at each look, the last for ever.
-      tasks: its task details at the end.
+      tasks: its task details one look after its end.
+      history: the states that a run has been in.
+      without_workflow: the recurring runs whose ScheduledWorkflow somebody deleted.
       artifacts, logs: by node and by pod: a task's log.
       mood: called before each answer with the handler; True says that it has answered.
       calls: `METHOD path` of everything that was asked.
@@ -57,10 +65,12 @@ class FakeApi:
 
     def __init__(self):
         self.multi_user = False
-        self.release = "2.5.0"
+        self.release = "2.17.0"
         self.token: str | None = None
         self.states = ["PENDING", "RUNNING", "SUCCEEDED"]
-        self.tasks: list[Json] = []
+        self.tasks = succeeded("HeadlineExampleGen", "DataGate", "Verdict")
+        self.history: list[str] = []
+        self.without_workflow: set[str] = set()
         self.artifacts: dict[str, str] = {}
         self.logs: dict[str, str] = {}
         self.mood: Callable[[BaseHTTPRequestHandler], bool] = lambda handler: False
@@ -95,24 +105,28 @@ class FakeApi:
     def called(self, method: str, path: str) -> int:
         return sum(one.startswith(f"{method} {path}") for one in self.calls)
 
-    def fail(self, task: str, log: str, *, archived: bool = True, retried: bool = False) -> None:
-        """Lets the run end with a failed task, as KFP's Argo workflow has it: no message anywhere but in its log."""
-        node, template = f"{WORKFLOW}-222", "retry-system-container-impl" if retried else "system-container-impl"
+    def fail(self, *tasks: str, log: str = "", archived: bool = True, attempts: int = 1, stock: bool = True) -> None:
+        """Lets the run end with failed tasks, as KFP's Argo workflow has it: no message anywhere but in their logs.
+
+        Args:
+          tasks: that fail, the first first; what comes after them is omitted.
+          log: of each, of its newest attempt; none where it is empty.
+          archived: the log is in the artifacts, not in a pod.
+          attempts: how often each was tried.
+          stock: Argo has KFP's own configuration of 2.17.0, by which every node may be retried.
+        """
         self.states = ["RUNNING", "FAILED"]
-        inner = [detail("executor", "FAILED", [node])] if retried else [detail("executor", "FAILED")]
-        outer = f"{WORKFLOW}-200" if retried else node
-        self.tasks = [
-            detail(WORKFLOW, "FAILED", [f"{WORKFLOW}-1", f"{WORKFLOW}-2"]),
-            detail("root", "FAILED", [f"{WORKFLOW}-3", f"{WORKFLOW}-4"]),
-            detail("ImportSchemaGen", "SUCCEEDED", [f"{WORKFLOW}-5"]),
-            detail(f"{task}-driver", "SUCCEEDED"),
-            detail(task, "FAILED", [f"{WORKFLOW}-6", outer]),
-            *inner,
-        ]
-        if archived:
-            self.artifacts[node] = log
-        else:
-            self.logs[f"{WORKFLOW}-{template}-222"] = log
+        nodes = Nodes(stock)
+        nodes.add("ImportSchemaGen", "SUCCEEDED")
+        for number, task in enumerate(tasks):
+            pod = nodes.add(task, "FAILED", attempts, ended=f"2026-01-02T03:05:{17 + number}Z")
+            if archived and log:
+                self.artifacts[pod] = log
+            elif log:
+                template = "retry-system-container-impl" if stock or attempts > 1 else "system-container-impl"
+                self.logs[f"{WORKFLOW}-{template}-{pod.rpartition('-')[2]}"] = log
+        nodes.add("Omitted", None)
+        self.tasks = nodes.details()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         api = self
@@ -192,6 +206,13 @@ class FakeApi:
         self._one("pipelines", "pipeline_id", pipeline)
         return self._list("pipeline_versions", query, namespaced=False)
 
+    def _get_version(self, pipeline: str, version: str, query: Json, body: Json) -> Json:
+        found = self._one("pipeline_versions", "pipeline_version_id", version)
+        assert found["pipeline_id"] == pipeline
+        if not self.platforms:
+            return found
+        return found | {"pipeline_spec": {"pipeline_spec": found["pipeline_spec"], "platform_spec": self.platforms[-1]}}
+
     def _upload(self, query: Json, body: bytes, headers: Any) -> Json:
         self._one("pipelines", "pipeline_id", query["pipelineid"])
         head = f"Content-Type: {headers['Content-Type']}\r\n\r\n".encode()
@@ -199,6 +220,10 @@ class FakeApi:
         assert part.get_param("name", header="content-disposition") == "uploadfile"
         assert part.get_filename().endswith(".yaml")
         spec, *platforms = yaml.safe_load_all(part.get_payload(decode=True))
+        try:
+            json_format.ParseDict(spec, pipeline_spec_pb2.PipelineSpec())
+        except json_format.ParseError as error:
+            raise RefusalError(400, "pipeline spec is invalid: unknown template format") from error
         if spec["schemaVersion"] != "2.1.0":
             raise RefusalError(400, f"KFP only supports schema version 2.1.0, but the spec has {spec['schemaVersion']}")
         made = {"display_name": query["name"], "pipeline_id": query["pipelineid"], "pipeline_spec": spec}
@@ -218,14 +243,26 @@ class FakeApi:
 
     def _get_run(self, run_id: str, query: Json, body: Json) -> Json:
         run = self._one("runs", "run_id", run_id)
-        if run.get("state") != "CANCELED":
+        settled = run["state"] in ("SUCCEEDED", "FAILED", "CANCELED")
+        if run.get("deleted"):
+            run["state"] = "RUNNING"
+        elif not settled and run["state"] != "CANCELING":
             run["state"] = self.states[min(self.looks, len(self.states) - 1)]
+        elif run["state"] == "CANCELING":
+            run["state"] = "FAILED"
         self.looks += 1
-        tasks = self.tasks if run["state"] in ("SUCCEEDED", "FAILED") else self.tasks[:1]
-        return run | {"run_details": {"task_details": tasks}}
+        history = {"state_history": [{"state": state, "update_time": NOW} for state in self.history]}
+        tasks = [task | {"state": "RUNNING"} if not settled and "state" in task else task for task in self.tasks]
+        return run | history | {"run_details": {"task_details": tasks}}
+
+    def _list_runs(self, query: Json, body: Json) -> Json:
+        answer = self._list("runs", query)
+        assert query["sort_by"] == "created_at desc"
+        return answer | {"runs": answer.get("runs", [])[::-1][: int(query["page_size"])]}
 
     def _terminate(self, run_id: str, query: Json, body: Json) -> Json:
-        self._one("runs", "run_id", run_id)["state"] = "CANCELED"
+        self._one("runs", "run_id", run_id)["state"] = "CANCELING"
+        self.history = ["RUNNING", "CANCELING", "FAILED"]
         return {}
 
     def _artifact(self, run_id: str, node: str, query: Json, body: Json) -> Json:
@@ -243,13 +280,20 @@ class FakeApi:
     def _create_recurring(self, query: Json, body: Json) -> Json:
         check_fields(kfp.V2beta1RecurringRun, body)
         self._check_source(body)
-        return self._make("recurringRuns", "recurring_run_id", body | {"status": "ENABLED"}, unique=False)
+        made = {"service_account": "pipeline-runner", **body, "status": "ENABLED"}
+        return self._make("recurringRuns", "recurring_run_id", made, unique=False)
 
     def _delete_recurring(self, recurring_id: str, query: Json, body: Json) -> Json:
         self.things["recurringRuns"].remove(self._one("recurringRuns", "recurring_run_id", recurring_id))
+        orphan = query.get("propagation_policy") == "ORPHAN" and self.release >= "2.16"
+        for run in self.things["runs"]:
+            # Kubernetes deletes the workflow, of which the API never hears again.
+            run["deleted"] = run.get("recurring_run_id") == recurring_id and not orphan
         return {}
 
     def _switch(self, recurring_id: str, verb: str, query: Json, body: Json) -> Json:
+        if recurring_id in self.without_workflow:
+            raise RefusalError(500, "scheduledworkflows.kubeflow.org not found")
         self._one("recurringRuns", "recurring_run_id", recurring_id)["status"] = f"{verb.upper()}D"
         return {}
 
@@ -275,9 +319,11 @@ _ROUTES = {
     ("POST", f"{_API}/pipelines"): "_create_pipeline",
     ("POST", f"{_API}/pipelines/upload_version"): "_upload",
     ("GET", f"{_API}/pipelines/([^/]+)/versions"): "_list_versions",
+    ("GET", f"{_API}/pipelines/([^/]+)/versions/([^/]+)"): "_get_version",
     ("GET", f"{_API}/experiments"): "_list_experiments",
     ("POST", f"{_API}/experiments"): "_create_experiment",
     ("POST", f"{_API}/runs"): "_create_run",
+    ("GET", f"{_API}/runs"): "_list_runs",
     ("GET", f"{_API}/runs/([^/:]+)"): "_get_run",
     ("POST", f"{_API}/runs/([^/:]+):terminate"): "_terminate",
     ("GET", f"{_API}/runs/([^/]+)/nodes/([^/]+)/artifacts/main-logs:read"): "_artifact",
@@ -289,18 +335,79 @@ _ROUTES = {
 }
 
 
-def detail(name: str, state: str, children: Sequence[str] = ()) -> Json:
+class Nodes:
+    """Argo's nodes of a run, one for each of a task's parts; with `stock`, each of them twice."""
+
+    def __init__(self, stock: bool = True):
+        self._retried = "(0)" if stock else ""
+        self._root = f"{WORKFLOW}{self._retried}.root{self._retried}"
+        self._details: list[Json] = []
+        self._in_root: list[str] = []
+        self._failed = False
+
+    def add(self, task: str, state: str | None, attempts: int = 1, ended: str = "2026-01-02T03:05:17Z") -> str:
+        """Adds a task, and returns the id of its newest pod's node; that of its driver where it was omitted."""
+        again = self._retried
+        self._failed = self._failed or state == "FAILED"
+        name, driver = f"{self._root}.{task}", f"{self._root}.{task}-driver"
+        self._in_root.append(driver)
+        driver_state = "SUCCEEDED" if state else None
+        self._node(f"{task}-driver", driver_state, [name], [f"{driver}(0)"] if again and state else [])
+        if not state:
+            self._node(task, None)
+            return node_id(WORKFLOW, driver)
+        if again:
+            self._node(f"{task}-driver(0)", driver_state, [name])
+            self._node(task, state, [f"{name}(0)"], ended=ended)
+        executor = f"{name}{again}.executor"
+        self._node(f"{task}{again}", state, [executor], ended=ended)
+        if not again and attempts == 1:
+            self._node("executor", state, ended=ended)
+            return node_id(WORKFLOW, executor)
+        tries = [f"{executor}({number})" for number in range(attempts)]
+        self._node("executor", state, tries, ended=ended)
+        for number in range(attempts):
+            self._node(f"executor({number})", state if number == attempts - 1 else "FAILED", ended=ended)
+        return node_id(WORKFLOW, tries[-1])
+
+    def details(self) -> list[Json]:
+        """Returns all nodes, with those around the tasks, as the API gives them."""
+        state, again = "FAILED" if self._failed else "SUCCEEDED", self._retried
+        top = f"{WORKFLOW}{again}"
+        if again:
+            self._node(WORKFLOW, state, [top])
+            self._node("root", state, [self._root])
+        self._node(top, state, [f"{top}.root-driver"])
+        self._node("root-driver", "SUCCEEDED", [f"{top}.root"])
+        self._node(f"root{again}", state, self._in_root)
+        return self._details
+
+    def _node(self, name: str, state: str | None, *children: Sequence[str], ended: str = NOW) -> None:
+        ids = [node_id(WORKFLOW, child) for group in children for child in group]
+        self._details.append(detail(name, state, ids, ended))
+
+
+def succeeded(*tasks: str) -> list[Json]:
+    """The nodes of a run whose tasks have all succeeded."""
+    nodes = Nodes()
+    for task in tasks:
+        nodes.add(task, "SUCCEEDED")
+    return nodes.details()
+
+
+def detail(name: str, state: str | None, children: Sequence[str] = (), ended: str = "2026-01-02T03:05:17Z") -> Json:
     """A task as the API gives it."""
+    fields = {
+        "task_id": f"id-of-{name}",
+        "display_name": name,
+        "state": state,
+        "start_time": "2026-01-02T03:04:05Z",
+        "end_time": ended,
+        "child_tasks": [{"pod_name": one} for one in children],
+    }
+    # What is omitted has no state at all.
     return check_fields(
-        kfp.V2beta1PipelineTaskDetail,
-        {
-            "task_id": f"id-of-{name}",
-            "display_name": name,
-            "state": state,
-            "start_time": "2026-01-02T03:04:05Z",
-            "end_time": "2026-01-02T03:05:17Z",
-            "child_tasks": [{"pod_name": one} for one in children],
-        },
+        kfp.V2beta1PipelineTaskDetail, {key: value for key, value in fields.items() if value is not None}
     )
 
 
@@ -315,12 +422,12 @@ def hang(seconds: float) -> Callable[[BaseHTTPRequestHandler], bool]:
     return mood
 
 
-def say(status: int, answer: Json | str, path: str = "/", times: int = 10**9) -> Callable[..., bool]:
-    """A mood: answers whatever has `path` so, that many times."""
+def say(status: int, answer: Json | str, path: str = "/", times: int = 10**9, method: str = "") -> Callable[..., bool]:
+    """A mood: answers whatever has `path` so, that many times; where a method is given, that alone."""
     left = [times]
 
     def mood(handler: Any) -> bool:
-        if path not in handler.path or not left[0]:
+        if path not in handler.path or not left[0] or method not in ("", handler.command):
             return False
         left[0] -= 1
         handler.send(status, answer)

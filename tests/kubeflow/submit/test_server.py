@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
+import struct
 import time
 
 import pytest
 
+from kubeflow.spec.pipeline_spec import load_spec, write_spec
 from tests.helpers.certificates import make_authority, make_certificate
-from tests.kubeflow.golden import GOLDEN
+from tests.kubeflow.submit.conftest import SMALL
 from tests.kubeflow.submit.fake_api import hang, say
 
 SECRET = "eyJhbGciOi.secret-part.signature"
@@ -151,20 +153,33 @@ def test_a_backend_of_v1_is_old(api, submit):
     assert "Upgrade" in shown
 
 
-@pytest.mark.parametrize("release", ["2.0.5", "2.4.1"])
-def test_a_backend_that_leaves_placeholders_in_parameters_is_old(api, submit, release):
+@pytest.mark.parametrize("release", ["2.0.5", "2.5.0", "2.13.0"])
+def test_a_backend_before_2_14_is_old_for_every_spec(api, submit, release):
     api.release = release
-    shown = message(submit("--spec", str(GOLDEN)))
+    shown = message(submit())
     assert f"which is {release}" in shown
-    assert "2.5.0 and later" in shown
+    assert "2.14.0 or later" in shown
     assert not api.things["pipelines"]
-    assert submit("--no-wait").exit_code == 0  # a spec without such
 
 
-@pytest.mark.parametrize("release", ["2.5.0", "2.16.1", "unknown", "master-55ec846", ""])
+@pytest.mark.parametrize("release", ["2.14.0", "2.16.1", "unknown", "master-55ec846", ""])
 def test_a_newer_backend_and_one_of_ones_own_are_trusted(api, submit, release):
     api.release = release
-    assert submit("--spec", str(GOLDEN), "--no-wait").exit_code == 0
+    assert submit("--no-wait").exit_code == 0
+
+
+def test_a_backend_older_than_the_spec_says_is_old(api, submit, tmp_path):
+    path = with_config(tmp_path, {"release": "2.16.0"})
+    api.release = "2.15.2"
+    assert "2.16.0 or later. Received" in message(submit("--spec", path))
+    api.release = "2.16.0"
+    assert submit("--spec", path, "--no-wait").exit_code == 0
+
+
+@pytest.mark.parametrize("config", [{"release": "soon"}, {"release": 2.16}, {"serviceAccount": ["a"]}])
+def test_a_platform_config_of_another_kind_is_refused(api, submit, tmp_path, config):
+    assert "Compile the spec anew" in message(submit("--spec", with_config(tmp_path, config)))
+    assert not api.calls
 
 
 def test_another_service_is_not_called_old(api, submit):
@@ -211,6 +226,89 @@ def test_500_for_ever_is_told(api, submit):
 
 
 def test_a_run_is_not_started_twice_by_a_500(api, submit):
-    api.mood = say(500, {"message": "who knows"}, "/runs", times=1)
+    api.mood = say(500, {"message": "who knows"}, "/runs", times=1, method="POST")
     message(submit())
     assert api.called("POST", "/apis/v2beta1/runs") == 1
+
+
+@pytest.mark.parametrize("answer", [b"", b"\x00\x00\x12\x04\x00\x00\x00\x00\x00"], ids=["nothing", "gRPC's"])
+def test_a_port_that_speaks_no_http(api, submit, answer):
+    def mood(handler):
+        handler.wfile.write(answer)
+        handler.close_connection = True
+        return True
+
+    api.mood = mood
+    shown = message(submit())
+    assert "--host must speak HTTP" in shown
+    assert "gRPC, 8887" in shown
+
+
+def test_a_connection_that_is_reset(api, submit):
+    def mood(handler):
+        handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        handler.connection.close()
+        handler.close_connection = True
+        return True
+
+    api.mood = mood
+    assert "--host must speak HTTP" in message(submit())
+
+
+def test_the_reason_at_the_end_of_a_long_403_is_shown(api, submit):
+    reason = f"{'Failed to authorize: ' * 300}User 'me' is not authorized with reason: no role"
+    api.mood = say(403, {"message": reason}, "/experiments")
+    assert "with reason: no role" in message(submit())
+
+
+def test_a_run_that_is_not_there(api, submit):
+    shown = message(submit("--follow", "no-such-run", said=()))
+    assert "--follow must be the id of a run. Received: no-such-run" in shown
+    assert "was not touched" not in shown
+
+
+@pytest.mark.parametrize("name", ["Clickbait", "click_bait", "-click", "click.", "c" * 129])
+def test_a_name_that_leaves_an_empty_pipeline_behind_is_refused(api, submit, tmp_path, name):
+    path = with_spec(tmp_path, pipelineInfo={"name": name})
+    assert "pipelineInfo.name must be of a-z, 0-9 and -" in message(submit("--spec", path))
+    assert not api.things["pipelines"]
+
+
+def test_a_key_that_the_server_does_not_know_is_refused_by_name(api, submit, tmp_path):
+    path = with_spec(tmp_path, pipelinInfo={"name": "x"})
+    assert "pipelinInfo" in message(submit("--spec", path))
+    assert not api.things["pipelines"]
+
+
+def test_two_documents_of_platforms_are_refused(api, submit, tmp_path):
+    write_spec(load_spec(SMALL), tmp_path / "two.yaml", [{"platforms": {"kubernetes": {}}}] * 2)
+    assert "one document of `platforms:` at most" in message(submit("--spec", str(tmp_path / "two.yaml")))
+    assert not api.things["pipelines"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SMALL.read_text().replace("schemaVersion: 2.1.0", "schemaVersion: 2.0.0"),
+        "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nspec: {entrypoint: main}\n",
+    ],
+    ids=["schema 2.0.0", "v1"],
+)
+def test_a_spec_of_an_older_kfp_is_refused(api, submit, tmp_path, text):
+    (tmp_path / "old.yaml").write_text(text)
+    shown = message(submit("--spec", str(tmp_path / "old.yaml")))
+    assert "schemaVersion must be 2.1.0" in shown
+    assert "`clickbait kubeflow compile` writes one" in shown
+    assert not api.calls
+
+
+def with_config(folder, config):
+    """Writes the spec with what `compile` leaves for `submit`."""
+    write_spec(load_spec(SMALL), folder / "spec.yaml", [{"platforms": {"kubernetes": {"config": config}}}])
+    return str(folder / "spec.yaml")
+
+
+def with_spec(folder, **changes):
+    """Writes the spec with other keys."""
+    write_spec({**load_spec(SMALL), **changes}, folder / "spec.yaml")
+    return str(folder / "spec.yaml")

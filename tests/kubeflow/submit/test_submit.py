@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from kubeflow.container.exit_codes import termination_message
+from kubeflow.container.exit_codes import MEANINGS, termination_message
 from kubeflow.spec.pipeline_spec import load_spec, write_spec
 from kubeflow.submit.versions import spec_digest
 from tests.kubeflow.golden import GOLDEN
 from tests.kubeflow.submit.conftest import SAID, SMALL
-from tests.kubeflow.submit.fake_api import WORKFLOW, detail, say
+from tests.kubeflow.submit.fake_api import WORKFLOW, Nodes, say
 
 TASKS = ["HeadlineExampleGen", "DataGate", "Verdict"]
 
 
 def test_a_run_that_is_pushed_ends_with_0_and_shows_its_tasks(api, submit):
-    api.tasks = [detail(WORKFLOW, "SUCCEEDED"), detail("DataGate-driver", "SUCCEEDED")]
-    api.tasks += [detail(name, "SUCCEEDED") for name in TASKS]
     result = submit("--parameter", "epochs=3")
     assert result.exit_code == 0
     for name in TASKS:
@@ -38,20 +36,92 @@ def test_a_run_that_is_pushed_ends_with_0_and_shows_its_tasks(api, submit):
     ("task", "code"), [("DataGate", 3), ("Verdict", 4), ("Verdict", 5), ("HeadlineExampleGen", 2), ("Verdict", 1)]
 )
 @pytest.mark.parametrize("archived", [True, False], ids=["archived log", "log of the pod"])
-@pytest.mark.parametrize("retried", [True, False], ids=["retried", "tried once"])
-def test_a_failed_task_ends_the_command_as_it_ended_itself(api, submit, task, code, archived, retried):
-    log = f"importing\n{termination_message(code, 'because of this')}\nmain.go:49] exit status 1"
-    api.fail(task, log, archived=archived, retried=retried)
+@pytest.mark.parametrize(("attempts", "stock"), [(3, True), (1, True), (3, False), (1, False)])
+def test_a_failed_task_ends_the_command_as_it_ended_itself(api, submit, task, code, archived, attempts, stock):
+    api.fail(task, log=log_of(code, "because of this"), archived=archived, attempts=attempts, stock=stock)
     result = submit()
     assert result.exit_code == code
-    assert "because of this" in result.output
+    assert f"{task}: {MEANINGS[code]}: because of this" in result.output
     assert "main.go" not in result.output
+    assert result.output.count("✗") == 1
     assert f"✗ {task}" in result.output
+    assert "retr" not in result.output
+    # Logs of what succeeded are not read.
+    assert sum("/nodes/" in one for one in api.calls) <= 3
+
+
+def test_all_lines_of_a_message_are_shown(api, submit):
+    reason = "The data must keep the gate's rules. Received:\n  too_few: 3 rows, where 20 must be\n\n  labels: [one]"
+    api.fail("DataGate", log=log_of(3, reason))
+    result = submit()
+    assert result.exit_code == 3
+    assert f"DataGate: the data was refused: {reason}  exit code 3" in result.output
+
+
+def log_of(code, reason):
+    """The log of a task: the launcher's lines, the task's own, and the launcher's and Argo's again."""
+    return (
+        "I1130 10:00:00.000001      17 launcher_v2.go:200] PipelineSpec: clickbait exit code\n"
+        f"importing\n{termination_message(code, reason)}\n"
+        "F1130 10:00:01.000001      17 main.go:59] failed to execute component: exit status 1\n"
+        'time="2026-11-30T10:00:01Z" level=info msg="sub-process exited"\nError: exit status 1\n'
+    )
+
+
+def test_the_first_task_that_failed_is_told_and_the_others_are_named(api, submit):
+    api.fail("Trainer", "DataGate", log=log_of(3, "too few rows"))
+    result = submit()
+    assert "Trainer: the data was refused" in result.output
+    assert "failed, too: DataGate;" in result.output
+
+
+@pytest.mark.parametrize(
+    "fatal",
+    [
+        # The launcher of 2.17.0: no key of the secret, an address that is none, no permission, the cache away.
+        'failed to execute component: failed to get Bucket credentials from secret name="mlpipeline-minio-artifact" '
+        'namespace="kubeflow": secrets "mlpipeline-minio-artifact" not found',
+        "failed to execute component: failed to list objects in remote storage: dial tcp: lookup "
+        "minio-service.kubeflow: no such host",
+        "failed to execute component: uploadFile(): unable to complete copying: AccessDenied: Access Denied.",
+        "failed to execute component: failed to create task: rpc error: code = Unavailable desc = error reading",
+    ],
+)
+def test_where_the_launcher_failed_its_own_last_line_is_the_reason(api, submit, fatal):
+    log = (
+        "E1130 10:00:00.000001      17 launcher_v2.go:230] an error\nimporting\n"
+        f"F1130 10:00:01.000001      17 main.go:59] {fatal}\n\tstatus code: 403, request id: 7\nError: exit status 1\n"
+    )
+    api.fail("DataGate", log=log)
+    result = submit()
+    assert result.exit_code == 1
+    assert f"DataGate: failed: {fatal}" in result.output
+    assert "status code: 403, request id: 7  exit code 1" in result.output
+
+
+def test_where_the_driver_failed_its_own_last_line_is_the_reason(api, submit):
+    nodes = Nodes()
+    nodes.add("ImportSchemaGen", "SUCCEEDED")
+    driver = nodes.add("DataGate", None)
+    api.tasks = nodes.details()
+    for node in api.tasks:
+        if node["display_name"].startswith(("DataGate-driver", WORKFLOW, "root")):
+            node["state"] = "FAILED"
+    number = driver.rpartition("-")[2]
+    api.states = ["RUNNING", "FAILED"]
+    api.logs[f"{WORKFLOW}-system-container-driver-{number}"] = (
+        "F1130 10:00:01.000001       1 main.go:79] KFP driver: driver.Container(pipelineName=clickbait) failed: x\n"
+    )
+    result = submit()
+    assert result.exit_code == 1
+    assert "DataGate: failed: KFP driver: driver.Container(pipelineName=clickbait) failed: x" in result.output
+    assert "✗ DataGate" in result.output
 
 
 def test_a_server_that_gives_the_message_itself_is_not_asked_for_logs(api, submit):
-    api.fail("DataGate", "nothing here")
-    api.tasks[-1]["error"] = {"code": 2, "message": f"Error (exit code 1): {termination_message(3, 'too few rows')}"}
+    api.fail("DataGate", log="nothing here")
+    (task,) = (task for task in api.tasks if task["display_name"] == "DataGate")
+    task["error"] = {"code": 2, "message": f"Error (exit code 1): {termination_message(3, 'too few rows')}"}
     result = submit()
     assert result.exit_code == 3
     assert "the data was refused: too few rows" in result.output
@@ -59,15 +129,17 @@ def test_a_server_that_gives_the_message_itself_is_not_asked_for_logs(api, submi
 
 
 def test_a_failure_of_which_nothing_is_known_ends_with_1_and_says_where_to_look(api, submit):
-    api.fail("Trainer", "OOMKilled", archived=False)
+    api.fail("Trainer")
     result = submit()
     assert result.exit_code == 1
-    assert "Failed: Trainer, executor" in result.output
+    assert "Failed: Trainer. " in result.output
     assert "UI" in result.output
 
 
-def test_a_run_that_somebody_cancels_is_no_verdict(api, submit):
-    api.states = ["RUNNING", "CANCELED"]
+@pytest.mark.parametrize("state", ["CANCELED", "FAILED"])
+def test_a_run_that_somebody_cancels_is_no_verdict(api, submit, state):
+    """Releases up to 2.17.0 call it FAILED, after CANCELING."""
+    api.states, api.history = ["RUNNING", state], ["RUNNING", "CANCELING", "FAILED"]
     result = submit()
     assert result.exit_code == 143
     assert "canceled" in result.output
@@ -124,14 +196,16 @@ def test_another_upload_of_the_same_spec_at_the_same_time_is_taken(api, submit):
 def test_without_waiting_it_says_how_to_follow_and_the_command_does(api, submit):
     result = submit("--no-wait")
     assert result.exit_code == 0
-    assert not api.called("GET", "/apis/v2beta1/runs")
+    assert not api.called("GET", "/apis/v2beta1/runs/")
     (run,) = api.things["runs"]
     assert f"--follow {run['run_id']}" in result.output
-    api.fail("DataGate", termination_message(3, "too few rows"))
+    api.fail("DataGate", log=termination_message(3, "too few rows"))
     followed = submit("--follow", run["run_id"], said=())
     assert followed.exit_code == 3
     assert "✗ DataGate" in followed.output
-    assert "executor" not in followed.output
+    # The tasks are those of the run's spec.
+    assert followed.output.count("✗") == 1
+    assert "✓" not in followed.output
     assert len(api.things["runs"]) == 1
 
 
@@ -151,7 +225,7 @@ def test_ctrl_c_stops_following_and_ends_the_run_only_where_that_is_asked_for(ap
     result = submit(*["--terminate"] * terminate)
     assert result.exit_code == 130
     (run,) = api.things["runs"]
-    assert run["state"] == ("CANCELED" if terminate else "PENDING")
+    assert run["state"] == ("CANCELING" if terminate else "PENDING")
     assert ("terminating the run" if terminate else f"--follow {run['run_id']}") in result.output
 
 
