@@ -187,6 +187,9 @@ class FakeApi:
             found = [thing for thing in found if thing[one["key"]] == one["stringValue"]]
         for key in ("namespace", "experiment_id"):
             found = [thing for thing in found if key not in query or thing.get(key) == query[key]]
+        if query.get("sort_by") == "created_at desc":
+            found = found[::-1]
+        found = found[: int(query.get("page_size", 10))]
         return {collection: found, "total_size": len(found)} if found else {}
 
     def _make(self, collection: str, key: str, body: Json, *, unique: bool = True) -> Json:
@@ -256,9 +259,7 @@ class FakeApi:
         return run | history | {"run_details": {"task_details": tasks}}
 
     def _list_runs(self, query: Json, body: Json) -> Json:
-        answer = self._list("runs", query)
-        assert query["sort_by"] == "created_at desc"
-        return answer | {"runs": answer.get("runs", [])[::-1][: int(query["page_size"])]}
+        return self._list("runs", query)
 
     def _terminate(self, run_id: str, query: Json, body: Json) -> Json:
         self._one("runs", "run_id", run_id)["state"] = "CANCELING"

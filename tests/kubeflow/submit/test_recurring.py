@@ -7,10 +7,10 @@ import yaml
 
 from components.headline_example_gen.settings import DataConfig
 from kubeflow.spec.parameters import ParameterError
-from kubeflow.spec.pipeline_spec import find_faults, load_spec
+from kubeflow.spec.pipeline_spec import find_faults, load_spec, write_spec
 from kubeflow.submit.recurring import check_cron, recurring_spec
 from tests.kubeflow.golden import GOLDEN
-from tests.kubeflow.submit.conftest import SAID
+from tests.kubeflow.submit.conftest import SAID, SMALL
 from tests.kubeflow.submit.fake_api import say
 
 SPANS = tuple(one for one in SAID if not one.startswith("data_digest"))
@@ -47,6 +47,90 @@ def test_a_change_takes_the_place_of_the_old(api, submit, change):
     (new,) = api.things["recurringRuns"]
     assert new["recurring_run_id"] != old["recurring_run_id"]
     assert new["status"] == "ENABLED"
+
+
+def test_root_and_account_of_the_spec_are_sent_and_another_takes_the_place_of_the_old(api, submit, tmp_path):
+    first = with_root(tmp_path, "s3://bucket/a", serviceAccount="pipelines")
+    submit("--spec", first, *DAILY, said=SPANS)
+    (old,) = api.things["recurringRuns"]
+    assert old["runtime_config"]["pipeline_root"] == "s3://bucket/a"
+    assert old["service_account"] == "pipelines"
+    assert "unchanged" in submit("--spec", first, *DAILY, said=SPANS).output
+    # Of the same version, as a server may keep it.
+    for change in ({"service_account": "other"}, {"runtime_config": old["runtime_config"] | {"pipeline_root": None}}):
+        api.things["recurringRuns"] = [old | change]
+        assert "updated" in submit("--spec", first, *DAILY, said=SPANS).output
+
+
+@pytest.mark.parametrize("account", ["pipeline-runner", "default-editor", None])
+def test_the_account_that_the_server_fills_in_is_no_change(api, submit, account):
+    submit(*DAILY, said=SPANS)
+    api.things["recurringRuns"][0]["service_account"] = account
+    assert "unchanged" in submit(*DAILY, said=SPANS).output
+
+
+def test_an_account_that_was_given_before_is_taken_back(api, submit):
+    submit(*DAILY, said=SPANS)
+    api.things["recurringRuns"][0]["service_account"] = "mine"
+    assert "updated" in submit(*DAILY, said=SPANS).output
+
+
+def at_work(api, recurring, state="RUNNING"):
+    """A run that a recurring run has started."""
+    run = {key: recurring[key] for key in ("recurring_run_id", "experiment_id", "pipeline_version_reference")}
+    run |= {"run_id": "scheduled", "display_name": "by schedule", "state": state}
+    api.things["runs"].append(run)
+    return run
+
+
+@pytest.mark.parametrize("release", ["2.16.0", "2.17.0", "master-55ec846"])
+def test_a_change_leaves_the_run_alone_that_the_old_one_has_at_work(api, submit, release):
+    submit(*DAILY, said=SPANS)
+    (old,) = api.things["recurringRuns"]
+    run = at_work(api, old)
+    api.release = release
+    result = submit("--recurring", "1 6 * * *", said=SPANS)
+    assert "updated" in result.output
+    assert "warning" not in result.output
+    assert old not in api.things["recurringRuns"]
+    assert api.called("DELETE", f"/apis/v2beta1/recurringruns/{old['recurring_run_id']}?propagation_policy=ORPHAN") == 1
+    assert not run["deleted"]
+
+
+def test_before_2_16_the_old_one_stays_disabled_while_it_has_a_run(api, submit):
+    api.release = "2.15.2"
+    submit(*DAILY, said=SPANS)
+    (old,) = api.things["recurringRuns"]
+    run = at_work(api, old)
+    result = submit("--recurring", "1 6 * * *", said=SPANS)
+    assert result.exit_code == 0
+    assert f"warning   the recurring run {old['recurring_run_id']}" in result.output
+    assert "before 2.16.0 would delete the run scheduled, which is at work" in result.output
+    assert [one["status"] for one in api.things["recurringRuns"]] == ["DISABLED", "ENABLED"]
+    run["state"] = "SUCCEEDED"
+    # The new one is the one of that name from now on, and has no run.
+    result = submit("--recurring", "2 6 * * *", said=SPANS)
+    assert "warning" not in result.output
+    assert [one["status"] for one in api.things["recurringRuns"]] == ["DISABLED", "ENABLED"]
+
+
+@pytest.mark.parametrize("cron", ["0 6 * * *", "1 6 * * *"])
+def test_one_whose_scheduled_workflow_somebody_deleted_is_made_anew(api, submit, cron):
+    submit(*DAILY, said=SPANS)
+    (old,) = api.things["recurringRuns"]
+    api.without_workflow.add(old["recurring_run_id"])
+    result = submit("--recurring", cron, said=SPANS)
+    assert result.exit_code == 0, result.output
+    assert "updated" in result.output
+    (new,) = api.things["recurringRuns"]
+    assert new["recurring_run_id"] != old["recurring_run_id"]
+
+
+def with_root(folder, root, **config):
+    """Writes the spec with a pipeline root, and with what `compile` leaves for `submit`."""
+    platform = {"platforms": {"kubernetes": {"config": config}}}
+    write_spec({**load_spec(SMALL), "defaultPipelineRoot": root}, folder / "rooted.yaml", [platform])
+    return str(folder / "rooted.yaml")
 
 
 def test_another_name_is_another(api, submit):
