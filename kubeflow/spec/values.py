@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 from components.headline_example_gen.settings import DataConfig
 from kubeflow.spec.messages import Json, ParameterDefinition, Spec
 from kubeflow.spec.parameters import PARAMETERS, ParameterError, check_bounds
+
+_WHOLE = re.compile("[+-]?[0-9]{1,16}")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_MOST_EXACT = 2**53
 
 INGEST = "HeadlineExampleGen"
 
@@ -71,10 +76,21 @@ def parse_values(spec: Spec, texts: Iterable[str]) -> dict[str, Json]:
 
 
 def _whole(text: str) -> int:
-    return int(text)
+    if not _WHOLE.fullmatch(text):
+        raise ValueError("of another type")
+    number = int(text)
+    if abs(number) > _MOST_EXACT:
+        raise ValueError("too large for the messages of Kubeflow Pipelines, whose numbers are doubles")
+    return number
 
 
 def _number(text: str) -> float:
+    if not _NUMBER.fullmatch(text):  # Python takes more, as nan and 1_000
+        raise ValueError("of another type")
+    return _finite(text)
+
+
+def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError("JSON has none")
@@ -84,7 +100,7 @@ def _number(text: str) -> float:
 def _json(kind: type) -> Callable[[str], Json]:
     def read(text: str) -> Json:
         try:
-            value: Json = json.loads(text)
+            value: Json = json.loads(text, parse_float=_finite, parse_constant=_finite)
         except RecursionError as error:
             raise ValueError("nested too deep") from error
         if not isinstance(value, kind):

@@ -162,10 +162,11 @@ def test_a_spec_is_uploaded_once_and_another_is_another_version(api, submit, tmp
     assert len(api.things["runs"]) == 3
 
 
-def test_nothing_is_sent_when_a_value_is_wrong(api, submit):
-    result = submit("--parameter", "epochs=many")
+@pytest.mark.parametrize("value", ["many", "2.5", "1e400", "True"])
+def test_nothing_is_sent_when_a_value_is_wrong(api, submit, value):
+    result = submit("--parameter", f"epochs={value}")
     assert result.exit_code == 2
-    assert "epochs must be a whole number. Received: many" in result.output
+    assert f"epochs must be a whole number. Received: {value}" in result.output
     assert not api.calls
 
 
