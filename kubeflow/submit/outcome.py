@@ -26,7 +26,7 @@ _MOST_NODES = 40
 _TEMPLATES = ("retry-system-container-impl", "system-container-impl")
 _DRIVER_TEMPLATES = ("system-container-driver", "system-dag-driver")
 #: Where a message in a log ends: a line of the launcher's or the driver's own, of Argo's, or the command's end.
-_NOT_THE_MESSAGE = re.compile(r'[IWEF]\d{4} \d\d:\d\d:\d\d|time="|\{"time":|Error: exit status \d')
+_NOT_THE_MESSAGE = re.compile(r'[IWEF]\d{4} \d\d:\d\d:\d\d|time="?\d{4}-|\{"time":|Error: exit status \d')
 _FATAL = re.compile(r"F\d{4} \d\d:\d\d:\d\d\S*\s+\d+ [\w.-]+:\d+\] (.*)")
 
 

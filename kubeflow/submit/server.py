@@ -1,7 +1,7 @@
 """Calls the API server of Kubeflow Pipelines by kfp's generated client; its errors become messages for a person.
 
-`kfp.Client` does not take its place: it has no limit for a call, reads no token file again, cannot delete a recurring
-run without its run, uploads without looking whether the spec is there, and keeps files of its own in the home folder.
+`kfp.Client` does not take its place: it sets no limit for a call, deletes a recurring run with the run at work, uploads
+a spec without looking whether it is there, and keeps a file of its own in the home folder.
 """
 
 from __future__ import annotations
@@ -246,7 +246,7 @@ def _message(error: kfp.ApiException) -> str:
         body = answer.get("message") or answer.get("error_message") or answer.get("error") or body
     except (ValueError, AttributeError):
         pass  # plain text, as Istio's, or a page
-    return _sentence(error.reason if "<html" in body.lower() or not body.strip() else body)
+    return _sentence(error.reason if not body.strip() or body.lstrip().startswith("<") else body)
 
 
 def shorten(text: str) -> str:

@@ -71,7 +71,9 @@ def failed_tasks(run: ApiRun) -> list[RunTask]:
         return failed
     workflow = workflow_name(run)
     known = {child.pod_name for detail in task_details(run) for child in detail.child_tasks or [] if child.pod_name}
-    drivers = _existing((f"{top}.root{_DRIVER}" for top in _attempts(workflow, workflow, known)), workflow, known)
+    tops = _attempts(workflow, workflow, known)
+    names = [name for top in tops for name in _pod_names(f"{top}.root{_DRIVER}", workflow, known)]
+    drivers = _existing(names, workflow, known)
     children = dict.fromkeys(child.pod_name for detail in details for child in detail.child_tasks or [])
     nodes = tuple(node for node in children if node and node not in drivers)
     return [RunTask("root", FAILED, None, None, _messages(details), nodes, drivers)]
@@ -129,8 +131,8 @@ def _weight(detail: TaskDetail) -> tuple[bool, bool, datetime]:
 def _pods(name: str, known: Collection[str], workflow: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     roots = [root for top in _attempts(workflow, workflow, known) for root in _attempts(f"{top}.root", workflow, known)]
     tasks = [task for root in roots for task in _attempts(f"{root}.{name}", workflow, known)]
-    nodes = [node for task in tasks for node in _attempts(f"{task}.executor", workflow, known)]
-    drivers = [node for root in roots for node in _attempts(f"{root}.{name}{_DRIVER}", workflow, known)]
+    nodes = [node for task in tasks for node in _pod_names(f"{task}.executor", workflow, known)]
+    drivers = [node for root in roots for node in _pod_names(f"{root}.{name}{_DRIVER}", workflow, known)]
     return _existing(nodes, workflow, known), _existing(drivers, workflow, known)
 
 
@@ -140,6 +142,12 @@ def _attempts(name: str, workflow: str, known: Collection[str]) -> Iterator[str]
         if node_id(workflow, f"{name}({number})") not in known:
             break
         yield f"{name}({number})"
+
+
+def _pod_names(name: str, workflow: str, known: Collection[str]) -> list[str]:
+    """Returns the names of the nodes that are pods: the attempts of a node that may be retried, else itself."""
+    whole, *attempts = _attempts(name, workflow, known)
+    return attempts or [whole]
 
 
 def _existing(names: Iterable[str], workflow: str, known: Collection[str]) -> tuple[str, ...]:

@@ -6,10 +6,11 @@ import pytest
 
 from kubeflow.container.exit_codes import MEANINGS, termination_message
 from kubeflow.spec.pipeline_spec import load_spec, write_spec
+from kubeflow.submit.tasks import node_id
 from kubeflow.submit.versions import spec_digest
 from tests.kubeflow.golden import GOLDEN
 from tests.kubeflow.submit.conftest import SAID, SMALL
-from tests.kubeflow.submit.fake_api import WORKFLOW, Nodes, say
+from tests.kubeflow.submit.fake_api import WORKFLOW, Nodes, detail, say
 
 TASKS = ["HeadlineExampleGen", "DataGate", "Verdict"]
 
@@ -30,6 +31,13 @@ def test_a_run_that_is_pushed_ends_with_0_and_shows_its_tasks(api, submit):
     (experiment,) = api.things["experiments"]
     assert experiment["display_name"] == "clickbait"
     assert run["experiment_id"] == experiment["experiment_id"]
+
+
+def test_what_comes_from_the_cache_is_marked_so(api, submit):
+    nodes = Nodes()
+    nodes.add("DataGate", "SKIPPED")
+    api.tasks = nodes.details()
+    assert "- DataGate                   72 s  from the cache" in submit().output
 
 
 @pytest.mark.parametrize(
@@ -116,6 +124,40 @@ def test_where_the_driver_failed_its_own_last_line_is_the_reason(api, submit):
     assert result.exit_code == 1
     assert "DataGate: failed: KFP driver: driver.Container(pipelineName=clickbait) failed: x" in result.output
     assert "✗ DataGate" in result.output
+
+
+def test_where_the_driver_of_the_whole_run_failed_no_task_is_named(api, submit):
+    driver = node_id(WORKFLOW, f"{WORKFLOW}.root-driver")
+    api.tasks = [detail(WORKFLOW, "FAILED", [driver]), detail("root-driver", "FAILED"), detail("root", None)]
+    api.states = ["RUNNING", "FAILED"]
+    api.artifacts[driver] = "F1130 10:00:01.000001       1 main.go:79] KFP driver: driver.RootDAG failed: no mlmd\n"
+    assert "root: failed: KFP driver: driver.RootDAG failed: no mlmd" in submit().output
+
+
+def test_a_task_in_a_dag_of_the_dag_is_named_and_its_log_is_read(api, submit):
+    """Of a spec of somebody else's, whose names of nodes are longer."""
+    api.tasks = [
+        detail(WORKFLOW, "FAILED", [f"{WORKFLOW}-1"]),
+        detail("loop", "FAILED", [f"{WORKFLOW}-2"], "2026-01-02T03:05:19Z"),
+        detail("loop-driver", "SUCCEEDED", [f"{WORKFLOW}-3"]),
+        detail("inner", "FAILED", [f"{WORKFLOW}-4"], "2026-01-02T03:05:18Z"),
+        detail("executor", "FAILED", [f"{WORKFLOW}-5"]),
+        detail("executor(0)", "FAILED"),
+    ]
+    api.states = ["RUNNING", "FAILED"]
+    api.artifacts[f"{WORKFLOW}-5"] = termination_message(3, "too few rows")
+    result = submit()
+    assert result.exit_code == 3
+    assert "inner: the data was refused: too few rows" in result.output
+
+
+def test_a_run_whose_workflow_was_deleted_can_be_left(api, submit):
+    submit("--no-wait")
+    (run,) = api.things["runs"]
+    run["deleted"] = True
+    left = submit("--follow", run["run_id"], "--timeout", "0.05", said=())
+    assert left.exit_code == 1
+    assert "not done in 0.05 s: the run continues" in left.output
 
 
 def test_a_server_that_gives_the_message_itself_is_not_asked_for_logs(api, submit):
