@@ -55,7 +55,11 @@ class ApiRun(Protocol):
     experiment_id: str
     recurring_run_id: str | None
     state: str | None
+    created_at: datetime | None
+    finished_at: datetime | None
     pipeline_version_reference: VersionReference | None
+    pipeline_spec: Mapping[str, Json] | None
+    """Of a run without a version."""
     runtime_config: RuntimeConfig | None
     run_details: RunDetails | None
     error: Status | None
@@ -69,6 +73,21 @@ class PipelineVersion(Protocol):
     pipeline_version_id: str
     display_name: str
     pipeline_spec: Mapping[str, Json] | None
+    """The spec; of a file with a platform document a mapping of both: `pipeline_spec` and `platform_spec`."""
+
+
+class RunPage(Protocol):
+    """A page of a listing of runs."""
+
+    runs: list[ApiRun] | None
+    next_page_token: str | None
+
+
+class Experiment(Protocol):
+    """Where runs are listed."""
+
+    experiment_id: str
+    namespace: str | None
 
 
 class VersionReference(Protocol):

@@ -55,7 +55,7 @@ def follow(
             answered = clock()
             view.show(run)
             if run.state in FINAL:
-                return _settle(server, run, view, clock, sleep)
+                return settle(server, run, view, clock, sleep)
             if _states(run) != states:
                 states, changed, patience = _states(run), answered, pace.still_seconds
             elif answered - changed >= patience:
@@ -70,10 +70,18 @@ def follow(
         sleep(pace.poll_seconds)
 
 
-def _settle(
-    server: Server, run: ApiRun, view: ClusterView, clock: Callable[[], float], sleep: Callable[[float], None]
+def settle(
+    server: Server,
+    run: ApiRun,
+    view: ClusterView | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> ApiRun:
-    """Reads a run that has ended until its tasks have, too, but not for long: what was killed keeps its state."""
+    """Reads a run that has ended until its tasks have, too, but not for long: what was killed keeps its state.
+
+    Raises:
+      ServerError: the server refuses.
+    """
     began = clock()
     while not _is_settled(run) and clock() - began < _SETTLE_SECONDS:
         sleep(_SETTLE_POLL_SECONDS)
@@ -83,7 +91,8 @@ def _settle(
             if not error.passing:
                 raise
             continue
-        view.show(run)
+        if view:
+            view.show(run)
     return run
 
 

@@ -76,7 +76,7 @@ def submit(address: Address, spec_file: Path, options: Options) -> int:
     server = Server(address)
     health = server.check()
     require_release(health, settings.release, address.host)
-    namespace = _namespace(health.several_users, options.namespace, address.host)
+    namespace = require_namespace(health.several_users, options.namespace, address.host)
     version, uploaded = upload(server, spec, namespace, platforms)
     pipeline = spec["pipelineInfo"]["name"]
     _line(console, "pipeline", f"{pipeline}, version {version.display_name}" + ("" if uploaded else ", there already"))
@@ -132,7 +132,12 @@ def require_release(health: Health, release: str, host: str) -> None:
         raise old_backend(f"{host}, which is {health.release}", release)
 
 
-def _namespace(several: bool, namespace: str | None, host: str) -> str | None:
+def require_namespace(several: bool, namespace: str | None, host: str) -> str | None:
+    """Returns the namespace of the user: the one given, or the pod's own; None on a server for one user.
+
+    Raises:
+      ServerError: there must be one and is none, or the reverse.
+    """
     if namespace and not several:
         raise ServerError(
             f"--namespace must be left out on a server for one user. Received: {namespace}, and {host} has one user. "

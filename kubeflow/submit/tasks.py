@@ -41,6 +41,9 @@ class RunTask(NamedTuple):
     """Ids of Argo's nodes that are pods of the task: the newest attempt first."""
     drivers: tuple[str, ...] = ()
     """Ids of Argo's nodes that are pods of the task's driver: the newest attempt first."""
+    attempts: int | None = None
+    """Attempts of its container: of a task with a retry policy that succeeded none where it was taken from the cache.
+    None where the nodes do not show them."""
 
 
 def read_tasks(run: ApiRun, names: Collection[str] | None = None) -> list[RunTask]:
@@ -111,7 +114,7 @@ def _task(name: str, named: dict[str, list[TaskDetail]], known: Collection[str],
         detail = drive
     if detail is None:
         return None
-    nodes, drivers = _pods(name, known, workflow)
+    nodes, drivers, attempts = _pods(name, known, workflow)
     if not nodes and not drivers:  # in a DAG of the DAG, of which the names are not known
         others = [item for item in named.get("executor", []) if item.state == FAILED == detail.state]
         children = dict.fromkeys(child.pod_name for item in [*own, *others] for child in item.child_tasks or [])
@@ -119,7 +122,9 @@ def _task(name: str, named: dict[str, list[TaskDetail]], known: Collection[str],
     if detail.pod_name:
         nodes = (detail.pod_name, *nodes)
     state = detail.state if detail.state and not detail.state.endswith("UNSPECIFIED") else ""
-    return RunTask(name, state, detail.start_time, detail.end_time, _messages([*own, *driver]), nodes, drivers)
+    return RunTask(
+        name, state, detail.start_time, detail.end_time, _messages([*own, *driver]), nodes, drivers, attempts
+    )
 
 
 def _weight(detail: TaskDetail) -> tuple[bool, bool, datetime]:
@@ -128,12 +133,14 @@ def _weight(detail: TaskDetail) -> tuple[bool, bool, datetime]:
     return bool(detail.state), whole, detail.start_time or _NEVER
 
 
-def _pods(name: str, known: Collection[str], workflow: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _pods(name: str, known: Collection[str], workflow: str) -> tuple[tuple[str, ...], tuple[str, ...], int | None]:
     roots = [root for top in _attempts(workflow, workflow, known) for root in _attempts(f"{top}.root", workflow, known)]
     tasks = [task for root in roots for task in _attempts(f"{root}.{name}", workflow, known)]
     nodes = [node for task in tasks for node in _pod_names(f"{task}.executor", workflow, known)]
     drivers = [node for root in roots for node in _pod_names(f"{root}.{name}{_DRIVER}", workflow, known)]
-    return _existing(nodes, workflow, known), _existing(drivers, workflow, known)
+    existing = _existing(nodes, workflow, known)
+    attempts = sum(bool(_ATTEMPT.search(node)) for node in nodes) if existing else None
+    return existing, _existing(drivers, workflow, known), attempts
 
 
 def _attempts(name: str, workflow: str, known: Collection[str]) -> Iterator[str]:

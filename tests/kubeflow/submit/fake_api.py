@@ -189,8 +189,10 @@ class FakeApi:
             found = [thing for thing in found if key not in query or thing.get(key) == query[key]]
         if query.get("sort_by") == "created_at desc":
             found = found[::-1]
-        found = found[: int(query.get("page_size", 10))]
-        return {collection: found, "total_size": len(found)} if found else {}
+        first, most = int(query.get("page_token", 0)), int(query.get("page_size", 10))
+        more = {"next_page_token": str(first + most)} if len(found) > first + most else {}
+        page = found[first : first + most]
+        return {collection: page, "total_size": len(found)} | more if page else {}
 
     def _make(self, collection: str, key: str, body: Json, *, unique: bool = True) -> Json:
         if unique and any(one["display_name"] == body["display_name"] for one in self.things[collection]):
@@ -246,6 +248,8 @@ class FakeApi:
 
     def _get_run(self, run_id: str, query: Json, body: Json) -> Json:
         run = self._one("runs", "run_id", run_id)
+        if "run_details" in run:  # as it is, whatever `states` and `tasks` say
+            return run
         settled = run["state"] in ("SUCCEEDED", "FAILED", "CANCELED")
         if run.get("deleted"):
             run["state"] = "RUNNING"
@@ -260,6 +264,9 @@ class FakeApi:
 
     def _list_runs(self, query: Json, body: Json) -> Json:
         return self._list("runs", query)
+
+    def _get_experiment(self, experiment: str, query: Json, body: Json) -> Json:
+        return self._one("experiments", "experiment_id", experiment)
 
     def _terminate(self, run_id: str, query: Json, body: Json) -> Json:
         self._one("runs", "run_id", run_id)["state"] = "CANCELING"
@@ -321,6 +328,7 @@ _ROUTES = {
     ("POST", f"{_API}/pipelines/upload_version"): "_upload",
     ("GET", f"{_API}/pipelines/([^/]+)/versions"): "_list_versions",
     ("GET", f"{_API}/pipelines/([^/]+)/versions/([^/]+)"): "_get_version",
+    ("GET", f"{_API}/experiments/([^/]+)"): "_get_experiment",
     ("GET", f"{_API}/experiments"): "_list_experiments",
     ("POST", f"{_API}/experiments"): "_create_experiment",
     ("POST", f"{_API}/runs"): "_create_run",
