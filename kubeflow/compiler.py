@@ -19,6 +19,7 @@ from tfx.utils import name_utils
 
 from kubeflow.container.entrypoint import ARTIFACT_STORE
 from kubeflow.inputs import RUN_ID, cluster_inputs
+from kubeflow.spec.caching import UNCACHED
 from kubeflow.spec.messages import ArtifactType, Container, DefinitionsKey, Json, Spec, Task
 from kubeflow.spec.parameters import PARAMETERS, default_values
 from kubeflow.spec.pipeline_spec import SpecError, require_sound
@@ -29,9 +30,6 @@ from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.pipeline import create_pipeline
 
 ENTRYPOINT = ("python", "-m", "kubeflow.container.entrypoint")
-
-#: What looks at the world as it is now: the serving folder, a running server, the outcome of this very run.
-UNCACHED = ("LatestBlessedModel", "LocalInfraValidator", "VersionedPusher", "RunReport", "Verdict")
 
 _SYSTEM = "system."
 _Setting = TypeVar("_Setting")
