@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from kubeflow.spec.pipeline_spec import check_name, write_spec
 from pipeline.commands.options import CONFIG_FILE, OUTPUT, OVERRIDES, PRESET
-from pipeline.terminal import quiet
+from pipeline.terminal import open_console, quiet
+from serving.untrusted import visible
 
 if TYPE_CHECKING:
     from pipeline.config.pipeline_config import PipelineConfig
@@ -25,9 +27,35 @@ _SPEC = click.option(
 )
 
 
+_PIPE_WIDTH = 240
+_Command = TypeVar("_Command", bound=Callable[..., None])
+
+_CONNECTION = (
+    click.option(
+        "--host", envvar=["KUBEFLOW_HOST", "KF_PIPELINES_ENDPOINT"], metavar="URL", help="Of Kubeflow Pipelines."
+    ),
+    click.option("--namespace", help="Of the user, on a server that separates its users.  [default: the pod's own]"),
+    click.option("--token", envvar="KUBEFLOW_TOKEN", help="Bearer token. Others see arguments: rather the variable."),
+    click.option(
+        "--token-file", type=click.Path(path_type=Path), help="File with the token; read again at every call."
+    ),
+    click.option("--tls-ca", type=click.Path(path_type=Path), help="Trust this authority (PEM), not the public ones."),
+    click.option(
+        "--call-timeout", "call_s", type=click.FloatRange(min=0.1), default=30, help="Seconds.  [default: 30]"
+    ),
+)
+
+
+def _connection(command: _Command) -> _Command:
+    """Adds the options of a connection to a server."""
+    for option in reversed(_CONNECTION):
+        command = option(command)
+    return command
+
+
 @click.group()
 def kubeflow() -> None:
-    """The same pipeline on Kubeflow Pipelines: compile it, rehearse it here, submit it."""
+    """The same pipeline on Kubeflow Pipelines: compile it, rehearse it here, submit it, see how it is."""
 
 
 def _require_kfp() -> None:
@@ -146,13 +174,9 @@ def rehearse(
 
 @kubeflow.command("submit")
 @_SPEC
-@click.option("--host", envvar=["KUBEFLOW_HOST", "KF_PIPELINES_ENDPOINT"], metavar="URL", help="Of Kubeflow Pipelines.")
-@click.option("--namespace", help="Of the user, on a server that separates its users.  [default: the pod's own]")
+@_connection
 @click.option("--experiment", help="Where the runs are listed; made if need be.  [default: the pipeline's name]")
 @click.option("--name", help="Of the run or the recurring run.  [default: the pipeline's name, a run's with its time]")
-@click.option("--token", envvar="KUBEFLOW_TOKEN", help="Bearer token. Others see arguments: rather the variable.")
-@click.option("--token-file", type=click.Path(path_type=Path), help="File with the token; read again at every call.")
-@click.option("--tls-ca", type=click.Path(path_type=Path), help="Trust this authority (PEM), not the public ones.")
 @click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Of the run, e.g. epochs=3.")
 @click.option("--recurring", "cron", metavar="CRON", help='Run at these times (UTC) on the newest spans: "0 6 * * *".')
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Follow the run, and end as it ends.")
@@ -160,7 +184,6 @@ def rehearse(
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), help="Seconds to follow; the run goes on.")
 @click.option("--terminate", is_flag=True, help="End the run at Ctrl-C and at --timeout.")
 @click.option("--poll", "poll_s", type=click.FloatRange(min=0), default=5, show_default=True, help="Seconds to wait.")
-@click.option("--call-timeout", "call_s", type=click.FloatRange(min=0.1), default=30, help="Seconds.  [default: 30]")
 @click.pass_context
 def submit_command(
     ctx: click.Context,
@@ -195,3 +218,45 @@ def submit_command(
     pace = follow.Pace(poll_s, timeout_s)
     options = submit.Options(namespace, experiment, name, parameters, cron, wait, terminate, pace)
     ctx.exit(submit.follow_run(cluster, run_id, options) if run_id else submit.submit(cluster, spec, options))
+
+
+@kubeflow.command("status")
+@click.argument("run_id", metavar="[RUN]", required=False)
+@_connection
+@click.option("--pipeline", default="clickbait", show_default=True, help="Whose newest run, where RUN is left out.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+def status_command(
+    run_id: str | None,
+    host: str | None,
+    namespace: str | None,
+    token: str | None,
+    token_file: Path | None,
+    tls_ca: Path | None,
+    call_s: float,
+    pipeline: str,
+    as_json: bool,
+) -> None:
+    """Show the tasks of a run on a cluster: states, retries, seconds, failures, and why a task was not cached.
+
+    RUN is an id, by default the pipeline's newest run. A task that ran anew is compared with the newest earlier run of
+    the same pipeline in which it succeeded.
+
+    Exit codes: 0 the status was shown, whatever it is; 2 the call is wrong, there is no such run, or no server that can
+    be read.
+    """
+    _require_kfp()
+    from kubeflow.status import view
+    from kubeflow.status.status import read_newest, read_status
+    from kubeflow.submit import address
+    from kubeflow.submit.server import Server
+    from kubeflow.submit.submit import require_namespace
+
+    server = Server(address.read_address(host, token, token_file, tls_ca, call_s))
+    health = server.check()
+    if run_id is None:
+        run_id = read_newest(server, pipeline, require_namespace(health.several_users, namespace, server.host))
+    status = read_status(server, run_id, health)
+    if as_json:
+        click.echo(visible(json.dumps(status.as_dict(), indent=2, ensure_ascii=False)))
+    else:
+        view.print_status(open_console(pipe_width=_PIPE_WIDTH), status)
