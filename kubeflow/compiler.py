@@ -17,9 +17,8 @@ from tfx.types import artifact
 from tfx.types.channel import Channel
 from tfx.utils import name_utils
 
-from kubeflow.container.entrypoint import ARTIFACT_STORE
 from kubeflow.inputs import RUN_ID, cluster_inputs
-from kubeflow.spec.caching import UNCACHED
+from kubeflow.spec.caching import ARTIFACT_STORE, UNCACHED, store_of
 from kubeflow.spec.messages import ArtifactType, Container, DefinitionsKey, Json, Spec, Task
 from kubeflow.spec.parameters import PARAMETERS, default_values
 from kubeflow.spec.pipeline_spec import SpecError, require_sound
@@ -141,10 +140,9 @@ def _set_arguments(spec: Spec, nodes: list[base_node.BaseNode], pipeline_root: s
     TFX writes their names alone. The entrypoint reads what the component declares from its arguments: the launcher
     hands inputs over without types, and outputs that no component declares.
 
-    The arguments are in the cache's key, the pipeline root is not. So the root's store is an argument, too: of a root
-    that has moved to another bucket the launcher could not open what the cache would give.
+    The root's store is an argument for the cache's sake, see `kubeflow.spec.caching`.
     """
-    store = [ARTIFACT_STORE, "/".join(pipeline_root.split("/", 3)[:3])] if pipeline_root else []
+    store = [ARTIFACT_STORE, store_of(pipeline_root)]
     for node in nodes:
         component = spec["components"][node.id]
         sides: tuple[tuple[DefinitionsKey, Mapping[str, Channel]], ...] = (

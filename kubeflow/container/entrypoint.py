@@ -26,13 +26,11 @@ from components.errors import EXIT_FAILED, DataRefused, describe_failure
 from kubeflow.container.exit_codes import termination_message
 from kubeflow.container.invocation import complete_outputs, for_launcher, for_tfx
 from kubeflow.container.mounts import mount_root
+from kubeflow.spec.caching import ARTIFACT_STORE
 from kubeflow.spec.messages import Json
 
 #: Variables with other paths than Kubernetes's: of the message, and of the facts behind it as JSON.
 TERMINATION_LOG, FAILURE_FILE = "CLICKBAIT_TERMINATION_LOG", "CLICKBAIT_FAILURE_FILE"
-
-#: Option with the scheme and bucket of the pipeline root.
-ARTIFACT_STORE = "--artifact_store"
 
 _KUBERNETES_LOG = "/dev/termination-log"
 
@@ -81,7 +79,6 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--json_serialized_invocation_args", required=True)
     parser.add_argument("--json_serialized_inputs_spec_args", required=True)
     parser.add_argument("--json_serialized_outputs_spec_args", required=True)
-    # Nothing reads it: it is in the cache's key, so that no task of a run in one store gets an artifact of another.
     parser.add_argument(ARTIFACT_STORE)
     return parser.parse_known_args(argv)
 

@@ -18,7 +18,7 @@ from kubeflow.submit.api import ApiRun, Experiment, PipelineVersion, RunPage, Ve
 from kubeflow.submit.follow import settle
 from kubeflow.submit.outcome import Outcome, find_fatal, find_outcome, is_canceled, read_logs
 from kubeflow.submit.server import Health, Server, ServerError
-from kubeflow.submit.tasks import FAILED, FINAL, SKIPPED, SUCCEEDED, RunTask, read_tasks
+from kubeflow.submit.tasks import FAILED, FINAL, SKIPPED, SUCCEEDED, RunTask, has_started, read_tasks
 
 CACHED = "cached"
 
@@ -146,15 +146,7 @@ class _Run:
     def ran(self, name: str) -> bool | None:
         """Returns whether a task's container was started; None where the nodes do not show it."""
         task = self.read.get(name)
-        if task is None:
-            return None
-        if task.state == SKIPPED:
-            return False
-        if task.attempts:
-            return True
-        if task.state == SUCCEEDED and task.attempts == 0 and "retryPolicy" in self.tasks.get(name, {}):
-            return False
-        return None
+        return has_started(task, self.tasks.get(name, {})) if task else None
 
 
 class _Reader:

@@ -6,34 +6,18 @@ go to now. `compile` makes the store a part of each task's key in the cache; a s
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
+from kubeflow.spec.caching import ARTIFACT_STORE, DEFAULT_STORE, store_of
 from kubeflow.spec.messages import Spec
 from kubeflow.spec.pipeline_spec import SpecError, executors
 from kubeflow.submit.api import ApiRun
 from kubeflow.submit.server import Server
 
-STORE_FLAG = "--artifact_store"
 _NEWEST_RUNS = 20
-_DEFAULT = "the cluster's default"
 
 
 def pipeline_root(spec: Spec) -> str | None:
     """Returns where the artifacts of a spec go; None leaves it to the cluster."""
     return spec.get("defaultPipelineRoot") or None
-
-
-def store_of(root: str | None) -> str:
-    """Returns scheme and bucket of a pipeline root.
-
-    Example:
-        >>> store_of("s3://bucket/artifacts?region=eu-1")
-        's3://bucket'
-    """
-    if not root:
-        return _DEFAULT
-    parts = urlsplit(root)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def check_store(server: Server, spec: Spec, pipeline: str, experiment: str, namespace: str | None) -> str | None:
@@ -52,16 +36,17 @@ def check_store(server: Server, spec: Spec, pipeline: str, experiment: str, name
     now = store_of(pipeline_root(spec))
     if before == now:
         return None
+    before, now = ("the cluster's default" if store == DEFAULT_STORE else store for store in (before, now))
     labels = {spec["components"][task["componentRef"]["name"]].get("executorLabel", "") for task in cached}
     containers = [executor.get("container", {}) for label, executor in executors(spec).items() if label in labels]
-    if not all(any(STORE_FLAG in text for text in container.get("args", [])) for container in containers):
+    if not all(any(text == ARTIFACT_STORE for text in container.get("args", [])) for container in containers):
         raise SpecError(
             "A spec with cached tasks must name its artifacts' store in their arguments where the store changes: the "
             f"cache would give out artifacts of {before}, which the launcher cannot open beside {now}. Received: a "
-            f"spec of an earlier `compile`, and the run {newest.run_id} in {before}. Compile it anew, with "
-            "kubeflow.pipeline_root, or with --set cache=false."
+            f"spec of an earlier `compile`, and the run {newest.run_id} in {before}. Compile it anew, or with "
+            "--set cache=false."
         )
-    return f"the artifacts' store changed from {before} to {now}: nothing is taken from the cache this time"
+    return f"the artifacts' store changed from {before} to {now}: nothing in the former is taken from the cache"
 
 
 def _newest_run(server: Server, pipeline: str, experiment: str, namespace: str | None) -> ApiRun | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from kubeflow.container.exit_codes import MEANINGS
-from kubeflow.spec.messages import Spec
+from kubeflow.spec.messages import Spec, Task
 from kubeflow.spec.pipeline_spec import load_platforms, load_spec
 from kubeflow.spec.values import check_values
 from kubeflow.submit.address import Address
@@ -29,7 +30,7 @@ from kubeflow.submit.recurring import (
 )
 from kubeflow.submit.server import Health, Server, ServerError, old_backend
 from kubeflow.submit.settings import read_settings
-from kubeflow.submit.versions import find_experiment, read_spec, task_names, upload
+from kubeflow.submit.versions import find_experiment, read_spec, tasks_of, upload
 from kubeflow.submit.view import ClusterView
 from pipeline.terminal import open_console
 
@@ -97,7 +98,7 @@ def submit(address: Address, spec_file: Path, options: Options) -> int:
     if not options.wait:
         _line(console, "follow", _go_on(server, run.run_id))
         return 0
-    return _follow(server, run.run_id, task_names(spec), options, console)
+    return _follow(server, run.run_id, tasks_of(spec), options, console)
 
 
 def follow_run(address: Address, run_id: str, options: Options) -> int:
@@ -110,7 +111,7 @@ def follow_run(address: Address, run_id: str, options: Options) -> int:
     server.check()
     try:
         run: ApiRun = server.call(server.runs.run_service_get_run, run_id)
-        names = task_names(read_spec(server, run))
+        tasks = tasks_of(read_spec(server, run))
     except ServerError as error:
         if error.status != 404:
             raise
@@ -119,7 +120,7 @@ def follow_run(address: Address, run_id: str, options: Options) -> int:
             "and the address of the run's page ends in it.",
             404,
         ) from error
-    return _follow(server, run_id, names, options, open_console())
+    return _follow(server, run_id, tasks, options, open_console())
 
 
 def require_release(health: Health, release: str, host: str) -> None:
@@ -184,7 +185,7 @@ def _run_name(pipeline: str) -> str:
     return f"{pipeline} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
 
 
-def _follow(server: Server, run_id: str, tasks: set[str] | None, options: Options, console: Console) -> int:
+def _follow(server: Server, run_id: str, tasks: Mapping[str, Task] | None, options: Options, console: Console) -> int:
     view = ClusterView(console, tasks)
     try:
         with view.drawing():

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from kubeflow.spec.messages import Task
 from kubeflow.submit.api import ApiRun, TaskDetail, task_details
 
 SUCCEEDED, FAILED, SKIPPED, CANCELED = "SUCCEEDED", "FAILED", "SKIPPED", "CANCELED"
@@ -63,6 +64,23 @@ def read_tasks(run: ApiRun, names: Collection[str] | None = None) -> list[RunTas
     known = {child.pod_name for detail in details for child in detail.child_tasks or [] if child.pod_name}
     tasks = (_task(name, named, known, workflow) for name in bases if name in names)
     return [task for task in tasks if task]
+
+
+def has_started(task: RunTask, compiled: Task) -> bool | None:
+    """Tells whether the container of a task that has ended was started; it was not where the cache had its outputs.
+
+    Args:
+      task: of the run.
+      compiled: the same of the spec.
+
+    Returns:
+      None where the nodes do not show it.
+    """
+    if task.state == SKIPPED:
+        return False
+    if task.attempts:
+        return True
+    return False if task.state == SUCCEEDED and task.attempts == 0 and "retryPolicy" in compiled else None
 
 
 def failed_tasks(run: ApiRun) -> list[RunTask]:

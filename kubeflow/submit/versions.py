@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -14,7 +14,7 @@ import kfp_server_api as kfp
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2 as proto
 
-from kubeflow.spec.messages import Json, Platform, Spec
+from kubeflow.spec.messages import Json, Platform, Spec, Task
 from kubeflow.spec.pipeline_spec import SCHEMA_VERSION, SpecError, write_spec
 from kubeflow.submit.api import ApiRun, PipelineVersion
 from kubeflow.submit.server import Server, ServerError, old_backend
@@ -145,6 +145,6 @@ def read_spec(server: Server, run: ApiRun) -> Spec | None:
     return cast(Spec, document.get("pipeline_spec", document)) or None
 
 
-def task_names(spec: Spec | None) -> set[str] | None:
-    """Returns the names of a spec's tasks; None without a spec."""
-    return {*spec["root"]["dag"]["tasks"]} if spec else None
+def tasks_of(spec: Spec | None) -> Mapping[str, Task] | None:
+    """Returns a spec's tasks by name; None without a spec."""
+    return spec["root"]["dag"]["tasks"] if spec else None

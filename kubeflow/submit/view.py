@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from rich.console import Console
@@ -12,8 +12,9 @@ from rich.markup import escape
 from rich.spinner import Spinner
 from rich.text import Text
 
+from kubeflow.spec.messages import Task
 from kubeflow.submit.api import ApiRun
-from kubeflow.submit.tasks import CANCELED, FAILED, FINAL, SKIPPED, SUCCEEDED, RunTask, read_tasks
+from kubeflow.submit.tasks import CANCELED, FAILED, FINAL, SKIPPED, SUCCEEDED, RunTask, has_started, read_tasks
 from pipeline.running.progress_view import MARKS
 
 _MARKS = {
@@ -32,7 +33,7 @@ class ClusterView:
       tasks: of the spec; Argo's other nodes (drivers, executors) are not drawn. None draws those it takes for tasks.
     """
 
-    def __init__(self, console: Console, tasks: Collection[str] | None):
+    def __init__(self, console: Console, tasks: Mapping[str, Task] | None):
         self._console = console
         self._tasks = tasks
         self._spinner = Spinner("dots")
@@ -68,7 +69,8 @@ class ClusterView:
         self.say(", ".join(at_work) or f"the run is {(run.state or 'pending').lower()}")
 
     def _ended(self, task: RunTask) -> None:
-        mark, note = _MARKS[task.state]
+        cached = has_started(task, (self._tasks or {}).get(task.name, {})) is False
+        mark, note = _MARKS[SKIPPED if cached else task.state]
         seconds = _seconds(task.start_time, task.end_time)
         self._console.print(f" {mark} {escape(task.name):<22}{seconds:>7.0f} s{note}", soft_wrap=True)
 

@@ -233,7 +233,11 @@ def test_the_command_writes_what_is_loaded_and_says_what_is_left_to_be_said(tmp_
 
 
 def test_a_pipeline_root_that_moves_to_another_bucket_changes_what_the_cache_goes_by():
-    for root, store in (("s3://bucket/a", "s3://bucket"), ("minio://mlpipeline", "minio://mlpipeline")):
+    for root, store in (
+        ("s3://bucket/a", "s3://bucket"),
+        ("minio://mlpipeline", "minio://mlpipeline"),
+        ("null", "default"),
+    ):
         compiled = compile_with(f"kubeflow.pipeline_root={root}")
         for name in tasks(compiled):
             arguments = container(compiled, name)["args"]

@@ -355,7 +355,10 @@ class Nodes:
         self._failed = False
 
     def add(self, task: str, state: str | None, attempts: int = 1, ended: str = "2026-01-02T03:05:17Z") -> str:
-        """Adds a task, and returns the id of its newest pod's node; that of its driver where it was omitted."""
+        """Adds a task, and returns the id of its newest pod's node; that of its driver where it was omitted.
+
+        Without an attempt it was taken from the cache.
+        """
         again = self._retried
         self._failed = self._failed or state == "FAILED"
         name, driver = f"{self._root}.{task}", f"{self._root}.{task}-driver"
@@ -370,6 +373,9 @@ class Nodes:
             self._node(task, state, [f"{name}(0)"], ended=ended)
         executor = f"{name}{again}.executor"
         self._node(f"{task}{again}", state, [executor], ended=ended)
+        if attempts == 0:
+            self._node("executor", "SKIPPED")
+            return node_id(WORKFLOW, executor)
         if not again and attempts == 1:
             self._node("executor", state, ended=ended)
             return node_id(WORKFLOW, executor)

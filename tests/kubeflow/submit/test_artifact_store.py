@@ -57,7 +57,7 @@ def test_a_store_that_moved_is_told(api, submit, spec, before, now, line):
     assert "cache" not in submit("--spec", spec(before), "--no-wait").output
     moved = submit("--spec", spec(now), "--no-wait")
     assert moved.exit_code == 0
-    assert f"the artifacts' store changed {line}: nothing is taken from the cache this time" in moved.output
+    assert f"the artifacts' store changed {line}: nothing in the former is taken from the cache" in moved.output
     assert "cache " not in submit("--spec", spec(now), "--no-wait").output
 
 

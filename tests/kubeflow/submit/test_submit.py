@@ -33,11 +33,19 @@ def test_a_run_that_is_pushed_ends_with_0_and_shows_its_tasks(api, submit):
     assert run["experiment_id"] == experiment["experiment_id"]
 
 
-def test_what_comes_from_the_cache_is_marked_so(api, submit):
-    nodes = Nodes()
-    nodes.add("DataGate", "SKIPPED")
+@pytest.mark.parametrize("stock", [True, False])
+def test_what_comes_from_the_cache_is_marked_so(api, submit, tmp_path, stock):
+    spec = load_spec(SMALL)
+    for task in spec["root"]["dag"]["tasks"].values():
+        task["retryPolicy"] = {"maxRetryCount": 2}
+    write_spec(spec, tmp_path / "spec.yaml")
+    nodes = Nodes(stock)
+    nodes.add("DataGate", "SUCCEEDED", attempts=0)
+    nodes.add("HeadlineExampleGen", "SUCCEEDED", attempts=2)
     api.tasks = nodes.details()
-    assert "- DataGate                   72 s  from the cache" in submit().output
+    output = submit("--spec", str(tmp_path / "spec.yaml")).output
+    assert "- DataGate                   72 s  from the cache" in output
+    assert "✓ HeadlineExampleGen" in output
 
 
 @pytest.mark.parametrize(
