@@ -251,10 +251,23 @@ class Spec(TypedDict, total=False):
     deploymentSpec: Deployment
 
 
-class Platform(TypedDict, total=False):
-    """SinglePlatformSpec's file: what only a platform knows, by its name."""
+class PlatformDeployment(TypedDict, total=False):
+    """PlatformDeploymentConfig: a KubernetesExecutorConfig each, by the executors' labels."""
 
-    platforms: dict[str, Json]
+    executors: dict[str, dict[str, Json]]
+
+
+class SinglePlatform(TypedDict, total=False):
+    """SinglePlatformSpec: what only a platform knows; `config` is ours, and no release reads it."""
+
+    deploymentSpec: PlatformDeployment
+    config: dict[str, Json]
+
+
+class Platform(TypedDict, total=False):
+    """PlatformSpec: the second document, by the platform's name."""
+
+    platforms: dict[str, SinglePlatform]
 
 
 class RuntimeArtifact(TypedDict, total=False):

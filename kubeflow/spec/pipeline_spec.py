@@ -45,7 +45,7 @@ def load_spec(path: str | Path) -> Spec:
     document, *platforms = _read_documents(path)
     spec = cast(Spec, document)  # of which `require_sound` makes sure
     require_sound(spec, str(path))
-    _check_platforms(platforms, path)
+    _check_platforms(platforms, spec, path)
     return spec
 
 
@@ -55,8 +55,8 @@ def load_platforms(path: str | Path) -> list[Platform]:
     Raises:
       SpecError: the file cannot be read, or has something else there.
     """
-    _, *platforms = _read_documents(path)
-    return _check_platforms(platforms, path)
+    spec, *platforms = _read_documents(path)
+    return _check_platforms(platforms, cast(Spec, spec), path)
 
 
 def _read_documents(path: str | Path) -> list[Json]:
@@ -76,7 +76,7 @@ def _read_documents(path: str | Path) -> list[Json]:
     return documents
 
 
-def _check_platforms(documents: list[Json], path: str | Path) -> list[Platform]:
+def _check_platforms(documents: list[Json], spec: Spec, path: str | Path) -> list[Platform]:
     for document in documents:
         platforms = document.get("platforms") if isinstance(document, dict) else None
         if not isinstance(platforms, dict):
@@ -89,7 +89,22 @@ def _check_platforms(documents: list[Json], path: str | Path) -> list[Platform]:
                 f"The platform must be kubernetes, the only one of open-source Kubeflow Pipelines. Received: {path} "
                 f"with {', '.join(map(str, unknown))}. Remove it."
             )
-    return cast(list[Platform], documents)
+    if len(documents) > 1:
+        raise SpecError(
+            f"A spec must have one document of `platforms:` at most. Received: {path} with {len(documents)}. Make them "
+            "one."
+        )
+    checked = cast(list[Platform], documents)
+    for platform in checked:
+        from kubeflow.spec.platform import find_platform_faults  # with most of kfp, which takes 0.5 s
+
+        if faults := find_platform_faults(platform, spec):
+            raise SpecError(
+                "The document behind a spec must be one that Kubeflow Pipelines reads. Received: "
+                f"{path} with {_list(faults)}\n"
+                "`clickbait kubeflow compile` writes one without faults; docs/kubeflow.md says what it can hold."
+            )
+    return checked
 
 
 def require_sound(spec: Spec, name: str = "the spec") -> None:
@@ -99,12 +114,15 @@ def require_sound(spec: Spec, name: str = "the spec") -> None:
       SpecError: with all faults, a line each.
     """
     if faults := find_faults(spec):
-        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        lines = "\n".join(f"  {fault}" for fault in faults)
         raise SpecError(
-            f"A spec must be one that open-source Kubeflow Pipelines can run. Received: {name} with {count}:\n{lines}\n"
+            f"A spec must be one that open-source Kubeflow Pipelines can run. Received: {name} with {_list(faults)}\n"
             "`clickbait kubeflow compile` writes one without faults."
         )
+
+
+def _list(faults: Sequence[str]) -> str:
+    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    return "\n".join([f"{count}:", *(f"  {fault}" for fault in faults)])
 
 
 def check_name(path: Path) -> None:

@@ -222,7 +222,9 @@ def test_nothing_is_sent_when_a_value_is_wrong(api, submit, value):
 
 def test_what_kubernetes_alone_knows_of_a_spec_is_uploaded_with_it(api, submit, tmp_path):
     assert submit("--no-wait").exit_code == 0
-    platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": {"exec-trainer": {"nodeSelector": {}}}}}}}
+    platform = {
+        "platforms": {"kubernetes": {"deploymentSpec": {"executors": {"DataGate_executor": {"nodeSelector": {}}}}}}
+    }
     write_spec(load_spec(SMALL), tmp_path / "both.yaml", [platform])
     assert submit("--no-wait", "--spec", str(tmp_path / "both.yaml")).exit_code == 0
     assert api.platforms == [platform]
