@@ -110,19 +110,30 @@ def compile_command(
         "encoder.source": encoder,
         "kubeflow.push_destination": push_destination,
         "kubeflow.image": image,
-        "kubeflow.gpus": gpus,
+        "kubeflow.tasks": None if gpus is None else {"Trainer": {"gpus": gpus}},
     }
     config = _load_config(preset, config_file, overrides, flags)
     with quiet():
         from kubeflow.compiler import compile_pipeline
+        from kubeflow.platform import platform_document, tasks_with_secrets
 
         compiled = compile_pipeline(config)
-    write_spec(compiled, spec)
+        platform = platform_document(compiled, config.kubeflow)
+    write_spec(compiled, spec, [platform] if platform else [])
     parameters = compiled["root"]["inputDefinitions"]["parameters"]
     required = sorted(name for name, parameter in parameters.items() if "defaultValue" not in parameter)
-    click.echo(f"{spec}: {len(compiled['root']['dag']['tasks'])} tasks, image {config.kubeflow.image}")
+    click.echo(
+        f"{spec}: {len(compiled['root']['dag']['tasks'])} tasks, image {config.kubeflow.image}, "
+        f"Kubeflow Pipelines {config.kubeflow.release} or later"
+    )
+    if with_secrets := tasks_with_secrets(platform):
+        click.echo(f"tasks with secrets: {with_secrets}")
     if required:
         click.echo(f"required when a run starts: {', '.join(required)}")
+    click.echo(
+        "retries: up to Kubeflow Pipelines 2.16.1 of tasks that fail; since 2.17.0, as it is installed, only of tasks "
+        "whose pod is lost"
+    )
 
 
 @kubeflow.command()

@@ -7,7 +7,6 @@ import components.lean_tfx  # noqa: F401  isort: skip
 import json
 import re
 from collections.abc import Mapping
-from typing import TypeVar
 
 import tfx.v1 as tfx
 from tfx.dsl.components.base import base_node
@@ -18,20 +17,24 @@ from tfx.types.channel import Channel
 from tfx.utils import name_utils
 
 from kubeflow.inputs import RUN_ID, cluster_inputs
+from kubeflow.platform import container_env, task_settings
 from kubeflow.spec.caching import ARTIFACT_STORE, UNCACHED, store_of
-from kubeflow.spec.messages import ArtifactType, Container, DefinitionsKey, Json, Spec, Task
+from kubeflow.spec.messages import ArtifactType, Container, DefinitionsKey, Json, Resources, Spec, Task
 from kubeflow.spec.parameters import PARAMETERS, default_values
 from kubeflow.spec.pipeline_spec import SpecError, require_sound
 from kubeflow.tasks.run_report import RunReport
 from kubeflow.tasks.verdict import Verdict
-from pipeline.config.kubeflow import KubeflowConfig
+from pipeline.config.kubeflow_tasks import TaskConfig
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.pipeline import create_pipeline
 
 ENTRYPOINT = ("python", "-m", "kubeflow.container.entrypoint")
 
 _SYSTEM = "system."
-_Setting = TypeVar("_Setting")
+
+# A year. To Argo it is the time after a task's first start at which a retry that is running is ended, and without it
+# there would be no retries: Kubeflow Pipelines hands 0 over.
+_BACKOFF_MAX = "31536000s"
 
 
 def compile_pipeline(config: PipelineConfig, values: Mapping[str, Json] | None = None) -> Spec:
@@ -76,8 +79,9 @@ def compile_pipeline(config: PipelineConfig, values: Mapping[str, Json] | None =
     _set_arguments(spec, pipeline.components, config.kubeflow.pipeline_root)
     _set_defaults(spec, {**default_values(config), **(values or {})})
     for name, task in spec["root"]["dag"]["tasks"].items():
-        _set_policies(name, task, config)
-        _set_resources(name, _container(spec, name), config.kubeflow)
+        settings = task_settings(config.kubeflow, name)
+        _set_policies(name, task, config, settings)
+        _set_container(_container(spec, name), settings)
     require_sound(spec)
     return spec
 
@@ -175,31 +179,31 @@ def _set_defaults(spec: Spec, values: Mapping[str, Json]) -> None:
             definitions[parameter.name]["defaultValue"] = values[parameter.name]
 
 
-def _set_policies(name: str, task: Task, config: PipelineConfig) -> None:
+def _set_policies(name: str, task: Task, config: PipelineConfig, settings: TaskConfig) -> None:
     task["cachingOptions"] = {"enableCache": True} if config.cache and name not in UNCACHED else {}
-    settings = config.kubeflow
     task["retryPolicy"] = {
-        "maxRetryCount": by_task(settings.retries, name),
-        "backoffDuration": f"{settings.backoff_seconds}s",
-        "backoffFactor": settings.backoff_factor,
-        "backoffMaxDuration": f"{settings.backoff_max_seconds}s",
+        "maxRetryCount": settings.retries or 0,
+        "backoffDuration": f"{config.kubeflow.backoff_seconds}s",
+        "backoffFactor": config.kubeflow.backoff_factor,
+        "backoffMaxDuration": _BACKOFF_MAX,
     }
 
 
-def _set_resources(name: str, container: Container, settings: KubeflowConfig) -> None:
-    container["resources"] = {
-        "cpuRequest": by_task(settings.cpu_request, name),
-        "cpuLimit": by_task(settings.cpu_limit, name),
-        "memoryRequest": by_task(settings.memory_request_gb, name),
-        "memoryLimit": by_task(settings.memory_limit_gb, name),
-    }
-    if name == "Trainer" and settings.gpus:
-        container["resources"]["accelerator"] = {"type": settings.gpu_resource, "count": str(settings.gpus)}
-
-
-def by_task(values: Mapping[str, _Setting], task: str) -> _Setting:
-    """Returns the value of a task in a mapping that has a default."""
-    return values.get(task, values["default"])
+def _set_container(container: Container, settings: TaskConfig) -> None:
+    resources: Resources = {}
+    if settings.cpu_request is not None:
+        resources["cpuRequest"] = settings.cpu_request
+    if settings.cpu_limit is not None:
+        resources["cpuLimit"] = settings.cpu_limit
+    if settings.memory_request_gb is not None:
+        resources["memoryRequest"] = settings.memory_request_gb
+    if settings.memory_limit_gb is not None:
+        resources["memoryLimit"] = settings.memory_limit_gb
+    if settings.gpus and settings.gpu_resource:
+        resources["accelerator"] = {"type": settings.gpu_resource, "count": str(settings.gpus)}
+    container["resources"] = resources
+    if variables := container_env(settings):
+        container["env"] = variables
 
 
 def _container(spec: Spec, task: str) -> Container:

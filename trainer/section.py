@@ -20,10 +20,15 @@ class Section(BaseModel):
     def _no_secret(self) -> Self:
         # Settings go into verdicts, reports, model cards and ML Metadata.
         for name, value in self:
-            parts = urlsplit(value) if isinstance(value, str) and "://" in value else None
-            if parts and ("@" in parts.netloc or _SECRET.search(parts.query)):
+            if isinstance(value, str) and holds_secret(value):
                 raise ValueError(
                     f"{name} must hold no password and no token, for it is recorded. Received: a URL with one. Fetch "
                     "its file, and give the path; stores take credentials from their own environment variables."
                 )
         return self
+
+
+def holds_secret(text: str) -> bool:
+    """Returns whether a text is a URL with a password or a token."""
+    parts = urlsplit(text) if "://" in text else None
+    return parts is not None and ("@" in parts.netloc or bool(_SECRET.search(parts.query)))

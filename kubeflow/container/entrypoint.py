@@ -23,6 +23,7 @@ from types import FrameType
 from typing import NoReturn, TypedDict
 
 from components.errors import EXIT_FAILED, DataRefused, describe_failure
+from kubeflow.container.endpoint import choose_endpoint
 from kubeflow.container.exit_codes import termination_message
 from kubeflow.container.invocation import complete_outputs, for_launcher, for_tfx
 from kubeflow.container.mounts import mount_root
@@ -94,6 +95,7 @@ def _execute(arguments: argparse.Namespace, beam_args: list[str]) -> None:
 
     # TFX's Beam components read absl's flags from the command line.
     sys.argv = sys.argv[:1]
+    choose_endpoint()
     root = mount_root()
     inputs_spec = json.loads(arguments.json_serialized_inputs_spec_args)
     outputs_spec = json.loads(arguments.json_serialized_outputs_spec_args)

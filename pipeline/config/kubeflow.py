@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from typing import Literal
 
+from pydantic import Field, field_serializer, field_validator
+
+from pipeline.config.kubeflow_tasks import ObjectName, TaskConfig
+from pipeline.config.layers import merge_groups
 from trainer.section import Section
+
+LEAST_RELEASE = "2.14.0"
+
+_ALL = "default"
+
+# A retry of DataGate and Verdict would fail again. ModelScorer's largest process is 2.0 GB.
+_TASKS: dict[str, dict[str, float | int | str]] = {
+    _ALL: {
+        "cpu_request": 0.5,
+        "cpu_limit": 2.0,
+        "memory_request_gb": 1.5,
+        "memory_limit_gb": 4.0,
+        "gpus": 0,
+        "gpu_resource": "nvidia.com/gpu",
+        "retries": 2,
+    },
+    "Trainer": {"cpu_request": 2.0, "cpu_limit": 8.0, "memory_request_gb": 4.0, "memory_limit_gb": 8.0},
+    "ModelScorer": {"memory_request_gb": 2.5},
+    "DataGate": {"retries": 0},
+    "Verdict": {"retries": 0},
+}
 
 
 class KubeflowConfig(Section):
-    """How Kubeflow Pipelines runs it. A mapping by task has the key `default` for all tasks that it does not name."""
+    """How Kubeflow Pipelines runs it. `tasks` has the key `default` for all tasks; the table of its fields is below."""
 
     image: str = Field(
         "clickbait-tfx:latest", min_length=1, description="Container image of all tasks, as the cluster pulls it."
@@ -28,38 +53,48 @@ class KubeflowConfig(Section):
         min_length=1,
         description="Folder or URL of the statistics of accepted data; null: a run's parameter.",
     )
-    cpu_request: dict[str, float] = Field(
-        {"default": 0.5, "Trainer": 2.0}, description="CPUs that a node must have free for a task, by task."
+    release: str = Field(
+        LEAST_RELEASE,
+        pattern=r"^2\.(1[4-9]|[2-9][0-9])\.[0-9]+$",
+        json_schema_extra={"words": "a release such as 2.16.0, at least 2.14.0"},
+        description="Least release of Kubeflow Pipelines that the pipeline must run on.",
     )
-    cpu_limit: dict[str, float] = Field({"default": 2.0, "Trainer": 8.0}, description="Most CPUs of a task, by task.")
-    memory_request_gb: dict[str, float] = Field(
-        {"default": 1.5, "Trainer": 4.0},
-        description="Memory that a node must have free for a task, in GB (1e9 bytes), by task.",
+    installation: Literal["standard"] | None = Field(
+        None,
+        description="standard: the tasks that open a store get the address and the keys of the object store that "
+        "Kubeflow Pipelines installs; null: only what `tasks` gives them.",
     )
-    memory_limit_gb: dict[str, float] = Field(
-        {"default": 4.0, "Trainer": 8.0}, description="Most memory of a task, in GB (1e9 bytes), by task."
+    service_account: ObjectName | None = Field(
+        None, description="Kubernetes service account of the pods; null: that of Kubeflow Pipelines."
     )
-    gpus: int = Field(0, ge=0, le=64, description="GPUs of the Trainer.")
+    tasks: dict[str, TaskConfig] = Field(
+        default_factory=lambda: {task: TaskConfig.model_validate(fields) for task, fields in _TASKS.items()},
+        examples=["{Trainer: {gpus: 1}}"],
+        description="Settings by task, and of all tasks by the key `default`. A task's fields stand over the "
+        "default's: mappings are merged key by key, lists added. Fields that are given take the place of those shown.",
+    )
     allow_override: bool = Field(
         False, description="Compile evaluation.bless_anyway into a pipeline, all of whose runs then push anyway."
     )
-    gpu_resource: str = Field("nvidia.com/gpu", min_length=1, description="What the cluster calls a GPU.")
-    retries: dict[str, int] = Field(
-        # A retry of these two would fail again.
-        {"default": 2, "DataGate": 0, "Verdict": 0},
-        description="Most retries of a task that failed, by task.",
-    )
     backoff_seconds: int = Field(30, ge=0, le=3600, description="Wait before the first retry, in whole seconds.")
-    backoff_factor: float = Field(
-        2.0, ge=1, le=10, description="How many times longer each further wait is (a factor, no unit)."
-    )
-    backoff_max_seconds: int = Field(
-        3600, ge=1, description="No retry later than that after a task's first start, in whole seconds."
+    backoff_factor: int = Field(
+        2, ge=1, le=10, description="How many times longer each further wait is (a whole factor, no unit)."
     )
 
-    @field_validator("cpu_request", "cpu_limit", "memory_request_gb", "memory_limit_gb", "retries")
+    @field_validator("tasks", mode="before")
     @classmethod
-    def _for_all_tasks(cls, by_task: dict[str, float]) -> dict[str, float]:
-        if "default" not in by_task or min(by_task.values()) < 0:
-            raise ValueError("must name a default, and no value below 0")
-        return by_task
+    def _over_our_own(cls, tasks: object) -> object:
+        return merge_groups(_TASKS, tasks)
+
+    @field_serializer("tasks")
+    def _as_given(self, tasks: dict[str, TaskConfig]) -> dict[str, object]:
+        return {name: task.model_dump(exclude_unset=True) for name, task in tasks.items()}
+
+    def task(self, name: str) -> TaskConfig:
+        """Returns the settings of a task: its own over the default's."""
+        default = self.tasks[_ALL]
+        return self.tasks[name].over(default) if name in self.tasks else default
+
+    def named_tasks(self) -> list[str]:
+        """Returns the names of the tasks with settings of their own."""
+        return [name for name in self.tasks if name != _ALL]

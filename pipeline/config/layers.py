@@ -28,11 +28,13 @@ class ValueSchema(TypedDict, total=False):
     anyOf: list[ValueSchema]
     enum: list[str]
     pattern: str
+    words: str
     minimum: float
     exclusiveMinimum: float
     maximum: float
     items: ValueSchema
     additionalProperties: ValueSchema
+    properties: dict[str, ValueSchema]
     propertyNames: ValueSchema
     examples: list[JsonValue]
 
@@ -131,7 +133,7 @@ class LayerReader:
 
     def _put(self, layer: Layer, key: str, value: object, source: str) -> None:
         if key in self._keys:
-            layer[key] = Given(value, source)
+            layer[key] = put_over(layer.get(key), Given(value, source), self._keys[key])
             return
         if key in self._sections:
             problem = f"must be set by its keys. Received: {shown(value)}. {self._keys_of(key)}"
@@ -148,6 +150,11 @@ class LayerReader:
         siblings = {known.rpartition(".")[2]: known for known in self._keys if known.rpartition(".")[0] == section}
         matches = [siblings[name] for name in difflib.get_close_matches(leaf, siblings, n=1)]
         matches = matches or [known for known in self._keys if known.rpartition(".")[2] == leaf]
+        groups = [known for known in self._keys if leaf in group_fields(self._keys[known])]
+        if not matches and groups:
+            inside = key.removeprefix(f"{groups[0]}.").rpartition(".")[0]
+            group = inside if key.startswith(f"{groups[0]}.") and inside else "NAME"
+            return f"Give {groups[0]}={{{group}: {{{leaf}: ...}}}}."
         if not matches and section not in self._sections:
             matches = difflib.get_close_matches(wanted, [*self._keys, *self._sections], n=1, cutoff=0.7)
         if matches:
@@ -161,6 +168,31 @@ class LayerReader:
         return f"Valid keys: {', '.join(top)}; sections: {', '.join(self._sections)}."
 
 
+def group_fields(schema: ValueSchema) -> dict[str, ValueSchema]:
+    """Returns the fields of each value, by name, where a key takes a mapping to sections; else none."""
+    return schema.get("additionalProperties", {}).get("properties", {})
+
+
+def put_over(lower: Given | None, upper: Given, schema: ValueSchema) -> Given:
+    """Returns what a key has when `upper` is given after `lower`: it wins, in mappings to sections field by field."""
+    if lower is None or not group_fields(schema):
+        return upper
+    source = upper.source if upper.source == lower.source else f"{lower.source}, {upper.source}"
+    return Given(merge_groups(lower.value, upper.value), source)
+
+
+def merge_groups(lower: object, upper: object) -> object:
+    """Returns two mappings to mappings as one: `upper` wins, key by key of the inner ones; what is no mapping wins."""
+    if not (isinstance(lower, Mapping) and isinstance(upper, Mapping)):
+        return upper
+    merged = {**lower, **upper}
+    for name, below in lower.items():
+        above = upper.get(name)
+        if isinstance(below, Mapping) and isinstance(above, Mapping):
+            merged[name] = {**below, **above}
+    return merged
+
+
 def shown(value: object) -> str:
     """Returns a value as a message shows it, in 80 characters at most."""
     text = json.dumps(value, ensure_ascii=False, default=str)
@@ -172,14 +204,16 @@ def allowed(schema: ValueSchema) -> str:
     if "anyOf" in schema:
         return " or ".join(allowed(option) for option in schema["anyOf"])
     if "enum" in schema:
-        return f"one of {', '.join(schema['enum'])}"
+        return f"one of {', '.join(schema['enum'])}" if len(schema["enum"]) > 1 else schema["enum"][0]
+    if "words" in schema:
+        return schema["words"]
     if "pattern" in schema:
         return f"text that matches {schema['pattern']}"
     words = {
         "integer": "a whole number",
         "number": "a number",
         "boolean": "true or false",
-        "array": "a list of texts",
+        "array": _allowed_list(schema),
         "object": _allowed_mapping(schema),
         "null": "null",
         "string": "text, not empty",
@@ -193,10 +227,30 @@ def allowed(schema: ValueSchema) -> str:
     return ", ".join(filter(None, [words[schema["type"]], bounds]))
 
 
+def schema_at(schema: ValueSchema, path: Sequence[str]) -> ValueSchema:
+    """Returns the schema of what lies at a path in a value; an empty one where there is nothing."""
+    for part in path:
+        schema = next((option for option in schema.get("anyOf", []) if option.get("type") != "null"), schema)
+        values = schema.get("items") or schema.get("additionalProperties") or ValueSchema()
+        schema = schema["properties"].get(part, ValueSchema()) if "properties" in schema else values
+    return schema
+
+
+def _allowed_list(schema: ValueSchema) -> str:
+    fields = schema.get("items", {}).get("properties")
+    return f"a list of mappings of {', '.join(fields)}" if fields else "a list of texts"
+
+
 def _allowed_mapping(schema: ValueSchema) -> str:
     if "examples" in schema:
         return f"a mapping such as {schema['examples'][0]}"
+    if "properties" in schema:
+        return f"a mapping of {', '.join(schema['properties'])}"
     values = schema.get("additionalProperties", {})
+    if "properties" in values:
+        return f"a mapping to mappings of {', '.join(values['properties'])}"
+    if values.get("type") == "string":
+        return "a mapping to texts"
     if "propertyNames" in schema:
         names = ", ".join(schema["propertyNames"]["enum"])
         return f"a mapping such as {{StatisticsGen: {{parallelism: 8}}}}, of {names}"
@@ -204,7 +258,7 @@ def _allowed_mapping(schema: ValueSchema) -> str:
         return "a mapping such as {parallelism: 8}"
     if "enum" in values:
         return "a mapping such as {news: 0, clickbait: 1} that has both 0 and 1"
-    return "a mapping such as {default: 1, Trainer: 4} that has a default, each at least 0"
+    return "a mapping"
 
 
 # ---- YAML
@@ -239,8 +293,7 @@ def _from_node(node: yaml.Node | None, schema: ValueSchema) -> object:
     if node is None:
         return None
     if isinstance(node, yaml.MappingNode):
-        values = schema.get("additionalProperties", {})
-        return {str(key.value): _from_node(value, values) for key, value in node.value}
+        return {str(key.value): _from_node(value, schema_at(schema, [str(key.value)])) for key, value in node.value}
     if isinstance(node, yaml.SequenceNode):
         options = schema.get("anyOf", [schema])
         items = next((option["items"] for option in options if "items" in option), ValueSchema())

@@ -8,9 +8,11 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import yaml
-from pydantic import Field, PrivateAttr, ValidationError
+from pydantic import Field, JsonValue, PrivateAttr, ValidationError
+from pydantic_core import ErrorDetails
 
 from components.bulk_example_gen.settings import BulkConfig
 from components.data_gate.policy import GateConfig
@@ -20,7 +22,17 @@ from components.local_infra_validator.policy import InfraConfig
 from components.versioned_pusher.settings import PushConfig
 from pipeline.config.beam import BeamConfig
 from pipeline.config.kubeflow import KubeflowConfig
-from pipeline.config.layers import Given, Layer, LayerReader, ValueSchema, allowed, shown
+from pipeline.config.layers import (
+    Given,
+    Layer,
+    LayerReader,
+    ValueSchema,
+    allowed,
+    group_fields,
+    put_over,
+    schema_at,
+    shown,
+)
 from pipeline.config.monitor import MonitorConfig
 from trainer.section import Section
 from trainer.settings import EncoderConfig, TrainingConfig, TunerConfig
@@ -111,7 +123,10 @@ def load_config(
         reader.overrides(overrides),
         reader.flags(flags),
     ]
-    given = {key: value for layer in layers for key, value in layer.items()}
+    given: Layer = {}
+    for layer in layers:
+        for key, setting in layer.items():
+            given[key] = put_over(given.get(key), setting, setting_schemas().get(key, {}))
     problems += _inherited(given)
     sections: dict[str, dict[str, object]] = {"": {}}
     for key, (value, _) in given.items():
@@ -136,12 +151,27 @@ def setting_schemas() -> dict[str, ValueSchema]:
     schema = PipelineConfig.model_json_schema()
     schemas: dict[str, ValueSchema] = {}
     for name, prop in schema["properties"].items():
+        resolved = cast(ValueSchema, _resolve(prop, schema["$defs"]))
         if "$ref" in prop:
-            section = schema["$defs"][prop["$ref"].rpartition("/")[2]]
-            schemas.update({f"{name}.{leaf}": leaf_schema for leaf, leaf_schema in section["properties"].items()})
+            schemas.update({f"{name}.{leaf}": leaf_schema for leaf, leaf_schema in resolved["properties"].items()})
         else:
-            schemas[name] = prop
+            schemas[name] = resolved
     return schemas
+
+
+def _resolve(schema: JsonValue, definitions: dict[str, JsonValue]) -> JsonValue:
+    """Returns a schema with its references replaced; values of a mapping, and choices, in one place each."""
+    if isinstance(schema, list):
+        return [_resolve(item, definitions) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if isinstance(reference := schema.get("$ref"), str):
+        return _resolve(definitions[reference.rpartition("/")[2]], definitions)
+    if isinstance(by_pattern := schema.get("patternProperties"), dict):
+        schema = {**schema, "additionalProperties": next(iter(by_pattern.values()))}
+    if "const" in schema:
+        schema = {**schema, "enum": [schema["const"]]}
+    return {key: _resolve(value, definitions) for key, value in schema.items()}
 
 
 def preset_names() -> list[str]:
@@ -187,6 +217,26 @@ def _refused_values(error: ValidationError, given: Layer, preset: str) -> list[s
             lines[path[0]] = f"{path[0]}: {detail['ctx']['error']}"
             continue
         source = given[key].source if key in given else f"preset {preset}"
+        inside = path[key.count(".") + 1 :]
+        if inside and group_fields(setting_schemas()[key]):
+            place = ".".join([key, *inside]).removesuffix(".[key]")
+            lines.setdefault(place, f"{place} ({source}): {_refused_field(key, inside, detail)}")
+            continue
         received = shown(given[key].value) if key in given else "nothing"
         lines[key] = f"{key} ({source}): must be {allowed(setting_schemas()[key])}. Received: {received}."
     return list(lines.values())
+
+
+def _refused_field(key: str, inside: Sequence[str], detail: ErrorDetails) -> str:
+    if detail["type"] == "value_error":  # of a validator of ours; without the value, which may be a secret
+        return f"{str(detail['ctx']['error']).rstrip('.')}."
+    if detail["type"] == "extra_forbidden":
+        known = schema_at(setting_schemas()[key], inside[:-1]).get("properties", {})
+        close = difflib.get_close_matches(inside[-1], known, n=1)
+        way_out = f"Did you mean {close[0]}?" if close else f"Its fields: {', '.join(known)}."
+        return f"must be an existing field. Received: {shown(detail['input'])}. {way_out}"
+    if inside[-1] == "[key]":
+        return f"must be a name that matches {detail['ctx']['pattern']}. Received: {shown(detail['input'])}."
+    if detail["type"] == "missing":
+        return "must be given. Received: nothing."
+    return f"must be {allowed(schema_at(setting_schemas()[key], inside))}. Received: {shown(detail['input'])}."

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, JsonValue
 
-from pipeline.config.layers import allowed
+from pipeline.config.layers import ValueSchema, allowed, group_fields
 from pipeline.config.pipeline_config import PipelineConfig, setting_schemas
 
 _HEAD = """# Configuration
@@ -19,6 +19,7 @@ preset, a file and `--set` lead to. Each layer wins over those before it: preset
 (`CLICKBAIT__TRAINING__EPOCHS=3`), `--set training.epochs=3`, and the flags of a command.
 """
 _TABLE_HEAD = "| key | default | takes | meaning |\n|---|---|---|---|"
+_FIELDS_HEAD = "| field | takes | meaning |\n|---|---|---|"
 
 
 class Setting(NamedTuple):
@@ -51,11 +52,25 @@ def _sections() -> Iterator[str]:
     config = PipelineConfig()
     rows: dict[str, list[str]] = {}
     for setting in describe_config(config):
-        cells = (f"`{setting.key}`", f"`{json.dumps(setting.value)}`", setting.allowed, setting.description)
-        row = " | ".join(cell.replace("|", "\\|") for cell in cells)
-        rows.setdefault(setting.key.rpartition(".")[0], []).append(f"| {row} |")
+        row = _row(f"`{setting.key}`", f"`{json.dumps(setting.value)}`", setting.allowed, setting.description)
+        rows.setdefault(setting.key.rpartition(".")[0], []).append(row)
     for section, lines in rows.items():
         model = getattr(config, section) if section else config
         assert isinstance(model, BaseModel)
         summary = inspect.getdoc(type(model)) if section else "What belongs to no section."
         yield "\n".join([f"## {section or 'At the top'}", "", summary or "", "", _TABLE_HEAD, *lines, ""])
+        for key, schema in setting_schemas().items():
+            if key.rpartition(".")[0] == section and (fields := group_fields(schema)):
+                yield "\n".join([f"### Fields of {key}", "", _FIELDS_HEAD, *_field_rows(fields), ""])
+
+
+def _field_rows(fields: dict[str, ValueSchema], path: str = "") -> Iterator[str]:
+    for name, schema in fields.items():
+        yield _row(f"`{path}{name}`", allowed(schema), schema["description"])
+        inner = next((option for option in schema.get("anyOf", []) if option.get("type") == "array"), schema)
+        items = inner.get("items", {}).get("properties", {})
+        yield from _field_rows(group_fields(schema) or items, f"{path}{name}.*.")
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

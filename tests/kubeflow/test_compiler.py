@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from kubeflow.platform import STORE_TASKS
 from kubeflow.spec.parameters import PARAMETERS
-from kubeflow.spec.pipeline_spec import SpecError, load_spec, write_spec
+from kubeflow.spec.pipeline_spec import SpecError, load_platforms, load_spec, write_spec
 from pipeline.config.pipeline_config import load_config
 from tests.kubeflow import golden
 
@@ -135,26 +136,36 @@ def test_changed_content_runs_again_and_what_looks_at_the_world_always_runs(comp
 
 
 def test_retries_and_resources_are_those_of_the_configuration(compiled):
+    tasks_set = "{default: {retries: 1, cpu_limit: 3, memory_request_gb: 2.5}, "
     spec = compile_with(
-        "kubeflow.retries={default: 1, Trainer: 5}",
+        f"kubeflow.tasks={tasks_set} Trainer: {{retries: 5, cpu_limit: 12, gpus: 2}}, Verdict: {{cpu_limit: null}}}}",
         "kubeflow.backoff_seconds=7",
-        "kubeflow.cpu_limit={default: 3, Trainer: 12}",
-        "kubeflow.memory_request_gb={default: 2.5}",
-        "kubeflow.gpus=2",
+        "kubeflow.backoff_factor=3",
     )
     assert tasks(spec)["Trainer"]["retryPolicy"] == {
         "maxRetryCount": 5,
         "backoffDuration": "7s",
-        "backoffFactor": 2.0,
-        "backoffMaxDuration": "3600s",
+        "backoffFactor": 3,
+        "backoffMaxDuration": "31536000s",  # at which Argo would end a retry that trains
     }
-    assert tasks(spec)["DataGate"]["retryPolicy"]["maxRetryCount"] == 1
-    assert tasks(compiled)["DataGate"]["retryPolicy"]["maxRetryCount"] == 0
-    trainer, gate = (container(spec, name)["resources"] for name in ("Trainer", "DataGate"))
+    assert tasks(spec)["Evaluator"]["retryPolicy"]["maxRetryCount"] == 1
+    assert tasks(spec)["DataGate"]["retryPolicy"]["maxRetryCount"] == 0
+    trainer, gate, scorer = (container(spec, name)["resources"] for name in ("Trainer", "DataGate", "ModelScorer"))
     assert (trainer["cpuLimit"], gate["cpuLimit"], gate["memoryRequest"]) == (12, 3, 2.5)
     assert trainer["accelerator"] == {"type": "nvidia.com/gpu", "count": "2"}
     assert "accelerator" not in gate
     assert "accelerator" not in container(compiled, "Trainer")["resources"]
+    assert scorer["memoryRequest"] > 2.0  # its largest process
+    none = compile_with("kubeflow.tasks={default: {cpu_limit: null, memory_limit_gb: null, retries: null}}")
+    assert {*container(none, "Verdict")["resources"]} == {"cpuRequest", "memoryRequest"}
+    assert tasks(none)["Evaluator"]["retryPolicy"]["maxRetryCount"] == 0
+
+
+def test_plain_variables_are_the_containers_and_no_value_of_a_secret_is_anywhere(compiled):
+    assert "env" not in container(compiled, "Trainer")
+    spec = compile_with("kubeflow.tasks={Trainer: {env: {A: 1}, secret_env: {B: {secret: s, key: k}}}}")
+    assert container(spec, "Trainer")["env"] == [{"name": "A", "value": "1"}]
+    assert "env" not in container(spec, "DataGate")
 
 
 def test_an_engine_is_told_to_the_tasks_that_use_it_and_to_no_other(compiled):
@@ -209,27 +220,44 @@ def test_the_command_writes_what_is_loaded_and_says_what_is_left_to_be_said(tmp_
     from pipeline.cli import main
 
     spec = tmp_path / "folder" / "spec.yaml"
+    config = tmp_path / "mine.yaml"
+    config.write_text("kubeflow: {tasks: {Trainer: {node_selector: {gpu: a100}}}}")
     call = [
-        "kubeflow",
-        "compile",
-        "--spec",
-        spec,
-        "--gpu",
-        "1",
-        "--text-column",
-        "text",
-        "--image",
-        "here/clickbait:7",
-        "--data",
-        "s3://b/d.csv",
+        *("kubeflow", "compile", "--spec", spec, "--gpu", "1", "--text-column", "text", "--image", "here/clickbait:7"),
+        *("--data", "s3://b/d.csv", "--config", config),
+        *("--set", "kubeflow.installation=standard", "--set", "kubeflow.service_account=runner"),
     ]
     done = CliRunner().invoke(main, list(map(str, call)), catch_exceptions=False)
     assert done.exit_code == 0, done.output
+    assert done.output.splitlines() == [
+        f"{spec}: 15 tasks, image here/clickbait:7, Kubeflow Pipelines 2.14.0 or later",
+        "tasks with secrets: 4",
+        "required when a run starts: accepted_data, data_digest, push_destination",
+        "retries: up to Kubeflow Pipelines 2.16.1 of tasks that fail; since 2.17.0, as it is installed, only of tasks "
+        "whose pod is lost",
+    ]
     loaded = load_spec(spec)
     assert container(loaded, "Trainer")["image"] == "here/clickbait:7"
     assert container(loaded, "Trainer")["resources"]["accelerator"]["count"] == "1"
     ingest = tasks(loaded)["HeadlineExampleGen"]["inputs"]["parameters"]
     assert json.loads(ingest["settings"]["runtimeValue"]["constant"])["text_column"] == "text"
+    (platform,) = load_platforms(spec)
+    kubernetes = platform["platforms"]["kubernetes"]
+    assert kubernetes["config"] == {"serviceAccount": "runner", "release": "2.14.0"}
+    assert kubernetes["deploymentSpec"]["executors"]["Trainer_executor"] == {
+        "nodeSelector": {"labels": {"gpu": "a100"}}
+    }
+    assert {name for name in tasks(loaded) if "env" in container(loaded, name)} == {*STORE_TASKS}
+
+
+def test_the_command_refuses_a_task_that_there_is_not(tmp_path):
+    from pipeline.cli import main
+
+    call = ["kubeflow", "compile", "--spec", str(tmp_path / "a.yaml"), "--set", "kubeflow.tasks={Trainr: {gpus: 1}}"]
+    done = CliRunner().invoke(main, call)
+    assert done.exit_code == 2
+    assert "kubeflow.tasks must have tasks of the pipeline, or default. Received: Trainr. Its tasks: " in done.output
+    assert not (tmp_path / "a.yaml").exists()
 
 
 def test_a_pipeline_root_that_moves_to_another_bucket_changes_what_the_cache_goes_by():

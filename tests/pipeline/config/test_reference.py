@@ -8,6 +8,7 @@ from pathlib import Path
 import pydantic
 import pytest
 
+from pipeline.config.kubeflow_tasks import TaskConfig
 from pipeline.config.pipeline_config import PipelineConfig, load_config
 from pipeline.config.reference import as_markdown, describe_config
 
@@ -31,10 +32,20 @@ def leaf_keys(model, prefix=""):
 def test_every_key_is_described():
     settings = {setting.key: setting for setting in describe_config(load_config())}
     assert list(settings) == list(leaf_keys(PipelineConfig))
+    values = load_config().model_dump()
     for key, value, _, description in settings.values():
         assert description.endswith("."), key
         section, _, leaf = key.rpartition(".")
-        assert value == getattr(getattr(load_config(), section) if section else load_config(), leaf)
+        assert value == (values[section] if section else values)[leaf]
+
+
+def test_every_field_of_a_task_is_described():
+    page = as_markdown()
+    for name, field in TaskConfig.model_fields.items():
+        assert f"| `{name}` | " in page
+        assert field.description.endswith("."), name
+    assert "| `secret_env.*.key` | text, not empty | Key of the Secret. |" in page
+    assert "| `node_affinity.*.match_expressions.*.operator` | one of In, " in page
 
 
 @pytest.mark.parametrize(
