@@ -91,6 +91,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         fileio.rmtree(parts)
         _fill_empty_splits(folders)
         examples.split_names = artifact_utils.encode_split_names(list(_SPLITS))
+        examples.set_string_custom_property("payload_format", "FORMAT_TF_EXAMPLE")  # TFX warns of each reader without
         if csv_input.spans:
             examples.span, version = csv_input.spans[-1]
             examples.version = version or 0

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import json
 import logging
 import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TypedDict
@@ -29,10 +32,12 @@ from kubeflow.container.invocation import complete_outputs, for_launcher, for_tf
 from kubeflow.container.mounts import mount_root
 from kubeflow.spec.caching import ARTIFACT_STORE
 from kubeflow.spec.messages import Json
+from serving.imports import quiet_imports
 
 #: Variables with other paths than Kubernetes's: of the message, and of the facts behind it as JSON.
 TERMINATION_LOG, FAILURE_FILE = "CLICKBAIT_TERMINATION_LOG", "CLICKBAIT_FAILURE_FILE"
 
+_OURS = ("components", "kubeflow", "pipeline", "serving", "trainer")
 _KUBERNETES_LOG = "/dev/termination-log"
 
 logger = logging.getLogger("kubeflow")
@@ -55,6 +60,7 @@ class Stopped(BaseException):
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Runs one task, and ends the process."""
+    _set_up_log()
     code = run_task(sys.argv[1:] if argv is None else argv)
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
@@ -74,6 +80,19 @@ def run_task(argv: Sequence[str]) -> int:
     return 0
 
 
+def _set_up_log() -> None:
+    """Leaves in the log what a person reads: our lines, and what libraries find worth a warning, but no deprecations.
+
+    At INFO, TFX writes each artifact as a proto. `force`, because a fork has the handlers of the run's own log.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", force=True)
+    for name in _OURS:
+        logging.getLogger(name).setLevel(logging.INFO)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it logs its deprecations as warnings
+    for category in (DeprecationWarning, FutureWarning, UserWarning):
+        warnings.filterwarnings("ignore", category=category, module=f"(?!{'|'.join(_OURS)})")
+
+
 def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(prog="python -m kubeflow.container.entrypoint")
     parser.add_argument("--executor_class_path", required=True)
@@ -85,13 +104,17 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 
 
 def _execute(arguments: argparse.Namespace, beam_args: list[str]) -> None:
-    # In this order: the policy before anything imports TensorFlow, the threads before it runs anything. With TFX they
-    # take 10 s, which a wrong call and a rehearsal need not wait for.
-    from trainer.tensorflow_setup import keras_policy, threads  # noqa: F401  isort: skip
+    logger.info("%s of clickbait-tfx %s", arguments.executor_class_path, version("clickbait-tfx"))
+    with quiet_imports():  # 10 s, which a wrong call and a rehearsal need not wait for
+        # In this order: the policy before anything imports TensorFlow, the threads before it runs anything.
+        from trainer.tensorflow_setup import keras_policy, threads  # noqa: F401  isort: skip
 
-    from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
+        from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
-    from kubeflow.container.staging import staged_parameters
+        from kubeflow.container.staging import staged_parameters
+
+        importlib.import_module(arguments.executor_class_path.rpartition(".")[0])
+    logging.getLogger("absl").setLevel(logging.WARNING)  # which absl sets itself when it is imported
 
     # TFX's Beam components read absl's flags from the command line.
     sys.argv = sys.argv[:1]
