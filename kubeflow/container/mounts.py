@@ -11,11 +11,6 @@ MOUNT_ROOT = "CLICKBAIT_MOUNT_ROOT"
 _MOUNTS = {"minio://": "/minio/", "s3://": "/s3/", "gs://": "/gcs/"}
 
 
-def is_url(location: str) -> bool:
-    """Returns whether a location is in an object store."""
-    return location.startswith(tuple(_MOUNTS))
-
-
 def mount_root() -> str:
     """Returns the root of this process's mounts."""
     return os.environ.get(MOUNT_ROOT, "")

@@ -17,8 +17,6 @@ from urllib.parse import quote
 from rich.markup import escape
 
 from components.data_gate.policy import GateVerdict
-from kubeflow.container import staging
-from kubeflow.container.mounts import is_url
 from kubeflow.inputs import local_values
 from kubeflow.rehearsal import NOT_EMULATED, driver, processes
 from kubeflow.rehearsal.driver import Dag
@@ -34,6 +32,7 @@ from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.results.verdict import Verdict
 from pipeline.running.attempt import open_attempt
+from serving.versions import stores
 from serving.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ def _as_compiled(config: PipelineConfig, spec: Spec) -> PipelineConfig:
 def _with_data(config: PipelineConfig, values: Mapping[str, Json]) -> PipelineConfig:
     """Returns the configuration with the data of a run, whose digest must be known."""
     data = values.get("data", config.data.path)
-    if data is None or not is_url(str(data)):
+    if data is None or not stores.is_url(str(data)):
         return _with_parameters(config, {"data": data})
     if data == config.data.path or (config.data.path is None and "data_digest" not in values):
         raise ParameterError(
@@ -146,12 +145,13 @@ def _with_parameters(config: PipelineConfig, values: Mapping[str, Json]) -> Pipe
 
 
 def _check_store(url: str) -> None:
-    if not is_url(url) or not url.partition("://")[2].strip("/"):
+    if not stores.is_url(url) or not url.partition("://")[2].strip("/"):
         raise ParameterError(
             f"--store must be s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or minio://BUCKET/FOLDER. Received: {url}. "
             "Give another."
         )
-    staging.check(url)
+    with stores.explained(url):
+        stores.open_store(url)
 
 
 def _open_run(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kubeflow.container import staging
+from serving.versions import stores
 
 
 class Store(Protocol):
@@ -51,7 +52,7 @@ class UrlStore:
         self.pipeline_root = url.rstrip("/")
 
     def download(self, uri: str, target: Path) -> None:
-        staging.download(uri, target, must_exist=False)
+        stores.download(uri, target, must_exist=False)
 
     def upload(self, source: Path, uri: str) -> None:
         staging.upload(source, uri)

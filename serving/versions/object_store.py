@@ -56,7 +56,7 @@ def push_to_store(
       PushError: the URL is no store's, the store cannot be reached or written, or holds other bytes than were sent.
     """
     with _explained(url):
-        store = _Store(*fsspec.core.url_to_fs(url, **options))
+        store = _Store(*stores.open_store(url, **options))
         digest = saved_model.digest(Path(model_dir))
         cards = {version: store.read_card(version) for version in store.list_versions()}
         newest_is_whole = bool(cards) and store.holds(model_dir, max(cards))
@@ -70,7 +70,7 @@ def push_to_store(
         try:
             for old in removable:
                 store.remove_version(old)
-        except OSError as error:
+        except stores.store_errors() as error:
             logger.warning("version %d is pushed, but old ones could not be removed: %s", version, error)
     return Push(PUSHED, version)
 
@@ -88,10 +88,10 @@ def fetch_blessed(url: str, version: str, target: Path, **options: object) -> st
       The version; `none` where there is none.
 
     Raises:
-      PushError: the URL is no store's, the store cannot be reached, or does not have the version.
+      StoreError: the URL is no store's, the store cannot be read, or does not have the version.
     """
-    with _explained(url):
-        store = _Store(*fsspec.core.url_to_fs(url, **options))
+    with stores.explained(url):
+        store = _Store(*stores.open_store(url, **options))
         if version == "latest":
             cards = {number: store.read_card(number) for number in store.list_versions()}
             blessed = version_folder.baselines(cards)
@@ -102,7 +102,11 @@ def fetch_blessed(url: str, version: str, target: Path, **options: object) -> st
 
 
 class _Store:
-    """The folder of versions in a store."""
+    """The folder of versions in a store.
+
+    Nothing is conditional here, by generations or entity tags: what counts is that a listing shows at once what was
+    written or removed, and that a copy is whole or is not there. S3 and Google Cloud Storage promise both.
+    """
 
     def __init__(self, filesystem: fsspec.AbstractFileSystem, root: str):
         self._files = filesystem
@@ -117,7 +121,7 @@ class _Store:
     def read_card(self, version: int) -> VersionCard | None:
         try:
             return version_folder.parse_card(self._files.cat_file(self._path(version, version_folder.CARD)))
-        except OSError:
+        except FileNotFoundError:
             return None
 
     def holds(self, model_dir: str | Path, version: int) -> bool:
@@ -126,12 +130,12 @@ class _Store:
         return all(there.get(name) == size for name, size in _local_sizes(model_dir).items() if _is_model(name))
 
     def fetch_version(self, version: str, target: Path) -> None:
-        sizes = self._sizes(version)
-        if str(saved_model.GRAPH) not in sizes:
+        names = stores.find_names(self._files, self._path(version))
+        if str(saved_model.GRAPH) not in names:
             raise FileNotFoundError(f"no version {version}")
-        for name in sizes:
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            self._files.get_file(self._path(version, name), str(target / name))
+        for inside, name in names.items():
+            (target / inside).parent.mkdir(parents=True, exist_ok=True)
+            self._files.get_file(name, str(target / inside))
 
     def write_version(self, model_dir: str | Path, card: VersionCard) -> int:
         version = version_folder.next_version(self._names())
@@ -152,11 +156,11 @@ class _Store:
             for name in sorted(expected, key=lambda name: name == saved_model.GRAPH):
                 self._files.cp_file(self._path(staging, name), self._path(version, name))
         except BaseException:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(*stores.store_errors()):
                 self.remove_version(version)
             raise
         finally:
-            with contextlib.suppress(OSError):  # the next push that finds it abandoned removes it
+            with contextlib.suppress(*stores.store_errors()):  # the next push that finds it abandoned removes it
                 self._remove(staging)
         return version
 
@@ -209,19 +213,9 @@ def _is_model(name: str) -> bool:
 def _explained(url: str) -> Iterator[None]:
     try:
         yield
-    except (ImportError, ValueError) as error:
+    except stores.url_errors() as error:
+        lasting = stores.is_lasting(error)
+        way_out = "are untouched" if lasting else "are untouched: run again"
         raise PushError(
-            f"fsspec's package for the object store must be installed. Received: {url}: {error}. Install it, e.g. "
-            "s3fs for s3:// or gcsfs for gs://.",
-            exit_code=2,
-        ) from error
-    except (FileNotFoundError, PermissionError) as error:
-        raise PushError(
-            f"The serving folder must be writable. Received: {url}: {error}. The served versions are untouched: make "
-            "the bucket, allow writing, or give another.",
-            exit_code=2,
-        ) from error
-    except stores.store_errors() as error:
-        raise PushError(
-            f"A version must be written whole. Received: {url}: {error}. The served versions are untouched: run again."
+            f"{stores.explain(url, error)} The served versions {way_out}.", exit_code=2 if lasting else 1
         ) from error

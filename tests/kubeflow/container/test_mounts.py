@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kubeflow.container.mounts import is_url, local_path, uri_of
-from kubeflow.container.staging import split_pattern
+from kubeflow.container.mounts import local_path, uri_of
+from serving.versions.stores import is_url, split_pattern
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import uuid
 import fsspec
 import pytest
 
-from components.errors import InputError
 from kubeflow.container import staging
+from serving.versions.stores import StoreError, download, find_sizes
 
 
 @pytest.fixture
@@ -32,14 +32,14 @@ def mark(store, url: str, *folders: str) -> None:
 def test_a_folder_with_markers_becomes_its_files(store, url, tmp_path):
     store.pipe_file(f"{url}/span-1/a.csv", b"a")
     mark(store, url, "", "span-1/", "span-2/")
-    staging.download(url, tmp_path / "in")
+    download(url, tmp_path / "in")
     assert [one.name for one in tmp_path.rglob("*") if one.is_file()] == ["a.csv"]
 
 
 def test_markers_alone_are_nothing(store, url, tmp_path):
     mark(store, url, "", "span-1/")
-    with pytest.raises(InputError, match="nothing is there"):
-        staging.download(url, tmp_path / "in")
+    with pytest.raises(StoreError, match="nothing is there"):
+        download(url, tmp_path / "in")
 
 
 def test_changes_go_back_and_markers_stay(store, url, tmp_path):
@@ -48,7 +48,7 @@ def test_changes_go_back_and_markers_stay(store, url, tmp_path):
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "new.txt").write_text("new")
     staging.upload_changes(tmp_path, url)
-    assert staging.find_sizes(store, url) == {f"{store._strip_protocol(url)}/1/new.txt": 3}
+    assert find_sizes(store, url) == {f"{store._strip_protocol(url)}/1/new.txt": 3}
     assert f"{store._strip_protocol(url)}/1/" in store.store
 
 
@@ -58,5 +58,5 @@ def test_a_store_that_cannot_be_reached_is_explained(url, tmp_path, monkeypatch)
 
     monkeypatch.setattr(type(fsspec.filesystem("memory")), "put_file", fail)
     (tmp_path / "a").write_text("a")
-    with pytest.raises(InputError, match=r"Received: memory://.*connection reset"):
+    with pytest.raises(StoreError, match=r"Received: memory://.*connection reset"):
         staging.upload(tmp_path / "a", f"{url}/a")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from pipeline.config.pipeline_config import PipelineConfig, load_config
 from pipeline.results.run_folders import read_run
 from serving.versions.version_folder import list_versions, read_card
 from tests.helpers.forkserver import forkserver
+from tests.helpers.object_stores import s3_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_server")]
 
@@ -234,25 +234,8 @@ def test_changed_content_at_the_same_path_runs_again_and_refused_data_ends_with_
 @pytest.fixture(scope="module")
 def bucket():
     """A bucket of an S3 server on this machine; returns its address."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    told = {
-        "AWS_ACCESS_KEY_ID": "any",
-        "AWS_SECRET_ACCESS_KEY": "any",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-    }
-    before = dict(os.environ)
-    os.environ.update(told)
-    try:
-        yield told["AWS_ENDPOINT_URL"]
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-        server.stop()
+    with s3_server() as address:
+        yield address
 
 
 def kill_in_the_trainer(place: Path, *arguments: Any) -> None:
@@ -274,7 +257,6 @@ def test_over_s3_all_lies_in_the_bucket_and_what_was_killed_in_the_trainer_goes_
     import s3fs
 
     files = s3fs.S3FileSystem(endpoint_url=bucket)
-    files.mkdir("bucket")
     files.put_file(str(place / "headlines.csv"), "bucket/in/headlines.csv")
     parameters = ["data=s3://bucket/in/headlines.csv", "accepted_data=s3://bucket/accepted"]
     options = Options(store="s3://bucket/artifacts", endpoint=bucket)

@@ -13,7 +13,9 @@ import pytest
 from serving.versions import version_folder
 from serving.versions.object_store import fetch_blessed, push_to_store
 from serving.versions.push import PUSHED, ROLLED_BACK, UNCHANGED
+from serving.versions.stores import StoreError
 from serving.versions.version_folder import PushError, VersionCard
+from tests.helpers.object_stores import NOT_ALLOWED, gcs_server, s3_server
 
 GRAPH, WEIGHTS = "saved_model.pb", "variables/variables.data-00000-of-00001"
 
@@ -170,10 +172,10 @@ def test_a_model_that_was_rolled_back_is_not_pushed(push, store, url):
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (PermissionError("Access Denied"), 2, "allow writing"),
-        (FileNotFoundError("The specified bucket does not exist"), 2, "make the bucket"),
-        (OSError("connection reset"), 1, "run again"),
-        (ImportError("Install s3fs to access S3"), 2, "s3fs for s3://"),
+        (PermissionError("Access Denied"), 2, "The store must allow it"),
+        (FileNotFoundError("The specified bucket does not exist"), 2, "Check the names of bucket and path"),
+        (OSError("connection reset"), 1, "The served versions are untouched: run again"),
+        (ImportError("Install s3fs to access S3"), 2, "fsspec's package for memory:// must be installed"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
@@ -227,5 +229,87 @@ def test_where_there_is_no_version_nothing_is_fetched(url, tmp_path, version):
 
 def test_a_version_that_is_gone_is_an_error(push, url, tmp_path):
     push("one")
-    with pytest.raises(PushError, match="no version 7"):
+    with pytest.raises(StoreError, match="no version 7"):
         fetch_blessed(url, "7", tmp_path / "model")
+
+
+# ---- By the packages of S3 and of Google Cloud Storage, against servers
+
+
+@pytest.fixture(scope="module")
+def bucket_on_s3():
+    with s3_server():
+        yield "s3://bucket"
+
+
+@pytest.fixture(scope="module")
+def bucket_on_gcs():
+    with gcs_server():
+        yield "gs://bucket"
+
+
+@pytest.fixture
+def bucket(request):
+    return request.getfixturevalue(request.param)
+
+
+real = pytest.mark.parametrize("bucket", ["bucket_on_s3", "bucket_on_gcs"], indirect=True)
+
+
+def push_at(url, folder, keep=2):
+    return push_to_store(folder, url, run_id="r", fingerprint="f", keep_versions=keep)
+
+
+@real
+def test_versions_are_pushed_kept_removed_and_fetched(model, bucket, tmp_path):
+    url = f"{bucket}/{uuid.uuid4().hex}/clickbait"
+    store, root = fsspec.core.url_to_fs(url)
+    large = model("large")
+    (large / WEIGHTS).write_bytes(bytes(range(256)) * (6 << 12))  # in parts, where a store uploads so
+    pushed = [push_at(url, folder) for folder in (model("one"), large, model("two"))]
+    assert [outcome for outcome, _ in pushed] == [PUSHED, PUSHED, PUSHED]
+    assert push_at(url, model("two")) == (UNCHANGED, pushed[-1].version)
+    store.invalidate_cache()
+    there = {name.removeprefix(f"{root}/").partition("/")[0] for name in store.find(root)}
+    assert there == {str(version) for _, version in pushed[1:]}
+    assert fetch_blessed(url, "latest", tmp_path / "latest") == str(pushed[-1].version)
+    assert (tmp_path / "latest" / WEIGHTS).read_bytes() == b"two"
+    fetch_blessed(url, str(pushed[1].version), tmp_path / "large")
+    assert (tmp_path / "large" / WEIGHTS).read_bytes() == (large / WEIGHTS).read_bytes()
+
+
+@real
+def test_a_push_that_breaks_off_on_a_server_leaves_what_was_there(model, bucket, monkeypatch):
+    url = f"{bucket}/{uuid.uuid4().hex}/clickbait"
+    store, root = fsspec.core.url_to_fs(url)
+    first = push_at(url, model("one")).version
+    copy = store.cp_file
+
+    def fail(source, destination, **options):
+        if destination.endswith(GRAPH):
+            raise OSError("connection reset")
+        copy(source, destination, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "cp_file", fail)  # fsspec keeps one for all
+        with pytest.raises(PushError, match="connection reset"):
+            push_at(url, model("two"))
+    store.invalidate_cache()
+    assert {name.removeprefix(f"{root}/").partition("/")[0] for name in store.find(root)} == {str(first)}
+    assert push_at(url, model("one")) == (UNCHANGED, first)
+
+
+def test_a_bucket_that_may_not_be_read_is_explained(model, bucket_on_gcs, tmp_path):
+    url = f"gs://{NOT_ALLOWED}/clickbait"
+    with pytest.raises(PushError, match=r"The store must allow it. Received: gs://.*untouched") as raised:
+        push_at(url, model("one"))
+    assert raised.value.exit_code == 2
+    with pytest.raises(StoreError, match="The store must allow it"):
+        fetch_blessed(url, "latest", tmp_path / "model")
+
+
+def test_a_copy_that_the_store_makes_in_steps_is_waited_for(model, bucket_on_gcs):
+    store = fsspec.filesystem("gs")
+    store.pipe_file("bucket/steps/a", b"a")
+    store.cp_file("bucket/steps/a", "bucket/steps/b")
+    assert store.cat_file("bucket/steps/b") == b"a"
