@@ -20,10 +20,12 @@ from data.fetch import DEFAULT_DESTINATION
 from pipeline.config.paths import SAMPLE_FILE, SCHEMA_FILE, OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.results.run_folders import new_run_id, newest_refusal
+from pipeline.stored_data import Spans, copy_csv_files
 from pipeline.terminal import shorten
 from serving.client.bulk.files import file_digest as text_digest
 from serving.client.bulk.files import open_source
 from serving.versions import version_folder
+from serving.versions.stores import is_url
 from trainer.encoders.resolve import ResolvedEncoder, resolve_encoder
 
 #: Settings that make no other model of the same data. The encoder counts by its digest.
@@ -38,11 +40,16 @@ class DataSource:
     origin: str
     """`given`, `fetched` or `sample`."""
     digest: str
+    url: str | None = None
+    """Where in an object store they were copied from; None for files of this machine."""
 
     @property
     def description(self) -> str:
         """The data and why it was chosen, for people."""
-        files = self.csv.paths[0] if len(self.csv.paths) == 1 else f"{len(self.csv.paths)} files in {self.csv.base}"
+        folder = self.url or self.csv.base
+        files = (
+            self.url or self.csv.paths[0] if len(self.csv.paths) == 1 else f"{len(self.csv.paths)} files in {folder}"
+        )
         reasons = {
             "given": "by --data",
             "fetched": "Stop Clickbait, fetched",
@@ -155,19 +162,28 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
 def choose_data(config: PipelineConfig) -> DataSource:
     """Returns `--data` if given, else the fetched CSV, else the bundled sample.
 
+    Data in an object store is copied into the output.
+
     Raises:
       InputError: nothing is there, or a file has not the columns.
+      StoreError: the store cannot be read.
+      OutputError: the output cannot be written.
     """
+    url = None
     if config.data.path is not None:
         origin, path = "given", config.data.path
     elif DEFAULT_DESTINATION.is_file():
         origin, path = "fetched", str(DEFAULT_DESTINATION)
     else:
         origin, path = "sample", str(SAMPLE_FILE)
-    csv = find_csv_files(path, window_spans=config.data.window_spans, last_span=config.data.last_span)
+    spans: Spans = {"window_spans": config.data.window_spans, "last_span": config.data.last_span}
+    if is_url(path):
+        url, csv = path, copy_csv_files(path, OutputPaths.of(config).inputs, **spans)
+    else:
+        csv = find_csv_files(path, **spans)
     for file in csv.paths:
         read_header(file, config.data)
-    return DataSource(csv, origin, data_digest(csv.paths))
+    return DataSource(csv, origin, data_digest(csv.paths), url)
 
 
 def choose_schema(config: PipelineConfig) -> SchemaSource:

@@ -15,8 +15,8 @@ class DataConfig(Section):
     path: str | None = Field(
         None,
         min_length=1,
-        description="CSV file, folder or glob, with {SPAN}, {DATE} or {YYYY}, {MM}, {DD}, and {VERSION}, where data "
-        "comes in spans; null: the fetched CSV, else the bundled sample.",
+        description="CSV file, folder or glob, also s3://, gs:// or minio://, with {SPAN}, {DATE} or {YYYY}, {MM}, "
+        "{DD}, and {VERSION}, where data comes in spans; null: the fetched CSV, else the bundled sample.",
     )
     window_spans: int = Field(1, ge=1, description="How many spans are taken, the newest version of each.")
     last_span: str | None = Field(

@@ -80,9 +80,11 @@ def rehearse(
     began = time.monotonic()
     spec = load_spec(spec_file)
     given = parse_values(spec, parameters)
+    if options.endpoint:
+        os.environ["AWS_ENDPOINT_URL"] = options.endpoint  # for what this process itself reads and writes
     if options.store:
         _check_store(options.store)
-    config = _with_data(_as_compiled(config, spec), given)
+    config = _with_parameters(_as_compiled(config, spec), {"data": given.get("data", config.data.path)})
     data, local = local_values(config)
     if options.store:
         local["push_destination"] = f"{options.store.rstrip('/')}/serving/{config.model_name}"
@@ -120,19 +122,6 @@ def _as_compiled(config: PipelineConfig, spec: Spec) -> PipelineConfig:
     return config.model_copy(update={"data": settings.model_copy(update=here)})
 
 
-def _with_data(config: PipelineConfig, values: Mapping[str, Json]) -> PipelineConfig:
-    """Returns the configuration with the data of a run, whose digest must be known."""
-    data = values.get("data", config.data.path)
-    if data is None or not stores.is_url(str(data)):
-        return _with_parameters(config, {"data": data})
-    if data == config.data.path or (config.data.path is None and "data_digest" not in values):
-        raise ParameterError(
-            f"Data in a store must have a data_digest, which is the key of the cache. Received: {data} without one. "
-            "Give --parameter data=URL --parameter data_digest=sha256:..., or --data FILE of the same content."
-        )
-    return config
-
-
 def _with_parameters(config: PipelineConfig, values: Mapping[str, Json]) -> PipelineConfig:
     """Returns the configuration with the parameters of a run in place of the settings that they stand for."""
     sections: dict[str, dict[str, Json]] = {}
@@ -165,7 +154,6 @@ def _open_run(
 ) -> Run:
     store: Store = UrlStore(options.store) if options.store else FolderStore(folder / "store")
     environ = {"AWS_ENDPOINT_URL": options.endpoint} if options.endpoint else {}
-    os.environ.update(environ)  # for what this process itself reads and writes
     logs = run_folder / "tasks"
     logs.mkdir()
     key = hashlib.sha256(json.dumps([spec, dict(values), store.pipeline_root], sort_keys=True).encode()).hexdigest()

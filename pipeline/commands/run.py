@@ -19,7 +19,8 @@ def _reason(ctx: click.Context, option: click.Parameter, value: str | None) -> s
 @click.option(
     "--data",
     "data_path",
-    help="CSV file, folder or glob; may hold {SPAN}, {DATE}, {VERSION}.  [default: the fetched CSV, else the sample]",
+    help="CSV file, folder or glob, also s3:// or gs://; may hold {SPAN}, {DATE}, {VERSION}.  "
+    "[default: the fetched CSV, else the sample]",
 )
 @click.option("--text-column", help="The CSV's column of texts.  [default: title]")
 @click.option("--label-column", help="The CSV's column of labels.  [default: label]")

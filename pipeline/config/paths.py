@@ -32,6 +32,8 @@ class OutputPaths:
     """The checkpoints of interrupted trainings; see `trainer.fitting.checkpoints`."""
     metadata: Path
     """ML Metadata, SQLite."""
+    inputs: Path
+    """Copies of the data that runs read from object stores."""
     accepted_data: Path
     """Statistics of the data that the gate accepted."""
     serving_model: Path
@@ -49,6 +51,7 @@ class OutputPaths:
             pipeline_root=output / "tfx",
             checkpoints=output / "tfx" / "Trainer" / "checkpoints",
             metadata=output / "metadata.db",
+            inputs=output / "inputs",
             accepted_data=output / "accepted_data",
             serving_model=output / "serving" / config.model_name,
             tuner=output / "tuner",

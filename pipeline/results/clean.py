@@ -72,7 +72,11 @@ def choose_removable(paths: OutputPaths, keep: int) -> Plan:
     folders = [folder for folder in _folders(paths.runs)[:-keep] if folder.name not in kept]
     count = len(folders)
     folders += _folders(paths.monitor)[:-keep]
-    if not any(run.status in _BROKEN_OFF for run in read_runs(output)[-keep:]):
+    runs, removed = read_runs(output), {folder.name for folder in folders}
+    # The names of folders, since an output may have been moved.
+    read = {name for run in runs if run.data and run.run_id not in removed for name in _parts(run.data.files)}
+    folders += [copy for copy in _folders(paths.inputs) if copy.name not in read]
+    if not any(run.status in _BROKEN_OFF for run in runs[-keep:]):
         folders += [*_folders(paths.checkpoints), *_folders(paths.tuner)]
     forgotten = Forgotten()
     if paths.metadata.is_file():
@@ -125,6 +129,10 @@ def _folders(parent: Path) -> list[Path]:
     if not parent.is_dir():
         return []
     return sorted(path for path in parent.iterdir() if path.is_dir() and not path.is_symlink())
+
+
+def _parts(paths: Iterable[str]) -> set[str]:
+    return {part for path in paths for part in PurePosixPath(path).parts}
 
 
 def _read_metadata(metadata: Path, keep: int, served: set[str]) -> tuple[Forgotten, set[str], set[int]]:

@@ -70,7 +70,7 @@ def claim_output(output: Path, metadata: Path) -> Iterator[None]:
             "give another --output."
         ) from error
     except OSError as error:
-        raise _unwritable(output, error) from error
+        raise unwritable(output, error) from error
     try:
         yield
     finally:
@@ -87,7 +87,7 @@ def make_folder(folder: Path, config: str) -> Path:
         folder.mkdir(parents=True)
         (folder / CONFIG_FILE).write_text(config, encoding="utf-8")
     except OSError as error:
-        raise _unwritable(folder.parent.parent, error) from error
+        raise unwritable(folder.parent.parent, error) from error
     return folder
 
 
@@ -96,7 +96,8 @@ def _is_database(path: Path) -> bool:
         return stream.read(len(_SQLITE)) in (b"", _SQLITE)
 
 
-def _unwritable(output: Path, error: OSError) -> OutputError:
+def unwritable(output: Path, error: OSError) -> OutputError:
+    """Returns the error for an output folder that cannot be written."""
     return OutputError(
         f"The output must be a folder that can be written. Received: {output}: {error.strerror}. "
         "Give another with --output."

@@ -288,6 +288,7 @@ def test_output_paths_are_absolute_and_below_the_output(work, monkeypatch):
         runs=work / "out" / "runs",
         pipeline_root=work / "out" / "tfx",
         metadata=work / "out" / "metadata.db",
+        inputs=work / "out" / "inputs",
         accepted_data=work / "out" / "accepted_data",
         serving_model=work / "out" / "serving" / "mine",
         monitor=work / "out" / "monitor",

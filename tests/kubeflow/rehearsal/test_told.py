@@ -9,6 +9,7 @@ from components.headline_example_gen.settings import DataConfig
 from kubeflow.rehearsal.run import _file_name
 from kubeflow.spec.pipeline_spec import write_spec
 from pipeline.cli import main
+from tests.helpers.object_stores import s3_server
 from tests.helpers.specs import container_task, pipeline_of
 
 SETTINGS = DataConfig(text_column="text", label_column="kind", labels={"no": 0, "yes": 1})
@@ -46,8 +47,9 @@ def test_a_store_that_is_none(rehearse, store):
 @pytest.mark.parametrize(
     "arguments", [["--data", "s3://b/a.csv"], ["--parameter", "data=s3://b/a.csv"]], ids=["option", "parameter"]
 )
-def test_data_in_a_store_without_its_digest(rehearse, arguments):
-    assert "--parameter data_digest=sha256:..., or --data FILE" in rehearse(*arguments)
+def test_data_in_a_store_that_holds_none(rehearse, arguments):
+    with s3_server():
+        assert "Received: s3://b/a.csv: nothing is there" in rehearse(*arguments)
 
 
 def test_a_parameter_that_the_spec_has_not(rehearse):

@@ -17,6 +17,7 @@ from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import load_config
 from pipeline.results.clean import choose_removable, remove
 from pipeline.results.run_folders import OutputError, claim_output
+from pipeline.results.verdict import Data
 from serving.versions.version_folder import CARD
 from tests.helpers.verdicts import a_verdict, an_infra_verdict, write_run
 
@@ -170,6 +171,17 @@ def test_an_output_that_was_moved_keeps_the_same(output):
     assert [folder.relative_to(moved) for folder in choose_removable(paths, 2).folders] == [
         folder.relative_to(output.folder) for folder in plan.folders
     ]
+
+
+def test_data_that_was_copied_from_a_store_stays_while_a_run_that_read_it_does(output):
+    for copy, run in (("old", "6"), ("new", "7"), (".killed", None)):
+        path = output.paths.inputs / copy / "days" / "titles.csv"
+        path.parent.mkdir(parents=True)
+        path.touch()
+        if run:
+            write_run(output.folder, a_verdict(run_id=run, data=Data(files=[str(path)])))
+    plan = choose_removable(output.paths, keep=1)
+    assert {folder.name for folder in plan.folders if folder.parent == output.paths.inputs} == {"old", ".killed"}
 
 
 def test_a_file_that_is_served_too_frees_nothing(output):
