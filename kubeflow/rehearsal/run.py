@@ -80,10 +80,9 @@ def rehearse(
     began = time.monotonic()
     spec = load_spec(spec_file)
     given = parse_values(spec, parameters)
-    if options.endpoint:
-        os.environ["AWS_ENDPOINT_URL"] = options.endpoint  # for what this process itself reads and writes
     if options.store:
         _check_store(options.store)
+    os.environ.update(_endpoint(options))  # for what this process itself reads and writes
     config = _with_parameters(_as_compiled(config, spec), {"data": given.get("data", config.data.path)})
     data, local = local_values(config)
     if options.store:
@@ -143,6 +142,11 @@ def _check_store(url: str) -> None:
         stores.open_store(url)
 
 
+def _endpoint(options: Options) -> dict[str, str]:
+    extra = stores.EXTRAS[(options.store or "s3://").partition("://")[0]]
+    return {stores.ENDPOINTS[extra]: options.endpoint} if options.endpoint else {}
+
+
 def _open_run(
     spec: Spec,
     values: Mapping[str, Json],
@@ -153,7 +157,6 @@ def _open_run(
     options: Options,
 ) -> Run:
     store: Store = UrlStore(options.store) if options.store else FolderStore(folder / "store")
-    environ = {"AWS_ENDPOINT_URL": options.endpoint} if options.endpoint else {}
     logs = run_folder / "tasks"
     logs.mkdir()
     key = hashlib.sha256(json.dumps([spec, dict(values), store.pipeline_root], sort_keys=True).encode()).hexdigest()
@@ -167,7 +170,7 @@ def _open_run(
         view=view,
         folder=folder / "pods",
         logs=logs,
-        environ=environ,
+        environ=_endpoint(options),
         parallel=options.parallel,
     )
 

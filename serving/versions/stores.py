@@ -18,7 +18,8 @@ _CREDENTIALS = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
     "gcs": "GOOGLE_APPLICATION_CREDENTIALS, or a service account of Google Cloud",
 }
-_ENDPOINTS = {"s3": "AWS_ENDPOINT_URL", "gcs": "STORAGE_EMULATOR_HOST"}
+#: The variable that holds the address of a store that is not the provider's own, by the extra.
+ENDPOINTS = {"s3": "AWS_ENDPOINT_URL", "gcs": "STORAGE_EMULATOR_HOST"}
 
 # By module, because only the packages that are in use are imported.
 _ERRORS = {
@@ -168,7 +169,7 @@ def explain(url: str, error: Exception) -> str:
         return f"The store must allow it. {received} Give credentials that have the right{variables}."
     if isinstance(error, FileNotFoundError):
         return f"The store must hold what the URL names. {received} Check the names of bucket and path."
-    address = f" and {_ENDPOINTS[extra]}, its address where it is not the provider's own" if extra else ""
+    address = f" and {ENDPOINTS[extra]}, its address where it is not the provider's own" if extra else ""
     if isinstance(error, (ConnectionError, TimeoutError, *_imported(_UNREACHABLE))):
         return f"The store must be reachable. {received} Check the network{address}."
     return f"The store must be readable and writable. {received} Check the URL, the permissions{address}."

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 
 import fsspec
 import pytest
 
 from kubeflow.container import staging
 from serving.versions.stores import StoreError, download, find_sizes
+from tests.helpers.object_stores import gcs_server
 
 
 @pytest.fixture
@@ -60,3 +62,19 @@ def test_a_store_that_cannot_be_reached_is_explained(url, tmp_path, monkeypatch)
     (tmp_path / "a").write_text("a")
     with pytest.raises(StoreError, match=r"Received: memory://.*connection reset"):
         staging.upload(tmp_path / "a", f"{url}/a")
+
+
+def test_parameters_of_google_cloud_storage_are_staged_and_what_was_written_goes_back():
+    with gcs_server() as buckets:
+        buckets["bucket"].update({"in/span-1/a.csv": b"a", "accepted/1/card.json": b"{}"})
+        values = {"location": "gs://bucket/in/span-{SPAN}/*.csv", "accepted_dir": "gs://bucket/accepted", "epochs": 2}
+        with staging.staged_parameters(values) as staged:
+            assert staged["epochs"] == 2
+            assert staged["location"].endswith("/location/span-{SPAN}/*.csv")
+            assert Path(staged["location"]).parents[1].joinpath("span-1", "a.csv").read_bytes() == b"a"
+            accepted = Path(staged["accepted_dir"])
+            (accepted / "1" / "card.json").unlink()
+            (accepted / "2").mkdir()
+            (accepted / "2" / "card.json").write_text("[]")
+        assert buckets["bucket"]["accepted/2/card.json"] == b"[]"
+        assert "accepted/1/card.json" not in buckets["bucket"]
