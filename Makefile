@@ -78,7 +78,7 @@ bench-training: setup ## Measure fine-tuning and the pipeline beside plain scrip
 bench-serving: setup ## Measure the local server beside the model in process (after a run)
 	.venv/bin/python -m bench.serving $(ARGS)
 
-image: ## Build the container image with BuildKit, Podman or Buildah
+image: ## Build the container image with BuildKit, Podman or Buildah; GPU=1 adds TensorFlow's CUDA wheels
 	@kubeflow/image/build $(ARGS)
 
 image-check: setup test-tools ## Carry out the image's steps on a Debian of its own, without an engine (needs root)

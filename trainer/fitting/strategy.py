@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import os
 
 import tensorflow as tf
 
 from trainer.settings import SettingsError
+from trainer.tensorflow_setup import cuda
+
+logger = logging.getLogger("trainer")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +29,7 @@ def choose_spread() -> Spread:
     """Chooses several workers by TF_CONFIG, as Kubeflow's training operator sets it; else all GPUs; else neither.
 
     Call it before TensorFlow has run anything: workers find each other only then. The batch size stays that of all
-    devices together, so the model is the same up to the order of sums.
+    devices together, so the model is the same up to the order of sums. A GPU that TensorFlow does not see is warned of.
 
     Raises:
       SettingsError: TF_CONFIG cannot be read, or gives this process another role than training.
@@ -34,7 +38,10 @@ def choose_spread() -> Spread:
     if workers > 1:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
         return Spread(strategy, writes=strategy.extended.should_checkpoint, workers=workers)
-    if len(tf.config.list_physical_devices("GPU")) > 1:
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus and cuda.has_nvidia_gpu():
+        logger.warning(cuda.explain_unseen_gpu(), extra={"notice": True})
+    if len(gpus) > 1:
         return Spread(tf.distribute.MirroredStrategy())
     return Spread(tf.distribute.get_strategy())
 

@@ -86,6 +86,22 @@ def test_what_is_set_goes_on_to_the_engine(build):
     assert "PYTHON_DIGEST" not in done.stderr
 
 
+def test_the_variant_for_gpus_has_a_tag_of_its_own(build):
+    _, calls = build({"buildah": ""}, GPU="1")
+    (call,) = (call for call in calls if " --file " in call)
+    assert "--tag clickbait-tfx:gpu --build-arg GPU=1 " in call
+    _, calls = build({"buildah": ""}, GPU="1", IMAGE="hub/ours:1")
+    assert "--tag hub/ours:1 --build-arg GPU=1 " in calls[-2]
+
+
+@pytest.mark.parametrize("value", ["0", "yes"])
+def test_what_is_no_variant_is_refused(build, value):
+    done, calls = build({"buildah": ""}, GPU=value)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"GPU must be 1, or not be set. Received: {value}.")
+    assert not calls
+
+
 def test_a_base_that_is_not_pinned_is_said(build):
     done, _ = build({"buildah": ""})
     assert "PYTHON_DIGEST=sha256:... pins it" in done.stderr

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from tests.helpers.killed_runs import train_child
 from tests.helpers.trainings import NO_INPUTS, TRAINING, generated
 from trainer.fitting.strategy import choose_spread
 from trainer.settings import SettingsError
+from trainer.tensorflow_setup import cuda
 
 
 def free_ports(number: int) -> list[int]:
@@ -85,6 +88,33 @@ def test_one_process_without_gpus_needs_no_strategy(monkeypatch):
     assert (spread.workers, spread.writes) == (1, True)
     monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}')
     assert choose_spread() == spread
+
+
+@pytest.mark.parametrize(
+    ("device", "visible", "wheels", "message"),
+    [
+        ("nvidia0", None, False, "CUDA wheels must be installed: pip install 'clickbait-tfx\\[gpu\\]', or .*GPU=1"),
+        ("nvidia0", "0", True, "CUDA wheels are installed: the driver must be new enough"),
+        ("nvidia0", "-1", False, None),
+        ("nvidiactl", None, False, None),
+    ],
+)
+def test_a_gpu_that_tensorflow_does_not_see_is_said_in_a_line(
+    tmp_path, monkeypatch, caplog, device, visible, wheels, message
+):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    (tmp_path / device).touch()
+    monkeypatch.setattr(cuda, "_DEVICES", tmp_path)
+    monkeypatch.setattr(cuda, "has_cuda_wheels", lambda: wheels)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    with caplog.at_level("WARNING", logger="trainer"):
+        choose_spread()
+    lines = [record.getMessage() for record in caplog.records if record.name == "trainer"]
+    assert len(lines) == (message is not None)
+    assert message is None or re.search(message, lines[0])
 
 
 @pytest.mark.parametrize(
