@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import sys
+from pathlib import Path
+from types import ModuleType
 
 import click
 
@@ -42,7 +44,13 @@ class _Group(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module, _, name = _COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        try:
+            command: click.Command = getattr(importlib.import_module(module), name)
+        except ImportError as error:
+            package = sys.modules.get(module.partition(".")[0])
+            if package is None or _is_ours(package):
+                raise
+            return _without_package(cmd_name, f"{package.__name__}, {package.__file__}: {error}")
         return command
 
     def invoke(self, ctx: click.Context) -> object:
@@ -58,6 +66,26 @@ class _Group(click.Group):
                 raise
             click.echo(visible(f"clickbait: {error}"), err=True)
             ctx.exit(error.exit_code)
+
+
+def _is_ours(package: ModuleType) -> bool:
+    return Path(__file__).resolve().parents[1] in (Path(folder).resolve().parent for folder in package.__path__)
+
+
+def _without_package(name: str, received: str) -> click.Command:
+    """Returns a command that says whose package is in the way, so that all others work."""
+
+    def refuse() -> None:
+        raise click.UsageError(
+            f"The package of this command must be clickbait-tfx's. Received: another's, {received}. The SDK of "
+            "Kubeflow, on PyPI `kubeflow`, has a package of this name, too: give it an environment of its own. "
+            "`clickbait doctor` says how."
+        )
+
+    anything = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+    return click.Command(
+        name, callback=refuse, context_settings=anything, short_help="Another's package is in the way: type `doctor`."
+    )
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -22,8 +22,10 @@ from pipeline.results.run_folders import OutputError
 from trainer.encoders.cache import cache_dir
 from trainer.encoders.embedded import verify_package
 from trainer.encoders.errors import EncoderError
+from trainer.tensorflow_setup import cuda
 
 _DISTRIBUTION = "clickbait-tfx"
+_NAMESAKE = "kubeflow"  # the package of ours whose name the SDK of Kubeflow has, too
 _NEEDED_DISK_GIB = 5
 _NEEDED_MEMORY_GIB = 6
 _WORTH_CLEANING_GIB = 1
@@ -72,6 +74,22 @@ def check_packages() -> Iterator[Finding]:
             wrong.append(f"{requirement.name} is {version}, needed {requirement.specifier}")
     result = "; ".join(wrong) or f"{len(required)} as pinned"
     yield Finding("packages", result, "`make setup` installs the lock." if wrong else None)
+
+
+def check_namesakes() -> Iterator[Finding]:
+    """Finds other distributions that have a package `kubeflow`, as the SDK of Kubeflow has."""
+    owners = sorted({*metadata.packages_distributions().get(_NAMESAKE, ())} - {_DISTRIBUTION})
+    if not owners:
+        yield Finding("namesakes", f"no other package has the name {_NAMESAKE}")
+        return
+    names = " and ".join(f"{name} {metadata.version(name)}" for name in owners)
+    yield Finding(
+        "namesakes",
+        f"{names} {'have' if len(owners) > 1 else 'has'} a package {_NAMESAKE}, too: one hides the other",
+        f"Give it an environment of its own: `pip uninstall {' '.join(owners)}` here, then "
+        f"`pip install --force-reinstall --no-deps {_DISTRIBUTION}`, for both own {_NAMESAKE}/__init__.py; in a clone, "
+        f"{ANEW}",
+    )
 
 
 def check_modules() -> Iterator[Finding]:
@@ -133,6 +151,14 @@ def _cleanable() -> str:
     return f"; `clickbait clean` frees {freed:.1f} GiB of {paths.runs.parent}" if freed > _WORTH_CLEANING_GIB else ""
 
 
+def check_gpu() -> Iterator[Finding]:
+    """Says whether TensorFlow can use this machine's NVIDIA GPU; nothing where there is none."""
+    if cuda.has_nvidia_gpu() and cuda.has_cuda_wheels():
+        yield Finding("gpu", "an NVIDIA GPU, and TensorFlow's CUDA wheels")
+    elif cuda.has_nvidia_gpu():
+        yield Finding("gpu", f"an NVIDIA GPU that training leaves unused: {cuda.CUDA_WHEELS}, has the CUDA wheels")
+
+
 def check_data() -> Iterator[Finding]:
     """Finds the data that a run without --data takes."""
     if DEFAULT_DESTINATION.is_file():
@@ -150,9 +176,11 @@ def _writable(name: str, folder: Path, way_out: str) -> Finding:
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     check_python,
     check_packages,
+    check_namesakes,
     check_modules,
     check_imports,
     check_encoder,
     check_machine,
+    check_gpu,
     check_data,
 )

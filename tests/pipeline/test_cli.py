@@ -168,6 +168,30 @@ def test_a_terminal_that_goes_away_takes_no_verdict_along(tmp_path):
     assert statuses == ["failed", "failed"]
 
 
+def test_where_the_sdk_of_kubeflow_hides_our_package_its_command_says_so_and_all_others_work(tmp_path):
+    (tmp_path / "kubeflow").mkdir()
+    (tmp_path / "kubeflow" / "__init__.py").write_text("__version__ = '0.4.0'\n")
+    # An editable installation has a finder that knows each of our modules, whatever hides their package.
+    code = "import sys; sys.meta_path = [finder for finder in sys.meta_path if 'Editable' not in repr(finder)]; "
+    code += "from pipeline.cli import main; main()"
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+
+    def run(*arguments: str) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-c", code, *arguments]
+        environment = {**os.environ, "PYTHONPATH": path}
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    for arguments in (["submit", "--host", "http://127.0.0.1:9"], ["--help"]):
+        done = run("kubeflow", *arguments)
+        assert done.returncode == 2
+        assert f"Received: another's, kubeflow, {tmp_path}/kubeflow/__init__.py" in done.stderr
+        assert "give it an environment of its own" in done.stderr
+        assert "Traceback" not in done.stderr
+    shown = run("--help")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "kubeflow  Another's package is in the way" in shown.stdout
+
+
 def test_verdict_and_runs_look_where_the_environment_says(answer, tmp_path, monkeypatch):
     write_run(tmp_path / "elsewhere", a_verdict(run_id="20260101-000000-aaaa"))
     monkeypatch.setenv("CLICKBAIT__OUTPUT", str(tmp_path / "elsewhere"))

@@ -11,6 +11,7 @@ from pipeline import extension_modules, installation
 from pipeline.commands.doctor import doctor
 from pipeline.installation import Finding
 from trainer.encoders.errors import EncoderError
+from trainer.tensorflow_setup import cuda
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +96,29 @@ def test_each_package_of_a_wrong_version_is_found(installed):
 
 def test_the_real_installation_has_what_it_requires():
     assert only(installation.check_packages).way_out is None
+
+
+# ---- Namesakes
+
+
+def test_no_other_package_has_our_name_here():
+    assert only(installation.check_namesakes) == Finding("namesakes", "no other package has the name kubeflow")
+
+
+@pytest.mark.parametrize("listing", ["RECORD", "top_level.txt"])
+def test_the_sdk_of_kubeflow_is_found_by_what_it_installed(tmp_path, monkeypatch, listing):
+    facts = tmp_path / "kubeflow-0.4.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: kubeflow\nVersion: 0.4.0\n")
+    (facts / listing).write_text("kubeflow\n" if listing == "top_level.txt" else "kubeflow/__init__.py,,\n")
+    (tmp_path / "kubeflow").mkdir()
+    (tmp_path / "kubeflow" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    finding = only(installation.check_namesakes)
+    assert finding.result == "kubeflow 0.4.0 has a package kubeflow, too: one hides the other"
+    assert (
+        "`pip uninstall kubeflow` here, then `pip install --force-reinstall --no-deps clickbait-tfx`" in finding.way_out
+    )
 
 
 # ---- Extension modules
@@ -249,6 +273,24 @@ def test_too_little_memory_is_found(monkeypatch, memory, well):
     assert finding.result.startswith(f"{memory} GiB")
     assert (finding.way_out is None) is well
     assert well or "--limit" in finding.way_out
+
+
+@pytest.mark.parametrize(
+    ("device", "wheels", "results"),
+    [
+        ("nvidiactl", False, []),
+        ("nvidia0", True, ["an NVIDIA GPU, and TensorFlow's CUDA wheels"]),
+        ("nvidia0", False, ["an NVIDIA GPU that training leaves unused: pip install 'clickbait-tfx[gpu]'"]),
+    ],
+)
+def test_a_gpu_is_named_where_there_is_one_and_is_no_fault(tmp_path, monkeypatch, device, wheels, results):
+    (tmp_path / device).touch()
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(cuda, "_DEVICES", tmp_path)
+    monkeypatch.setattr(cuda, "has_cuda_wheels", lambda: wheels)
+    findings = list(installation.check_gpu())
+    assert [finding.way_out for finding in findings] == [None] * len(results)
+    assert all(finding.result.startswith(result) for finding, result in zip(findings, results, strict=True))
 
 
 def test_without_fetched_data_the_sample_is_named_with_the_way_to_more():
