@@ -55,6 +55,11 @@ def claim_output(output: Path, metadata: Path) -> Iterator[None]:
         raise OutputError(
             f"The output must have no [ in its path, which Beam reads as a pattern. Received: {output}. Give another."
         )
+    if any(part.endswith(":") for part in output.parts):  # what a path makes of s3://
+        raise OutputError(
+            f"The output must be a folder of this machine. Received: {output}, which was a URL. Give a folder; "
+            "kubeflow.push_destination may be in a store."
+        )
     lock = FileLock(output / ".lock", timeout=0)
     try:
         output.mkdir(parents=True, exist_ok=True)

@@ -106,6 +106,7 @@ def test_importing_the_pipeline_imports_no_tensorflow():
         (["run", "--data", "~nobody/x.csv"], "~nobody/x.csv"),
         (["run", "--data", "x" * 300], "File name too long"),
         (["run", "--output", "out[1]"], "must have no ["),
+        (["run", "--output", "s3://bucket/out"], "The output must be a folder of this machine"),
         (["run", "--output", ""], 'must be text, not empty. Received: ""'),
         (["run", "--output", "titles.csv"], "must be a folder that can be written"),
         (["fetch", "--source", "no-such-folder"], "no-such-folder"),
