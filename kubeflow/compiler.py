@@ -22,6 +22,7 @@ from kubeflow.spec.caching import ARTIFACT_STORE, UNCACHED, store_of
 from kubeflow.spec.messages import ArtifactType, Container, DefinitionsKey, Json, Resources, Spec, Task
 from kubeflow.spec.parameters import PARAMETERS, default_values
 from kubeflow.spec.pipeline_spec import SpecError, require_sound
+from kubeflow.tasks.newest_version import NewestVersion
 from kubeflow.tasks.run_report import RunReport
 from kubeflow.tasks.verdict import Verdict
 from pipeline.config.kubeflow_tasks import TaskConfig
@@ -67,8 +68,10 @@ def compile_pipeline(config: PipelineConfig, values: Mapping[str, Json] | None =
             "--set kubeflow.allow_override=true."
         )
     parameters = {item.name: RuntimeParameter(name=item.name, ptype=item.kind) for item in PARAMETERS}
-    pipeline = create_pipeline(config, cluster_inputs(config), parameters)
-    _add(pipeline, _cluster_tasks(pipeline.components, config, parameters))
+    newest_version = NewestVersion(serving_model_dir=parameters["push_destination"])
+    known = {**parameters, "baseline_version": newest_version.outputs["version"].future()[0].value}
+    pipeline = create_pipeline(config, cluster_inputs(config), known)
+    _add(pipeline, [newest_version], _cluster_tasks(pipeline.components, config, parameters))
     runner = tfx.orchestration.experimental.KubeflowV2DagRunner(
         tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(
             default_image=config.kubeflow.image, default_commands=ENTRYPOINT, use_pipeline_spec_2_1=True
@@ -79,6 +82,7 @@ def compile_pipeline(config: PipelineConfig, values: Mapping[str, Json] | None =
     _set_arguments(spec, pipeline.components, config.kubeflow.pipeline_root)
     _set_defaults(spec, {**default_values(config), **(values or {})})
     for name, task in spec["root"]["dag"]["tasks"].items():
+        _name_producers(task)
         settings = task_settings(config.kubeflow, name)
         _set_policies(name, task, config, settings)
         _set_container(_container(spec, name), settings)
@@ -86,12 +90,12 @@ def compile_pipeline(config: PipelineConfig, values: Mapping[str, Json] | None =
     return spec
 
 
-def _add(pipeline: tfx.dsl.Pipeline, nodes: list[base_node.BaseNode]) -> None:
+def _add(pipeline: tfx.dsl.Pipeline, first: list[base_node.BaseNode], last: list[base_node.BaseNode]) -> None:
     registry = pipeline.dsl_context_registry
     with registry.temporary_mutable():
-        for node in nodes:
+        for node in (*first, *last):
             registry.put_node(node)
-    pipeline.components = [*pipeline.components, *nodes]
+    pipeline.components = [*first, *pipeline.components, *last]
 
 
 def _cluster_tasks(
@@ -169,6 +173,13 @@ def _own_type(kind: type[artifact.Artifact]) -> ArtifactType | None:
     if f"tfx.{kind.TYPE_NAME}" in TITLE_TO_CLASS_PATH:
         return None
     return {"instanceSchema": f"title: {name_utils.get_full_name(kind)}\ntype: object\n"}
+
+
+def _name_producers(task: Task) -> None:
+    """Names the task that makes a parameter as it is called: TFX adds `_task` there, and nowhere else."""
+    for source in task.get("inputs", {}).get("parameters", {}).values():
+        if produced := source.get("taskOutputParameter"):
+            produced["producerTask"] = produced["producerTask"].removesuffix("_task")
 
 
 def _set_defaults(spec: Spec, values: Mapping[str, Json]) -> None:

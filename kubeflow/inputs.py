@@ -30,7 +30,7 @@ def cluster_inputs(config: PipelineConfig) -> RunInputs:
         data_fingerprint=_digest(config.data.model_dump_json(exclude={"path", "schema_file"})),
         accepted_data=None,
         accepted_baseline=_LATEST,
-        baseline_version=_LATEST,
+        baseline_version="",
         fingerprint=_digest(config.model_dump_json(exclude=dict.fromkeys(NOT_THE_MODEL, True)), schema.digest),
         infra_attempt="",
         bulk_digest="",

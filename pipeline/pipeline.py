@@ -86,7 +86,9 @@ def create_pipeline(
     )
 
     # A component and no Resolver, which open-source Kubeflow Pipelines does not run.
-    latest_blessed_model = LatestBlessedModel(serving_model_dir=serving_model_dir, version=inputs.baseline_version)
+    latest_blessed_model = LatestBlessedModel(
+        serving_model_dir=serving_model_dir, version=parameter("baseline_version", inputs.baseline_version)
+    )
 
     # An importable run_fn: a module_file would build and install a wheel at run time.
     settings = TrainerSettings(
@@ -138,7 +140,6 @@ def create_pipeline(
     )
     evaluator = Evaluator(
         examples=model_scorer.outputs["predictions"],
-        model=trainer.outputs["model"],
         policy=config.evaluation.model_dump_json(exclude={"batch_size"}),
         **{name: parameter(name) for name in BOUNDS},
     )
@@ -155,7 +156,7 @@ def create_pipeline(
     }
     pusher = VersionedPusher(
         **blessings,
-        model=infra_validator.outputs["stamped_model"],
+        model=trainer.outputs["model"],
         serving_model_dir=serving_model_dir,
         run_id=inputs.run_id,
         fingerprint=inputs.fingerprint,

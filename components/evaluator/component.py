@@ -6,7 +6,7 @@ import apache_beam as beam
 import tfx.v1 as tfx
 from tfx.components.evaluator import constants
 from tfx.dsl.component.experimental.annotations import BeamComponentParameter
-from tfx.types.standard_artifacts import Examples, Model, ModelBlessing, ModelEvaluation
+from tfx.types.standard_artifacts import Examples, ModelBlessing, ModelEvaluation
 from tfx.utils import io_utils
 
 from components.evaluator.evaluate import evaluate_predictions
@@ -20,7 +20,6 @@ logger = logging.getLogger("components")
 @tfx.dsl.components.component(use_beam=True)
 def Evaluator(  # noqa: N802  components are named as classes
     examples: tfx.dsl.components.InputArtifact[Examples],
-    model: tfx.dsl.components.InputArtifact[Model],
     evaluation: tfx.dsl.components.OutputArtifact[ModelEvaluation],
     blessing: tfx.dsl.components.OutputArtifact[ModelBlessing],
     policy: tfx.dsl.components.Parameter[str],
@@ -36,8 +35,8 @@ def Evaluator(  # noqa: N802  components are named as classes
     for a slice that has no rows.
 
     Args:
-      examples: rows and their variants, scored by the candidate and the models that it is compared with.
-      model: the candidate.
+      examples: rows and their variants, scored by the candidate and the models that it is compared with. They name the
+        candidate, which is no input: a cluster would copy it here, and nobody would open it.
       evaluation: TFMA's files and `verdict.json`.
       blessing: `blessed` 1 or 0, and `override`, the reason, where a model is blessed in spite of failed rules.
       policy: `EvaluationConfig` as JSON.
@@ -66,8 +65,9 @@ def Evaluator(  # noqa: N802  components are named as classes
         blessing.set_string_custom_property("override", config.bless_anyway)
         logger.warning("blessed in spite of failed rules: %s", config.bless_anyway)
         blessed = True
-    blessing.set_string_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri)
-    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
+    blessing.set_string_custom_property(
+        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, examples.get_string_custom_property("model_uri")
+    )
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(blessed))
     name = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
     io_utils.write_string_file(f"{blessing.uri}/{name}", "")

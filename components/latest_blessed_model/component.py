@@ -7,9 +7,8 @@ from tfx.types.standard_artifacts import Model
 from tfx.utils import path_utils
 
 from serving.versions import version_folder
-from serving.versions.object_store import fetch_blessed
+from serving.versions.object_store import fetch_version
 
-LATEST = "latest"
 NONE = "none"
 
 
@@ -17,23 +16,19 @@ NONE = "none"
 def LatestBlessedModel(  # noqa: N802  components are named as classes
     model: tfx.dsl.components.OutputArtifact[Model],
     serving_model_dir: tfx.dsl.components.Parameter[str],
-    version: tfx.dsl.components.Parameter[str] = LATEST,
+    version: tfx.dsl.components.Parameter[str],
 ):
     """Emits the last model that was blessed: what is not blessed is not pushed, so it is the newest version.
 
     Args:
       model: the baseline, hard-linked; an empty folder when there is none.
       serving_model_dir: the folder of versions that TF Serving watches, or its URL in an object store.
-      version: `latest`, `none`, or a number. A runner that knows the version passes it, for the cache to see a change.
+      version: its number, or `none`: whoever runs it knows the newest, so that the cache sees a change.
     """
-    if "://" in serving_model_dir:
-        fetched = fetch_blessed(serving_model_dir, version, Path(path_utils.serving_model_dir(model.uri)))
-        model.set_string_custom_property("version", fetched)
-        return
-    known = version_folder.list_blessed(serving_model_dir)
-    if version == LATEST:
-        version = str(known[-1]) if known else NONE
     Path(model.uri).mkdir(parents=True, exist_ok=True)
-    if version != NONE:
-        version_folder.link_tree(Path(serving_model_dir) / version, path_utils.serving_model_dir(model.uri))
+    target = Path(path_utils.serving_model_dir(model.uri))
+    if version != NONE and "://" in serving_model_dir:
+        fetch_version(serving_model_dir, version, target)
+    elif version != NONE:
+        version_folder.link_tree(Path(serving_model_dir) / version, target)
     model.set_string_custom_property("version", version)

@@ -20,7 +20,6 @@ def LocalInfraValidator(  # noqa: N802  components are named as classes
     model: tfx.dsl.components.InputArtifact[Model],
     examples: tfx.dsl.components.InputArtifact[Examples],
     blessing: tfx.dsl.components.OutputArtifact[InfraBlessing],
-    stamped_model: tfx.dsl.components.OutputArtifact[Model],
     policy: tfx.dsl.components.Parameter[str],
     model_name: tfx.dsl.components.Parameter[str] = "clickbait",
     attempt: tfx.dsl.components.Parameter[str] = "",
@@ -34,9 +33,9 @@ def LocalInfraValidator(  # noqa: N802  components are named as classes
     Args:
       model: the candidate.
       examples: rows of whose evaluation split are scored.
-      blessing: `blessed` 1 or 0, and `digest` of the stamped model; in its folder `verdict.json` and `server.log`.
-      stamped_model: the model with warm-up requests that was served. An output of its own, because a cluster copies
-        whole artifacts, and most who read the blessing need no model.
+      blessing: `blessed` 1 or 0, and `digest` of the model; in its folder `verdict.json`, `server.log`, and under
+        `assets.extra` the warm-up requests that the model was served with. TFX's InfraValidator keeps the whole model
+        there, which a cluster would copy for each task that reads the blessing.
       policy: `InfraConfig` as JSON.
       model_name: what the server calls the model.
       attempt: another text makes the cache miss an earlier result, of another server or on a bad day.
@@ -49,7 +48,6 @@ def LocalInfraValidator(  # noqa: N802  components are named as classes
     folder.mkdir(parents=True, exist_ok=True)
     verdict = validate_model(
         path_utils.serving_model_path(model.uri),
-        Path(path_utils.serving_model_dir(stamped_model.uri)),
         folder,
         read_titles(f"{examples.uri}/Split-{features.EVAL_SPLIT}", config.golden_rows),
         config,

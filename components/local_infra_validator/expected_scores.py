@@ -50,19 +50,18 @@ def score_here(model_dir: str | Path, titles: Sequence[str]) -> dict[str, list[f
     return {name: values.tolist() for name, values in zip(SIGNATURES, scores, strict=True)}
 
 
-def write_warmup(model_dir: Path, model_name: str) -> None:
-    """Writes requests into a SavedModel, which TF Serving replays before the version serves.
+def write_warmup(folder: Path, model_name: str) -> None:
+    """Writes requests, which TF Serving replays before a version serves that has them in its `assets.extra`.
 
     They are in both signatures and of one and more titles, and only the article's: rows of the data do not belong
     into a pushed model.
 
     Args:
-      model_dir: the SavedModel.
+      folder: they go below it.
       model_name: as the server calls it.
     """
-    file = model_dir / WARMUP_FILE
+    file = folder / WARMUP_FILE
     file.parent.mkdir(exist_ok=True)
-    file.unlink(missing_ok=True)  # the export's own, to which this one may be linked
     with file.open("wb") as stream:
         for signature, rows in itertools.product(SIGNATURES, _WARMUP_ROWS):
             titles = itertools.islice(itertools.cycle(ARTICLE_TITLES), rows)

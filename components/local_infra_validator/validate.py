@@ -29,14 +29,13 @@ _POLL_SECONDS = 1.0
 
 
 def validate_model(
-    model_dir: str | Path, stamped: Path, folder: Path, titles: Sequence[str], policy: InfraConfig, model_name: str
+    model_dir: str | Path, folder: Path, titles: Sequence[str], policy: InfraConfig, model_name: str
 ) -> InfraVerdict:
-    """Makes the copy that is to be pushed, serves and judges it, and writes `verdict.json` and `server.log`.
+    """Serves a model with warm-up requests and judges it; writes these, `verdict.json` and `server.log`.
 
     Args:
       model_dir: the exported model.
-      stamped: where its copy with warm-up requests goes, by hard links.
-      folder: for the verdict, the log and the served version; on the same filesystem.
+      folder: for what is written, and while it is served for the version, by hard links.
       titles: the golden headlines.
       policy: the thresholds.
       model_name: what the server calls it.
@@ -47,11 +46,12 @@ def validate_model(
     Raises:
       ServerUnavailable: there is no server of the kind that the policy asks for.
     """
-    version_folder.link_tree(model_dir, stamped)
-    expected_scores.write_warmup(stamped, model_name)
+    expected_scores.write_warmup(folder, model_name)
     base_path = folder / _SERVED
     plan = plan_server(policy.server, base_path, model_name, port := free_port())
-    version_folder.link_tree(stamped, base_path / "1")
+    version_folder.link_tree(model_dir, base_path / "1")
+    version_folder.link_over(folder / version_folder.EXTRA, base_path / "1" / version_folder.EXTRA)
+    digest = saved_model.digest(base_path / "1")
     with ThreadPoolExecutor(1) as beside:  # while the server starts
         expected = beside.submit(expected_scores.score_here, model_dir, titles)
         try:
@@ -65,7 +65,7 @@ def validate_model(
     findings = judge(observed, policy)
     verdict = InfraVerdict(
         blessed=all(finding.kept is not False for finding in findings),
-        digest=saved_model.digest(stamped),
+        digest=digest,
         server=Server(plan.kind, list(plan.command)),
         log=str(folder / LOG_FILE),
         golden_titles=len(titles),

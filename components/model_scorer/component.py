@@ -30,7 +30,7 @@ def ModelScorer(  # noqa: N802  components are named as classes
       baseline_model: the last blessed one; may be an artifact without a model.
       predictions: the same rows in the same order and files, with `probability` (float), the candidate's;
         `as_is_probability`, the candidate's for the same row as it is; and `last_blessed`, that model's, which is left
-        out where there is none. A score that is no number stays one.
+        out where there is none. A score that is no number stays one. The property `model_uri` names the candidate.
       explanations: of errors on the evaluation rows as they are, see `Explanations`.
       batch_rows: texts scored at a time.
       explained_errors: how many, at most.
@@ -40,6 +40,7 @@ def ModelScorer(  # noqa: N802  components are named as classes
 
     splits = artifact_utils.decode_split_names(examples.split_names)
     predictions.split_names = examples.split_names
+    predictions.set_string_custom_property("model_uri", model.uri)
     sources, targets = (
         {split: artifact_utils.get_split_uri([artifact], split) for split in splits}
         for artifact in (examples, predictions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 #: What looks at the world as it is now: the serving folder, a running server, the outcome of this very run.
-UNCACHED = ("LatestBlessedModel", "LocalInfraValidator", "VersionedPusher", "RunReport", "Verdict")
+UNCACHED = ("NewestVersion", "LocalInfraValidator", "VersionedPusher", "RunReport", "Verdict")
 
 #: Argument of each container, which nothing reads: scheme and bucket of the pipeline root. The arguments are in the
 #: cache's key and the root is not, so that the cache would give out artifacts that the launcher cannot open.

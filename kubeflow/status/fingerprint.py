@@ -30,7 +30,7 @@ _ABSENT = object()
 
 
 class Input(NamedTuple):
-    """The source of an input artifact."""
+    """The source of an input that another task makes: an artifact, or a parameter."""
 
     task: str
     output: str
@@ -87,15 +87,17 @@ def _fingerprint(
             parameters[key] = Parameter(name, values.get(name))
         elif "runtimeValue" in source:
             parameters[key] = Parameter(key, source["runtimeValue"].get("constant"))
+    made = {}
+    for key, source in {**inputs.get("artifacts", {}), **inputs.get("parameters", {})}.items():
+        if produced := source.get("taskOutputArtifact"):
+            made[key] = Input(produced["producerTask"], produced["outputArtifactKey"])
+        elif produced := source.get("taskOutputParameter"):
+            made[key] = Input(produced["producerTask"], produced["outputParameterKey"])
     return Fingerprint(
         container.get("image", ""),
         (*container.get("command", []), *container.get("args", [])),
         parameters,
-        {
-            key: Input(source["taskOutputArtifact"]["producerTask"], source["taskOutputArtifact"]["outputArtifactKey"])
-            for key, source in inputs.get("artifacts", {}).items()
-            if "taskOutputArtifact" in source
-        },
+        made,
         cast(dict[str, Json], {**outputs.get("artifacts", {}), **outputs.get("parameters", {})}),
         claims,
     )

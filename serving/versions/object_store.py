@@ -75,30 +75,36 @@ def push_to_store(
     return Push(PUSHED, version)
 
 
-def fetch_blessed(url: str, version: str, target: Path, **options: object) -> str:
+def newest_blessed(url: str, **options: object) -> int | None:
+    """Returns the newest version that this project blessed and no rollback withdrew; None where there is none.
+
+    Args:
+      url: as `push_to_store`'s.
+      **options: as `push_to_store`'s.
+
+    Raises:
+      StoreError: the URL is no store's, or the store cannot be read.
+    """
+    with stores.explained(url):
+        store = _Store(*stores.open_store(url, **options))
+        cards = {number: store.read_card(number) for number in store.list_versions()}
+        return max(version_folder.baselines(cards), default=None)
+
+
+def fetch_version(url: str, version: str, target: Path, **options: object) -> None:
     """Copies a version from a store into a folder.
 
     Args:
       url: as `push_to_store`'s.
-      version: `latest` for the newest that this project blessed and no rollback withdrew, or a number.
+      version: its number.
       target: the folder.
       **options: as `push_to_store`'s.
-
-    Returns:
-      The version; `none` where there is none.
 
     Raises:
       StoreError: the URL is no store's, the store cannot be read, or does not have the version.
     """
     with stores.explained(url):
-        store = _Store(*stores.open_store(url, **options))
-        if version == "latest":
-            cards = {number: store.read_card(number) for number in store.list_versions()}
-            blessed = version_folder.baselines(cards)
-            version = str(max(blessed)) if blessed else "none"
-        if version != "none":
-            store.fetch_version(version, target)
-    return version
+        _Store(*stores.open_store(url, **options)).fetch_version(version, target)
 
 
 class _Store:

@@ -15,7 +15,8 @@ from typing import NoReturn
 from trainer import saved_model
 
 #: TF Serving ignores the files in a SavedModel's assets.extra, so a version can hold a record of its origin.
-CARD = Path("assets.extra") / "clickbait.json"
+EXTRA = "assets.extra"
+CARD = Path(EXTRA) / "clickbait.json"
 _PUSHING, _REMOVING = ".pushing-", ".removing-"
 _MAX_INT64 = 2**63 - 1
 #: As absl's SimpleAtoi, by which TF Serving reads the names (tensorflow_serving/sources/storage_path).
@@ -202,6 +203,14 @@ def remove_leftovers(serving_dir: str | Path) -> None:
 def link_tree(source: str | Path, destination: str | Path) -> None:
     """Copies a folder by hard links, or by copies across filesystems; its files must never be changed in place."""
     _copy_tree(source, Path(destination), _link_or_copy)
+
+
+def link_over(source: str | Path, destination: str | Path) -> None:
+    """As `link_tree`, in place of what the destination has of the same names."""
+    for file in Path(source).rglob("*"):
+        if file.is_file():
+            Path(destination, file.relative_to(source)).unlink(missing_ok=True)
+    link_tree(source, destination)
 
 
 def _names(folder: str | Path) -> list[str]:

@@ -68,7 +68,7 @@ def test_kfp_loads_it_and_it_is_a_pipeline_spec(written, compiled):
     assert {*loaded.component_spec.inputs} == {one.name for one in PARAMETERS}
     proto = json_format.ParseDict(compiled, pipeline_spec_pb2.PipelineSpec())
     deployment = json_format.ParseDict(compiled["deploymentSpec"], pipeline_spec_pb2.PipelineDeploymentConfig())
-    assert len(proto.root.dag.tasks) == len(deployment.executors) == 15
+    assert len(proto.root.dag.tasks) == len(deployment.executors) == 16
 
 
 def test_nothing_of_this_machine_is_in_it(compiled):
@@ -124,7 +124,7 @@ def test_every_parameter_reaches_a_task(compiled):
 def test_changed_content_runs_again_and_what_looks_at_the_world_always_runs(compiled):
     cached = {name for name, task in tasks(compiled).items() if task.get("cachingOptions", {}).get("enableCache")}
     assert {*tasks(compiled)} - cached == {
-        "LatestBlessedModel",
+        "NewestVersion",
         "LocalInfraValidator",
         "VersionedPusher",
         "RunReport",
@@ -230,8 +230,8 @@ def test_the_command_writes_what_is_loaded_and_says_what_is_left_to_be_said(tmp_
     done = CliRunner().invoke(main, list(map(str, call)), catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert done.output.splitlines() == [
-        f"{spec}: 15 tasks, image here/clickbait:7, Kubeflow Pipelines 2.14.0 or later",
-        "tasks with secrets: 4",
+        f"{spec}: 16 tasks, image here/clickbait:7, Kubeflow Pipelines 2.14.0 or later",
+        "tasks with secrets: 5",
         "required when a run starts: accepted_data, data_digest, push_destination",
         "retries: up to Kubeflow Pipelines 2.16.1 of tasks that fail; since 2.17.0, as it is installed, only of tasks "
         "whose pod is lost",

@@ -66,7 +66,7 @@ def test_each_setting_becomes_the_message_that_drivers_read(spec):
         ],
     }
     assert configs["DataGate_executor"] == common
-    assert len(configs) == 15
+    assert len(configs) == 16
     assert configs["Trainer_executor"] == {
         **common,
         "secretAsEnv": [
@@ -108,7 +108,7 @@ def test_a_standard_installation_gives_its_store_to_the_tasks_that_open_one(spec
     configs = executors(spec, "installation=standard")
     secret = [{"secretNameParameter": named("mlpipeline-minio-artifact"), "keyToEnv": KEYS}]
     assert configs == {f"{name}_executor": {"secretAsEnv": secret} for name in STORE_TASKS}
-    assert tasks_with_secrets(platform_document(spec, kubeflow)) == 4
+    assert tasks_with_secrets(platform_document(spec, kubeflow)) == 5
     for name in spec["root"]["dag"]["tasks"]:
         variables = {item["name"]: item["value"] for item in container_env(task_settings(kubeflow, name))}
         assert bool(variables) == (name in STORE_TASKS)

@@ -41,12 +41,10 @@ def validate(tmp_path, examples):
         split = Path(examples([("Budget vote", 0), ("What this cat did", 1), ("Election", 0)])).parent
         shutil.copytree(split, tmp_path / "examples" / "Split-eval")
         blessing = artifact("InfraBlessing", tmp_path / "blessing")
-        stamped_model = artifact("Model", tmp_path / "stamped")
         LocalInfraValidator.EXECUTOR_SPEC.executor_class._FUNCTION(
             model=artifact("Model", tmp_path / "model"),
             examples=artifact("Examples", tmp_path / "examples"),
             blessing=blessing,
-            stamped_model=stamped_model,
             policy=json.dumps({**POLICY, "golden_rows": 2, **changes}),
             model_name="m",
         )
@@ -59,7 +57,7 @@ def broken(blessing):
     return {finding.rule: finding.detail for finding in read_verdict(blessing.uri).findings if finding.kept is False}
 
 
-def test_a_model_that_is_served_as_it_was_exported_is_blessed(validate, model, tmp_path):
+def test_a_model_that_is_served_as_it_was_exported_is_blessed(validate, model):
     blessing = validate(model)
     assert broken(blessing) == {}
     assert blessing.get_int_custom_property("blessed") == 1
@@ -67,8 +65,10 @@ def test_a_model_that_is_served_as_it_was_exported_is_blessed(validate, model, t
     assert verdict.golden_titles == 4
     assert blessing.get_string_custom_property("digest") == verdict.digest
     assert Path(blessing.uri, "INFRA_BLESSED").is_file()
-    assert (tmp_path / "stamped" / "Format-Serving" / expected_scores.WARMUP_FILE).is_file()
-    assert {path.name for path in Path(blessing.uri).iterdir()} == {"verdict.json", "server.log", "INFRA_BLESSED"}
+    assert Path(blessing.uri, expected_scores.WARMUP_FILE).is_file()
+    assert {path.name for path in Path(blessing.uri).iterdir()} == {
+        *("verdict.json", "server.log", "INFRA_BLESSED", "assets.extra")
+    }
     assert "version 1 available" in Path(blessing.uri, "server.log").read_text()
 
 

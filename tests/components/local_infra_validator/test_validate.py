@@ -34,7 +34,7 @@ def validate(tmp_path, monkeypatch):
         folder = tmp_path / "blessing"
         folder.mkdir()
         held_to = InfraConfig(**{**policy, "golden_rows": 2, **changes})
-        return validate_model(model, folder / "stamped_model", folder, TITLES, held_to, "clickbait")
+        return validate_model(model, folder, TITLES, held_to, "clickbait")
 
     return validate
 
@@ -52,11 +52,9 @@ def test_a_good_server_blesses_the_model(validate, tmp_path):
     assert "the fake server says hello" in (tmp_path / "blessing" / "server.log").read_text()
 
 
-def test_the_copy_to_push_is_linked_and_nothing_else_remains(validate, tmp_path):
+def test_no_copy_of_the_model_remains_and_it_is_not_changed(validate, tmp_path):
     validate("well")
-    folder = tmp_path / "blessing"
-    assert {place.name for place in folder.iterdir()} == {"stamped_model", "verdict.json", "server.log"}
-    assert (folder / "stamped_model" / "saved_model.pb").samefile(tmp_path / "model" / "saved_model.pb")
+    assert {path.name for path in (tmp_path / "blessing").iterdir()} == {"assets.extra", "verdict.json", "server.log"}
     assert not (tmp_path / "model" / "assets.extra").exists()
 
 

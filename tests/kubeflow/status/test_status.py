@@ -53,12 +53,14 @@ def test_the_first_run_of_a_pipeline_has_nothing_to_be_compared_with(api, status
 @pytest.mark.parametrize("wrapped", [False, True], ids=["no template defaults", "stock 2.17"])
 def test_a_second_run_took_from_the_cache_what_had_no_attempt(api, status, spec, wrapped):
     api.add_run(spec, everything(spec), wrapped=wrapped)
-    cached = [name for name in spec["root"]["dag"]["tasks"] if name not in (*UNCACHED, "ModelScorer", "Evaluator")]
+    anew = (*UNCACHED, "LatestBlessedModel", "ModelScorer", "Evaluator")
+    cached = [name for name in spec["root"]["dag"]["tasks"] if name not in anew]
     api.add_run(spec, everything(spec, **dict.fromkeys(cached, "cached")), wrapped=wrapped)
     tasks = by_task(status("--json"))
     assert {name for name, task in tasks.items() if task["cached"]} == {*cached}
     assert {tasks[name]["state"] for name in cached} == {"cached"}
     assert tasks["Trainer"]["not_cached"] == []
+    assert tasks["LatestBlessedModel"]["not_cached"] == ["ran anew: NewestVersion (version)"]
     assert tasks["ModelScorer"]["not_cached"] == ["ran anew: LatestBlessedModel (baseline_model)"]
     assert tasks["ModelScorer"]["compared_with"] == "run-1"
     assert tasks["Evaluator"]["not_cached"] == ["ran anew: ModelScorer (examples)"]

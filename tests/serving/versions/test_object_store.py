@@ -11,7 +11,7 @@ import fsspec
 import pytest
 
 from serving.versions import version_folder
-from serving.versions.object_store import fetch_blessed, push_to_store
+from serving.versions.object_store import fetch_version, newest_blessed, push_to_store
 from serving.versions.push import PUSHED, ROLLED_BACK, UNCHANGED
 from serving.versions.stores import StoreError
 from serving.versions.version_folder import PushError, VersionCard
@@ -132,7 +132,8 @@ def test_markers_of_folders_are_neither_of_a_version_nor_fetched(push, store, ur
     for marker in (f"{root}/", f"{root}/{version}/", f"{root}/{version}/variables/"):
         store.store[marker] = type(store.store[f"{root}/{version}/{GRAPH}"])(store, marker, b"")
     assert push("one") == (UNCHANGED, version)
-    assert fetch_blessed(url, "latest", tmp_path / "fetched") == str(version)
+    assert newest_blessed(url) == version
+    fetch_version(url, str(version), tmp_path / "fetched")
     assert (tmp_path / "fetched" / WEIGHTS).read_bytes() == b"one"
 
 
@@ -199,7 +200,8 @@ def test_a_store_that_nobody_knows_is_explained(model):
 def test_the_newest_blessed_version_is_fetched_whole(push, url, tmp_path):
     push("one")
     _, newest = push("two")
-    assert fetch_blessed(url, "latest", tmp_path / "model") == str(newest)
+    assert newest_blessed(url) == newest
+    fetch_version(url, str(newest), tmp_path / "model")
     assert (tmp_path / "model" / WEIGHTS).read_bytes() == b"two"
     assert (tmp_path / "model" / GRAPH).is_file()
 
@@ -207,30 +209,28 @@ def test_the_newest_blessed_version_is_fetched_whole(push, url, tmp_path):
 def test_a_version_by_its_number_is_fetched(push, url, tmp_path):
     _, first = push("one")
     push("two")
-    assert fetch_blessed(url, str(first), tmp_path / "model") == str(first)
+    fetch_version(url, str(first), tmp_path / "model")
     assert (tmp_path / "model" / WEIGHTS).read_bytes() == b"one"
 
 
-def test_neither_a_stranger_nor_a_withdrawn_model_is_a_baseline(push, store, url, tmp_path):
+def test_neither_a_stranger_nor_a_withdrawn_model_is_a_baseline(push, store, url):
     _, first = push("one")
     _, second = push("two")
     card = read_card(store, url, second)
     withdrawn = dataclasses.replace(card, withdrawn=(card.digest,))
     store.pipe_file(f"{url}/{second}/assets.extra/clickbait.json", json.dumps(dataclasses.asdict(withdrawn)).encode())
     store.pipe_file(f"{url}/{second + 1}/{GRAPH}", b"a stranger's")
-    assert fetch_blessed(url, "latest", tmp_path / "model") == str(first)
+    assert newest_blessed(url) == first
 
 
-@pytest.mark.parametrize("version", ["latest", "none"])
-def test_where_there_is_no_version_nothing_is_fetched(url, tmp_path, version):
-    assert fetch_blessed(url, version, tmp_path / "model") == "none"
-    assert not (tmp_path / "model").exists()
+def test_where_there_is_no_version_none_is_the_newest(url):
+    assert newest_blessed(url) is None
 
 
 def test_a_version_that_is_gone_is_an_error(push, url, tmp_path):
     push("one")
     with pytest.raises(StoreError, match="no version 7"):
-        fetch_blessed(url, "7", tmp_path / "model")
+        fetch_version(url, "7", tmp_path / "model")
 
 
 # ---- By the packages of S3 and of Google Cloud Storage, against servers
@@ -272,9 +272,10 @@ def test_versions_are_pushed_kept_removed_and_fetched(model, bucket, tmp_path):
     store.invalidate_cache()
     there = {name.removeprefix(f"{root}/").partition("/")[0] for name in store.find(root)}
     assert there == {str(version) for _, version in pushed[1:]}
-    assert fetch_blessed(url, "latest", tmp_path / "latest") == str(pushed[-1].version)
+    assert newest_blessed(url) == pushed[-1].version
+    fetch_version(url, str(pushed[-1].version), tmp_path / "latest")
     assert (tmp_path / "latest" / WEIGHTS).read_bytes() == b"two"
-    fetch_blessed(url, str(pushed[1].version), tmp_path / "large")
+    fetch_version(url, str(pushed[1].version), tmp_path / "large")
     assert (tmp_path / "large" / WEIGHTS).read_bytes() == (large / WEIGHTS).read_bytes()
 
 
@@ -305,7 +306,7 @@ def test_a_bucket_that_may_not_be_read_is_explained(model, bucket_on_gcs, tmp_pa
         push_at(url, model("one"))
     assert raised.value.exit_code == 2
     with pytest.raises(StoreError, match="The store must allow it"):
-        fetch_blessed(url, "latest", tmp_path / "model")
+        newest_blessed(url)
 
 
 def test_a_copy_that_the_store_makes_in_steps_is_waited_for(model, bucket_on_gcs):

@@ -13,6 +13,7 @@ from serving.versions import version_folder
 from serving.versions.version_folder import (
     PushError,
     VersionCard,
+    link_over,
     link_tree,
     list_blessed,
     list_versions,
@@ -263,3 +264,13 @@ def test_where_links_are_impossible_files_are_copied(model, tmp_path, monkeypatc
     link_tree(model, tmp_path / "copied")
     assert (tmp_path / "copied" / "saved_model.pb").read_bytes() == b"graph"
     assert not (tmp_path / "copied" / "saved_model.pb").samefile(model / "saved_model.pb")
+
+
+def test_what_is_linked_over_takes_the_place_of_a_link_and_changes_no_other_folder(model, tmp_path):
+    link_tree(model, tmp_path / "linked")
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "saved_model.pb").write_bytes(b"new")
+    before = (model / "saved_model.pb").read_bytes()
+    link_over(tmp_path / "new", tmp_path / "linked")
+    assert (tmp_path / "linked" / "saved_model.pb").read_bytes() == b"new"
+    assert (model / "saved_model.pb").read_bytes() == before
