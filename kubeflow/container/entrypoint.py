@@ -39,6 +39,7 @@ TERMINATION_LOG, FAILURE_FILE = "CLICKBAIT_TERMINATION_LOG", "CLICKBAIT_FAILURE_
 
 _OURS = ("components", "kubeflow", "pipeline", "serving", "trainer")
 _KUBERNETES_LOG = "/dev/termination-log"
+_CONTAINER_STDERR = "/proc/1/fd/2"
 
 logger = logging.getLogger("kubeflow")
 
@@ -64,7 +65,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     code = run_task(sys.argv[1:] if argv is None else argv)
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        with contextlib.suppress(OSError):  # pipes to a launcher that has died
+            stream.flush()
     # At the interpreter's own shutdown gRPC's and TensorFlow's threads abort a task that is done (`pure virtual method
     # called`). Whatever matters is written by now.
     os._exit(code)
@@ -144,14 +146,26 @@ def _report(error: BaseException) -> int:
     if exit_code == EXIT_FAILED:
         traceback.print_exception(error)
     message = termination_message(exit_code, reason)
-    # Into the log, too: the API server keeps logs, but no termination messages.
-    print(message, file=sys.stderr)
     with contextlib.suppress(OSError):  # no Kubernetes here
         Path(os.environ.get(TERMINATION_LOG, _KUBERNETES_LOG)).write_text(message, encoding="utf-8")
+    _log_last(message)
     if path := os.environ.get(FAILURE_FILE):
         facts: Failure = {"exit_code": exit_code, "reason": reason, "findings": _findings(error)}
         Path(path).write_text(json.dumps(facts), encoding="utf-8")
     return exit_code
+
+
+def _log_last(message: str) -> None:
+    """Writes into the log, too: the API server keeps logs, but no termination messages.
+
+    At SIGTERM the launcher dies at once, and with it the pipe that stderr is. Argo's process, which started it, has the
+    container's own.
+    """
+    try:
+        print(message, file=sys.stderr, flush=True)
+    except OSError:
+        with contextlib.suppress(OSError):
+            Path(_CONTAINER_STDERR).write_text(f"{message}\n", encoding="utf-8")
 
 
 def _findings(error: BaseException) -> list[dict[str, Json]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -79,6 +80,21 @@ def test_what_nobody_foresaw_ends_with_1_and_its_traceback_is_in_the_log(failing
 def test_a_stop_from_outside_is_a_message_of_its_own(failing):
     code, message, _ = failing(entrypoint.Stopped("stopped by SIGTERM"))
     assert (code, read_exit_code(message)) == (143, 143)
+
+
+class BrokenPipe(io.StringIO):
+    """The end of a pipe whose other end is closed."""
+
+    def write(self, *_):
+        raise BrokenPipeError
+
+
+def test_where_the_launcher_has_died_the_message_goes_to_the_container_itself(failing, places, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", BrokenPipe())
+    monkeypatch.setattr(entrypoint, "_CONTAINER_STDERR", str(places / "container-stderr"))
+    code, message, _ = failing(entrypoint.Stopped("stopped by SIGTERM"))
+    assert code == 143
+    assert (places / "container-stderr").read_text(encoding="utf-8") == f"{message}\n"
 
 
 def test_without_kubernetes_there_is_nowhere_to_write_and_the_exit_code_is_the_same(failing, monkeypatch, places):
