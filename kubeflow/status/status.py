@@ -14,7 +14,7 @@ from kubeflow.spec.caching import UNCACHED
 from kubeflow.spec.messages import Json, Platform, Spec, Task
 from kubeflow.spec.pipeline_spec import SpecError, sort_tasks
 from kubeflow.status.fingerprint import Fingerprint, find_differences, fingerprints
-from kubeflow.submit.api import ApiRun, Experiment, PipelineVersion, RunPage, VersionReference, task_details
+from kubeflow.submit.api import ApiRun, Experiment, PipelineVersion, VersionReference, task_details
 from kubeflow.submit.follow import settle
 from kubeflow.submit.outcome import Outcome, find_fatal, find_outcome, is_canceled, read_logs
 from kubeflow.submit.server import Health, Server, ServerError
@@ -25,8 +25,7 @@ CACHED = "cached"
 #: From which on the names of volume claims are part of the key.
 _CLAIMS_RELEASE = "2.15.0"
 _JUST_NOW = timedelta(minutes=1)
-_PAGE_RUNS = 50
-_MOST_PAGES = 10
+_MOST_LISTED = 500
 _MOST_COMPARED = 20
 _UNKNOWN = (
     "nothing differs that the API shows: KFP was upgraded, the server's cache is off, the entry was not written or is "
@@ -197,21 +196,9 @@ class _Reader:
 
     def runs(self, pipeline_id: str, **where: str) -> Iterator[ApiRun]:
         """Yields the runs of a pipeline, the newest first, of those that the server lists first."""
-        token = ""
-        for _ in range(_MOST_PAGES):
-            page: RunPage = self.server.call(
-                self.server.runs.run_service_list_runs,
-                page_size=_PAGE_RUNS,
-                sort_by="created_at desc",
-                **where,
-                **({"page_token": token} if token else {}),
-            )
-            for run in page.runs or []:
-                if run.pipeline_version_reference and run.pipeline_version_reference.pipeline_id == pipeline_id:
-                    yield run
-            token = page.next_page_token or ""
-            if not token:
-                return
+        for run in itertools.islice(self.server.list_runs("created_at desc", **where), _MOST_LISTED):
+            if run.pipeline_version_reference and run.pipeline_version_reference.pipeline_id == pipeline_id:
+                yield run
 
 
 def _document(name: str | None, content: Mapping[str, Json] | None) -> _Document | None:
@@ -222,6 +209,28 @@ def _document(name: str | None, content: Mapping[str, Json] | None) -> _Document
     if not spec.get("root", {}).get("dag", {}).get("tasks"):
         return None
     return _Document(name, spec, cast(Platform, content.get("platform_spec") or {}))
+
+
+def find_pipeline(server: Server, pipeline: str, namespace: str | None) -> str:
+    """Returns the id of a pipeline.
+
+    Args:
+      server: that has it.
+      pipeline: its name.
+      namespace: of the user; None on a server for one user.
+
+    Raises:
+      StatusError: there is no such pipeline.
+      ServerError: the server refuses, or is not there.
+    """
+    where = {"namespace": namespace} if namespace else {}
+    item = server.find(server.pipelines.pipeline_service_list_pipelines, "pipelines", pipeline, **where)
+    if item is None:
+        raise StatusError(
+            f"--pipeline must name a pipeline. Received: {pipeline}, which {server.host} does not have. Give its name "
+            "as its spec has it, or the id of a run."
+        )
+    return str(item.pipeline_id)
 
 
 def read_newest(server: Server, pipeline: str, namespace: str | None) -> str:
@@ -237,17 +246,11 @@ def read_newest(server: Server, pipeline: str, namespace: str | None) -> str:
       ServerError: the server refuses, or is not there.
     """
     where = {"namespace": namespace} if namespace else {}
-    item = server.find(server.pipelines.pipeline_service_list_pipelines, "pipelines", pipeline, **where)
-    if item is None:
-        raise StatusError(
-            f"--pipeline must name a pipeline. Received: {pipeline}, which {server.host} does not have. Give its name "
-            "as its spec has it, or the id of a run."
-        )
-    run = next(_Reader(server).runs(item.pipeline_id, **where), None)
+    run = next(_Reader(server).runs(find_pipeline(server, pipeline, namespace), **where), None)
     if run is None:
         raise StatusError(
             f"The pipeline must have a run. Received: {pipeline}, which has none among the newest "
-            f"{_PAGE_RUNS * _MOST_PAGES} of {server.host}. `clickbait kubeflow submit` starts one."
+            f"{_MOST_LISTED} of {server.host}. `clickbait kubeflow submit` starts one."
         )
     return run.run_id
 
@@ -346,7 +349,7 @@ def _task_status(server: Server, run: _Run, name: str, earlier: _Earlier, health
         compared.run.run_id if compared else None,
         outcome.exit_code if outcome else None,
         outcome.reason or MEANINGS.get(outcome.exit_code) if outcome else None,
-        _log_url(server, run, task) if task else None,
+        log_url(server.host, run.run.run_id, task) if task else None,
     )
 
 
@@ -411,7 +414,8 @@ def _outcome(server: Server, run: _Run, task: RunTask) -> Outcome | None:
     return Outcome(1, fatal) if fatal else None
 
 
-def _log_url(server: Server, run: _Run, task: RunTask) -> str | None:
+def log_url(host: str, run_id: str, task: RunTask) -> str | None:
+    """Returns the URL of the log of a task's newest attempt, or of its driver where that failed; None without a pod."""
     if task.attempts:
         template, node = "retry-system-container-impl", task.nodes[0]
     elif task.state == FAILED and task.drivers:
@@ -420,7 +424,7 @@ def _log_url(server: Server, run: _Run, task: RunTask) -> str | None:
         return None
     workflow, _, number = node.rpartition("-")
     pod = f"{workflow}-{template}-{number}"
-    return f"{server.host}/apis/v1alpha1/runs/{quote(run.run.run_id)}/nodes/{quote(pod)}/log"
+    return f"{host}/apis/v1alpha1/runs/{quote(run_id)}/nodes/{quote(pod)}/log"
 
 
 def _seconds(began: datetime | None, ended: datetime | None, now: datetime | None) -> float | None:

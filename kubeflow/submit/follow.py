@@ -59,7 +59,7 @@ def follow(
             if _states(run) != states:
                 states, changed, patience = _states(run), answered, pace.still_seconds
             elif answered - changed >= patience:
-                view.note(_still(run, answered - changed))
+                view.note(f"nothing has changed for {(answered - changed) / 60:.0f} min{still_because(run)}")
                 patience *= 2
         except ServerError as error:
             if not error.passing or clock() - answered >= pace.outage_seconds:
@@ -107,10 +107,11 @@ def _states(run: ApiRun) -> object:
     return run.state, sorted((task.display_name or "", task.state or "") for task in task_details(run))
 
 
-def _still(run: ApiRun, seconds: float) -> str:
+def still_because(run: ApiRun) -> str:
+    """Returns what is at work in a run without an end, and what may be the matter: the rest of a sentence and more."""
     at_work = ", ".join(task.name for task in read_tasks(run) if task.state and task.state not in FINAL)
     return (
-        f"nothing has changed for {seconds / 60:.0f} min{f'; at work: {at_work}' if at_work else ''}. A long training "
+        f"{f'; at work: {at_work}' if at_work else ''}. A long training "
         "looks so. So do a pod that cannot start, as without its secret, its volume or its image, and a workflow that "
         "was deleted; the API tells none from the other, but `kubectl describe pods --namespace NAMESPACE "
         f"--selector workflows.argoproj.io/workflow={workflow_name(run) or 'WORKFLOW'}` does."

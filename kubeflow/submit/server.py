@@ -7,7 +7,7 @@ a spec without looking whether it is there, and keeps a file of its own in the h
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -16,10 +16,12 @@ import urllib3
 from packaging.version import InvalidVersion, Version
 
 from kubeflow.submit.address import FORWARD, NO_CLUSTER, TOKEN, Address
+from kubeflow.submit.api import ApiRun, RunPage
 
 #: Earlier ones name the pod of a task that may be retried after the task, where Kubernetes refuses capitals.
 LEAST_RELEASE = "2.14.0"
 _SHOWN = 2000
+_PAGE_RUNS = 50
 _PAUSE_SECONDS = 0.5  # the first new try comes at once, the second after twice that, and so on
 
 _Answer = TypeVar("_Answer")
@@ -140,6 +142,27 @@ class Server:
         kwargs |= {"filter": quote(json.dumps({"predicates": [predicate]})), "sort_by": "created_at desc"}
         items = getattr(self.call(method, *args, **kwargs), field) or []
         return next((item for item in items if item.display_name == name), None)
+
+    def list_runs(self, sort_by: str, **where: str) -> Iterator[ApiRun]:
+        """Yields runs, page by page as they are read.
+
+        Args:
+          sort_by: the order, as `created_at desc`.
+          where: `namespace` or `experiment_id`.
+
+        Raises:
+          ServerError: see `call`.
+        """
+        token = ""
+        while True:
+            more = {"page_token": token} if token else {}
+            page: RunPage = self.call(
+                self.runs.run_service_list_runs, page_size=_PAGE_RUNS, sort_by=sort_by, **where, **more
+            )
+            yield from page.runs or []
+            token = page.next_page_token or ""
+            if not token:
+                return
 
     def read(self, path: str) -> bytes | None:
         """Returns the body of a GET; None where the server has none or refuses."""

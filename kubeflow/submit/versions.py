@@ -129,7 +129,9 @@ def find_experiment(server: Server, name: str, namespace: str | None) -> str:
 
 
 def read_spec(server: Server, run: ApiRun) -> Spec | None:
-    """Returns the spec of a run, from its pipeline's version; None where the server has it no more."""
+    """Returns the spec of a run, its own or its pipeline's version; None where the server has it no more."""
+    if run.pipeline_spec:
+        return _spec_in(run.pipeline_spec)
     reference = run.pipeline_version_reference
     if not (reference and reference.pipeline_id and reference.pipeline_version_id):
         return None
@@ -140,7 +142,10 @@ def read_spec(server: Server, run: ApiRun) -> Spec | None:
         if error.status in (401, 403, 404):
             return None
         raise
-    document = version.pipeline_spec or {}
+    return _spec_in(version.pipeline_spec or {})
+
+
+def _spec_in(document: Mapping[str, Json]) -> Spec | None:
     # With a platform's document beside it, the API has both in one.
     return cast(Spec, document.get("pipeline_spec", document)) or None
 

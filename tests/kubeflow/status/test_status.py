@@ -254,7 +254,7 @@ def test_a_run_whose_version_was_deleted_has_states_and_no_reasons(api, status, 
 
 
 def test_runs_are_read_page_by_page(api, status, spec, monkeypatch):
-    monkeypatch.setattr("kubeflow.status.status._PAGE_RUNS", 2)
+    monkeypatch.setattr("kubeflow.submit.server._PAGE_RUNS", 2)
     api.add_run(spec, everything(spec), values={"epochs": 2})
     for _ in range(4):
         api.add_run(spec, everything(spec), pipeline="another")

@@ -32,6 +32,8 @@ from kubeflow.submit.tasks import node_id
 
 Json = dict[str, Any]
 NOW = "2026-01-02T03:04:05Z"
+UNKNOWN = "1970-01-01T00:00:00Z"
+"""A time that the server does not know."""
 WORKFLOW = "clickbait-x7k2p"
 
 
@@ -187,8 +189,10 @@ class FakeApi:
             found = [thing for thing in found if thing[one["key"]] == one["stringValue"]]
         for key in ("namespace", "experiment_id"):
             found = [thing for thing in found if key not in query or thing.get(key) == query[key]]
-        if query.get("sort_by") == "created_at desc":
-            found = found[::-1]
+        key, _, order = query.get("sort_by", "created_at").partition(" ")
+        if key == "finished_at":
+            found = sorted(found, key=lambda thing: thing.get(key, UNKNOWN))
+        found = found[::-1] if order == "desc" else found
         first, most = int(query.get("page_token", 0)), int(query.get("page_size", 10))
         more = {"next_page_token": str(first + most)} if len(found) > first + most else {}
         page = found[first : first + most]
