@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -55,7 +56,7 @@ def _connection(command: _Command) -> _Command:
 
 @click.group()
 def kubeflow() -> None:
-    """The same pipeline on Kubeflow Pipelines: compile it, rehearse it here, submit it, see how it is."""
+    """The same pipeline on Kubeflow Pipelines: compile, rehearse, submit it, see how it is, hear of failures."""
 
 
 def _require_kfp() -> None:
@@ -271,3 +272,101 @@ def status_command(
         click.echo(visible(json.dumps(status.as_dict(), indent=2, ensure_ascii=False)))
     else:
         view.print_status(open_console(pipe_width=_PIPE_WIDTH), status)
+
+
+@kubeflow.command("notify")
+@_connection
+@click.option(
+    "--webhook-file",
+    type=click.Path(path_type=Path),
+    help="File with the webhook's URL, a secret, which no option takes; or the variable CLICKBAIT_WEBHOOK.",
+)
+@click.option("--pipeline", help="Of its runs.  [default: clickbait]")
+@click.option("--experiment", help="Of all runs of this experiment, in place of a pipeline's.")
+@click.option(
+    "--on",
+    "occasion",
+    type=click.Choice(["failed", "all"]),
+    default="failed",
+    show_default=True,
+    help="Of runs that failed, were canceled or are overdue; or also of those that succeeded.",
+)
+@click.option(
+    "--overdue",
+    "overdue_hours",
+    type=click.FloatRange(min=0),
+    default=24,
+    show_default=True,
+    help="Hours after which a run should have ended; 0 is never.",
+)
+@click.option(
+    "--state",
+    "state_file",
+    type=click.Path(path_type=Path),
+    default=Path("clickbait-notified.json"),
+    show_default=True,
+    help="File that remembers of which runs somebody was notified.",
+)
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]),
+    help="UTC; runs that ended before are no news. Where --state is there already, it has no effect.  "
+    "[default: an hour ago]",
+)
+@click.option("--ui", metavar="URL", help="Of the UI, for links.  [default: --host]")
+@click.option("--text-only", is_flag=True, help="Post the text alone, for webhooks that refuse other fields.")
+@click.option("--watch", is_flag=True, help="Look again and again, with --poll seconds between; else once.")
+@click.option("--poll", "poll_s", type=click.FloatRange(min=0), default=60, show_default=True, help="Seconds to wait.")
+@click.pass_context
+def notify_command(
+    ctx: click.Context,
+    host: str | None,
+    namespace: str | None,
+    token: str | None,
+    token_file: Path | None,
+    tls_ca: Path | None,
+    call_s: float,
+    webhook_file: Path | None,
+    pipeline: str | None,
+    experiment: str | None,
+    occasion: str,
+    overdue_hours: float,
+    state_file: Path,
+    since: datetime | None,
+    ui: str | None,
+    text_only: bool,
+    watch: bool,
+    poll_s: float,
+) -> None:
+    """Notify a webhook of each run on a cluster that failed since the last look.
+
+    It stands beside the pipeline: a run is never the worse for it, and it hears of runs that were canceled, whose
+    pods never started, or whose end came while it was away. A message is a JSON object with `text`, as Slack and the
+    like take it, and with the run, the task, the exit code, the reason and links as fields. It comes at least once.
+
+    Exit codes: 0 all were told; 1 some are left for the next look, because the webhook or a log was away; 2 the call
+    is wrong, or there is no server that can be read: the next look tells it all.
+    """
+    _require_kfp()
+    if pipeline and experiment:
+        raise click.UsageError(
+            "--pipeline and --experiment must not be given together. Received: both. Leave one out, or start a "
+            "notifier for each."
+        )
+    from kubeflow.notify.notify import Options, notify
+    from kubeflow.submit import address
+
+    options = Options(
+        state=state_file,
+        webhook_file=webhook_file,
+        namespace=namespace,
+        pipeline=None if experiment else pipeline or "clickbait",
+        experiment=experiment,
+        every=occasion == "all",
+        since=since.replace(tzinfo=UTC) if since else None,
+        overdue_hours=overdue_hours,
+        ui=ui.partition("#")[0].rstrip("/") if ui else None,
+        text_only=text_only,
+    )
+    cluster = address.read_address(host, token, token_file, tls_ca, call_s)
+    ctx.exit(notify(cluster, options, poll_s if watch else None))

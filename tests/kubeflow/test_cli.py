@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from pipeline.cli import main
 
 
-@pytest.mark.parametrize("command", ["compile", "rehearse", "status", "submit"])
+@pytest.mark.parametrize("command", ["compile", "notify", "rehearse", "status", "submit"])
 def test_without_the_extra_every_command_says_what_to_install(command, monkeypatch):
     monkeypatch.setattr("kubeflow.cli.find_spec", lambda name: None)
     done = CliRunner().invoke(main, ["kubeflow", command])
