@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, cast
 
+from kubeflow.spec.caching import volume_claims
 from kubeflow.spec.messages import Component, Container, Json, Platform, Spec, Task, parameter_defaults
 from kubeflow.spec.pipeline_spec import executors
 
@@ -72,7 +73,7 @@ def fingerprints(spec: Spec, platform: Platform, values: Mapping[str, Json]) -> 
         label = component.get("executorLabel", "")
         container = executors(spec).get(label, {}).get("container")
         if container is not None:
-            fingerprints[name] = _fingerprint(task, component, container, _claims(platform, label), values)
+            fingerprints[name] = _fingerprint(task, component, container, volume_claims(platform, label), values)
     return fingerprints
 
 
@@ -101,20 +102,6 @@ def _fingerprint(
         cast(dict[str, Json], {**outputs.get("artifacts", {}), **outputs.get("parameters", {})}),
         claims,
     )
-
-
-def _claims(platform: Platform, label: str) -> tuple[str, ...]:
-    node: Json = cast(Json, platform.get("platforms", {}))
-    for key in ("kubernetes", "deploymentSpec", "executors", label, "pvcMount"):
-        node = node.get(key) if isinstance(node, Mapping) else None
-    if not isinstance(node, list):
-        return ()
-    names = set()
-    for mount in node:
-        if isinstance(mount, Mapping):
-            source = {key: value for key, value in mount.items() if key != "mountPath"}
-            names.add(str(source.get("constant") or json.dumps(source, sort_keys=True)))
-    return tuple(sorted(names))
 
 
 def find_differences(now: Fingerprint, before: Fingerprint) -> list[str]:
