@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from kubeflow.rehearsal.releases import NEWEST, RELEASES, changes_text
 from kubeflow.spec.pipeline_spec import check_name, write_spec
 from pipeline.commands.options import CONFIG_FILE, OUTPUT, OVERRIDES, PRESET
 from pipeline.terminal import open_console, quiet
@@ -137,13 +138,16 @@ def compile_command(
     )
 
 
-@kubeflow.command()
+@kubeflow.command(epilog=f"\b\nBy --release, each with the first that does so:\n{changes_text()}")
 @_SPEC
 @click.option("--data", "data_path", help="As for run.")
 @click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Of the run, e.g. epochs=3.")
 @click.option("--store", metavar="URL", help="Artifacts go there, e.g. s3://bucket/artifacts.  [default: plain files]")
 @click.option("--endpoint", metavar="URL", help="Address of the store, where it is not the provider's own.")
 @click.option("--parallel", type=click.IntRange(1, 32), default=1, show_default=True, help="Most tasks at a time.")
+@click.option(
+    "--release", type=click.Choice(RELEASES), default=NEWEST, show_default=True, help="Of Kubeflow Pipelines."
+)
 @click.option("--isolated", is_flag=True, help="Start each task anew, as a container is; forked, they share imports.")
 @OUTPUT
 @PRESET
@@ -159,6 +163,7 @@ def rehearse(
     store: str | None,
     endpoint: str | None,
     parallel: int,
+    release: str,
     isolated: bool,
     output: str | None,
     preset: str,
@@ -171,8 +176,13 @@ def rehearse(
     Each task is a process of its own, with its inputs staged from an object store, the cache, retries and exit codes
     of the cluster. The spec says what runs; the configuration says where the output and the data are.
 
+    Emulated: types and numbers as the driver hands them over, executor-logs, the constants that it replaces, the
+    metadata that ML Metadata keeps (no null), and the one store that the launcher has credentials for: what the cache
+    gives out from another bucket cannot be opened.
+
     Not emulated: pods, images and pulls; CPU, memory and GPU limits; service accounts and secrets; Argo's scheduling,
-    timeouts and evictions; the UI, ML Metadata's server and the API server; loops and the workspace volume.
+    timeouts and evictions; the UI, ML Metadata's server and the API server; conditions, loops, importers, inner DAGs,
+    exit handlers and the workspace volume.
 
     Exit codes are those of run.
     """
@@ -180,7 +190,7 @@ def rehearse(
     from kubeflow.rehearsal.run import Options, rehearse
 
     config = _load_config(preset, config_file, overrides, {"data.path": data_path, "output": output})
-    options = Options(parallel, isolated, store, endpoint, verbose)
+    options = Options(parallel, isolated, store, endpoint, verbose, release)
     ctx.exit(rehearse(config, spec, parameters, options))
 
 

@@ -6,5 +6,5 @@ NOT_EMULATED = (
     "service accounts and secrets",
     "Argo's scheduling, timeouts and evictions",
     "the UI, ML Metadata's server and the API server",
-    "loops and the workspace volume",
+    "conditions, loops, importers, inner DAGs, exit handlers and the workspace volume",
 )

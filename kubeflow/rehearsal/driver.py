@@ -7,29 +7,32 @@ import dataclasses
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
-from typing import TypedDict
+from collections.abc import Mapping, Sequence
+from typing import TypedDict, cast
 
+from kubeflow.container.mounts import local_path
+from kubeflow.rehearsal.releases import CLAIMS, NAMED_OUTPUTS, RUN_TIMES, TASK_ROOT, Release
+from kubeflow.rehearsal.values import as_json, as_text
 from kubeflow.spec.messages import (
     ArtifactDefinition,
     Component,
     Container,
-    DagParameter,
     ExecutorInputs,
     ExecutorOutputs,
     InputSource,
     Json,
+    ParameterDefinition,
     RuntimeArtifact,
     Spec,
-    SubtaskOutput,
     Task,
     parameter_defaults,
 )
-from kubeflow.spec.pipeline_spec import executors
 
-_STATES = {"SUCCEEDED": "COMPLETE", "FAILED": "FAILED"}
 #: What the driver adds to the outputs of every task.
-_UNDECLARED: dict[str, ArtifactDefinition] = {"executor-logs": {"artifactType": {"schemaTitle": "system.Artifact"}}}
+LOGS = "executor-logs"
+_UNDECLARED: dict[str, ArtifactDefinition] = {LOGS: {"artifactType": {"schemaTitle": "system.Artifact"}}}
+_OUTPUT_FILE = "output_metadata.json"
+_RUN_TIMES = ("pipeline_job_create_time_utc", "pipeline_job_schedule_time_utc")
 
 
 class DriverError(Exception):
@@ -47,16 +50,11 @@ class TaskOutputs(TypedDict):
 
 @dataclasses.dataclass
 class Dag:
-    """One DAG at work: its inputs, and what its tasks have handed on so far."""
+    """The pipeline at work: its parameters, and what its tasks have handed on so far."""
 
-    path: str
-    component: Component
     parameters: dict[str, Json]
-    artifacts: dict[str, list[RuntimeArtifact]] = dataclasses.field(default_factory=dict)
     outputs: dict[str, TaskOutputs] = dataclasses.field(default_factory=dict)
     """Of the tasks that ended well."""
-    states: dict[str, str] = dataclasses.field(default_factory=dict)
-    """Of the tasks that ended, as a final status has them."""
 
 
 def root_dag(spec: Spec, values: Mapping[str, Json]) -> Dag:
@@ -77,55 +75,86 @@ def root_dag(spec: Spec, values: Mapping[str, Json]) -> Dag:
             f"Received: none for {', '.join(missing)}. Give --parameter."
         )
     for name, value in parameters.items():
-        _check_type(name, value, definitions[name]["parameterType"])
-    return Dag("root", spec["root"], parameters)
+        kind = definitions[name]["parameterType"]
+        fraction = kind == "NUMBER_INTEGER" and isinstance(value, float) and not value.is_integer()
+        if not _is_of(value, kind) or fraction:
+            raise DriverError(f"The parameter {name} must be a {kind}. Received: {value!r}. Give another --parameter.")
+    return Dag(parameters)
 
 
-def resolve_inputs(dag: Dag, task: Task, run: Mapping[str, str]) -> ExecutorInputs:
+def resolve_inputs(dag: Dag, task: Task, component: Component, run: Mapping[str, str]) -> ExecutorInputs:
     """Returns the inputs of a task, as ExecutorInput has them: artifacts with ids for names and no types.
 
     Args:
-      dag: around the task.
+      dag: with the outputs of the tasks before.
       task: of the spec.
-      run: values of `pipeline_job_uuid` and the like.
+      component: its component.
+      run: values of `pipeline_job_uuid` and the like, see `run_constants`.
 
     Raises:
-      DriverError: what an input comes from is not there.
+      DriverError: what an input comes from is not there, or a parameter is of another type.
     """
     sources = task.get("inputs", {})
-    values = {key: _parameter(dag, key, source, run) for key, source in sources.get("parameters", {}).items()}
+    parameters = {key: _parameter(dag, key, source, run) for key, source in sources.get("parameters", {}).items()}
+    definitions = component.get("inputDefinitions", {}).get("parameters", {})
+    values = _converted({key: value for key, value in parameters.items() if value is not None}, definitions)
     artifacts = {key: _artifact(dag, key, source) for key, source in sources.get("artifacts", {}).items()}
     inputs: ExecutorInputs = {}
-    if present := {key: value for key, value in values.items() if value is not None}:
-        inputs["parameterValues"] = dict(present)
+    if values:
+        inputs["parameterValues"] = values
     if artifacts:
         inputs["artifacts"] = {key: {"artifacts": [*map(_untyped, entry)]} for key, entry in artifacts.items()}
-    return inputs
+    return cast(ExecutorInputs, as_json(cast(Json, inputs)))
 
 
-def provision_outputs(component: Component, task: str, run_root: str) -> ExecutorOutputs:
+def run_constants(run_id: str, task: str, created: str, release: Release) -> dict[str, str]:
+    """Returns what stands in place of the constants that the driver replaces, by their names.
+
+    Args:
+      run_id: of the run, here also its name.
+      task: the task's name.
+      created: time of the run, as `2026-01-31T06:00:00Z`.
+      release: of the driver.
+    """
+    constants = dict.fromkeys(("pipeline_job_name", "pipeline_job_resource_name", "pipeline_job_uuid"), run_id)
+    constants |= {"pipeline_task_name": task, "pipeline_task_uuid": "1"}  # the uuid is the id of the DAG's execution
+    return constants | (dict.fromkeys(_RUN_TIMES, created) if release.has(RUN_TIMES) else {})
+
+
+def provision_outputs(component: Component, task: str, run_root: str, release: Release) -> ExecutorOutputs:
     """Returns where a task's outputs go.
 
     Args:
       component: of the task.
       task: its name.
       run_root: URI of the run's artifacts.
+      release: of the driver.
     """
     task_root = f"{run_root}/{task}/{uuid.uuid4()}"
     definitions = component.get("outputDefinitions", {})
     artifacts = {**definitions.get("artifacts", {}), **_UNDECLARED}
+    output_folder = local_path(task_root) if release.has(TASK_ROOT) else "/tmp/kfp_outputs"
     outputs: ExecutorOutputs = {
-        "outputFile": f"{task_root}/output_metadata.json",
+        "outputFile": f"{output_folder}/{_OUTPUT_FILE}",
         "artifacts": {
-            key: {"artifacts": [_provisioned(key, definition, task_root)]} for key, definition in artifacts.items()
+            key: {"artifacts": [_provisioned(key, definition, task_root, release)]}
+            for key, definition in artifacts.items()
         },
     }
     if parameters := definitions.get("parameters"):
-        outputs["parameters"] = {key: {"outputFile": f"{task_root}/parameters/{key}"} for key in parameters}
+        outputs["parameters"] = {key: {"outputFile": f"/tmp/kfp/outputs/{key}"} for key in parameters}
     return outputs
 
 
-def fingerprint(task: Task, component: Component, container: Container, inputs: ExecutorInputs) -> str:
+def fingerprint(
+    task: Task,
+    component: Component,
+    container: Container,
+    inputs: ExecutorInputs,
+    outputs: ExecutorOutputs,
+    claims: Sequence[str],
+    release: Release,
+) -> str:
     """Returns the key in the cache: of ids of the inputs, parameters, shapes of the outputs, image and command.
 
     Args:
@@ -133,60 +162,28 @@ def fingerprint(task: Task, component: Component, container: Container, inputs: 
       component: its component.
       container: its container.
       inputs: from `resolve_inputs`.
+      outputs: from `provision_outputs`.
+      claims: names of its volume claims.
+      release: of the driver.
     """
-    caching = task.get("cachingOptions", {})
-    if not caching.get("enableCache"):
+    if not task.get("cachingOptions", {}).get("enableCache"):
         return ""
-    if key := caching.get("cacheKey"):
-        return hashlib.sha256(f"{task['componentRef']['name']}\0{key}".encode()).hexdigest()
+    parameters = component.get("outputDefinitions", {}).get("parameters", {})
     cache_key = {
         "inputArtifactNames": {
             key: [artifact["name"] for artifact in entry["artifacts"]]
             for key, entry in inputs.get("artifacts", {}).items()
         },
         "inputParameterValues": inputs.get("parameterValues", {}),
-        "outputs": component.get("outputDefinitions", {}),
+        "outputArtifactsSpec": {
+            key: {**entry["artifacts"][0], "uri": ""} for key, entry in outputs["artifacts"].items()
+        },
+        "outputParametersSpec": {key: definition["parameterType"] for key, definition in parameters.items()},
         "image": container["image"],
         "cmdArgs": [*container.get("command", []), *container.get("args", [])],
+        "pvcNames": [*claims] if release.has(CLAIMS) else [],
     }
     return hashlib.sha256(json.dumps(cache_key, sort_keys=True).encode()).hexdigest()
-
-
-def import_artifact(spec: Spec, component: Component, inputs: ExecutorInputs) -> dict[str, list[RuntimeArtifact]]:
-    """Returns what an importer task emits: an artifact that is there already.
-
-    Raises:
-      DriverError: it has no URI.
-    """
-    importer = executors(spec)[component["executorLabel"]]["importer"]
-    source = importer.get("artifactUri", {})
-    uri = source.get("constant") or inputs.get("parameterValues", {}).get(source.get("runtimeParameter", ""))
-    if not isinstance(uri, str) or not uri:
-        raise DriverError(
-            f"An importer must have a URI. Received: {source or 'nothing'}. Give it one, and compile the spec again."
-        )
-    (key,) = component["outputDefinitions"]["artifacts"]
-    return {key: [{"uri": uri, "metadata": dict(importer.get("metadata", {}))}]}
-
-
-def dag_outputs(dag: Dag) -> TaskOutputs:
-    """Returns what a DAG hands on of what its tasks did."""
-    declared = dag.component["dag"].get("outputs", {})
-    artifacts, parameters = {}, {}
-    for key, artifact in declared.get("artifacts", {}).items():
-        for selector in artifact["artifactSelectors"]:
-            if produced := dag.outputs.get(selector["producerSubtask"]):
-                artifacts[key] = produced["artifacts"][selector["outputArtifactKey"]]
-    for key, parameter in declared.get("parameters", {}).items():
-        for selector in _parameter_selectors(parameter):
-            if produced := dag.outputs.get(selector["producerSubtask"]):
-                parameters[key] = produced["parameters"][selector["outputParameterKey"]]
-    return {"artifacts": artifacts, "parameters": parameters}
-
-
-def _parameter_selectors(parameter: DagParameter) -> list[SubtaskOutput]:
-    direct = [parameter["valueFromParameter"]] if parameter.get("valueFromParameter") else []
-    return parameter.get("valueFromOneof", {}).get("parameterSelectors", direct)
 
 
 def _parameter(dag: Dag, key: str, source: InputSource, run: Mapping[str, str]) -> Json:
@@ -198,18 +195,8 @@ def _parameter(dag: Dag, key: str, source: InputSource, run: Mapping[str, str]) 
                 return dag.outputs[produced["producerTask"]]["parameters"][produced["outputParameterKey"]]
             except KeyError as error:
                 raise _missing_input(key, produced) from error
-        case {"taskFinalStatus": status}:
-            producer = status["producerTask"]
-            return {
-                "state": _STATES.get(dag.states.get(producer, "FAILED"), "FAILED"),
-                "pipelineTaskName": producer,
-                "pipelineJobResourceName": run["pipeline_job_resource_name"],
-                "error": {},
-            }
-        case {"runtimeValue": {"constant": str() as text}}:
-            for name, value in run.items():
-                text = text.replace(f"{{{{$.{name}}}}}", value)
-            return text
+        case {"runtimeValue": {"constant": str() as text}} if text.startswith("{{$.") and text.endswith("}}"):
+            return run.get(text[4:-2], text)
         case {"runtimeValue": {"constant": value}}:
             return value
     raise DriverError(
@@ -218,10 +205,25 @@ def _parameter(dag: Dag, key: str, source: InputSource, run: Mapping[str, str]) 
     )
 
 
+def _converted(values: Mapping[str, Json], definitions: Mapping[str, ParameterDefinition]) -> dict[str, Json]:
+    """Returns the parameters of a task, of which a STRING takes any type and the others their own alone."""
+    converted = dict(values)
+    for name, definition in definitions.items():
+        value, kind = values.get(name), definition["parameterType"]
+        if name not in values and definition.get("isOptional"):
+            continue  # the launcher puts the default in its place
+        if kind == "STRING" and (name in values or "defaultValue" in definition):
+            converted[name] = as_text(value)
+        elif not _is_of(value, kind):
+            raise DriverError(
+                f"A task's parameter must be of its type. Received: {name}, a {kind}, with {value!r}. Compile the "
+                "spec again, or give another --parameter."
+            )
+    return converted
+
+
 def _artifact(dag: Dag, key: str, source: InputSource) -> list[RuntimeArtifact]:
     try:
-        if "componentInputArtifact" in source:
-            return dag.artifacts[source["componentInputArtifact"]]
         produced = source["taskOutputArtifact"]
         return dag.outputs[produced["producerTask"]]["artifacts"][produced["outputArtifactKey"]]
     except KeyError as error:
@@ -236,30 +238,18 @@ def _missing_input(key: str, source: object) -> DriverError:
 
 
 def _untyped(artifact: RuntimeArtifact) -> RuntimeArtifact:
-    metadata = {name: _stored(value) for name, value in artifact.get("metadata", {}).items()}
     return {
         "name": artifact["name"],
         "uri": artifact["uri"],
         "type": {"instanceSchema": ""},
-        "metadata": metadata,
+        "metadata": artifact.get("metadata", {}),
     }
 
 
-def _stored(value: Json) -> Json:
-    """Returns a value as ML Metadata gives it back."""
-    if isinstance(value, bool | int):
-        return float(value)
-    if isinstance(value, list):
-        return {"list": value}
-    return {"struct": value} if isinstance(value, dict) else value
-
-
-def _provisioned(key: str, definition: ArtifactDefinition, task_root: str) -> RuntimeArtifact:
-    artifact: RuntimeArtifact = {
-        "name": key,
-        "uri": f"{task_root}/{key}",
-        "type": copy.deepcopy(definition["artifactType"]),
-    }
+def _provisioned(key: str, definition: ArtifactDefinition, task_root: str, release: Release) -> RuntimeArtifact:
+    artifact: RuntimeArtifact = {"uri": f"{task_root}/{key}", "type": copy.deepcopy(definition["artifactType"])}
+    if release.has(NAMED_OUTPUTS):
+        artifact["name"] = key
     if metadata := definition.get("metadata"):
         artifact["metadata"] = copy.deepcopy(metadata)
     return artifact
@@ -267,7 +257,7 @@ def _provisioned(key: str, definition: ArtifactDefinition, task_root: str) -> Ru
 
 _KINDS: dict[str, type | tuple[type, ...]] = {
     "STRING": str,
-    "NUMBER_INTEGER": int,
+    "NUMBER_INTEGER": (int, float),
     "NUMBER_DOUBLE": (int, float),
     "BOOLEAN": bool,
     "LIST": list,
@@ -275,9 +265,6 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def _check_type(name: str, value: Json, kind: str) -> None:
-    kinds: type | tuple[type, ...] = _KINDS.get(kind, object)
-    if kinds is int and isinstance(value, float) and value.is_integer():
-        return  # as kfp writes a default
-    if not isinstance(value, kinds) or (isinstance(value, bool) and kinds in (int, (int, float))):
-        raise DriverError(f"The parameter {name} must be a {kind}. Received: {value!r}. Give another --parameter.")
+def _is_of(value: Json, kind: str) -> bool:
+    """Returns whether the driver takes a value for a type. It knows no whole numbers, as JSON of protos has none."""
+    return isinstance(value, _KINDS.get(kind, object)) and (kind == "BOOLEAN" or not isinstance(value, bool))

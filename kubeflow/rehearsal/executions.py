@@ -10,16 +10,15 @@ from pathlib import Path
 from kubeflow.spec.messages import Json, RuntimeArtifact
 from serving.whole_file import write_whole
 
-COMPLETE, CACHED, CANCELED = "COMPLETE", "CACHED", "CANCELED"
+COMPLETE, CACHED = "COMPLETE", "CACHED"
 
 
 @dataclasses.dataclass(frozen=True)
 class Execution:
-    """An execution that ended well, or was not triggered."""
+    """An execution that ended well."""
 
     run_id: str
     task: str
-    """Its name with those of the DAGs around it, e.g. `root/Trainer`."""
     state: str
     fingerprint: str = ""
     """What the cache goes by; empty for a task that is not cached."""

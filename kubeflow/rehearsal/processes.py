@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kubeflow.container.entrypoint import main
-from kubeflow.rehearsal.launcher import Progress
+
+Progress = Callable[[Mapping[str, float]], None]
 
 ENTRYPOINT = ["python", "-m", "kubeflow.container.entrypoint"]
 _IMPORTED = [
@@ -44,18 +45,18 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 class Isolated:
-    """New processes, which import everything themselves."""
+    """Starts a container's command as a process of its own; new processes import everything themselves."""
 
     def __init__(self) -> None:
         self._running: set[_Process] = set()
 
     def stop(self) -> None:
-        """See `launcher.Processes`."""
+        """Ends what is running, from another thread."""
         for process in [*self._running]:
             process.terminate()
 
     def run(self, command: list[str], environ: Mapping[str, str], log: Path, progress: Progress) -> int:
-        """See `launcher.Processes`."""
+        """Runs it to its end, and returns its exit code."""
         program = sys.executable if command[0] in ("python", "python3") else command[0]
         with log.open("ab") as stream:
             # A task must not outlive a rehearsal that is killed.
@@ -79,7 +80,7 @@ class Forked(Isolated):
     """Forks for our entrypoint; whatever else a container may run is started anew."""
 
     def run(self, command: list[str], environ: Mapping[str, str], log: Path, progress: Progress) -> int:
-        """See `launcher.Processes`."""
+        """See `Isolated.run`."""
         if command[:3] != ENTRYPOINT:
             return super().run(command, environ, log, progress)
         child, receiver = _start(_run_entrypoint, command[3:], {**os.environ, **environ}, str(log))

@@ -8,11 +8,10 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from rich.markup import escape
 
@@ -21,12 +20,14 @@ from kubeflow.inputs import local_values
 from kubeflow.rehearsal import NOT_EMULATED, driver, processes
 from kubeflow.rehearsal.driver import Dag
 from kubeflow.rehearsal.executions import Executions
+from kubeflow.rehearsal.releases import NEWEST, Release
 from kubeflow.rehearsal.scheduler import Failure, Run
 from kubeflow.rehearsal.store import FolderStore, Store, UrlStore
 from kubeflow.rehearsal.view import RehearsalView
-from kubeflow.spec.messages import Json, Spec
+from kubeflow.spec.caching import store_of
+from kubeflow.spec.messages import Json, Platform, Spec
 from kubeflow.spec.parameters import PARAMETERS, ParameterError
-from kubeflow.spec.pipeline_spec import load_spec
+from kubeflow.spec.pipeline_spec import load_platforms, load_spec
 from kubeflow.spec.values import definitions, ingest_settings, parse_values
 from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
@@ -58,6 +59,8 @@ class Options:
     endpoint: str | None = None
     """Address of the store, where it is not the provider's own."""
     verbose: bool = False
+    release: str = NEWEST
+    """Of Kubeflow Pipelines, see `releases.RELEASES`."""
 
 
 def rehearse(
@@ -78,7 +81,7 @@ def rehearse(
       Exception: those with an `exit_code` are messages for the user.
     """
     began = time.monotonic()
-    spec = load_spec(spec_file)
+    spec, platforms = load_spec(spec_file), load_platforms(spec_file)
     given = parse_values(spec, parameters)
     if options.store:
         _check_store(options.store)
@@ -94,11 +97,13 @@ def rehearse(
         attempt.verdict = replace(attempt.verdict, rehearsal=dataclasses.asdict(options))
         out = attempt.terminal.out
         out.print(
-            f"[bold]{'spec':<9}[/]{escape(str(spec_file))} · not emulated: {'; '.join(NOT_EMULATED)}", soft_wrap=True
+            f"[bold]{'spec':<9}[/]{escape(str(spec_file))} · as Kubeflow Pipelines {options.release}; not emulated: "
+            f"{'; '.join(NOT_EMULATED)}",
+            soft_wrap=True,
         )
         view = RehearsalView(out)
         folder = OutputPaths.of(config).runs.parent / _FOLDER
-        run = _open_run(spec, values, attempt.run_id, folder, attempt.folder, view, options)
+        run = _open_run(spec, platforms, values, attempt.run_id, folder, attempt.folder, view, options)
         if run.run_id != attempt.run_id:
             out.print(f"[bold]{'resumes':<9}[/]the rehearsal {run.run_id}, which was stopped", soft_wrap=True)
         out.print()
@@ -149,6 +154,7 @@ def _endpoint(options: Options) -> dict[str, str]:
 
 def _open_run(
     spec: Spec,
+    platforms: Sequence[Platform],
     values: Mapping[str, Json],
     run_id: str,
     folder: Path,
@@ -159,19 +165,22 @@ def _open_run(
     store: Store = UrlStore(options.store) if options.store else FolderStore(folder / "store")
     logs = run_folder / "tasks"
     logs.mkdir()
-    key = hashlib.sha256(json.dumps([spec, dict(values), store.pipeline_root], sort_keys=True).encode()).hexdigest()
+    facts = [spec, platforms, dict(values), store.pipeline_root, options.release]
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
     return Run(
         spec=spec,
         run_id=_claim_run(folder / _UNFINISHED, key, run_id),
         store=store,
-        executions=Executions(folder / "executions" / _file_name(store.pipeline_root)),
+        executions=Executions(folder / "executions"),
         processes=processes.Isolated() if options.isolated else processes.Forked(),
         view=view,
         folder=folder / "pods",
         logs=logs,
         environ=_endpoint(options),
         parallel=options.parallel,
+        release=Release(options.release),
+        platform=platforms[0] if platforms else {},
     )
 
 
@@ -189,6 +198,8 @@ def _judge(run: Run, root: Dag, verdict: Verdict, folder: Path) -> Verdict:
     outputs: Outputs = {}
     for task, handed_on in root.outputs.items():
         for key, (artifact,) in handed_on["artifacts"].items():
+            if store_of(artifact["uri"]) != store_of(run.store.pipeline_root):
+                continue  # from the cache; the task that takes it has failed, since it cannot be opened
             path = folder / "artifacts" / task / key
             if (task, key) in _READ:
                 run.store.download(artifact["uri"], path)
@@ -216,8 +227,3 @@ def _failed(failure: Failure, verdict: Verdict) -> Verdict:
         reason = facts.get("reason", failure.reason)
         return replace(verdict, status="refused", exit_code=3, reason=reason, gate=gate)
     return replace(verdict, status="failed", exit_code=failure.exit_code, reason=failure.reason)
-
-
-def _file_name(url: str) -> str:
-    """Returns a file name that differs for each URL."""
-    return quote(url, safe="")

@@ -1,4 +1,4 @@
-"""Argo's part: walks DAGs in their order, several tasks at a time, with conditions, retries and exit handlers."""
+"""Argo's part: walks the tasks in their order, several at a time, and retries those that fail."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pathlib import Path
 
 from kubeflow.container.exit_codes import read_exit_code
 from kubeflow.rehearsal import driver
-from kubeflow.rehearsal.conditions import evaluate
 from kubeflow.rehearsal.driver import Dag
-from kubeflow.rehearsal.executions import CACHED, CANCELED, COMPLETE, Execution, Executions
-from kubeflow.rehearsal.launcher import Attempt, Processes, launch
+from kubeflow.rehearsal.executions import CACHED, COMPLETE, Execution, Executions
+from kubeflow.rehearsal.launcher import Attempt, launch
+from kubeflow.rehearsal.processes import Isolated
+from kubeflow.rehearsal.releases import LOST_PODS, NEWEST, Release
 from kubeflow.rehearsal.store import Store
 from kubeflow.rehearsal.view import RehearsalView
-from kubeflow.spec.messages import Component, Container, ExecutorInputs, Json, Spec, Task, parameter_defaults
+from kubeflow.spec.caching import volume_claims
+from kubeflow.spec.messages import Component, Container, ExecutorInput, Json, Platform, Spec, Task
 from kubeflow.spec.pipeline_spec import dependencies, executors, sort_tasks
 
 _INTERRUPTED = 130
-_EXIT_HANDLER = "ALL_UPSTREAM_TASKS_COMPLETED"
-_SUCCEEDED, _FAILED, _SKIPPED = "SUCCEEDED", "FAILED", "SKIPPED"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Run:
     run_id: str
     store: Store
     executions: Executions
-    processes: Processes
+    processes: Isolated
     view: RehearsalView
     folder: Path
     """For the files of containers at work."""
@@ -65,172 +65,108 @@ class Run:
     environ: Mapping[str, str] = dataclasses.field(default_factory=dict)
     parallel: int = 1
     failure: Failure | None = None
+    release: Release = Release(NEWEST)
+    platform: Platform = dataclasses.field(default_factory=Platform)
+    """The document behind the spec."""
 
     def __post_init__(self) -> None:
         self._stopping = threading.Event()
+        self._created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
     def run(self, values: Mapping[str, Json]) -> Dag:
         """Runs the pipeline to its end, and returns what its tasks handed on.
 
         Raises:
-          DriverError: a parameter is not known, missing, or of another type.
+          DriverError: a parameter is not known, missing, or of another type, or a task's input is not there.
         """
-        root = driver.root_dag(self.spec, values)
+        dag = driver.root_dag(self.spec, values)
+        tasks = self.spec["root"]["dag"]["tasks"]
+        waiting = sort_tasks(tasks)
+        running: set[Future[None]] = set()
         with ThreadPoolExecutor(self.parallel) as pool:
             try:
-                self._run_dag(root, pool)
+                while running or (waiting and not self.failure):
+                    for name in [*waiting]:
+                        if self.failure or len(running) >= self.parallel:
+                            break
+                        if dependencies(tasks[name]) <= {*dag.outputs}:
+                            waiting.remove(name)
+                            running.add(pool.submit(self._run_task, dag, name, tasks[name]))
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        future.result()
             except BaseException:
+                for future in running:
+                    future.cancel()
                 self._stopping.set()
                 self.processes.stop()
                 raise
-        return root
+        return dag
 
-    def _run_dag(self, dag: Dag, pool: ThreadPoolExecutor) -> str:
-        tasks = dag.component["dag"]["tasks"]
-        handlers = [name for name in tasks if _is_exit_handler(tasks[name])]
-        waiting = [name for name in sort_tasks(tasks) if name not in handlers]
-        running: dict[Future[str], str] = {}
-        try:
-            while running or (waiting and not self.failure):
-                for name in [*waiting]:
-                    needed = [dag.states.get(task) for task in dependencies(tasks[name])]
-                    if _SKIPPED in needed:
-                        self._skip(dag, name)
-                        waiting.remove(name)
-                    elif all(state == _SUCCEEDED for state in needed) and not self.failure:
-                        if len(running) >= self.parallel:
-                            break
-                        waiting.remove(name)
-                        if "dag" in self._component(tasks[name]):
-                            dag.states[name] = self._run_subdag(dag, name, pool)
-                            break
-                        running[pool.submit(self._run_task, dag, name)] = name
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    dag.states[running.pop(future)] = future.result()
-        finally:
-            for future in running:
-                future.cancel()
-        for name in handlers:
-            # Whatever became of the others; what it does changes the run's outcome only where it fails itself.
-            dag.states[name] = self._run_task(dag, name)
-        return _FAILED if _FAILED in dag.states.values() else _SUCCEEDED
-
-    def _run_subdag(self, dag: Dag, name: str, pool: ThreadPoolExecutor) -> str:
-        task = dag.component["dag"]["tasks"][name]
-        inputs = self._inputs(dag, task)
-        if not _is_triggered(task, inputs):
-            self._skip(dag, name)
-            return _SKIPPED
-        inner = Dag(
-            f"{dag.path}/{name}",
-            self._component(task),
-            {**parameter_defaults(self._component(task)), **inputs.get("parameterValues", {})},
-            {key: entry["artifacts"] for key, entry in inputs.get("artifacts", {}).items()},
-        )
-        state = self._run_dag(inner, pool)
-        if state == _SUCCEEDED:
-            dag.outputs[name] = driver.dag_outputs(inner)
-        return state
-
-    def _run_task(self, dag: Dag, name: str) -> str:
-        path = f"{dag.path}/{name}"
-        shown = path.removeprefix("root/")
-        if known := self.executions.of_run(self.run_id, path):
-            return self._take(dag, name, known, "skipped" if known.state == CANCELED else "kept")
-        task = dag.component["dag"]["tasks"][name]
-        component = self._component(task)
-        self.view.started(shown)
-        inputs = self._inputs(dag, task)
-        if not _is_triggered(task, inputs):
-            return self._take(dag, name, self.executions.add(Execution(self.run_id, path, CANCELED)), "skipped")
-        executor = executors(self.spec)[component["executorLabel"]]
-        if "importer" in executor:
-            artifacts = driver.import_artifact(self.spec, component, inputs)
-            execution = Execution(self.run_id, path, COMPLETE, artifacts=artifacts)
-            return self._take(dag, name, self.executions.add(execution), "done")
-        key = driver.fingerprint(task, component, executor["container"], inputs)
+    def _run_task(self, dag: Dag, name: str, task: Task) -> None:
+        if execution := self.executions.of_run(self.run_id, name):
+            self._end(dag, execution, "kept")
+            return
+        self.view.started(name)
+        component = self.spec["components"][task["componentRef"]["name"]]
+        label = component["executorLabel"]
+        container = executors(self.spec)[label]["container"]
+        pipeline = self.spec["pipelineInfo"]["name"]
+        constants = driver.run_constants(self.run_id, name, self._created, self.release)
+        inputs = driver.resolve_inputs(dag, task, component, constants)
+        run_root = f"{self.store.pipeline_root}/{pipeline}/{self.run_id}"
+        outputs = driver.provision_outputs(component, name, run_root, self.release)
+        claims = volume_claims(self.platform, label)
+        key = driver.fingerprint(task, component, container, inputs, outputs, claims, self.release)
+        key = key and f"{pipeline}/{key}"
         if key and (known := self.executions.cached(key)):
-            execution = dataclasses.replace(known, run_id=self.run_id, task=path, state=CACHED)
-            return self._take(dag, name, self.executions.add(execution), "cached")
-        attempt = self._attempt(path, task, component, executor["container"], inputs)
+            execution = dataclasses.replace(known, run_id=self.run_id, task=name, state=CACHED)
+            self._end(dag, self.executions.add(execution), "cached")
+            return
+        attempt = self._attempt(name, task, component, container, {"inputs": inputs, "outputs": outputs})
         if attempt.exit_code:
-            failure = Failure(shown, attempt)
+            failure = Failure(name, attempt)
             self.failure = self.failure or failure
-            self.view.ended(shown, "refused" if failure.exit_code == 3 else "failed")
-            return _FAILED
-        execution = Execution(self.run_id, path, COMPLETE, key, attempt.artifacts, attempt.parameters)
-        return self._take(dag, name, self.executions.add(execution), "done")
+            self.view.ended(name, "refused" if failure.exit_code == 3 else "failed")
+            return
+        execution = Execution(self.run_id, name, COMPLETE, key, attempt.artifacts, attempt.parameters)
+        self._end(dag, self.executions.add(execution), "done")
 
     def _attempt(
-        self, path: str, task: Task, component: Component, container: Container, inputs: ExecutorInputs
+        self, name: str, task: Task, component: Component, container: Container, executor_input: ExecutorInput
     ) -> Attempt:
-        """Starts a container as often as its retry policy allows."""
-        shown = path.removeprefix("root/")
+        """Starts a container as often as its retry policy and the release allow."""
         policy = task.get("retryPolicy", {})
+        retries = 0 if self.release.has(LOST_PODS) else int(policy.get("maxRetryCount", 0))
         pause, began = _seconds(policy.get("backoffDuration", "0s")), time.monotonic()
         latest = _seconds(policy.get("backoffMaxDuration", "3600s"))
-        outputs = driver.provision_outputs(component, task["taskInfo"]["name"], self._run_root)
-        file_name = path.replace("/", "-")
-        for number in range(1, 2 + int(policy.get("maxRetryCount", 0))):
+        for retry in range(retries + 1):
             attempt = launch(
                 container,
                 component,
-                {"inputs": inputs, "outputs": outputs},
+                executor_input,
+                release=self.release,
+                retry=retry,
                 store=self.store,
                 processes=self.processes,
-                pod=self.folder / file_name,
-                log=self.logs / f"{file_name.removeprefix('root-')}.txt",
+                pod=self.folder / name,
+                log=self.logs / f"{name}.txt",
                 environ=self.environ,
-                progress=lambda progress: self.view.progress(shown, progress),
+                progress=lambda progress: self.view.progress(name, progress),
             )
             if self._stopping.is_set() or attempt.exit_code == _INTERRUPTED:  # Ctrl-C goes to all processes at once
                 raise KeyboardInterrupt
-            last = number > int(policy.get("maxRetryCount", 0)) or time.monotonic() - began + pause > latest
-            if attempt.exit_code == 0 or last:
+            if attempt.exit_code == 0 or retry == retries or time.monotonic() - began + pause > latest:
                 return attempt
-            self.view.retried(shown, number, attempt.exit_code, pause)
+            self.view.retried(name, retry + 1, attempt.exit_code, pause)
             if self._stopping.wait(pause):
                 raise KeyboardInterrupt
             pause *= float(policy.get("backoffFactor", 2.0)) or 1.0
         raise AssertionError("the last attempt returns")
 
-    def _take(self, dag: Dag, name: str, execution: Execution, status: str) -> str:
-        self.view.ended(f"{dag.path}/{name}".removeprefix("root/"), status)
-        if execution.state == CANCELED:
-            return _SKIPPED
-        dag.outputs[name] = {"artifacts": execution.artifacts, "parameters": execution.parameters}
-        return _SUCCEEDED
-
-    def _skip(self, dag: Dag, name: str) -> None:
-        dag.states[name] = _SKIPPED
-        self.view.ended(f"{dag.path}/{name}".removeprefix("root/"), "skipped")
-
-    def _inputs(self, dag: Dag, task: Task) -> ExecutorInputs:
-        run = {
-            "pipeline_job_uuid": self.run_id,
-            "pipeline_job_name": self.run_id,
-            "pipeline_job_resource_name": self.run_id,
-            "pipeline_task_name": task["taskInfo"]["name"],
-            "pipeline_root": self._run_root,
-        }
-        return driver.resolve_inputs(dag, task, run)
-
-    def _component(self, task: Task) -> Component:
-        return self.spec["components"][task["componentRef"]["name"]]
-
-    @property
-    def _run_root(self) -> str:
-        return f"{self.store.pipeline_root}/{self.spec['pipelineInfo']['name']}/{self.run_id}"
-
-
-def _is_exit_handler(task: Task) -> bool:
-    return task.get("triggerPolicy", {}).get("strategy") == _EXIT_HANDLER
-
-
-def _is_triggered(task: Task, inputs: ExecutorInputs) -> bool:
-    condition = task.get("triggerPolicy", {}).get("condition")
-    return not condition or evaluate(condition, {"inputs": inputs})
+    def _end(self, dag: Dag, execution: Execution, status: str) -> None:
+        self.view.ended(execution.task, status)
+        dag.outputs[execution.task] = {"artifacts": execution.artifacts, "parameters": execution.parameters}
 
 
 def _seconds(duration: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from pathlib import Path
@@ -15,6 +16,9 @@ class Store(Protocol):
     """Holds the artifacts of a rehearsal by their URIs."""
 
     pipeline_root: str
+
+    def with_prefix(self, uri: str) -> list[str]:
+        """Returns the URIs beside a URI that begin with it, its own among them; none where nothing is."""
 
     def download(self, uri: str, target: Path) -> None:
         """Copies what is at a URI to a path, a file or the files of a folder; nothing where nothing is."""
@@ -30,6 +34,10 @@ class FolderStore:
 
     def __init__(self, folder: Path):
         self._folder = folder
+
+    def with_prefix(self, uri: str) -> list[str]:
+        path = self._path(uri)
+        return [_beside(uri, found.name) for found in sorted(path.parent.glob(f"{glob.escape(path.name)}*"))]
 
     def download(self, uri: str, target: Path) -> None:
         _link(self._path(uri), target)
@@ -51,11 +59,20 @@ class UrlStore:
     def __init__(self, url: str):
         self.pipeline_root = url.rstrip("/")
 
+    def with_prefix(self, uri: str) -> list[str]:
+        with stores.explained(uri):
+            files, path = stores.open_store(uri)
+            return [_beside(uri, Path(found).name) for found in files.glob(f"{glob.escape(path)}*")]
+
     def download(self, uri: str, target: Path) -> None:
         stores.download(uri, target, must_exist=False)
 
     def upload(self, source: Path, uri: str) -> None:
         staging.upload(source, uri)
+
+
+def _beside(uri: str, name: str) -> str:
+    return f"{uri.rpartition('/')[0]}/{name}"
 
 
 def _link(source: Path, target: Path) -> None:

@@ -19,7 +19,6 @@ from pipeline.running.progress_view import MARKS, progress_line
 _MARKS = {
     **MARKS,
     "kept": ("[cyan]=[/]", "  [dim]done before the rehearsal was stopped[/]"),
-    "skipped": ("[dim]-[/]", "  [dim]not triggered[/]"),
 }
 
 

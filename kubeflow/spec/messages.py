@@ -69,7 +69,6 @@ class InputSource(TypedDict, total=False):
     componentInputArtifact: str
     taskOutputParameter: TaskOutput
     componentInputParameter: str
-    taskFinalStatus: TaskOutput
     runtimeValue: RuntimeValue
 
 
@@ -87,10 +86,9 @@ class Name(TypedDict, total=False):
 
 
 class CachingOptions(TypedDict, total=False):
-    """The cache of a task's outputs; `cacheKey` takes the place of the usual key."""
+    """The cache of a task's outputs."""
 
     enableCache: bool
-    cacheKey: str
 
 
 class RetryPolicy(TypedDict, total=False):
@@ -102,13 +100,6 @@ class RetryPolicy(TypedDict, total=False):
     backoffMaxDuration: str
 
 
-class TriggerPolicy(TypedDict, total=False):
-    """When a task runs."""
-
-    condition: str
-    strategy: str
-
-
 class Task(TypedDict, total=False):
     """PipelineTaskSpec."""
 
@@ -118,52 +109,16 @@ class Task(TypedDict, total=False):
     dependentTasks: list[str]
     cachingOptions: CachingOptions
     retryPolicy: RetryPolicy
-    triggerPolicy: TriggerPolicy
-
-
-class SubtaskOutput(TypedDict, total=False):
-    """An output of a task inside a DAG."""
-
-    producerSubtask: str
-    outputArtifactKey: str
-    outputParameterKey: str
-
-
-class DagArtifact(TypedDict, total=False):
-    """An artifact that a DAG hands on."""
-
-    artifactSelectors: list[SubtaskOutput]
-
-
-class SubtaskOutputs(TypedDict, total=False):
-    """Several, of which the task that has run is taken."""
-
-    parameterSelectors: list[SubtaskOutput]
-
-
-class DagParameter(TypedDict, total=False):
-    """A parameter that a DAG hands on."""
-
-    valueFromParameter: SubtaskOutput
-    valueFromOneof: SubtaskOutputs
-
-
-class DagOutputs(TypedDict, total=False):
-    """DagOutputsSpec."""
-
-    artifacts: dict[str, DagArtifact]
-    parameters: dict[str, DagParameter]
 
 
 class DagSpec(TypedDict, total=False):
-    """Tasks, and what they hand on."""
+    """Tasks by their names."""
 
     tasks: dict[str, Task]
-    outputs: DagOutputs
 
 
 class Component(TypedDict, total=False):
-    """ComponentSpec: of an executor or of a DAG."""
+    """ComponentSpec: of an executor, or of the root with its DAG."""
 
     inputDefinitions: Definitions
     outputDefinitions: Definitions
@@ -205,25 +160,10 @@ class Container(TypedDict, total=False):
     resources: Resources
 
 
-class ImportedUri(TypedDict, total=False):
-    """A constant, or the name of a parameter."""
-
-    constant: str
-    runtimeParameter: str
-
-
-class Importer(TypedDict, total=False):
-    """ImporterSpec."""
-
-    artifactUri: ImportedUri
-    metadata: dict[str, Json]
-
-
 class Executor(TypedDict, total=False):
     """ExecutorSpec."""
 
     container: Container
-    importer: Importer
 
 
 class Deployment(TypedDict, total=False):

@@ -14,6 +14,8 @@ from serving.untrusted import compose_yaml
 SCHEMA_VERSION = "2.1.0"
 
 _DEFINITIONS: tuple[DefinitionsKey, DefinitionsKey] = ("inputDefinitions", "outputDefinitions")
+#: Fields of a task: conditions and exit handlers, and loops.
+_NOT_REHEARSED = {"triggerPolicy", "parameterIterator", "artifactIterator"}
 
 
 class _SourceKeys(NamedTuple):
@@ -167,8 +169,7 @@ def find_faults(spec: Spec) -> list[str]:
     faults = [*_check_names(spec), *_check_executors(spec)]
     for name, component in {"root": spec.get("root", {}), **spec.get("components", {})}.items():
         faults += _check_component(spec, name, component)
-        faults += _check_tasks(spec, name, component)
-    return faults
+    return [*faults, *_check_tasks(spec)]
 
 
 def _check_names(spec: Spec) -> Iterator[str]:
@@ -182,16 +183,18 @@ def _check_executors(spec: Spec) -> Iterator[str]:
     for label, executor in executors(spec).items():
         if "resolver" in executor:
             yield f"{label}: a resolver, which the driver does not implement; use a component that finds the artifact"
-        elif not {"container", "importer"} & {*executor}:
-            yield f"{label}: {', '.join(executor) or 'nothing'}, where the driver knows containers and importers only"
-        elif not executor.get("container", {"image": True}).get("image"):
+        elif "container" not in executor:
+            yield f"{label}: {', '.join(executor) or 'nothing'}, where the rehearsal knows containers only"
+        elif not executor["container"].get("image"):
             yield f"{label}: a container without an image"
 
 
 def _check_component(spec: Spec, name: str, component: Component) -> Iterator[str]:
-    if "dag" not in component and name != "root":
+    if name != "root":
         label = component.get("executorLabel")
-        if label not in executors(spec):
+        if "dag" in component:
+            yield f"{name}: a DAG in the DAG, which the rehearsal does not know"
+        elif label not in executors(spec):
             yield f"{name}: its executor label {label!r} names no executor"
     for side in _DEFINITIONS:
         definitions = component.get(side, {})
@@ -204,8 +207,9 @@ def _check_component(spec: Spec, name: str, component: Component) -> Iterator[st
                 yield f"{name}: the parameter {key} of its {side} has no type"
 
 
-def _check_tasks(spec: Spec, dag: str, parent: Component) -> Iterator[str]:
-    tasks = parent.get("dag", {}).get("tasks", {})
+def _check_tasks(spec: Spec) -> Iterator[str]:
+    root = spec.get("root", {})
+    tasks = root.get("dag", {}).get("tasks", {})
     for name, task in tasks.items():
         component = _component(spec, task)
         if component is None:
@@ -213,17 +217,17 @@ def _check_tasks(spec: Spec, dag: str, parent: Component) -> Iterator[str]:
             continue
         if not task.get("taskInfo", {}).get("name"):
             yield f"{name}: no name in its taskInfo"
-        if iterators := {"parameterIterator", "artifactIterator"} & {*task}:
-            yield f"{name}: {', '.join(sorted(iterators))}, which the rehearsal does not know"
+        if unknown := _NOT_REHEARSED & {*task}:
+            yield f"{name}: {', '.join(sorted(unknown))}, which the rehearsal does not know"
         for needed in sorted(dependencies(task), key=str):
             if needed not in tasks:
                 yield f"{name}: depends on the task {needed!r}, which is missing"
         for kind in _SOURCE_KEYS:
-            yield from _check_inputs(spec, name, component, kind, parent)
+            yield from _check_inputs(spec, name, component, kind, root)
     try:
         sort_tasks(tasks)
     except SpecError as error:
-        yield f"{dag}: {error}"
+        yield f"root: {error}"
 
 
 def _check_inputs(spec: Spec, name: str, component: Component, kind: Kind, parent: Component) -> Iterator[str]:
@@ -240,7 +244,7 @@ def _check_inputs(spec: Spec, name: str, component: Component, kind: Kind, paren
         elif component_input is not None:
             if component_input not in parent.get("inputDefinitions", {}).get(kind, {}):
                 yield f"{name}: its input {key} is {component_input!r}, which is no input of the pipeline"
-        elif not {"runtimeValue", "taskFinalStatus"} & {*source}:
+        elif "runtimeValue" not in source:
             yield f"{name}: its input {key} comes from {', '.join(source) or 'nowhere'}"
     for key, definition in component.get("inputDefinitions", {}).get(kind, {}).items():
         if key not in sources and not definition.get("isOptional") and "defaultValue" not in definition:
@@ -263,9 +267,8 @@ def dependencies(task: Task) -> set[str]:
         if "taskOutputArtifact" in source:
             needed.add(source["taskOutputArtifact"].get("producerTask", ""))
     for source in inputs.get("parameters", {}).values():
-        for produced in (source.get("taskOutputParameter"), source.get("taskFinalStatus")):
-            if produced is not None:
-                needed.add(produced.get("producerTask", ""))
+        if "taskOutputParameter" in source:
+            needed.add(source["taskOutputParameter"].get("producerTask", ""))
     return needed
 
 

@@ -14,8 +14,11 @@ from typing import Any
 import pytest
 
 from kubeflow.rehearsal import processes
+from kubeflow.rehearsal.driver import LOGS
 from kubeflow.rehearsal.executions import Executions
 from kubeflow.rehearsal.run import Options, rehearse
+from kubeflow.rehearsal.values import as_stored
+from kubeflow.spec.messages import iterate_artifacts
 from kubeflow.spec.pipeline_spec import write_spec
 from pipeline.config.paths import SAMPLE_FILE
 from pipeline.config.pipeline_config import PipelineConfig, load_config
@@ -27,6 +30,7 @@ from tests.helpers.object_stores import s3_server
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_server")]
 
 PATIENCE = 300
+RECORDED = Path(__file__).parents[1] / "container" / "recorded"
 RULE = ("rule", "split", "slice", "metric", "against", "direction", "gates", "outcome")
 CACHED_AGAIN = {
     "HeadlineExampleGen",
@@ -121,8 +125,7 @@ def with_status(verdict: dict[str, Any], status: str) -> set[str]:
 
 def executions(output: Path) -> dict[str, dict]:
     """The artifacts of the newest run, by task."""
-    (folder,) = (output / "rehearsal" / "executions").iterdir()
-    return {one.task.removeprefix("root/"): one.artifacts for one in Executions(folder)._known}
+    return {one.task: one.artifacts for one in Executions(output / "rehearsal" / "executions")._known}
 
 
 def test_a_rehearsal_ends_as_the_local_run_does(first, local, place):
@@ -159,7 +162,7 @@ def test_the_page_of_the_run_has_metrics_the_confusion_matrix_and_the_report(fir
     observed = {f"{one.split} {one.metric}": one.observed for one in overall}
     for name, value in observed.items():
         assert metrics["metadata"][name] == pytest.approx(value)
-    rows = [row["row"] for row in matrix["metadata"]["confusionMatrix"]["rows"]]
+    rows = [row["row"] for row in matrix["metadata"]["confusionMatrix"]["struct"]["rows"]]
     assert sum(map(sum, rows)) == first.rows["eval"].rows
     assert sum(rows[1]) == first.rows["eval"].clickbait
     assert (rows[0][0] + rows[1][1]) / sum(map(sum, rows)) == pytest.approx(observed["eval binary_accuracy"])
@@ -177,6 +180,22 @@ def test_artifacts_have_the_uris_of_the_store_wherever_containers_saw_them(artif
     text = json.dumps(artifacts)
     assert "minio://mlpipeline/v2/artifacts/clickbait/" in text
     assert "/pods/" not in text
+
+
+def test_tasks_write_what_the_real_launcher_read_of_them(artifacts):
+    if not (RECORDED / "job.json").exists():
+        pytest.skip("recorded/job.json is not there: the job of the recorded runs")
+    for path in (RECORDED / "outputs" / "2.17.0").glob("*.json"):
+        real = dict(iterate_artifacts(json.loads(path.read_text(encoding="utf-8"))))
+        ours = {key: entry[0] for key, entry in artifacts[path.stem].items() if key != LOGS}
+        assert {key: kinds(one) for key, one in ours.items()} == {key: kinds(one) for key, one in real.items()}, path
+
+
+def kinds(artifact: dict) -> dict[str, type]:
+    """The names of its metadata and the kinds of their values, but of what the launcher adds itself."""
+    added = ("display_name", "store_session_info")
+    kept = {name: as_stored(value) for name, value in artifact.get("metadata", {}).items() if name not in added}
+    return {name: float if isinstance(value, int) else type(value) for name, value in kept.items()}
 
 
 def test_an_unchanged_rerun_takes_from_the_cache_what_the_world_has_no_part_in(configure, spec, first, place):
@@ -244,7 +263,7 @@ def kill_in_the_trainer(place: Path, *arguments: Any) -> None:
     with (place / "killed.txt").open("wb") as shown:
         command = subprocess.Popen([*map(str, call)], stdout=shown, stderr=shown)
     (output,) = (arguments[at + 1] for at, one in enumerate(arguments) if one == "--output")
-    began, pod = time.monotonic(), output / "rehearsal" / "pods" / "root-Trainer"
+    began, pod = time.monotonic(), output / "rehearsal" / "pods" / "Trainer"
     while not pod.exists() and command.poll() is None and time.monotonic() - began < PATIENCE:
         time.sleep(0.05)
     command.kill()
@@ -286,3 +305,11 @@ def test_over_s3_all_lies_in_the_bucket_and_what_was_killed_in_the_trainer_goes_
     again = read_run(place / "s3")
     assert (again.status, again.baseline_version) == ("unchanged", str(verdict.pushed.version))
     assert with_status(again, "cached") == CACHED_AGAIN
+
+
+def test_after_the_root_has_moved_what_the_cache_gives_out_cannot_be_opened(configure, spec, first, place, bucket):
+    options = Options(store="s3://bucket/moved", endpoint=bucket)
+    assert rehearse(configure("output"), spec, options=options) == 1
+    verdict = read_run(place / "output")
+    assert (verdict.status, statuses(verdict)["Trainer"]) == ("failed", "cached")
+    assert "the launcher failed: An input must lie in the bucket of the pipeline root" in verdict.reason

@@ -6,7 +6,6 @@ import pytest
 from click.testing import CliRunner
 
 from components.headline_example_gen.settings import DataConfig
-from kubeflow.rehearsal.run import _file_name
 from kubeflow.spec.pipeline_spec import write_spec
 from pipeline.cli import main
 from tests.helpers.object_stores import s3_server
@@ -63,8 +62,3 @@ def test_data_that_is_not_there(rehearse):
 def test_columns_are_those_that_the_spec_was_compiled_with(rehearse, tmp_path):
     (tmp_path / "data.csv").write_text("title,label\na,0\n")
     assert "the first line must have the columns 'text' and 'kind'" in rehearse("--data", str(tmp_path / "data.csv"))
-
-
-def test_no_two_stores_have_one_cache():
-    assert _file_name("s3://bucket/a-b") != _file_name("s3://bucket-a/b")
-    assert "/" not in _file_name("s3://bucket/a")
