@@ -27,7 +27,7 @@ from kubeflow.rehearsal.view import RehearsalView
 from kubeflow.spec.caching import store_of
 from kubeflow.spec.messages import Json, Platform, Spec
 from kubeflow.spec.parameters import PARAMETERS, ParameterError
-from kubeflow.spec.pipeline_spec import load_platforms, load_spec
+from kubeflow.spec.pipeline_spec import load_platforms, load_spec, require_rehearsable
 from kubeflow.spec.values import definitions, ingest_settings, parse_values
 from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
@@ -82,6 +82,7 @@ def rehearse(
     """
     began = time.monotonic()
     spec, platforms = load_spec(spec_file), load_platforms(spec_file)
+    require_rehearsable(spec, str(spec_file))
     given = parse_values(spec, parameters)
     if options.store:
         _check_store(options.store)

@@ -172,6 +172,25 @@ def find_faults(spec: Spec) -> list[str]:
     return [*faults, *_check_tasks(spec)]
 
 
+def require_rehearsable(spec: Spec, name: str) -> None:
+    """Raises where a sound spec has what a cluster runs and the rehearsal does not.
+
+    Raises:
+      SpecError: with all of it, a line each.
+    """
+    faults = [f"{label}: an importer" for label, executor in executors(spec).items() if "importer" in executor]
+    faults += [
+        f"{key}: a DAG in the DAG" for key, component in spec.get("components", {}).items() if "dag" in component
+    ]
+    for key, task in spec["root"]["dag"]["tasks"].items():
+        faults += [f"{key}: {field}" for field in sorted(_NOT_REHEARSED & {*task})]
+    if faults:
+        raise SpecError(
+            "A rehearsed spec must be one DAG of containers, without conditions, loops and exit handlers. Received: "
+            f"{name} with {_list(faults)}\n`clickbait kubeflow compile` writes such a one; a cluster runs others, too."
+        )
+
+
 def _check_names(spec: Spec) -> Iterator[str]:
     if not spec.get("pipelineInfo", {}).get("name"):
         yield "pipelineInfo: the pipeline has no name"
@@ -183,18 +202,16 @@ def _check_executors(spec: Spec) -> Iterator[str]:
     for label, executor in executors(spec).items():
         if "resolver" in executor:
             yield f"{label}: a resolver, which the driver does not implement; use a component that finds the artifact"
-        elif "container" not in executor:
-            yield f"{label}: {', '.join(executor) or 'nothing'}, where the rehearsal knows containers only"
-        elif not executor["container"].get("image"):
+        elif not {"container", "importer"} & {*executor}:
+            yield f"{label}: {', '.join(executor) or 'nothing'}, where the driver knows containers and importers only"
+        elif not executor.get("container", {"image": True}).get("image"):
             yield f"{label}: a container without an image"
 
 
 def _check_component(spec: Spec, name: str, component: Component) -> Iterator[str]:
-    if name != "root":
+    if name != "root" and "dag" not in component:
         label = component.get("executorLabel")
-        if "dag" in component:
-            yield f"{name}: a DAG in the DAG, which the rehearsal does not know"
-        elif label not in executors(spec):
+        if label not in executors(spec):
             yield f"{name}: its executor label {label!r} names no executor"
     for side in _DEFINITIONS:
         definitions = component.get(side, {})
@@ -217,8 +234,6 @@ def _check_tasks(spec: Spec) -> Iterator[str]:
             continue
         if not task.get("taskInfo", {}).get("name"):
             yield f"{name}: no name in its taskInfo"
-        if unknown := _NOT_REHEARSED & {*task}:
-            yield f"{name}: {', '.join(sorted(unknown))}, which the rehearsal does not know"
         for needed in sorted(dependencies(task), key=str):
             if needed not in tasks:
                 yield f"{name}: depends on the task {needed!r}, which is missing"
@@ -244,7 +259,7 @@ def _check_inputs(spec: Spec, name: str, component: Component, kind: Kind, paren
         elif component_input is not None:
             if component_input not in parent.get("inputDefinitions", {}).get(kind, {}):
                 yield f"{name}: its input {key} is {component_input!r}, which is no input of the pipeline"
-        elif "runtimeValue" not in source:
+        elif not {"runtimeValue", "taskFinalStatus"} & {*source}:
             yield f"{name}: its input {key} comes from {', '.join(source) or 'nowhere'}"
     for key, definition in component.get("inputDefinitions", {}).get(kind, {}).items():
         if key not in sources and not definition.get("isOptional") and "defaultValue" not in definition:

@@ -4,7 +4,7 @@ import pytest
 import yaml
 from kfp import compiler, dsl
 
-from kubeflow.spec.pipeline_spec import find_faults
+from kubeflow.spec.pipeline_spec import SpecError, require_rehearsable, require_sound
 
 WRITE = 'mkdir -p "$(dirname "$0")" && '
 
@@ -61,12 +61,14 @@ def test_a_pipeline_of_kfp(rehearse, statuses, compiled, tmp_path):
     assert (tmp_path / "logs" / "read.txt").read_text() == "tails\n"
 
 
-def test_what_only_other_pipelines_have_is_refused_by_name(compiled):
-    faults = find_faults(compiled(of_all_kinds))
-    for fault in (
-        "exec-importer: importer, where the rehearsal knows containers only",
-        "comp-exit-handler-1: a DAG in the DAG, which the rehearsal does not know",
-        "comp-condition-2: a DAG in the DAG, which the rehearsal does not know",
-        "say: triggerPolicy, which the rehearsal does not know",
-    ):
-        assert fault in faults
+def test_what_only_other_pipelines_have_a_cluster_runs_and_the_rehearsal_refuses_by_name(compiled):
+    spec = compiled(of_all_kinds)
+    require_sound(spec)
+    with pytest.raises(SpecError) as refused:
+        require_rehearsable(spec, "pipeline.yaml")
+    assert str(refused.value).splitlines()[1:-1] == [
+        "  exec-importer: an importer",
+        "  comp-condition-2: a DAG in the DAG",
+        "  comp-exit-handler-1: a DAG in the DAG",
+        "  say: triggerPolicy",
+    ]

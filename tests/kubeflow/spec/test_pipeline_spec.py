@@ -59,7 +59,7 @@ PLANTED = {
     ),
     "a custom job": (
         lambda spec: spec["deploymentSpec"]["executors"].update({"exec-use": {"customJob": {}}}),
-        "exec-use: customJob, where the rehearsal knows containers only",
+        "exec-use: customJob, where the driver knows containers and importers only",
     ),
     "no image": (lambda spec: executor(spec)["container"].pop("image"), "exec-use: a container without an image"),
     "an unknown executor label": (
@@ -115,26 +115,6 @@ PLANTED = {
     "a parameter that nobody tells": (
         lambda spec: spec["root"].pop("inputDefinitions"),
         "make: its input text is 'text', which is no input of the pipeline",
-    ),
-    "a loop": (
-        lambda spec: task(spec).update(parameterIterator={}),
-        "use: parameterIterator, which the rehearsal does not know",
-    ),
-    "a condition": (
-        lambda spec: task(spec).update(triggerPolicy={"condition": "true"}),
-        "use: triggerPolicy, which the rehearsal does not know",
-    ),
-    "a DAG in the DAG": (
-        lambda spec: spec["components"].update({"comp-use": {**spec["components"]["comp-use"], "dag": {}}}),
-        "comp-use: a DAG in the DAG, which the rehearsal does not know",
-    ),
-    "an importer": (
-        lambda spec: spec["deploymentSpec"]["executors"].update({"exec-use": {"importer": {}}}),
-        "exec-use: importer, where the rehearsal knows containers only",
-    ),
-    "the final status of another task": (
-        lambda spec: task(spec)["inputs"]["artifacts"].update(thing={"taskFinalStatus": {"producerTask": "make"}}),
-        "use: its input thing comes from taskFinalStatus",
     ),
 }
 
