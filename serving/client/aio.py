@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 import grpc
+import tenacity
 
 from serving.client.address import failure_where_one_listens
 from serving.client.answers import Metadata, VersionStatus, read_metadata, read_scores, read_status
@@ -27,6 +28,7 @@ from serving.client.errors import Failure, ServingError
 from serving.client.failures import error_for, lookup_for, waiting_helps
 from serving.client.logs import open_log
 from serving.client.options import ClientOptions, check_wait, merge_options
+from serving.client.retries import repeats, retry_terms
 from serving.client.transport import open_transport
 from serving.protocol.methods import PREDICT, Request, Response
 from serving.request_log import writer
@@ -115,7 +117,7 @@ class AsyncClient:
         deadline = time.monotonic() + seconds
         while True:
             try:
-                return read_metadata(await self._transport.call(metadata_call(self.options), poll_timeout_s(deadline)))
+                return read_metadata(await self._send(metadata_call(self.options), poll_timeout_s(deadline)))
             except Failure as failure:
                 if not waiting_helps(failure) or time.monotonic() + READY_POLL_S >= deadline:
                     raise await self._explained(failure) from None
@@ -129,9 +131,26 @@ class AsyncClient:
 
     async def _call(self, query: Query[Request, Response]) -> Response:
         try:
-            return await self._transport.call(query, self.options.timeout_s)
+            return await self._send(query, self.options.timeout_s)
         except Failure as failure:
             raise await self._explained(failure) from None
+
+    async def _send(self, query: Query[Request, Response], timeout_s: float) -> Response:
+        """Sends a call, within that time as often as the server is short of threads."""
+        deadline = time.monotonic() + timeout_s
+
+        async def send_again() -> Response:
+            return await self._transport.call(query, deadline - time.monotonic())
+
+        try:
+            return await self._transport.call(query, timeout_s)
+        except Failure as failure:
+            retry = self.options.retry
+            if not repeats(failure, retry):
+                raise
+            await asyncio.sleep(retry.draw_pause_s(1))
+            retrying = tenacity.AsyncRetrying(**retry_terms(retry, deadline - time.monotonic()))
+            return await retrying(send_again)
 
     async def _explained(self, failure: Failure) -> ServingError:
         elsewhere = await asyncio.to_thread(failure_where_one_listens, failure, self.options)
@@ -139,7 +158,7 @@ class AsyncClient:
         lookup, answer = lookup_for(failure), None
         if lookup:
             with contextlib.suppress(Failure):
-                response = await self._transport.call(lookup_call(lookup, self.options), LOOKUP_TIMEOUT_S)
+                response = await self._send(lookup_call(lookup, self.options), LOOKUP_TIMEOUT_S)
                 answer = read_lookup(response)
         return error_for(failure, self.options, answer)
 

@@ -58,7 +58,7 @@ def open_aio_channel(options: ClientOptions) -> grpc.aio.Channel:
 def failure_of(error: grpc.RpcError) -> Failure:
     """Returns the Failure of an error that a gRPC call raised."""
     code = error.code()
-    return Failure(code.name if code else "UNKNOWN", error.details() or "no reason given")
+    return Failure(code.name if code else "UNKNOWN", error.details() or "")
 
 
 def _service_config(options: ClientOptions) -> dict[str, object]:
@@ -72,6 +72,7 @@ def _service_config(options: ClientOptions) -> dict[str, object]:
                     "initialBackoff": f"{options.retry.first_pause_s}s",
                     "maxBackoff": f"{options.retry.longest_pause_s}s",
                     "backoffMultiplier": 2,
+                    # gRPC sees the code alone: with RESOURCE_EXHAUSTED a message that is too large would be sent again.
                     "retryableStatusCodes": ["UNAVAILABLE"],
                 },
             }

@@ -7,6 +7,8 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 
+import tenacity
+
 from serving.client.address import failure_where_one_listens
 from serving.client.answers import Metadata, VersionStatus, read_metadata, read_scores, read_status
 from serving.client.batches import Batch, Scores, plan_batches
@@ -24,6 +26,7 @@ from serving.client.errors import Failure, ServingError
 from serving.client.failures import error_for, lookup_for, waiting_helps
 from serving.client.logs import open_log
 from serving.client.options import ClientOptions, check_wait, merge_options
+from serving.client.retries import repeats, retry_terms
 from serving.client.transport import Call, Transport, open_transport
 from serving.protocol.messages import PredictResponse
 from serving.protocol.methods import PREDICT, Request, Response
@@ -156,15 +159,25 @@ class Client:
             raise self._explained(failure) from None
 
     def _send(self, query: Query[Request, Response], timeout_s: float) -> Response:
-        return self._transport.call(*query, timeout_s)
+        """Sends a call, within that time as often as the server is short of threads."""
+        deadline = time.monotonic() + timeout_s
+        try:
+            return self._transport.call(*query, timeout_s)
+        except Failure as failure:
+            retry = self.options.retry
+            if not repeats(failure, retry):
+                raise
+            time.sleep(retry.draw_pause_s(1))
+            retrying = tenacity.Retrying(**retry_terms(retry, deadline - time.monotonic()))
+            return retrying(lambda: self._transport.call(*query, deadline - time.monotonic()))
 
     def _explained(self, failure: Failure) -> ServingError:
         failure = failure_where_one_listens(failure, self.options) or failure
-        lookup, found = lookup_for(failure), None
+        lookup, answer = lookup_for(failure), None
         if lookup:
             with contextlib.suppress(Failure):
-                found = read_lookup(self._send(lookup_call(lookup, self.options), LOOKUP_TIMEOUT_S))
-        return error_for(failure, self.options, found)
+                answer = read_lookup(self._send(lookup_call(lookup, self.options), LOOKUP_TIMEOUT_S))
+        return error_for(failure, self.options, answer)
 
 
 def _completed(waiting: deque[Scores]) -> Iterator[list[float]]:

@@ -30,6 +30,11 @@ _NOT_THERE = ("refused", "No route", "unreachable", "Cannot assign requested add
 _NO_HTTP2 = ("Failed parsing HTTP/2", "http1.x server", "Trying to connect an http1")
 
 
+_NO_VARIABLES = ("Could not find variable", "Error while reading resource variable")
+
+THREADS_FLAG = "--grpc_max_threads=64"
+
+
 class Lookup(enum.Enum):
     """A further request that explains a failure."""
 
@@ -46,10 +51,19 @@ def lookup_for(failure: Failure) -> Lookup | None:
     return None
 
 
+def is_short_of_threads(failure: BaseException) -> bool:
+    """Returns whether the server has no thread for the call: TF Serving refuses it without a text.
+
+    A message that is too large has the same code, and a text.
+    """
+    return isinstance(failure, Failure) and failure.code == "RESOURCE_EXHAUSTED" and not failure.details.strip()
+
+
 def waiting_helps(failure: Failure) -> bool:
     """Returns whether the same call may succeed later: the server, or its model, is not available yet."""
     lasting = (*_CERTIFICATE_REFUSED, *_OTHER_NAME, *_NO_TLS_THERE, *_UNUSABLE_FILES, *_NO_HTTP2)
-    return failure.code in ("UNAVAILABLE", "NOT_FOUND", "DEADLINE_EXCEEDED") and not _has(failure.details, lasting)
+    passing = failure.code in ("UNAVAILABLE", "NOT_FOUND", "DEADLINE_EXCEEDED") or is_short_of_threads(failure)
+    return passing and not _has(failure.details, lasting)
 
 
 def nobody_listened(failure: Failure) -> bool:
@@ -79,7 +93,7 @@ class _Message(NamedTuple):
 
 
 def _message(failure: Failure, options: ClientOptions, answer: Sequence[VersionStatus] | Metadata | None) -> _Message:
-    target, details = options.target, failure.details.strip().rstrip(".")
+    target, details = options.target, failure.details.strip().rstrip(".") or "no reason given"
     if failure.code == "UNAVAILABLE":
         return _unavailable(details, options)
     if failure.code == "DEADLINE_EXCEEDED":
@@ -92,6 +106,13 @@ def _message(failure: Failure, options: ClientOptions, answer: Sequence[VersionS
         return _no_version(details, options, None if isinstance(answer, Metadata) else answer)
     if lookup_for(failure) is Lookup.METADATA:
         return _wrong_input(details, options, answer if isinstance(answer, Metadata) else None)
+    if is_short_of_threads(failure):
+        return _Message(
+            EXIT_UNFORESEEN,
+            f"The server at {target} must have a thread for each call. Received: {failure.code} without a reason, as "
+            "TF Serving refuses a call while all its threads are busy.",
+            f"Start it with {THREADS_FLAG} (by default it has 4 a CPU), or send fewer at once: --in-flight 1.",
+        )
     if failure.code == "RESOURCE_EXHAUSTED":
         return _Message(
             EXIT_UNFORESEEN,
@@ -215,6 +236,13 @@ def _no_version(details: str, options: ClientOptions, versions: Sequence[Version
 
 
 def _wrong_input(details: str, options: ClientOptions, metadata: Metadata | None) -> _Message:
+    if _has(details, _NO_VARIABLES):
+        which = f"{options.model!r}" if metadata is None else f"{metadata.model!r} version {metadata.version}"
+        return _Message(
+            EXIT_UNFORESEEN,
+            f"The server at {options.target} must have all variables of {which}. Received: {details}.",
+            "The version's folder is damaged or not whole: push it again, or go back with `clickbait rollback`.",
+        )
     if metadata is None:
         return _Message(
             EXIT_CALL,

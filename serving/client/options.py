@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,10 +22,13 @@ _LOOPBACK = re.compile(r"(dns:/+|ipv[46]:)?(localhost|127\.[\d.]+|\[::1\]):\d+")
 
 @dataclasses.dataclass(frozen=True)
 class Retry:
-    """When a call is repeated: on UNAVAILABLE alone, within the call's own deadline."""
+    """When a call is repeated within its own deadline.
+
+    On UNAVAILABLE as often as `attempts` says; where the server is short of threads, until the deadline.
+    """
 
     attempts: int = 4
-    """In all; 1 is no retry, and gRPC makes at most 5."""
+    """In all; 1 is no retry of either kind, and gRPC makes at most 5."""
     first_pause_s: float = 0.1
     longest_pause_s: float = 2.0
 
@@ -36,6 +40,10 @@ class Retry:
                 "first_pause_s must be above 0 and at most longest_pause_s. Received: "
                 f"{self.first_pause_s} and {self.longest_pause_s} s. Give others."
             )
+
+    def draw_pause_s(self, failures: int) -> float:
+        """Draws the seconds to wait after so many failures in a row: exponential back-off with full jitter."""
+        return random.uniform(0.0, min(self.first_pause_s * 2.0 ** min(failures - 1, 60), self.longest_pause_s))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -130,7 +130,9 @@ class _Adapter(HTTPAdapter):
 
 
 def _reason(answer: requests.Response) -> str:
-    """Returns TF Serving's own message, else the beginning of the body."""
+    """Returns TF Serving's own message, else the beginning of the body; nothing for a 429 without a body."""
+    if answer.status_code == requests.codes.too_many_requests and not answer.content:
+        return ""
     try:
         return str(answer.json()["error"])
     except (ValueError, KeyError, TypeError):

@@ -19,6 +19,7 @@ from tests.helpers.encoders import write_shell
 from tests.helpers.serving import write_model
 from tests.serving.client import fakes
 from tests.serving.client.commands import ROOT
+from tests.serving.client.proxy import Chance, refusing_proxy
 
 
 def call(*arguments, lines=None):
@@ -105,6 +106,14 @@ def test_the_lines_of_stdin_are_explained_one_after_the_other(target):
     found = [json.loads(line) for line in told.stdout.splitlines()]
     assert [explanation["text"] for explanation in found] == ["Storm", "", "<script>alert(1)</script> [bold]大雪[/]"]
     assert [len(explanation["words"]) for explanation in found] == [1, 0, 2]
+
+
+def test_a_server_that_is_short_of_threads_explains_all_the_same(target):
+    admit = Chance(0.5)
+    with refusing_proxy(target, admit) as short_target:
+        explained = [call("--target", short_target, "--json", "Storm hits") for _ in range(4)]
+    assert [(done.exit_code, len(done.stdout.splitlines())) for done in explained] == [(0, 1)] * 4
+    assert admit.refused
 
 
 def test_what_looks_like_markup_is_shown_as_it_stands(target):

@@ -7,12 +7,14 @@ import dataclasses
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from serving.client import AsyncClient, Client, ClientOptions, Retry, ServingError
 from serving.client.channel import channel_options
 from tests.serving.client.fakes import FakeModel, Fault, grpc_server, score
+from tests.serving.client.proxy import Limit, refusing_proxy
 
 TEXTS = [f"{'word ' * (number * 7 % 13)}{number} ü 中" for number in range(100)]
 
@@ -120,6 +122,54 @@ def test_nothing_else_is_tried_again(connect, options, model, code):
         client.predict(["a"])
     assert raised.value.code == code
     assert model.calls == []
+
+
+@pytest.mark.parametrize("rows_per_call", [100])
+def test_a_server_short_of_threads_is_asked_until_it_answers(connect, options, model, rows_per_call):
+    """TF Serving refuses a call with an empty text while all its threads are busy."""
+    model.faults.extend([Fault("RESOURCE_EXHAUSTED", "")] * 20)
+    with connect(options=options, rows_per_call=rows_per_call, retry=Retry(2, 0.005, 0.02)) as client:
+        assert client.predict(TEXTS) == [score(text) for text in TEXTS]
+    assert not model.faults
+
+
+@pytest.mark.parametrize("rows_per_call", [100])
+def test_a_server_short_of_threads_is_asked_until_the_deadline(connect, options, model, rows_per_call):
+    model.faults.extend([Fault("RESOURCE_EXHAUSTED", "")] * 100_000)
+    began = time.monotonic()
+    with (
+        connect(options=options, rows_per_call=rows_per_call, timeout_s=0.5, retry=Retry(2, 0.005, 0.02)) as client,
+        pytest.raises(ServingError, match="thread for each call.*grpc_max_threads=64|within 0.5 s"),
+    ):
+        client.predict(TEXTS)
+    assert time.monotonic() - began >= 0.4
+    assert len(model.faults) < 100_000 - 5
+
+
+def test_without_retries_a_server_short_of_threads_is_asked_once(connect, options, model):
+    model.faults.append(Fault("RESOURCE_EXHAUSTED", ""))
+    with connect(options=options, rows_per_call=1, retry=Retry(attempts=1)) as client, pytest.raises(ServingError):
+        client.predict(["a"])
+    model.faults.append(Fault("RESOURCE_EXHAUSTED", ""))
+    with connect(options=options, rows_per_call=1, retry=Retry(attempts=1)) as client, pytest.raises(ServingError):
+        client.predict(["a", "b"])
+
+
+@pytest.mark.parametrize("rows_per_call", [100])
+def test_many_callers_share_a_server_with_a_single_thread(target, model, rows_per_call):
+    model.delay_s = 0.002
+
+    async def run(options):
+        async with AsyncClient(options=options) as client:
+            assert (await client.wait_until_ready(10)).version == 3
+            return await asyncio.gather(*(client.predict(TEXTS) for _ in range(4)))
+
+    with refusing_proxy(target, Limit(1)) as short_target:
+        options = ClientOptions(short_target, rows_per_call=rows_per_call, retry=Retry(4, 0.005, 0.05))
+        with Client(options=options) as client, ThreadPoolExecutor(4) as callers:
+            assert client.wait_until_ready(10).version == 3
+            assert list(callers.map(client.predict, [TEXTS] * 4)) == [[score(text) for text in TEXTS]] * 4
+        assert asyncio.run(run(options)) == [[score(text) for text in TEXTS]] * 4
 
 
 def test_retries_end(connect, options, model):
