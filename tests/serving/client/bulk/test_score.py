@@ -238,7 +238,7 @@ def test_scores_that_are_no_numbers_are_kept_and_counted_over_a_break(target, so
 
 
 def test_two_commands_do_not_write_one_file(target, source, output, model):
-    model.delay_s = 0.02
+    model.delay_s = 0.3  # the first is still at work, however slowly the second starts
     arguments = ("--target", target, "--input", source, "--output", output, "--rows-per-call", 2)
     first = start(*arguments)
     while not (output.with_name("out.csv.partial") / "scores").exists():
