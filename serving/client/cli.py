@@ -30,6 +30,14 @@ STDIN = "-"
 @click.option("--wait", "wait_s", type=float, default=0.0, help="Seconds to wait for a server that is starting.")
 @click.option("--rows-per-call", type=int, default=512, show_default=True, help="Texts in a call, at most.")
 @click.option("--in-flight", "calls_in_flight", type=int, default=4, show_default=True, help="Calls at once, at most.")
+@click.option(
+    "--stall-timeout",
+    "stall_timeout_s",
+    type=float,
+    default=120.0,
+    show_default=True,
+    help="Seconds without an answer, after which a file's scoring ends.",
+)
 @click.option("--tls", is_flag=True, help="Connect by TLS and trust the public authorities.")
 @click.option("--tls-ca", metavar="FILE", help="Connect by TLS and trust this authority (PEM).")
 @click.option("--tls-cert", metavar="FILE", help="The client's certificate (PEM), for mTLS.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 import tenacity
 
@@ -23,11 +24,12 @@ from serving.client.calls import (
     status_call,
 )
 from serving.client.errors import Failure, ServingError
-from serving.client.failures import error_for, lookup_for, waiting_helps
+from serving.client.failures import error_for, is_short_of_threads, lookup_for, waiting_helps
+from serving.client.in_flight import InFlight
 from serving.client.logs import open_log
 from serving.client.options import ClientOptions, check_wait, merge_options
 from serving.client.retries import repeats, retry_terms
-from serving.client.transport import Call, Transport, open_transport
+from serving.client.transport import Transport, open_transport
 from serving.protocol.messages import PredictResponse
 from serving.protocol.methods import PREDICT, Request, Response
 from serving.request_log import writer
@@ -54,6 +56,7 @@ class Client:
         self.options = merge_options(target, options, changes)
         self._log = open_log(self.options)
         self._transport: Transport = open_transport(self.options)
+        self._is_answered = False
 
     def __enter__(self) -> Client:
         return self
@@ -74,37 +77,28 @@ class Client:
           ServingError: a call failed, or a text is not a str.
         """
         if len(texts) > self.options.rows_per_call:
-            return next(self.predict_chunks([texts]))
+            return next(self._predict_chunks([texts], patient=False))
         scores = Scores(len(texts))
         for batch in plan_batches(texts, self.options):  # of which there is one, or none
             self._fill(scores, batch, self._call(Query(PREDICT, batch.request)))
         return scores.values
 
-    def predict_chunks(self, chunks: Iterable[Sequence[str]]) -> Generator[list[float], None, None]:
+    def predict_chunks(
+        self, chunks: Iterable[Sequence[str]], *, on_shortage: Callable[[], object] | None = None
+    ) -> Generator[list[float], None, None]:
         """Yields the probabilities of each chunk of texts, a list a chunk; reads ahead while calls are in flight.
+
+        Calls that a server refuses for want of threads are sent again, fewer at once; and so is what a server that has
+        answered this client before leaves without an answer. It ends when nothing is answered for `stall_timeout_s`.
+
+        Args:
+          chunks: of texts.
+          on_shortage: called once, where the server is short of threads.
 
         Raises:
           ServingError: as `predict`.
         """
-        flying: deque[tuple[Scores, Batch, Call[PredictResponse]]] = deque()
-        waiting: deque[Scores] = deque()
-        try:
-            for texts in chunks:
-                scores = Scores(len(texts))
-                waiting.append(scores)
-                for batch in plan_batches(texts, self.options):
-                    while len(flying) >= self.options.calls_in_flight:
-                        self._land(*flying.popleft())
-                        yield from _completed(waiting)
-                    call = self._transport.start(PREDICT, batch.request, self.options.timeout_s)
-                    flying.append((scores, batch, call))
-                yield from _completed(waiting)
-            while flying:
-                self._land(*flying.popleft())
-                yield from _completed(waiting)
-        finally:
-            for _, _, call in flying:
-                call.cancel()
+        return self._predict_chunks(chunks, patient=True, on_shortage=on_shortage)
 
     def status(self) -> list[VersionStatus]:
         """Returns the model's versions on the server, the newest first; only the one that the options name, if any.
@@ -121,6 +115,19 @@ class Client:
           ServingError: the call failed.
         """
         return read_metadata(self._call(metadata_call(self.options)))
+
+    def pin_version(self, wait_s: float = 0.0) -> int:
+        """Returns the version that answers now, and has it alone answer from now on.
+
+        Args:
+          wait_s: seconds to wait for a server that is starting.
+
+        Raises:
+          ServingError: the call failed.
+        """
+        version = (self.wait_until_ready(wait_s) if wait_s else self.metadata()).version
+        self.options = dataclasses.replace(self.options, version=version, label="")
+        return version
 
     def wait_until_ready(self, seconds: float) -> Metadata:
         """Waits until the model is available, and returns its metadata.
@@ -140,12 +147,65 @@ class Client:
                     raise self._explained(failure) from None
             time.sleep(READY_POLL_S)
 
-    def _land(self, scores: Scores, batch: Batch, call: Call[PredictResponse]) -> None:
+    def _predict_chunks(
+        self, chunks: Iterable[Sequence[str]], *, patient: bool, on_shortage: Callable[[], object] | None = None
+    ) -> Generator[list[float], None, None]:
+        waiting: deque[Scores] = deque()
+        calls = InFlight(self._transport, self.options, self._plan(chunks, waiting), patient=patient)
         try:
-            response = call.result()
-        except Failure as failure:
-            raise self._explained(failure) from None
-        self._fill(scores, batch, response)
+            while flight := calls.next_ended():
+                try:
+                    response = flight.result()
+                except Failure as failure:
+                    if not self._passes(failure, patient=patient):
+                        raise self._explained(failure) from None
+                    if is_short_of_threads(failure) and on_shortage:
+                        on_shortage()
+                        on_shortage = None
+                    if not calls.send_again(flight, failure):
+                        raise self._stalled(failure) if patient else self._explained(failure) from None
+                else:
+                    self._is_answered = True
+                    calls.pace.answered()
+                    self._fill(flight.scores, flight.batch, response)
+                    for values in _completed(waiting):
+                        yield values
+                        calls.pace.restart()  # what the caller does with them is no stall
+            yield from _completed(waiting)
+        finally:
+            calls.cancel()
+
+    def _plan(self, chunks: Iterable[Sequence[str]], waiting: deque[Scores]) -> Iterator[tuple[Scores, Batch]]:
+        """Yields the batches of all chunks; adds the scores of each chunk to `waiting`."""
+        for texts in chunks:
+            scores = Scores(len(texts))
+            waiting.append(scores)
+            for batch in plan_batches(texts, self.options):
+                yield scores, batch
+
+    def _passes(self, failure: Failure, *, patient: bool) -> bool:
+        """Returns whether the same call may succeed later."""
+        if is_short_of_threads(failure):
+            return patient or self.options.retry.attempts > 1
+        if not patient or not self._is_answered or not waiting_helps(failure):
+            return False
+        return failure.code != "NOT_FOUND" or self._is_loading()
+
+    def _is_loading(self) -> bool:
+        """Returns whether the server is about to load the version, as one does that was just started."""
+        try:
+            return any(status.state in ("START", "LOADING") for status in self.status())
+        except ServingError as error:
+            return error.code != "NOT_FOUND"
+
+    def _stalled(self, failure: Failure) -> ServingError:
+        error = self._explained(failure)
+        return ServingError(
+            f"A call must be answered within {self.options.stall_timeout_s:g} s. Received: no answer. {error.finding}",
+            error.way,
+            exit_code=error.exit_code,
+            code=error.code,
+        )
 
     def _fill(self, scores: Scores, batch: Batch, response: PredictResponse) -> None:
         scores.fill(batch.indices, read_scores(response, len(batch.indices), self.options))
@@ -162,14 +222,16 @@ class Client:
         """Sends a call, within that time as often as the server is short of threads."""
         deadline = time.monotonic() + timeout_s
         try:
-            return self._transport.call(*query, timeout_s)
+            response = self._transport.call(*query, timeout_s)
         except Failure as failure:
             retry = self.options.retry
             if not repeats(failure, retry):
                 raise
             time.sleep(retry.draw_pause_s(1))
             retrying = tenacity.Retrying(**retry_terms(retry, deadline - time.monotonic()))
-            return retrying(lambda: self._transport.call(*query, deadline - time.monotonic()))
+            response = retrying(lambda: self._transport.call(*query, deadline - time.monotonic()))
+        self._is_answered = True
+        return response
 
     def _explained(self, failure: Failure) -> ServingError:
         failure = failure_where_one_listens(failure, self.options) or failure

@@ -11,7 +11,7 @@ class Failure(Exception):  # noqa: N818  not for users: `error_for` turns it int
 
     Attributes:
       code: the name of a gRPC status code, e.g. `NOT_FOUND`.
-      details: the message of the server or the transport.
+      details: the message of the server or the transport; may be empty.
     """
 
     def __init__(self, code: str, details: str):
@@ -29,6 +29,7 @@ class ServingError(Exception):
 
     Attributes:
       finding: the message without the way out, for callers that have another.
+      way: the way out.
       exit_code: 2 where the call or the configuration is wrong, 1 where something else is, e.g. the server is gone.
       code: the name of a gRPC status code, empty where no call was made.
     """
@@ -36,6 +37,7 @@ class ServingError(Exception):
     def __init__(self, finding: str, way: str = "", *, exit_code: int = EXIT_CALL, code: str = ""):
         super().__init__(f"{finding} {way}" if way else finding)
         self.finding = finding
+        self.way = way
         self.exit_code = exit_code
         self.code = code
 

@@ -33,6 +33,10 @@ _NO_HTTP2 = ("Failed parsing HTTP/2", "http1.x server", "Trying to connect an ht
 _NO_VARIABLES = ("Could not find variable", "Error while reading resource variable")
 
 THREADS_FLAG = "--grpc_max_threads=64"
+SHORT_OF_THREADS = (
+    "the server is short of threads and refuses calls: fewer are sent at once, and the refused ones again. Start it "
+    f"with {THREADS_FLAG} (by default it has 4 a CPU)"
+)
 
 
 class Lookup(enum.Enum):
@@ -64,6 +68,11 @@ def waiting_helps(failure: Failure) -> bool:
     lasting = (*_CERTIFICATE_REFUSED, *_OTHER_NAME, *_NO_TLS_THERE, *_UNUSABLE_FILES, *_NO_HTTP2)
     passing = failure.code in ("UNAVAILABLE", "NOT_FOUND", "DEADLINE_EXCEEDED") or is_short_of_threads(failure)
     return passing and not _has(failure.details, lasting)
+
+
+def is_gone(failure: Failure) -> bool:
+    """Returns whether there is no server, or none any more, rather than one that has too much to do."""
+    return failure.code == "UNAVAILABLE" and _has(failure.details, (*_NOT_THERE, *_HUNG_UP, "failed to connect"))
 
 
 def nobody_listened(failure: Failure) -> bool:

@@ -123,6 +123,8 @@ class ClientOptions:
     rows_per_call: int = 512
     calls_in_flight: int = 4
     """At most, per client."""
+    stall_timeout_s: float = 120.0
+    """In bulk: how long no call may be answered, before the run ends."""
     rest: bool = False
     """REST and JSON instead of gRPC, for what lets only HTTP/1.1 through."""
     log_to: str | Path | None = None
@@ -148,7 +150,7 @@ class ClientOptions:
             raise ServingError(
                 f"The version must be a whole number from 0 to 2**63 - 1. Received: {self.version}.", "Give another."
             )
-        for name in ("timeout_s", "keepalive_s"):
+        for name in ("timeout_s", "keepalive_s", "stall_timeout_s"):
             if not 0 < getattr(self, name) <= _LONGEST_S:
                 raise ServingError(
                     f"{name} must be above 0 and at most {_LONGEST_S:,} s. Received: {getattr(self, name)}.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import sys
 from collections import deque
@@ -18,6 +19,7 @@ from serving.client.bulk.score import STDIN, score_file
 from serving.client.bulk.text_files import LinesSource
 from serving.client.client import Client
 from serving.client.errors import EXIT_UNFORESEEN, FileError
+from serving.client.failures import SHORT_OF_THREADS
 from serving.client.options import ClientOptions
 from serving.client.progress_bar import shown_progress
 from serving.client.view import score_lines
@@ -74,7 +76,8 @@ def print_scores(
     with Client(options=options) as client:
         if wait_s:
             client.wait_until_ready(wait_s)
-        for scored, scores in _beside(chunks, client.predict_chunks):
+        score = functools.partial(client.predict_chunks, on_shortage=lambda: click.echo(SHORT_OF_THREADS, err=True))
+        for scored, scores in _beside(chunks, score):
             no_numbers += count_no_numbers(scores)
             with _printing():
                 for line in score_lines(scored, scores):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections.abc import Callable
 from concurrent import futures
 from typing import Generic
 
@@ -112,6 +113,9 @@ class _RestCall(Generic[Response]):
         except futures.TimeoutError as error:
             self._future.cancel()
             raise Failure("DEADLINE_EXCEEDED", "no answer in time") from error
+
+    def when_done(self, action: Callable[[], object]) -> None:
+        self._future.add_done_callback(lambda _: action())
 
     def cancel(self) -> None:
         self._future.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 import grpc
@@ -22,6 +23,9 @@ class Call(Protocol[_Result]):
         Raises:
           Failure: there is none.
         """
+
+    def when_done(self, action: Callable[[], object]) -> None:
+        """Does something, in any thread, once `result` need not wait any more."""
 
     def cancel(self) -> None:
         """Cancels the call."""
@@ -91,6 +95,9 @@ class _GrpcCall(Generic[Response]):
         except grpc.RpcError as error:
             raise failure_of(error) from error
         return response
+
+    def when_done(self, action: Callable[[], object]) -> None:
+        self._future.add_done_callback(lambda _: action())
 
     def cancel(self) -> None:
         self._future.cancel()

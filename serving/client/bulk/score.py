@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import shutil
 import time
@@ -22,7 +21,8 @@ from serving.client.bulk.rows import Contents, Source
 from serving.client.bulk.score_log import Identity, ScoreLog
 from serving.client.bulk.text_files import LinesSource
 from serving.client.client import Client
-from serving.client.errors import FileError
+from serving.client.errors import FileError, ServingError
+from serving.client.failures import SHORT_OF_THREADS
 from serving.client.options import ClientOptions
 
 STDIN = "-"
@@ -102,18 +102,17 @@ def score_file(
         with writing(output):  # a clash of names is known before anything is scored
             open_sink(folder / "output", output, contents).close()
         with Client(options=options) as client:
-            version = (client.wait_until_ready(wait_s) if wait_s else client.metadata()).version
-        options = dataclasses.replace(options, version=version, label="")
-        identity = _identity(file_digest(input_path), text_column, options)
-        with writing(folder), contextlib.closing(ScoreLog(folder, identity)) as log:
-            resumed = log.rows
-            _report_beginning(log, contents.rows, options, reporter)
-            _score(options, source, log, contents.rows, reporter)
-            if _stamp(input_path) != stamp:
-                raise FileError(
-                    f"{input_path} must not change while it is scored. Received: a change. Run the command again."
-                )
-            no_numbers = _write_output(source, contents, log, folder / "output", output)
+            version = client.pin_version(wait_s)
+            identity = _identity(file_digest(input_path), text_column, client.options)
+            with writing(folder), contextlib.closing(ScoreLog(folder, identity)) as log:
+                resumed = log.rows
+                _report_beginning(log, contents.rows, client.options, reporter)
+                _score(client, source, log, contents.rows, reporter)
+                if _stamp(input_path) != stamp:
+                    raise FileError(
+                        f"{input_path} must not change while it is scored. Received: a change. Run the command again."
+                    )
+                no_numbers = _write_output(source, contents, log, folder / "output", output)
         shutil.rmtree(folder, ignore_errors=True)
     return BulkResult(contents.rows, resumed, version, time.monotonic() - began, no_numbers)
 
@@ -130,15 +129,29 @@ def _identity(digest: str, text_column: str, options: ClientOptions) -> Identity
     }
 
 
-def _score(options: ClientOptions, source: Source, log: ScoreLog, total: int, reporter: Reporter) -> None:
+def _score(client: Client, source: Source, log: ScoreLog, total: int, reporter: Reporter) -> None:
     reporter.progress(log.rows, total)
     if log.rows == total:
         return
-    texts = _texts_after(source, log.rows, options.rows_per_call * CALLS_PER_CHUNK)
-    with Client(options=options) as client, contextlib.closing(client.predict_chunks(texts)) as scored:
-        for scores in scored:
-            log.append(scores)
-            reporter.progress(log.rows, total)
+    texts = _texts_after(source, log.rows, client.options.rows_per_call * CALLS_PER_CHUNK)
+    scored = client.predict_chunks(texts, on_shortage=lambda: reporter.say(SHORT_OF_THREADS))
+    try:
+        with contextlib.closing(scored):
+            for scores in scored:
+                log.append(scores)
+                reporter.progress(log.rows, total)
+    except ServingError as error:
+        raise _resumable(error, client.options, log.rows, total) from None
+
+
+def _resumable(error: ServingError, options: ClientOptions, rows: int, total: int) -> ServingError:
+    """Returns an error that says what is kept of the run that it ended."""
+    if not rows:
+        return error
+    version = options.version
+    command = f"the same command with --version {version}" if error.code == "NOT_FOUND" else "the same command"
+    kept = f"{rows:,} of {total:,} rows are scored and kept: {command} goes on, as long as version {version} is there."
+    return ServingError(error.finding, f"{error.way} {kept}".strip(), exit_code=error.exit_code, code=error.code)
 
 
 def _texts_after(source: Source, skipped: int, size: int) -> Iterator[list[str]]:

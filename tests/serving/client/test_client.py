@@ -124,7 +124,7 @@ def test_nothing_else_is_tried_again(connect, options, model, code):
     assert model.calls == []
 
 
-@pytest.mark.parametrize("rows_per_call", [100])
+@pytest.mark.parametrize("rows_per_call", [100, 1])
 def test_a_server_short_of_threads_is_asked_until_it_answers(connect, options, model, rows_per_call):
     """TF Serving refuses a call with an empty text while all its threads are busy."""
     model.faults.extend([Fault("RESOURCE_EXHAUSTED", "")] * 20)
@@ -133,7 +133,7 @@ def test_a_server_short_of_threads_is_asked_until_it_answers(connect, options, m
     assert not model.faults
 
 
-@pytest.mark.parametrize("rows_per_call", [100])
+@pytest.mark.parametrize("rows_per_call", [100, 1])
 def test_a_server_short_of_threads_is_asked_until_the_deadline(connect, options, model, rows_per_call):
     model.faults.extend([Fault("RESOURCE_EXHAUSTED", "")] * 100_000)
     began = time.monotonic()
@@ -155,7 +155,7 @@ def test_without_retries_a_server_short_of_threads_is_asked_once(connect, option
         client.predict(["a", "b"])
 
 
-@pytest.mark.parametrize("rows_per_call", [100])
+@pytest.mark.parametrize("rows_per_call", [100, 10])
 def test_many_callers_share_a_server_with_a_single_thread(target, model, rows_per_call):
     model.delay_s = 0.002
 

@@ -149,6 +149,7 @@ def test_a_web_server_that_is_no_tf_serving(body):
         ({"timeout_s": float("nan")}, "above 0"),
         ({"timeout_s": float("inf")}, "above 0"),
         ({"keepalive_s": -1}, "above 0"),
+        ({"stall_timeout_s": 0}, "above 0"),
         ({"rows_per_call": 0}, "at least 1"),
         ({"calls_in_flight": 0}, "at least 1"),
     ],
