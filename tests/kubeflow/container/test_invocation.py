@@ -1,7 +1,8 @@
 """What the launcher hands over becomes what TFX's executors take; also what a real one handed over.
 
 `recorded/` holds, by release of Kubeflow Pipelines, what the real driver and launcher put in place of `{{$}}` for each
-task of a run (`inputs`), and what the launcher read when the task had ended (`outputs`).
+task of a run (`inputs`), and what the launcher read when the task had ended (`outputs`):
+`python -m tests.kubeflow.real.record RELEASE` writes them anew.
 """
 
 from __future__ import annotations
@@ -109,20 +110,10 @@ def recorded(side: str, call: str) -> dict:
 
 @pytest.fixture(scope="module")
 def spec():
-    """As the recorded runs were compiled, but that ingest and pusher had a parameter for each of their settings."""
+    """As the recorded runs were compiled, but for the variables of a standard installation's object store."""
     from kubeflow.compiler import compile_pipeline
 
     return compile_pipeline(load_config("smoke", environ={}))
-
-
-def recorded_inputs(call: str, spec: dict) -> dict:
-    """What was handed over, without parameters that the component no longer has."""
-    invocation = recorded("inputs", call)
-    declared = spec["components"][Path(call).stem].get("inputDefinitions", {}).get("parameters", {})
-    values = invocation["inputs"].get("parameterValues", {})
-    if values:
-        invocation["inputs"]["parameterValues"] = {name: values[name] for name in values if name in declared}
-    return invocation
 
 
 @pytest.fixture
@@ -137,7 +128,7 @@ def hand_over(spec, tmp_path, monkeypatch):
     monkeypatch.setattr(staging, "staged_parameters", lambda values: contextlib.nullcontext(values))
 
     def hand_over(call: str) -> tuple[int, dict]:
-        invocation = recorded_inputs(call, spec)
+        invocation = recorded("inputs", call)
         invocation["outputs"]["outputFile"] = output_file = f"{tmp_path}{invocation['outputs']['outputFile']}"
         label = spec["components"][Path(call).stem]["executorLabel"]
         arguments = spec["deploymentSpec"]["executors"][label]["container"]["args"]
@@ -150,7 +141,8 @@ def hand_over(spec, tmp_path, monkeypatch):
 
 @pytest.fixture
 def given(spec, monkeypatch):
-    """Puts a stub in place of a task's executor, which notes what it is given."""
+    """Puts a stub in place of a task's executor, which notes what it is given, and writes values alone."""
+    from tfx.types.value_artifact import ValueArtifact
     from tfx.utils import import_utils
 
     def given(task: str) -> dict:
@@ -158,7 +150,15 @@ def given(spec, monkeypatch):
         arguments = spec["deploymentSpec"]["executors"][label]["container"]["args"]
         executor = import_utils.import_class_by_path(arguments[1 + arguments.index("--executor_class_path")])
         noted: dict = {}
-        monkeypatch.setattr(executor, "Do", lambda self, *those: noted.update(zip(NOTED, those, strict=True)))
+
+        def do(self, *those) -> None:
+            noted.update(zip(NOTED, those, strict=True))
+            for (artifact,) in noted["outputs"].values():
+                if isinstance(artifact, ValueArtifact):
+                    Path(artifact.uri).parent.mkdir(parents=True)  # by the launcher
+                    artifact.write("value")
+
+        monkeypatch.setattr(executor, "Do", do)
         return noted
 
     return given
@@ -185,7 +185,7 @@ def simple_values(artifact: dict) -> dict:
 def test_an_executor_is_given_what_its_component_declares(call, hand_over, given, spec, tmp_path):
     from kubeflow.container.outputs import metadata_of
 
-    invocation, component = recorded_inputs(call, spec), spec["components"][Path(call).stem]
+    invocation, component = recorded("inputs", call), spec["components"][Path(call).stem]
     noted = given(Path(call).stem)
     code, output = hand_over(call)
     assert code == 0
@@ -200,6 +200,7 @@ def test_an_executor_is_given_what_its_component_declares(call, hand_over, given
             assert artifact.uri == local_path(before["uri"], tmp_path)
             assert simple_values(before).items() <= metadata_of(artifact).items()
     parameters = invocation["inputs"].get("parameterValues", {})
+    assert {*parameters} == {*component.get("inputDefinitions", {}).get("parameters", {})}
     assert noted["exec_properties"] == parameters
     for name in parameters:
         kind = KINDS[component["inputDefinitions"]["parameters"][name]["parameterType"]]

@@ -5,14 +5,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tests.kubeflow.image.dockerfile import ROOT
 
-#: Preset and `--set` of the spec.
-CONFIGURATION = ("smoke", "kubeflow.installation=standard")
 SERVING = "data/serving/clickbait"
 
 
@@ -22,18 +19,14 @@ class Compiled(NamedTuple):
     spec: dict[str, Any]
     platform: dict[str, Any]
 
-    def digest(self) -> str:
-        return f"sha256:{hashlib.sha256(json.dumps(self.spec, sort_keys=True).encode()).hexdigest()}"
-
 
 def compile_default(*overrides: str) -> Compiled:
-    """Compiles the pipeline, whatever the environment says."""
+    """Compiles the preset smoke for a standard installation, whatever the environment says."""
     from kubeflow.compiler import compile_pipeline
     from kubeflow.platform import platform_document
     from pipeline.config.pipeline_config import load_config
 
-    preset, *items = CONFIGURATION
-    config = load_config(preset, overrides=(*items, *overrides), environ={})
+    config = load_config("smoke", overrides=("kubeflow.installation=standard", *overrides), environ={})
     spec = compile_pipeline(config)
     return Compiled(spec, platform_document(spec, config.kubeflow))
 

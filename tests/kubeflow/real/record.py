@@ -5,7 +5,7 @@ It writes anew what `tests/kubeflow/container/recorded` has of a release; README
     inputs/RELEASE/TASK.json, outputs/RELEASE/TASK.json    of a first run: ExecutorInput and ExecutorOutput
     .../second-run/TASK.json                               of the tasks that a version that is served changes
     .../s3-root/TASK.json                                  of one whose artifacts lie below another root
-    RELEASE.json                                           of what they are: see `facts`
+    job.json                                               the PipelineJob of these runs, of whichever release
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any
 from tests.kubeflow.image.dockerfile import ROOT
 from tests.kubeflow.real.binaries import binaries, why_not
 from tests.kubeflow.real.cluster import OTHER_BUCKET, Cluster
-from tests.kubeflow.real.jobs import CONFIGURATION, compile_default, make_job, store
-from tests.kubeflow.real.workflow import OMITTED, Run, run_job
+from tests.kubeflow.real.jobs import compile_default, make_job, store
+from tests.kubeflow.real.workflow import SUCCEEDED, run_job
 
 RECORDED = ROOT / "tests/kubeflow/container/recorded"
 
@@ -37,53 +37,33 @@ def record(release: str) -> None:
     """Makes the runs and writes the files.
 
     Raises:
-      RuntimeError: a run did not succeed.
+      RuntimeError: a task that is kept did not succeed, and nothing is written.
     """
     given, compiled = binaries()._replace(release=release), compile_default()
+    elsewhere = compile_default(f"kubeflow.pipeline_root={_S3_ROOT}")
+    plan = {
+        "": (compiled, "", None),
+        "second-run": (compiled, "", None),
+        "s3-root": (elsewhere, _S3_ROOT, _S3_TASKS),
+    }
+    runs = {}
     with tempfile.TemporaryDirectory() as folder:
         cluster = Cluster(Path(folder, "cluster"), release, given.driver, given.launcher)
         with cluster.serving(store()):
-            runs = {}
-            for name, root, only in (("", "", None), ("second-run", "", None), ("s3-root", _S3_ROOT, _S3_TASKS)):
-                job = make_job(name or "first", compiled, root=root)
-                runs[name] = run = run_job(cluster, given.compiler, job, compiled.platform, only=only)
+            for name, (pipeline, root, only) in plan.items():
+                job = make_job(name or "first", pipeline, root=root)
+                runs[name] = run = run_job(cluster, given.compiler, job, pipeline.platform, only=only)
                 print(f"{job['displayName']}: {run.states()}", flush=True)
-                if faults := {task: item.log for task, item in run.tasks.items() if item.state == "Failed"}:
-                    raise RuntimeError(f"{job['displayName']} must succeed. Received: {faults}")
+                for task in _KEPT.get(name, run.tasks):
+                    if run.tasks[task].state != SUCCEEDED:
+                        raise RuntimeError(f"{task} must succeed. Received: {run.tasks[task]}")
     for side in ("inputs", "outputs"):
         shutil.rmtree(RECORDED / side / release, ignore_errors=True)
     for name, run in runs.items():
-        for task, item in run.tasks.items():
-            if item.given and task in _KEPT.get(name, run.tasks):
-                _write(RECORDED / "inputs" / release / name / f"{task}.json", item.given)
-                _write(RECORDED / "outputs" / release / name / f"{task}.json", item.written)
-    documents = {
-        "release": release,
-        "configuration": CONFIGURATION,
-        "spec_digest": compiled.digest(),
-        "runs": {name: facts(run) for name, run in runs.items()},
-    }
-    _write(RECORDED / f"{release}.json", documents)
-
-
-def facts(run: Run) -> dict[str, Any]:
-    """Returns what tells a run from another of the same spec.
-
-    The keys are `run_id` and `run_name`, `pipeline_root` (empty: the launcher's own), `parameters`, `states` by task,
-    and `artifacts`, by URI the id that ML Metadata gave.
-    """
-    ids = {}
-    for item in run.tasks.values():
-        for entry in item.given.get("inputs", {}).get("artifacts", {}).values():
-            ids |= {artifact["uri"]: artifact["name"] for artifact in entry["artifacts"]}
-    return {
-        "run_id": run.run_id,
-        "run_name": run.run_name,
-        "pipeline_root": run.job["runtimeConfig"].get("gcsOutputDirectory", ""),
-        "parameters": run.job["runtimeConfig"]["parameterValues"],
-        "states": {task: state for task, state in run.states().items() if state != OMITTED},
-        "artifacts": ids,
-    }
+        for task in _KEPT.get(name, run.tasks):
+            _write(RECORDED / "inputs" / release / name / f"{task}.json", run.tasks[task].given)
+            _write(RECORDED / "outputs" / release / name / f"{task}.json", run.tasks[task].written)
+    _write(RECORDED / "job.json", {**runs[""].job, "displayName": "recorded"})
 
 
 def _write(path: Path, document: Any) -> None:

@@ -94,6 +94,7 @@ def run_job(
             paths[-1].write_text(json.dumps(document), encoding="utf-8")
     workflow = json.loads(subprocess.run([compiler, *paths], check=True, stdout=subprocess.PIPE).stdout)
     run = Run(job, str(uuid.uuid4()), f"{workflow['metadata']['generateName']}{uuid.uuid4().hex[:5]}")
+    run.tasks = {name: TaskRecord() for name in job["pipelineSpec"]["root"]["dag"]["tasks"]}
     walk = _Walk(cluster, folder, workflow, run, only, threading.Semaphore(parallel))
     run.status, _ = walk.template(workflow["spec"]["entrypoint"], {}, ())
     return run
@@ -142,10 +143,10 @@ class _Walk:
                 for name in [name for name, item in waiting.items() if {*_needs(item)} <= {*states}]:
                     item = waiting.pop(name)
                     if any(states[need] != SUCCEEDED for need in _needs(item)) or self._is_left_out(path, name):
-                        states[name] = self._record(name).state = OMITTED
+                        states[name] = OMITTED  # a task, too, whose driver failed
                     elif "when" in item and not _is_true(_fill(item["when"], scope)):
                         states[name] = SUCCEEDED  # skipped, which is no failure
-                        self._record(path[-1]).state = CACHED
+                        self._run.tasks[path[-1]].state = CACHED
                     else:
                         arguments = {
                             parameter["name"]: _fill(str(parameter.get("value", parameter.get("default", ""))), scope)
@@ -163,10 +164,6 @@ class _Walk:
     def _is_left_out(self, path: tuple[str, ...], name: str) -> bool:
         return path == ("root",) and self._only is not None and name.removesuffix("-driver") not in self._only
 
-    def _record(self, name: str) -> TaskRecord:
-        name = name.removesuffix("-driver")
-        return TaskRecord() if name == "root" else self._run.tasks.setdefault(name, TaskRecord())
-
     def _driver(self, template: dict[str, Any], scope: dict[str, str], name: str) -> tuple[str, dict[str, str]]:
         root = self._folder / f"{name}-driver"
         outputs = {item["name"]: item["valueFrom"] for item in template["outputs"]["parameters"]}
@@ -181,12 +178,14 @@ class _Walk:
             if path.exists() or "default" in source:
                 values[key] = path.read_text(encoding="utf-8") if path.exists() else source["default"]
         if code:
-            record = self._record(name)
-            record.state, record.log = FAILED, log.read_text(encoding="utf-8", errors="replace")
+            text = log.read_text(encoding="utf-8", errors="replace")
+            if name not in self._run.tasks:
+                raise RuntimeError(f"the driver of {name} must succeed. Received: {text}")
+            self._run.tasks[name].state, self._run.tasks[name].log = FAILED, text
         return (FAILED if code else SUCCEEDED), values
 
     def _task(self, template: dict[str, Any], scope: dict[str, str], name: str) -> str:
-        record, root = self._record(name), self._folder / name
+        record, root = self._run.tasks[name], self._folder / name
         container, record.patch = template["container"], json.loads(_fill(template["podSpecPatch"], scope))
         (main,) = record.patch["containers"]
         variables = self._variables([*container.get("env", []), *main.get("env", [])], scope)
