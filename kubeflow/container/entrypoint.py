@@ -85,9 +85,12 @@ def run_task(argv: Sequence[str]) -> int:
 def _set_up_log() -> None:
     """Leaves in the log what a person reads: our lines, and what libraries find worth a warning, but no deprecations.
 
-    At INFO, TFX writes each artifact as a proto. `force`, because a fork has the handlers of the run's own log.
+    At INFO, to which it sets absl's logger by itself, TFX writes each artifact as a proto. `force`, because a fork has
+    the handlers of the run's own log.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", force=True)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(lambda record: record.name != "absl" or record.levelno >= logging.WARNING)
     for name in _OURS:
         logging.getLogger(name).setLevel(logging.INFO)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it logs its deprecations as warnings
@@ -116,7 +119,6 @@ def _execute(arguments: argparse.Namespace, beam_args: list[str]) -> None:
         from kubeflow.container.staging import staged_parameters
 
         importlib.import_module(arguments.executor_class_path.rpartition(".")[0])
-    logging.getLogger("absl").setLevel(logging.WARNING)  # which absl sets itself when it is imported
 
     # TFX's Beam components read absl's flags from the command line.
     sys.argv = sys.argv[:1]

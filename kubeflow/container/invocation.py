@@ -40,6 +40,8 @@ def for_tfx(
     invocation = copy.deepcopy(invocation)
     for _, artifact in iterate_artifacts(invocation["inputs"]):
         artifact["name"] = artifact.get("name") or artifact["uri"]  # TFX looks models up by it
+    for key, artifact in iterate_artifacts(invocation["outputs"]):
+        artifact["name"] = artifact.get("name") or key  # which releases before 2.15 leave out
     _declare(invocation["inputs"], inputs_spec, root)
     _declare(invocation["outputs"], outputs_spec, root)
     return invocation
