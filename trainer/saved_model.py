@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,7 +21,8 @@ _ASSET_FILE_DEF = 6
 _ASSET_FILENAME = 2
 _LENGTH_DELIMITED = 2
 
-_SHARD = re.compile(r"variables\.data-\d{5}-of-(\d{5})")
+_INDEX = "variables/variables.index"
+_SHARD = re.compile(r"variables/variables\.data-\d{5}-of-(\d{5})")
 
 
 def locate(folder: Path) -> Path:
@@ -50,7 +51,29 @@ def fault(folder: Path) -> str | None:
     missing = [name for name in assets if not (folder / "assets" / name).is_file()]
     if missing:
         return f"assets/{missing[0]} is missing"
-    return _variables_fault(folder / "variables")
+    if not (folder / "variables").is_dir():
+        return "its variables/ folder is missing"
+    files = (path for path in (folder / "variables").iterdir() if path.is_file())
+    return variables_fault({path.relative_to(folder).as_posix(): path.stat().st_size for path in files})
+
+
+def variables_fault(sizes: Mapping[str, int]) -> str | None:
+    """Returns what is missing of the variables of a SavedModel, in a few words; `None` if nothing is.
+
+    TF Serving takes a SavedModel without its variables for one that serves, and fails each call.
+
+    Args:
+      sizes: bytes by the files' names in the SavedModel, e.g. as an object store lists them.
+    """
+    if not sizes.get(_INDEX):
+        return f"{_INDEX} is missing or empty"
+    shards = {name: match for name in sizes if (match := _SHARD.fullmatch(name))}
+    expected = int(next(iter(shards.values()))[1]) if shards else 1
+    if len(shards) < expected:
+        return f"it has {len(shards)} of {expected} files variables/variables.data-*"
+    if not any(sizes[name] for name in shards):
+        return "variables/variables.data-* is empty"
+    return None
 
 
 def digest(folder: Path) -> str:
@@ -74,18 +97,6 @@ def file_sha256(path: Path) -> str:
         while block := stream.read(1 << 20):
             total.update(block)
     return total.hexdigest()
-
-
-def _variables_fault(folder: Path) -> str | None:
-    if not folder.is_dir():
-        return "its variables/ folder is missing"
-    if not (folder / "variables.index").is_file() or not (folder / "variables.index").stat().st_size:
-        return "variables/variables.index is missing or empty"
-    shards = [match for match in (_SHARD.fullmatch(path.name) for path in folder.iterdir()) if match]
-    expected = int(shards[0].group(1)) if shards else 1
-    if len(shards) < expected:
-        return f"it has {len(shards)} of {expected} files variables/variables.data-*"
-    return None
 
 
 def _assets(graph: Path) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -13,6 +14,7 @@ from pipeline.config.paths import OutputPaths
 from pipeline.terminal import open_console
 from serving.versions import version_folder
 from serving.versions.rollback import Rollback, restore_version
+from serving.versions.version_folder import VersionCard
 from trainer import saved_model
 
 if TYPE_CHECKING:
@@ -49,21 +51,23 @@ def _with_output(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command()
 @_with_output
+@click.option("--serving", metavar="URL", help="The serving folder, where it is in an object store.")
 @click.option("--target", metavar="HOST:PORT", help="A server whose state of each version is shown.")
-def versions(output: str | None, model: str | None, target: str | None) -> None:
+def versions(output: str | None, model: str | None, serving: str | None, target: str | None) -> None:
     """List the versions in the serving folder, the newest last; TF Serving serves the newest."""
     paths = _find_paths(output, model)
-    states = _served(target, paths.serving_model.name) if target else None
-    rows = describe_versions(paths, states)
+    folder = serving or paths.serving_model
+    states = _served(target, PurePosixPath(folder).name) if target else None
+    rows = describe_versions(paths, states, serving)
     if rows:
         console = open_console(pipe_width=_PIPE_WIDTH)
         console.print(version_table(rows))
     else:
-        click.echo(f"No versions in {paths.serving_model}. Type `clickbait run`.")
+        click.echo(f"No versions in {folder}. Type `clickbait run`.")
     listed = {row.version for row in rows}
     for version in sorted(number for number, state in (states or {}).items() if state == _AVAILABLE):
         if version not in listed:
-            click.echo(f"{target} serves version {version}, which is not in {paths.serving_model}")
+            click.echo(f"{target} serves version {version}, which is not in {folder}")
 
 
 @click.command()
@@ -99,22 +103,27 @@ def rollback(output: str | None, model: str | None, to: int | None, target: str 
         click.echo(f"{target} serves it")
 
 
-def describe_versions(paths: OutputPaths, states: dict[int, str] | None = None) -> list[VersionRow]:
+def describe_versions(
+    paths: OutputPaths, states: dict[int, str] | None = None, serving: str | None = None
+) -> list[VersionRow]:
     """Describes each version, oldest first.
 
     Args:
       paths: of an output; the accuracies are those of its runs.
       states: a server's, by version; None where no server was asked: the newest is taken to be served.
+      serving: the URL of the versions, where they are in an object store.
+
+    Raises:
+      StoreError: the store cannot be read.
     """
     from pipeline.results.run_folders import read_runs
 
-    cards = version_folder.read_cards(paths.serving_model)
+    cards, faults = _read_versions(paths, serving)
     taken_back = version_folder.withdrawn(cards)
     reached = {run.run_id: _accuracy(run) for run in read_runs(paths.runs.parent)}
     rows = []
     for version, card in cards.items():
-        fault = saved_model.fault(paths.serving_model / str(version))
-        notes = [f"not whole: {fault}"] if fault else []
+        notes = [f"not whole: {faults[version]}"] if faults[version] else []
         if card is None:
             notes.append("not pushed by clickbait")
         elif card.restored_from is not None:
@@ -153,6 +162,17 @@ def version_table(rows: list[VersionRow]) -> Table:
             escape(", ".join(row.notes)),
         )
     return table
+
+
+def _read_versions(
+    paths: OutputPaths, serving: str | None
+) -> tuple[dict[int, VersionCard | None], dict[int, str | None]]:
+    if serving:
+        from serving.versions.object_store import read_versions  # with fsspec
+
+        return read_versions(serving)
+    cards = version_folder.read_cards(paths.serving_model)
+    return cards, {version: saved_model.fault(paths.serving_model / str(version)) for version in cards}
 
 
 def _served(target: str, model: str) -> dict[int, str]:

@@ -53,12 +53,14 @@ def push_to_store(
       **options: of fsspec's filesystem, e.g. `endpoint_url`; left out, the environment's.
 
     Raises:
-      PushError: the URL is no store's, the store cannot be reached or written, or holds other bytes than were sent.
+      PushError: the model is not whole, the URL is no store's, the store cannot be reached or written, or holds other
+        bytes than were sent.
     """
+    version_folder.require_whole(model_dir)
     with _explained(url):
         store = _Store(*stores.open_store(url, **options))
         digest = saved_model.digest(Path(model_dir))
-        cards = {version: store.read_card(version) for version in store.list_versions()}
+        cards = store.read_cards()
         newest_is_whole = bool(cards) and store.holds(model_dir, max(cards))
         if settled := choose_outcome(cards, digest, newest_is_whole=newest_is_whole):
             return settled
@@ -76,7 +78,7 @@ def push_to_store(
 
 
 def newest_blessed(url: str, **options: object) -> int | None:
-    """Returns the newest version that this project blessed and no rollback withdrew; None where there is none.
+    """Returns the newest whole version that this project blessed and no rollback withdrew; None where there is none.
 
     Args:
       url: as `push_to_store`'s.
@@ -87,8 +89,24 @@ def newest_blessed(url: str, **options: object) -> int | None:
     """
     with stores.explained(url):
         store = _Store(*stores.open_store(url, **options))
-        cards = {number: store.read_card(number) for number in store.list_versions()}
-        return max(version_folder.baselines(cards), default=None)
+        newest_first = sorted(version_folder.baselines(store.read_cards()), reverse=True)
+        return next((version for version in newest_first if not store.find_fault(version)), None)
+
+
+def read_versions(url: str, **options: object) -> tuple[dict[int, VersionCard | None], dict[int, str | None]]:
+    """Reads the cards of all versions, and what is missing of them by the sizes of their files; ascending.
+
+    Args:
+      url: as `push_to_store`'s.
+      **options: as `push_to_store`'s.
+
+    Raises:
+      StoreError: the URL is no store's, or the store cannot be read.
+    """
+    with stores.explained(url):
+        store = _Store(*stores.open_store(url, **options))
+        cards = store.read_cards()
+        return cards, {version: store.find_fault(version) for version in cards}
 
 
 def fetch_version(url: str, version: str, target: Path, **options: object) -> None:
@@ -101,10 +119,15 @@ def fetch_version(url: str, version: str, target: Path, **options: object) -> No
       **options: as `push_to_store`'s.
 
     Raises:
-      StoreError: the URL is no store's, the store cannot be read, or does not have the version.
+      StoreError: the URL is no store's, the store cannot be read, or does not have the whole version.
     """
     with stores.explained(url):
-        _Store(*stores.open_store(url, **options)).fetch_version(version, target)
+        store = _Store(*stores.open_store(url, **options))
+        if store.has_graph(version) and (fault := store.find_fault(version)):
+            raise stores.StoreError(
+                f"A version must be whole. Received: {url}/{version}: {fault}. Push its model again, and remove it."
+            )
+        store.fetch_version(version, target)
 
 
 class _Store:
@@ -122,7 +145,17 @@ class _Store:
         """Returns the versions that TF Serving could load, ascending."""
         numbers = ((name, version_folder.number_of(name)) for name in self._names())
         known = sorted(number for name, number in numbers if number is not None and str(number) == name)
-        return [number for number in known if self._files.exists(self._path(number, saved_model.GRAPH))]
+        return [number for number in known if self.has_graph(number)]
+
+    def has_graph(self, version: str | int) -> bool:
+        return bool(self._files.exists(self._path(version, saved_model.GRAPH)))
+
+    def read_cards(self) -> dict[int, VersionCard | None]:
+        return {version: self.read_card(version) for version in self.list_versions()}
+
+    def find_fault(self, version: str | int) -> str | None:
+        """Returns what is missing of a version, by the sizes of its files; None where it is whole."""
+        return saved_model.variables_fault(self._sizes(str(version)))
 
     def read_card(self, version: int) -> VersionCard | None:
         try:

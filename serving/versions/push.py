@@ -50,8 +50,9 @@ def push_model(
       override: for the card.
 
     Raises:
-      PushError: the folder cannot be written.
+      PushError: the model is not whole, or the folder cannot be written.
     """
+    version_folder.require_whole(model_dir)
     digest = saved_model.digest(Path(model_dir))
     with claim_folder(serving_dir) as folder:
         cards = version_folder.read_cards(folder)

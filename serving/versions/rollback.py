@@ -68,10 +68,10 @@ def restore_version(serving_dir: str | Path, to: int | None = None) -> Rollback:
         skipped: tuple[str, ...] = ()
         if to is None:
             to, skipped = _choose(folder, cards, withdrawn | {served_digest})
-        if to == served:
+        if to == served and not _fault(folder, served, served_card):
             return Rollback(served, served, served)
         card = _check(folder, cards, to)
-        if card.digest == served_digest:
+        if card.digest == served_digest and not _fault(folder, served, served_card):
             return Rollback(served, to, served)
         restored = dataclasses.replace(
             card,
@@ -115,9 +115,9 @@ def _check(folder: Path, cards: dict[int, VersionCard | None], version: int) -> 
     return card
 
 
-def _fault(folder: Path, version: int, card: VersionCard) -> str | None:
+def _fault(folder: Path, version: int, card: VersionCard | None) -> str | None:
     fault = saved_model.fault(folder / str(version))
-    if not fault and saved_model.digest(folder / str(version)) != card.digest:
+    if card and not fault and saved_model.digest(folder / str(version)) != card.digest:
         fault = "its files have been changed since it was pushed"
     return fault
 

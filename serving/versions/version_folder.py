@@ -134,6 +134,18 @@ def withdrawn(cards: Mapping[int, VersionCard | None]) -> tuple[str, ...]:
     return next((card.withdrawn for card in newest_first if card), ())
 
 
+def require_whole(model_dir: str | Path) -> None:
+    """Checks that a SavedModel is whole: TF Serving would load one without its variables and fail each call.
+
+    Raises:
+      PushError: it is not.
+    """
+    if fault := saved_model.fault(Path(model_dir)):
+        raise PushError(
+            f"A pushed model must be a whole SavedModel. Received: {model_dir}: {fault}. Run again with --fresh."
+        )
+
+
 def write_version(model_dir: str | Path, serving_dir: str | Path, card: VersionCard, *, link: bool = False) -> int:
     """Writes a SavedModel into the serving folder as its newest version, atomically.
 

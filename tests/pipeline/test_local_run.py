@@ -16,6 +16,8 @@ from pipeline.config.pipeline_config import PipelineConfig, load_config
 from pipeline.results.report.facts import FACTS_FILE
 from pipeline.results.run_folders import MODEL_CARD_FILE, REPORT_FILE, read_run
 from pipeline.running.local_runner import run_pipeline
+from serving.protocol.messages import PredictionLog
+from serving.protocol.records import read_records
 from tests.helpers.serving import ServerProcess
 
 pytestmark = pytest.mark.slow
@@ -83,9 +85,19 @@ def test_a_csv_becomes_a_pushed_model(first_run, first_verdict, output):
     assert sum(split.rows for split in first_verdict.rows.values()) == ROWS
     assert first_verdict.infra.blessed is True
     assert Path(first_verdict.pushed.path, "saved_model.pb").is_file()
-    assert Path(first_verdict.pushed.path, "assets.extra", "tf_serving_warmup_requests").is_file()
     versions = [path.name for path in (output / "serving" / "clickbait").iterdir()]
     assert versions == [str(first_verdict.pushed.version)]
+
+
+def test_the_pushed_model_warms_each_of_its_signatures_up(first_verdict):
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    pushed = Path(first_verdict.pushed.path)
+    (graph,) = SavedModel.FromString((pushed / "saved_model.pb").read_bytes()).meta_graphs
+    with (pushed / "assets.extra" / "tf_serving_warmup_requests").open("rb") as stream:
+        specs = [PredictionLog.FromString(record).predict_log.request.model_spec for record in read_records(stream)]
+    signatures = {name for name in graph.signature_def if not name.startswith("__")}
+    assert signatures and {spec.signature_name for spec in specs} == signatures
 
 
 def test_the_run_folder_has_page_card_and_facts_of_all_artifacts(first_verdict):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
+
+import fsspec
 import pytest
 from click.testing import CliRunner
 from ml_metadata.metadata_store import MetadataStore
@@ -10,6 +13,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from pipeline.commands.versions import rollback, versions
 from pipeline.results.verdict import Verdict
 from serving.client import ServingError
+from serving.versions.object_store import push_to_store
 from serving.versions.push import push_model
 from serving.versions.version_folder import PushError, list_versions
 from tests.helpers.encoders import write_shell
@@ -85,6 +89,19 @@ def test_the_list_tells_what_is_strange_damaged_or_rolled_back(output, push):
     assert "rolled back" in shown[3]
     assert f"copy of {first}, replaces {second}" in shown[4]
     assert [("serving" in line) for line in shown[1:]] == [False, False, False, True]
+
+
+def test_the_list_of_an_object_store_marks_what_lost_its_variables(output, tmp_path):
+    url = f"memory://{uuid.uuid4().hex}/clickbait"
+    folder = write_shell(tmp_path / "model")
+    version = push_to_store(folder, url, run_id="run-one", fingerprint="f", keep_versions=5).version
+    whole = call(versions, "--output", output, "--serving", url).output.splitlines()
+    assert str(version) in whole[1] and "serving" in whole[1] and "run-one" in whole[1]
+    fsspec.filesystem("memory").rm_file(f"{url}/{version}/variables/variables.data-00000-of-00001")
+    shown = call(versions, "--output", output, "--serving", url).output
+    assert "not whole: it has 0 of 1 files variables/variables.data-*" in shown and "not whole" not in whole[1]
+    empty = f"memory://{uuid.uuid4().hex}/clickbait"
+    assert call(versions, "--serving", empty).output == f"No versions in {empty}. Type `clickbait run`.\n"
 
 
 def test_what_is_served_already_is_said_and_left(output, push):

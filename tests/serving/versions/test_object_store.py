@@ -11,7 +11,7 @@ import fsspec
 import pytest
 
 from serving.versions import version_folder
-from serving.versions.object_store import fetch_version, newest_blessed, push_to_store
+from serving.versions.object_store import fetch_version, newest_blessed, push_to_store, read_versions
 from serving.versions.push import PUSHED, ROLLED_BACK, UNCHANGED
 from serving.versions.stores import StoreError
 from serving.versions.version_folder import PushError, VersionCard
@@ -76,6 +76,28 @@ def test_a_damaged_newest_version_is_pushed_anew(push, store, url):
     assert push("one").outcome == PUSHED
 
 
+@pytest.mark.parametrize("name", [WEIGHTS, "variables/variables.index"])
+def test_a_version_that_lost_its_variables_is_marked_is_no_baseline_and_is_not_fetched(
+    push, store, url, tmp_path, name
+):
+    first, second = push("one").version, push("two").version
+    store.rm_file(f"{url}/{second}/{name}")
+    cards, faults = read_versions(url)
+    assert [card.run_id for card in cards.values()] == ["run-one", "run-two"]
+    assert faults[first] is None and "variables/variables." in faults[second]
+    assert newest_blessed(url) == first
+    with pytest.raises(StoreError, match=f"whole. Received: {url}/{second}: .*variables/variables"):
+        fetch_version(url, str(second), tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_model_without_its_variables_becomes_no_version(push, model, names):
+    (model("one") / WEIGHTS).unlink()
+    with pytest.raises(PushError, match="it has 0 of 1 files"):
+        push("one")
+    assert names() == []
+
+
 def test_the_graph_comes_last_and_no_number_is_seen_before_all_is_uploaded(push, store, names, monkeypatch):
     seen = []
     copy = type(store).cp_file
@@ -88,6 +110,7 @@ def test_the_graph_comes_last_and_no_number_is_seen_before_all_is_uploaded(push,
     version = push("one").version
     assert seen[-1][0].endswith(f"{version}/{GRAPH}")
     assert not any(f"{version}/{GRAPH}" in there for _, there in seen[:-1])
+    assert f"{version}/{WEIGHTS}" in seen[-2][1]
     staged = {name.split("/", 1)[1] for name in seen[0][1] if name.startswith(".pushing-")}
     assert staged == {name.split("/", 1)[1] for name in names()}
 

@@ -3,9 +3,11 @@
 import datetime
 import shutil
 
+import pytest
+
 from serving.versions.push import PUSHED, ROLLED_BACK, UNCHANGED
 from serving.versions.rollback import restore_version
-from serving.versions.version_folder import list_versions, read_card, read_cards, withdrawn
+from serving.versions.version_folder import PushError, list_versions, read_card, read_cards, withdrawn
 from tests.helpers.encoders import write_shell
 
 
@@ -49,6 +51,16 @@ def test_a_newest_version_that_is_damaged_or_a_stranger_s_is_no_reason_not_to_pu
     assert push("one").outcome == PUSHED
     write_shell(serving / str(version + 100))
     assert push("one").outcome == PUSHED
+
+
+def test_a_model_without_its_variables_becomes_no_version(push, model, serving):
+    """TF Serving would call it AVAILABLE and fail each call."""
+    push("one")
+    before = sorted(serving.rglob("*"))
+    (model("two") / "variables" / "variables.data-00000-of-00001").unlink()
+    with pytest.raises(PushError, match=r"whole SavedModel. Received: .*two: it has 0 of 1 files"):
+        push("two")
+    assert sorted(serving.rglob("*")) == before
 
 
 def test_a_model_that_was_rolled_back_is_not_pushed_again(push, serving):

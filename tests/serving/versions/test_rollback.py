@@ -84,9 +84,11 @@ def test_a_version_that_is_not_there_is_refused_with_those_that_are(push, servin
     [
         (lambda folder: shutil.rmtree(folder / "assets.extra"), "which it did not push"),
         (lambda folder: (folder / "variables" / "variables.index").unlink(), "variables.index is missing"),
+        (lambda folder: shutil.rmtree(folder / "variables"), "its variables/ folder is missing"),
+        (lambda folder: (folder / "variables" / "variables.data-00000-of-00001").unlink(), "has 0 of 1 files"),
         (lambda folder: (folder / "variables" / "variables.index").write_text("x"), "have been changed"),
     ],
-    ids=["stranger", "not-whole", "changed"],
+    ids=["stranger", "no-index", "no-variables", "no-shard", "changed"],
 )
 def test_only_a_whole_version_of_ours_is_put_back(push, serving, change, message):
     first, _ = push("one").version, push("two").version
@@ -94,6 +96,18 @@ def test_only_a_whole_version_of_ours_is_put_back(push, serving, change, message
     with pytest.raises(RollbackError, match=message):
         restore_version(serving, to=first)
     assert len(list_versions(serving)) == 2
+
+
+def test_what_is_served_and_damaged_is_refused_by_its_name_and_replaced_by_a_whole_copy(push, serving):
+    first = push("one").version
+    push("two")
+    copy = restore_version(serving, to=first).version
+    (serving / str(copy) / "variables" / "variables.data-00000-of-00001").unlink()
+    with pytest.raises(RollbackError, match=f"version {copy}: it has 0 of 1 files"):
+        restore_version(serving, to=copy)
+    done = restore_version(serving, to=first)
+    assert (done.changed, done.rollback_of, weights(serving, done.version)) == (True, copy, "one")
+    assert read_card(serving, done.version).digest not in withdrawn(read_cards(serving))
 
 
 def test_without_a_name_a_damaged_version_is_left_out_and_said(push, serving):

@@ -153,6 +153,7 @@ def remove(name):
         (remove("variables"), "variables/ folder is missing"),
         (remove("variables/variables.index"), "variables.index is missing"),
         (remove("variables/variables.data-00000-of-00001"), "0 of 1 files"),
+        (lambda path: (path / "variables/variables.data-00000-of-00001").write_bytes(b""), "variables.data-* is empty"),
         (remove("assets"), "assets/tokens.txt is missing"),
         (damage_graph, "truncated"),
         (empty_graph, "truncated"),
