@@ -3,6 +3,7 @@
 import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import itertools
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -96,9 +97,12 @@ def server_program(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def quick_server(server_program) -> Iterator[None]:
-    """LocalInfraValidator starts our server without the seconds of its imports, as a tensorflow_model_server."""
+    """LocalInfraValidator starts our server without the seconds of its imports, as a tensorflow_model_server.
+
+    It starts the real one where `TF_SERVING_BINARY` names it.
+    """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TF_MODEL_SERVER", str(server_program))
+        patch.setenv("TF_MODEL_SERVER", os.environ.get("TF_SERVING_BINARY") or str(server_program))
         yield
 
 

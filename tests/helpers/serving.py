@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import signal
 import socket
 import subprocess
@@ -19,11 +18,8 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 
 from tests.helpers.certificates import Certificate
 
-#: Another server's command line, e.g. `tensorflow_model_server --port={port} --rest_api_port={rest_port}
-#: --model_name={name} --model_base_path={path}`.
-SERVER_COMMAND = os.environ.get("SERVER_CMD")
-
-_OURS = "{ours} --port={port} --rest_api_port={rest_port} --model_name={name} --model_base_path={path}"
+#: A real tensorflow_model_server, which takes the local server's place in tests; docs/serving.md says how to have one.
+REAL_SERVER = os.environ.get("TF_SERVING_BINARY")
 
 #: Inputs and outputs of the signature `echo`.
 DTYPES = ("bool", "float16", "bfloat16", "float64", "int8", "uint8", "int16", "int32", "uint32", "uint64")
@@ -108,7 +104,7 @@ def free_ports(count: int) -> list[int]:
 
 
 class ServerProcess:
-    """A running server, `python -m serving.server` or what `SERVER_CMD` names.
+    """A running server, `python -m serving.server` or what `TF_SERVING_BINARY` names.
 
     Args:
       base_path: of the model.
@@ -126,16 +122,12 @@ class ServerProcess:
     def __init__(self, base_path: Path, log: Path, name: str = "m", *flags: str, program: Path | None = None):
         self.name, self._log = name, log
         self.port, self.rest_port = free_ports(2)
-        command = (SERVER_COMMAND or _OURS).format(
-            ours=shlex.quote(str(program)) if program else f"{shlex.quote(sys.executable)} -m serving.server",
-            python=shlex.quote(sys.executable),
-            port=self.port,
-            rest_port=self.rest_port,
-            name=name,
-            path=shlex.quote(str(base_path)),
-        )
+        server = REAL_SERVER or program
+        command = [str(server)] if server else [sys.executable, "-m", "serving.server"]
+        command += [f"--port={self.port}", f"--rest_api_port={self.rest_port}"]
+        command += [f"--model_name={name}", f"--model_base_path={base_path}", *flags]
         with log.open("wb") as output:
-            self.process = subprocess.Popen([*shlex.split(command), *flags], stdout=output, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
         self.channel = grpc.insecure_channel(f"127.0.0.1:{self.port}", unlimited)
         self.predictions = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)

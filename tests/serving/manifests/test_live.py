@@ -9,12 +9,12 @@ import threading
 import pytest
 
 from serving.client import Client, Retry, ServingError
-from tests.helpers.serving import SERVER_COMMAND, ServerProcess, free_ports, wait_for, write_model
+from tests.helpers.serving import REAL_SERVER, ServerProcess, free_ports, wait_for, write_model
 from tests.serving.manifests.files import KUBERNETES, MANIFESTS, compose_server, server
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(bool(SERVER_COMMAND), reason="reads what only the local server says"),
+    pytest.mark.skipif(bool(REAL_SERVER), reason="reads what only the local server says"),
 ]
 
 TITLE = "abcd"

@@ -1,6 +1,6 @@
 """What TF Serving 2.16.1 answers over gRPC, case by case.
 
-`SERVER_CMD` can name another server's command line, with {port}, {rest_port}, {name} and {path}.
+`TF_SERVING_BINARY` can name a real server, which is asked instead of the local one.
 """
 
 from __future__ import annotations

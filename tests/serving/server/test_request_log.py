@@ -16,7 +16,7 @@ from serving.server.errors import StartError
 from serving.server.flags import Flags, parse_flags
 from serving.server.preflight import make_plan
 from tests.helpers.examples import serialized_example
-from tests.helpers.serving import SERVER_COMMAND, ServerProcess
+from tests.helpers.serving import REAL_SERVER, ServerProcess
 from tests.serving.server.messages import classify, predict, regress, texts
 
 
@@ -27,7 +27,7 @@ def entries(folder) -> list:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(bool(SERVER_COMMAND), reason="what only the local server does")
+@pytest.mark.skipif(bool(REAL_SERVER), reason="what only the local server does")
 def test_what_was_answered_is_logged_and_flushed_at_the_end(tiny_model, tmp_path):
     shutil.copytree(tiny_model, tmp_path / "m" / "7")
     folder = tmp_path / "log"

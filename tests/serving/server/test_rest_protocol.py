@@ -1,4 +1,4 @@
-"""What TF Serving 2.16.1 answers over REST, case by case; see test_grpc_protocol.py for `SERVER_CMD`."""
+"""What TF Serving 2.16.1 answers over REST, case by case; see test_grpc_protocol.py for `TF_SERVING_BINARY`."""
 
 from __future__ import annotations
 
