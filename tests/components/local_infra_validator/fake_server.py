@@ -16,7 +16,8 @@ def write_program(path: Path, behaviour: str) -> Path:
 
     Args:
       path: of the program.
-      behaviour: `well`, `silent` (never listens), `dies`, `wrong`, `nan`, `slow`, `large`, or `refuses` (every call).
+      behaviour: `well`, `silent` (never listens), `dies`, `wrong`, `nan`, `slow`, `large`, `refuses` (every call), or
+        `hollow` (as TF Serving does with a version that has lost its variables: AVAILABLE, and no call is answered).
     """
     root = Path(__file__).parents[3]
     module = "tests.components.local_infra_validator.fake_server"
@@ -40,6 +41,9 @@ def main(behaviour: str, *flags: str) -> None:
         model.delay_s = 0.05
     if behaviour == "refuses":
         model.faults.extend(fakes.Fault("INTERNAL", "the graph is broken") for _ in range(1000))
+    if behaviour == "hollow":
+        missing = "Could not find variable dense/kernel. This could mean that the variable has been deleted."
+        model.faults.extend(fakes.Fault("FAILED_PRECONDITION", missing) for _ in range(1000))
     if behaviour in ("wrong", "nan"):
         fakes.score = {"wrong": lambda text: 0.5, "nan": lambda text: float("nan")}[behaviour]
     held = os.urandom(300 << 20) if behaviour == "large" else b""

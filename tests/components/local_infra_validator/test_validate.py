@@ -66,6 +66,7 @@ def test_no_copy_of_the_model_remains_and_it_is_not_changed(validate, tmp_path):
         ("slow", {"max_p99_milliseconds": 20.0}, {"latency"}, "p99 at most 20 ms"),
         ("large", {"max_memory_gb": 0.2}, {"memory"}, "peak at most 0.2 GB"),
         ("refuses", {}, {"scores"}, "the graph is broken"),
+        ("hollow", {}, {"scores"}, "Could not find variable dense/kernel"),
         ("dies", {}, {"starts"}, "exit code 3; its log ends: the fake server says hello | cannot start: no such model"),
         ("silent", {"cold_start_seconds": 1.5}, {"starts"}, "ready within 1.5 s, observed not ready after"),
     ],
