@@ -13,7 +13,7 @@ import click
 #: The variable with the path of a tensorflow_model_server, instead of the one on PATH.
 SERVER_VARIABLE = "TF_MODEL_SERVER"
 OUTPUT_VARIABLE = "CLICKBAIT__OUTPUT"
-IMAGE = "tensorflow/serving:2.16.1"
+IMAGE = "tensorflow/serving:2.20.0"
 _BINARY = "tensorflow_model_server"
 _DEFAULTS = {"port": "8500", "rest_api_port": "8501", "model_name": "clickbait"}
 

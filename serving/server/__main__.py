@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo(f"clickbait-server: {error.format_message()} (--help lists the flags)", err=True)
         return error.exit_code
     logging.basicConfig(format="%(asctime)s %(levelname).1s %(message)s", level=logging.INFO, stream=sys.stderr)
-    log.info("clickbait-tfx local server, for laptops and tests; production uses tensorflow/serving:2.16.1")
+    log.info("clickbait-tfx local server, for laptops and tests; production uses tensorflow/serving")
     for name in ignored:
         log.warning("--%s has no effect in the local server: %s", name, IGNORED_NOTES.get(name, "it is only accepted"))
     # Before TensorFlow is imported: its messages on CUDA and threads would bury the server's own lines.

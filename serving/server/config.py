@@ -88,7 +88,7 @@ def model_config_from_proto(config: model_server_config_pb2.ModelServerConfig) -
     if len(models) != 1:
         raise failed_precondition(
             f"The local server must have one model. Received: {len(models)} in model_config_list. "
-            "Start one server a model, or use tensorflow/serving:2.16.1."
+            "Start one server a model, or use tensorflow/serving."
         )
     model = models[0]
     if model.model_platform != _PLATFORM:
@@ -141,7 +141,7 @@ def _request_log(model: model_server_config_pb2.ModelConfig) -> LogOptions | Non
     if collector.type != _COLLECTOR:
         raise not_found(
             f"Cannot find LogCollector::Factory for type: {collector.type}. The local server's is "
-            f'type: "{_COLLECTOR}"; tensorflow/serving:2.16.1 has none: there the client logs.'
+            f'type: "{_COLLECTOR}"; tensorflow/serving has none: there the client logs.'
         )
     if not collector.filename_prefix.startswith("/") or collector.filename_prefix.endswith("/"):
         raise invalid_argument(

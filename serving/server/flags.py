@@ -13,7 +13,7 @@ import click
 _HELP = """The local server of clickbait-tfx: serves one model from a folder of versions, over gRPC and REST.
 
 It takes the flags and gives the answers of tensorflow_model_server 2.16.1, so that laptops, tests and infra validation
-need no binary. It is written in Python: production uses the image tensorflow/serving:2.16.1.
+need no binary. It is written in Python: production uses the image tensorflow/serving.
 
 Flags are written --flag=value or --flag value.
 """

@@ -54,5 +54,5 @@ def compose_server() -> dict:
 
 def inference_service() -> dict:
     """KServe's predictor."""
-    (found,) = documents(MANIFESTS / "kserve.yaml")
-    return found
+    service, _ = documents(MANIFESTS / "kserve.yaml")
+    return service

@@ -1,4 +1,4 @@
-"""What the servers are told: real flags of TF Serving 2.16.1, files that it reads, numbers that fit together."""
+"""What the servers are told: real flags of TF Serving, files that it reads, numbers that fit together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from google.protobuf import text_format
 
 from serving.client import ClientOptions
 from serving.server.config import Policy, read_model_config_file
-from serving.server.flags import Flags, parse_flags
+from serving.server.flags import Flags, parse_flags, valued_flags
 from tests.serving.manifests.files import (
     KUBERNETES,
     MONITORING,
@@ -53,6 +53,20 @@ def test_every_flag_is_one_of_tf_servings(which):
     assert not set(ours) & set(values(which))
     assert flags.port and flags.rest_api_port and flags.enable_model_warmup
     assert ("batching_parameters_file" in without_effect) == ("enable_batching" in without_effect)
+
+
+@pytest.mark.parametrize("which", ["kubernetes", "compose", "kserve"])
+def test_every_value_is_joined_to_its_flag(which):
+    """Of `--port 8500` TF Serving takes neither, prints its usage and goes on with its defaults."""
+    assert [flag for flag in arguments(which) if not flag.startswith("--")] == []
+    assert [name for name in values(which) if name in valued_flags() and not values(which)[name]] == []
+
+
+@pytest.mark.parametrize("which", ["kubernetes", "compose", "kserve"])
+def test_no_broken_version_blocks_another_and_no_call_of_a_few_clients_is_refused(which):
+    flags = {name: int(value) for name, value in values(which).items() if value.isdigit()}
+    assert flags["num_load_threads"] >= 2 and flags["max_num_load_retries"] == 2
+    assert flags["grpc_max_threads"] == 64 and flags["rest_api_num_threads"] == 16
 
 
 @pytest.mark.parametrize("which", ["kubernetes", "compose", "kserve"])

@@ -8,7 +8,7 @@ import kubernetes_validate
 import pytest
 
 from serving.serve import IMAGE
-from tests.serving.manifests.files import inference_service, pod, server
+from tests.serving.manifests.files import MANIFESTS, documents, inference_service, pod, resource, server
 
 #: The fields of KServe's PredictorSpec and ModelSpec that are no fields of a pod or a container.
 PREDICTOR_FIELDS = {"model", "minReplicas", "maxReplicas", "scaleTarget", "scaleMetric"}
@@ -47,6 +47,18 @@ def test_a_typo_is_seen(place, key):
     found[f"{key}s"] = found.pop(key)
     with pytest.raises(kubernetes_validate.ValidationError, match=f"{key}s"):
         kubernetes_validate.validate(as_pod(service), "1.31", strict=True)
+
+
+def test_clients_reach_grpc_alone():
+    service, policy = documents(MANIFESTS / "kserve.yaml")
+    kubernetes_validate.validate(policy, "1.31", strict=True)
+    (port,) = service["spec"]["predictor"]["model"]["ports"]
+    (rule,) = policy["spec"]["ingress"]
+    assert policy["spec"]["podSelector"]["matchLabels"] == {
+        "serving.kserve.io/inferenceservice": service["metadata"]["name"]
+    }
+    assert rule["ports"] == [{"port": port["containerPort"]}]
+    assert rule["from"] == resource("NetworkPolicy")["spec"]["ingress"][0]["from"]
 
 
 def test_it_is_confined_as_our_own_servers_are():

@@ -156,6 +156,12 @@ def test_the_network_lets_in_clients_and_prometheus_only():
     policy = resource("NetworkPolicy")["spec"]
     assert policy["policyTypes"] == ["Ingress", "Egress"] and policy["egress"] == []
     assert all(source for rule in policy["ingress"] for source in rule["from"])
+    # One request over REST can end the server (CVE-2025-0649): it is for Prometheus, and for the node's probes.
+    clients, prometheus = policy["ingress"]
+    assert clients["ports"] == [{"port": "grpc"}] and prometheus["ports"] == [{"port": "rest"}]
+    assert all("namespaceSelector" in source and "podSelector" in source for source in prometheus["from"])
+    services = [document for document in ALL if document["kind"] == "Service"]
+    assert {port["targetPort"] for service in services for port in service["spec"]["ports"]} == {"grpc"}
 
 
 def test_a_replica_that_ends_has_time_to_be_left():
@@ -168,6 +174,16 @@ def test_an_autoscaler_and_a_budget_that_do_not_fight():
     assert scaler["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "clickbait"}
     assert scaler["minReplicas"] > resource("PodDisruptionBudget")["spec"]["maxUnavailable"] >= 1
     assert "replicas" not in resource("Deployment")["spec"]
+
+
+def test_replicas_follow_the_requests_in_flight_well_before_threads_are_short():
+    resources, pods = resource("HorizontalPodAutoscaler")["spec"]["metrics"]
+    assert resources["resource"]["name"] == "cpu"
+    (threads,) = (int(flag.partition("=")[2]) for flag in server()["args"] if flag.startswith("--grpc_max_threads="))
+    cores = int(server()["resources"]["requests"]["cpu"])
+    (rule,) = documents(MONITORING / "adapter.yaml")[0]["rules"]["custom"]
+    assert pods["pods"]["metric"]["name"] == rule["name"]["as"]
+    assert 2 * cores <= int(pods["pods"]["target"]["averageValue"]) <= threads / 4
 
 
 def test_a_slow_start_is_waited_for():

@@ -1,4 +1,4 @@
-"""Alerts and dashboard: PromQL that parses, on metrics and labels that TF Serving 2.16.1 really exports."""
+"""Alerts, dashboard, autoscaler: PromQL that parses, on metrics and labels that TF Serving 2.16.1 really exports."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tests.serving.manifests.files import MANIFESTS, MONITORING, documents, reso
 METRICS = {
     ":tensorflow:serving:request_count": {"model_name", "status"},
     ":tensorflow:serving:request_latency_bucket": {"model_name", "API", "entrypoint", "le"},
+    ":tensorflow:serving:request_latency_sum": {"model_name", "API", "entrypoint"},
     ":tensorflow:serving:request_latency_count": {"model_name", "API", "entrypoint"},
     ":tensorflow:serving:batching_session:processed_batch_size_sum": set(),
     ":tensorflow:serving:batching_session:processed_batch_size_count": set(),
@@ -57,6 +58,25 @@ def check(expression: str) -> None:
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_an_expression_is_on_what_is_exported(expression):
     check(expression)
+
+
+def test_the_autoscalers_metric_is_made_of_what_is_exported():
+    (adapter,) = documents(MONITORING / "adapter.yaml")
+    assert set(adapter) == {"rules"} and set(adapter["rules"]) == {"default", "custom"}
+    (rule,) = adapter["rules"]["custom"]
+    assert set(rule) == {"seriesQuery", "resources", "name", "metricsQuery"}
+    promql_parser.parse(rule["seriesQuery"])
+    (series,) = re.findall(r'__name__="([^"]+)"', rule["seriesQuery"])
+    by = rule["resources"]["overrides"]
+    assert by == {name: {"resource": name} for name in ("namespace", "pod")}
+    assert all(f'{name}!=""' in rule["seriesQuery"] for name in by)
+    query = rule["metricsQuery"]
+    for placeholder, value in {"Series": series, "GroupBy": "pod", "LabelMatchers": 'namespace="a",pod="b"'}.items():
+        assert f"<<.{placeholder}>>" in query
+        query = query.replace(f"<<.{placeholder}>>", value)
+    check(query)
+    (window,) = re.findall(r"\[(\d+)m\]", query)
+    assert int(window) * 60 >= 4 * int(MONITOR["spec"]["podMetricsEndpoints"][0]["interval"].rstrip("s"))
 
 
 @pytest.mark.parametrize(

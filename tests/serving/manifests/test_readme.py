@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import textwrap
+
+import yaml
 
 from tests.serving.manifests.files import MANIFESTS, resource
 
@@ -35,3 +38,16 @@ def test_commands_name_what_is_there():
     client = re.search(r"labelled `([\w-]+): \"(\w+)\"`", TEXT).groups()
     (source,) = resource("NetworkPolicy")["spec"]["ingress"][0]["from"]
     assert source["podSelector"]["matchLabels"] == dict([client])
+
+
+def test_the_proxy_leads_to_all_replicas():
+    (text,) = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    (cluster,) = yaml.safe_load(textwrap.dedent("  " + text.lstrip()))["clusters"]
+    # By the Service without an address of its own, whose name has those of all replicas; over HTTP/2, or it is no gRPC.
+    assert (cluster["type"], cluster["lb_policy"]) == ("STRICT_DNS", "LEAST_REQUEST")
+    (options,) = cluster["typed_extension_protocol_options"].values()
+    assert "http2_protocol_options" in options["explicit_http_config"]
+    (endpoint,) = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
+    address = endpoint["endpoint"]["address"]["socket_address"]
+    service = resource("Service", address["address"])["spec"]
+    assert service["clusterIP"] == "None" and service["ports"][0]["port"] == address["port_value"]
