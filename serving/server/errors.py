@@ -68,6 +68,15 @@ def failed_precondition(message: str) -> ServingError:
     return ServingError(grpc.StatusCode.FAILED_PRECONDITION, message)
 
 
+def unsupported_method(name: str) -> ServingError:
+    """Returns the error of a method of TF Serving that this server leaves out."""
+    return ServingError(
+        grpc.StatusCode.UNIMPLEMENTED,
+        f"The local server must be called by Predict. Received: {name}, which it leaves out, for the models of this "
+        "project have no signatures for it. Call Predict, or start tensorflow/serving.",
+    )
+
+
 def error_from_number(number: int, message: str) -> ServingError:
     """Returns the error of a status code by its number in TensorFlow and gRPC."""
     return ServingError(_CODE_BY_NUMBER.get(number, grpc.StatusCode.UNKNOWN), message)

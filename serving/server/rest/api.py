@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 import re
 from collections.abc import Callable
@@ -11,19 +12,22 @@ from urllib.parse import unquote
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
-from tensorflow_serving.apis import classification_pb2, model_pb2, regression_pb2
 
 from serving.json_value import JsonObject, JsonValue
 from serving.request_log import writer
 from serving.request_log.writer import RequestLog
-from serving.server.classify import classify, regress
-from serving.server.errors import ServingError, invalid_argument
+from serving.server.errors import ServingError, invalid_argument, unsupported_method
 from serving.server.manager import VersionManager
 from serving.server.metadata import model_status, signature_def_map
 from serving.server.predict import DEFAULT_SIGNATURE, predict_messages, run_signature
-from serving.server.rest.json_examples import classification_to_json, read_input, regression_to_json
-from serving.server.rest.json_tensors import columns_to_json, read_columns, read_rows, rows_to_json
-from serving.server.rest.json_text import debug_text, parse_object, to_body
+from serving.server.rest.json_tensors import (
+    columns_to_json,
+    parse_object,
+    read_columns,
+    read_rows,
+    rows_to_json,
+    to_body,
+)
 from serving.server.servable import Servable
 
 log = logging.getLogger("clickbait.server")
@@ -46,6 +50,11 @@ class Answer:
     content_type: str = "application/json"
 
 
+def error_answer(status: int, message: str) -> Answer:
+    """Returns the answer of a request that fails."""
+    return Answer(status, json.dumps({"error": message}).encode())
+
+
 @dataclasses.dataclass(frozen=True)
 class _Target:
     name: str
@@ -61,33 +70,38 @@ class RestApi:
         self._request_log = request_log
         self._timeout_ms = max(timeout_ms, 0)
 
-    def answer(self, method: str, path: str, body: bytes) -> Answer:
+    def answer(self, method: str, path: str, body: bytes, *, origin: bool = False) -> Answer:
         """Answers one request.
 
         Args:
-          method: GET, POST or another, which is refused.
-          path: without the query.
-          body: whole.
+          method: GET, POST, OPTIONS or another, which is refused.
+          path: with the query, which no path of this API has; so it counts as part of the name or as malformed.
+          body: whole, and not compressed.
+          origin: whether the request names its origin, as a browser's preflight does.
         """
         if not _API.fullmatch(path):
             return Answer(404, b"<HTML><HEAD><TITLE>404 Not Found</TITLE></HEAD></HTML>\n", "text/html")
+        if method == "OPTIONS":
+            return Answer(200 if origin else 400, b"")
         try:
             return Answer(200, to_body(self._dispatch(method, path, body)))
         except ServingError as error:
-            return Answer(error.http_status, to_body({"error": error.message}))
+            return error_answer(error.http_status, error.message)
         except Exception as error:
-            log.exception("a request failed in a way that nobody thought of")
-            return Answer(500, to_body({"error": f"{type(error).__name__}: {error}"}))
+            log.exception("a request failed with an unexpected error")
+            return error_answer(500, f"{type(error).__name__}: {error}")
 
     def _dispatch(self, method: str, path: str, body: bytes) -> JsonObject:
         pattern = {"POST": _INFERENCE, "GET": _MODEL}.get(method)
         match = pattern.fullmatch(path) if pattern else None
-        if match is None:
+        # The path matches in any case; only the lower-case verbs are served.
+        if match is None or (method == "POST" and not match["verb"].islower()):
             raise invalid_argument(f"Malformed request: {method} {path}")
         target = _target(match)
         if method == "POST":
-            verbs = {"predict": self._predict, "classify": self._classify, "regress": self._regress}
-            return verbs[match["verb"]](target, body) if match["verb"] in verbs else _refuse_case(method, path)
+            if match["verb"] != "predict":
+                raise unsupported_method(match["verb"].capitalize())
+            return self._predict(target, body)
         if not target.name:
             raise invalid_argument("Missing model name in request.")
         if match["part"] == "metadata":
@@ -111,28 +125,12 @@ class RestApi:
                 inputs = read_rows(rows, signature.inputs)
             outputs = run_signature(servable, signature, inputs, timeout_ms=self._timeout_ms)
             answer = columns_to_json(outputs) if rows is None else rows_to_json(outputs)
-            self._log(writer.PREDICT, lambda: predict_messages(servable, target.name, name, inputs, outputs))
+            if self._request_log:
+                messages = (servable, target.name, name, inputs, outputs)
+                self._request_log.offer(writer.PREDICT, lambda: predict_messages(*messages))
             return answer
 
         return self._with_model(target, work)
-
-    def _classify(self, target: _Target, body: bytes) -> JsonObject:
-        request = classification_pb2.ClassificationRequest()
-        _fill_request(request, target, parse_object(body))
-        response = self._with_model(target, lambda servable: classify(servable, request, self._timeout_ms))
-        self._log(writer.CLASSIFY, lambda: (request, response))
-        return classification_to_json(response.result)
-
-    def _regress(self, target: _Target, body: bytes) -> JsonObject:
-        request = regression_pb2.RegressionRequest()
-        _fill_request(request, target, parse_object(body))
-        response = self._with_model(target, lambda servable: regress(servable, request, self._timeout_ms))
-        self._log(writer.REGRESS, lambda: (request, response))
-        return regression_to_json(response.result)
-
-    def _log(self, kind: str, messages: Callable[[], tuple[Message, Message]]) -> None:
-        if self._request_log:
-            self._request_log.offer(kind, messages)
 
     def _with_model(self, target: _Target, work: Callable[[Servable], _Answer]) -> _Answer:
         with self._manager.acquire(target.name, target.version, target.label) as servable:
@@ -149,50 +147,23 @@ def _target(match: re.Match[str]) -> _Target:
     return _Target(unquote(match["name"] or "", errors="replace"), version, label)
 
 
-def _refuse_case(method: str, path: str) -> JsonObject:
-    # The path matches in any case; only the lower-case verbs are served.
-    raise invalid_argument(f"Malformed request: {method} {path}")
-
-
 def _signature_name(document: JsonObject) -> str:
     name = document.get("signature_name", "")
     if not isinstance(name, str):
-        raise invalid_argument(
-            f"JSON Value: {debug_text(document)} not formatted correctly. 'signature_name' key must be a string value."
-        )
+        raise invalid_argument("'signature_name' key must be a string value.")
     return name
 
 
 def _rows(document: JsonObject) -> list[JsonValue] | None:
     """Returns the rows of a document; None where it has columns."""
-    if "instances" in document and "inputs" in document:
-        raise _format_error(
-            document, "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist "
-        )
-    if "instances" in document:
-        rows = document["instances"]
-        if not isinstance(rows, list):
-            raise _format_error(document, "Expecting 'instances' to be an list/array")
-        if not rows:
-            raise _format_error(document, "No values in 'instances' array")
-        return rows
+    if ("instances" in document) == ("inputs" in document):
+        raise invalid_argument("Missing 'inputs' or 'instances' key, of which there must be exactly one")
     if "inputs" in document:
         return None
-    raise invalid_argument("Missing 'inputs' or 'instances' key")
-
-
-def _format_error(document: JsonObject, problem: str) -> ServingError:
-    return invalid_argument(f"JSON Value: {debug_text(document)} {problem}")
-
-
-def _fill_request(
-    request: classification_pb2.ClassificationRequest | regression_pb2.RegressionRequest,
-    target: _Target,
-    document: JsonObject,
-) -> None:
-    request.model_spec.CopyFrom(model_pb2.ModelSpec(name=target.name))
-    request.model_spec.signature_name = _signature_name(document)
-    request.input.CopyFrom(read_input(document))
+    rows = document["instances"]
+    if not isinstance(rows, list) or not rows:
+        raise invalid_argument("Expecting 'instances' to be an list/array with values")
+    return rows
 
 
 def _metadata(servable: Servable) -> JsonObject:

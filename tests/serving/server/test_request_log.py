@@ -17,7 +17,7 @@ from serving.server.flags import Flags, parse_flags
 from serving.server.preflight import make_plan
 from tests.helpers.examples import serialized_example
 from tests.helpers.serving import REAL_SERVER, ServerProcess
-from tests.serving.server.messages import classify, predict, regress, texts
+from tests.serving.server.messages import predict, texts
 
 
 def entries(folder) -> list:
@@ -36,24 +36,19 @@ def test_what_was_answered_is_logged_and_flushed_at_the_end(tiny_model, tmp_path
         service = server.predictions
         service.Predict(predict())
         service.Predict(predict({"examples": texts(serialized_example("abc"))}, signature="serving_examples"))
-        service.Classify(classify())
-        service.Regress(regress())
         with pytest.raises(Exception, match="not found"):
             service.Predict(predict(signature="none"))
         for body in ('{"instances": ["abc", "de"]}', '{"inputs": {"title": ["abc", "de"]}}'):
             assert server.rest("POST", "/v1/models/m:predict", body)[0] == 200
-        body = '{"signature_name": "classify", "examples": [{"title": "abc"}]}'
-        assert server.rest("POST", "/v1/models/m:classify", body)[0] == 200
         assert server.rest("POST", "/v1/models/m:predict", '{"instances": [1]}')[0] == 400
         assert server.terminate() == 0
         assert f"logging requests, users' texts, to {folder}" in server.log
     found = entries(folder)
-    kinds = ["predict_log"] * 2 + ["classify_log", "regress_log"] + ["predict_log"] * 2 + ["classify_log"]
-    assert [one.WhichOneof("log_type") for one in found] == kinds
+    assert [record.WhichOneof("log_type") for record in found] == ["predict_log"] * 4
     assert {(one.log_metadata.model_spec.name, one.log_metadata.model_spec.version.value) for one in found} == {
         ("m", 7)
     }
-    raw, examples, _, _, by_row, by_column, _ = found
+    raw, examples, by_row, by_column = found
     for one in (raw, by_row, by_column):
         assert list(one.predict_log.request.inputs["title"].string_val) == [b"abc", b"de"]
         assert list(one.predict_log.response.outputs["probability"].float_val) == [0.75, 0.5]
