@@ -47,6 +47,7 @@ def run_server(plan: Plan, stopping: threading.Event) -> None:
         unavailable_labels=flags.allow_version_labels_for_unavailable_models,
         channel_arguments=flags.grpc_channel_arguments,
         request_log=plan.request_log,
+        health_service=flags.enable_grpc_healthcheck_service,
     )
     threading.Thread(target=_follow, args=(manager, flags, stopping), name="versions", daemon=True).start()
     log.info("waiting for a version of model %s in %s; ports open then", config.name, config.base_path)
@@ -108,7 +109,7 @@ def _follow(manager: VersionManager[Servable], flags: Flags, stopping: threading
 
 def _read_config_again(manager: VersionManager[Servable], flags: Flags) -> None:
     try:
-        config = read_model_config_file(flags.model_config_file)
+        config = read_model_config_file(flags.model_config_file, manager.config)
         manager.reconfigure(config, unavailable_labels=flags.allow_version_labels_for_unavailable_models)
     except ServingError as error:
         log.error("%s is not applied: %s", flags.model_config_file, error.message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -67,35 +68,43 @@ def model_config_from_flags(flags: Flags) -> ModelConfig:
         raise StartError(error.message) from error
 
 
-def read_model_config_file(path: str) -> ModelConfig:
-    """Reads a text proto of a ModelServerConfig.
+def read_model_config_file(path: str, current: ModelConfig | None = None) -> ModelConfig:
+    """Reads a text proto of a ModelServerConfig, as `model_config_from_proto` does.
 
     Raises:
       ServingError: as `model_config_from_proto`, or the file is no such text proto.
     """
     from tensorflow_serving.config import model_server_config_pb2  # which `--help` does without
 
-    return model_config_from_proto(_read_text_proto(path, model_server_config_pb2.ModelServerConfig()))
+    return model_config_from_proto(_read_text_proto(path, model_server_config_pb2.ModelServerConfig()), current)
 
 
-def model_config_from_proto(config: model_server_config_pb2.ModelServerConfig) -> ModelConfig:
+def model_config_from_proto(
+    config: model_server_config_pb2.ModelServerConfig, current: ModelConfig | None = None
+) -> ModelConfig:
     """Reads the model of a ModelServerConfig.
+
+    Args:
+      config: as it was received.
+      current: what is served; an empty list unloads all of it. None at the start, when there must be a model.
 
     Raises:
       ServingError: INVALID_ARGUMENT where the config is wrong, FAILED_PRECONDITION where it has several models.
     """
     models = config.model_config_list.config
+    if current and not models:
+        return dataclasses.replace(current, policy=Policy(specific=()), labels={})
+    for model in models:
+        _check_model(model)
+    for name, count in collections.Counter(model.name for model in models).items():
+        if count > 1:
+            raise invalid_argument(f"Illegal to list model {name} multiple times in config list")
     if len(models) != 1:
         raise failed_precondition(
             f"The local server must have one model. Received: {len(models)} in model_config_list. "
             "Start one server a model, or use tensorflow/serving."
         )
     model = models[0]
-    if model.model_platform != _PLATFORM:
-        raise invalid_argument(
-            f'A model\'s model_platform must be "{_PLATFORM}". Received: "{model.model_platform}" for model '
-            f'{model.name!r}. Write model_platform: "{_PLATFORM}".'
-        )
     chosen, wanted = model.model_version_policy.WhichOneof("policy_choice"), model.model_version_policy
     policy = Policy(
         latest=max(wanted.latest.num_versions, 1),
@@ -104,11 +113,20 @@ def model_config_from_proto(config: model_server_config_pb2.ModelServerConfig) -
     )
     return ModelConfig(
         model.name,
-        _absolute(model.name, model.base_path),
+        Path(model.base_path),
         policy,
         dict(model.version_labels),
         _request_log(model) if model.HasField("logging_config") else None,
     )
+
+
+def _check_model(model: model_server_config_pb2.ModelConfig) -> None:
+    _absolute(model.name, model.base_path)
+    if model.model_platform != _PLATFORM:
+        raise invalid_argument(
+            f'A model\'s model_platform must be "{_PLATFORM}". Received: "{model.model_platform}" for model '
+            f'{model.name!r}. Write model_platform: "{_PLATFORM}".'
+        )
 
 
 def server_credentials(path: str) -> grpc.ServerCredentials:

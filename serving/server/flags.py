@@ -22,7 +22,6 @@ Flags are written --flag=value or --flag value.
 IGNORED: dict[str, type] = {
     "batching_parameters_file": str,
     "enable_batching": bool,
-    "enable_grpc_healthcheck_service": bool,
     "enable_per_model_batching_parameters": bool,
     "enable_profiler": bool,
     "enable_signature_method_name_check": bool,
@@ -48,7 +47,6 @@ IGNORED: dict[str, type] = {
 #: Notes for users of ignored flags, who would expect an effect.
 IGNORED_NOTES = {
     "enable_batching": "requests are run one by one; send many rows a request instead",
-    "enable_grpc_healthcheck_service": "grpc.health.v1 is always on",
     "monitoring_config_file": "there are no Prometheus metrics here",
     "use_alts_credentials": "use --ssl_config_file for an encrypted connection",
 }
@@ -91,6 +89,7 @@ class Flags:
     tensorflow_inter_op_parallelism: int = _flag(0, "Ops at a time; ours: 0 for one, in the request's thread.", _INT32)
     ssl_config_file: str = _flag("", "Text proto of an SSLConfig: server_key, server_cert, custom_ca, client_verify.")
     grpc_channel_arguments: str = _flag("", "E.g. grpc.max_connection_age_ms=2000, separated by commas.")
+    enable_grpc_healthcheck_service: bool = _flag(False, "Answers grpc.health.v1.")
     grpc_max_threads: int = _flag(0, "gRPC requests at a time; 0 for four a CPU.", click.IntRange(0, 10_000))
     request_log_dir: str = _flag(
         "", "Ours: logs requests and scores, users' texts, into this folder, as PredictionLog.  [default: not]"

@@ -1,4 +1,4 @@
-"""The gRPC side: PredictionService, ModelService and grpc.health.v1."""
+"""The gRPC side: PredictionService, ModelService and, where a flag asks for it, grpc.health.v1."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent import futures
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import NoReturn, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.message import Message
@@ -16,6 +16,7 @@ from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
+    inference_pb2,
     model_management_pb2,
     model_pb2,
     model_service_pb2_grpc,
@@ -26,9 +27,8 @@ from tensorflow_serving.apis import (
 
 from serving.request_log import writer
 from serving.request_log.writer import RequestLog
-from serving.server.classify import classify, regress
 from serving.server.config import model_config_from_proto
-from serving.server.errors import ServingError, StartError, cut_message, invalid_argument
+from serving.server.errors import ServingError, StartError, cut_message, invalid_argument, unsupported_method
 from serving.server.manager import VersionManager
 from serving.server.metadata import check_metadata_fields, model_metadata, model_status
 from serving.server.predict import predict
@@ -38,8 +38,6 @@ log = logging.getLogger("clickbait.server")
 
 _Request: TypeAlias = (
     predict_pb2.PredictRequest
-    | classification_pb2.ClassificationRequest
-    | regression_pb2.RegressionRequest
     | get_model_metadata_pb2.GetModelMetadataRequest
     | get_model_status_pb2.GetModelStatusRequest
 )
@@ -50,7 +48,7 @@ _HEALTH_NAMES = ("", "PredictionService", "ModelService")
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """The service for inference; MultiInference is left out and answers UNIMPLEMENTED."""
+    """The service for inference. Classify, Regress and MultiInference are left out: they answer UNIMPLEMENTED."""
 
     def __init__(self, manager: VersionManager[Servable], request_log: RequestLog | None = None):
         self._manager = manager
@@ -60,19 +58,25 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext
     ) -> predict_pb2.PredictResponse:
         """Answers a PredictRequest: named tensors in and out."""
-        return _answer(context, lambda: self._infer(writer.PREDICT, predict, request))
+        return _answer(context, lambda: self._predict(request))
 
     def Classify(  # noqa: N802
         self, request: classification_pb2.ClassificationRequest, context: grpc.ServicerContext
     ) -> classification_pb2.ClassificationResponse:
-        """Answers a ClassificationRequest: tf.Examples in, labels and scores out."""
-        return _answer(context, lambda: self._infer(writer.CLASSIFY, classify, request))
+        """Refuses."""
+        return _refuse(context, "Classify")
 
     def Regress(  # noqa: N802
         self, request: regression_pb2.RegressionRequest, context: grpc.ServicerContext
     ) -> regression_pb2.RegressionResponse:
-        """Answers a RegressionRequest: tf.Examples in, numbers out."""
-        return _answer(context, lambda: self._infer(writer.REGRESS, regress, request))
+        """Refuses."""
+        return _refuse(context, "Regress")
+
+    def MultiInference(  # noqa: N802
+        self, request: inference_pb2.MultiInferenceRequest, context: grpc.ServicerContext
+    ) -> inference_pb2.MultiInferenceResponse:
+        """Refuses."""
+        return _refuse(context, "MultiInference")
 
     def GetModelMetadata(  # noqa: N802
         self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.ServicerContext
@@ -86,10 +90,10 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
         return _answer(context, answer)
 
-    def _infer(self, kind: str, method: Callable[[Servable, _Request], _Response], request: _Request) -> _Response:
-        response = self._with_model(request, lambda servable: method(servable, request))
+    def _predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
+        response = self._with_model(request, lambda servable: predict(servable, request))
         if self._request_log:
-            self._request_log.offer(kind, lambda: (request, response))
+            self._request_log.offer(writer.PREDICT, lambda: (request, response))
         return response
 
     def _with_model(self, request: _Request, work: Callable[[Servable], _Response]) -> _Response:
@@ -128,7 +132,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
                     "ServerModelConfig type not supported by HandleReloadConfigRequest. "
                     "Only ModelConfigList is currently supported"
                 )
-            config = model_config_from_proto(request.config)
+            config = model_config_from_proto(request.config, self._manager.config)
             self._manager.reconfigure(config, unavailable_labels=self._unavailable_labels)
             response = model_management_pb2.ReloadConfigResponse()
             response.status.error_code = 0
@@ -148,6 +152,7 @@ class GrpcServer:
         unavailable_labels: bool,
         channel_arguments: str = "",
         request_log: RequestLog | None = None,
+        health_service: bool = False,
     ):
         limits = {
             "grpc.max_receive_message_length": -1,
@@ -166,7 +171,8 @@ class GrpcServer:
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(
             ModelService(manager, unavailable_labels=unavailable_labels), self._server
         )
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        if health_service:
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
 
     def listen(self, address: str, credentials: grpc.ServerCredentials | None) -> None:
         """Binds an address, `host:port` or `unix:path`.
@@ -214,6 +220,12 @@ def version_choice(spec: model_pb2.ModelSpec) -> tuple[int | None, str | None]:
 def _check_model_spec(request: _Request) -> None:
     if not request.HasField("model_spec"):
         raise invalid_argument("Missing ModelSpec")
+
+
+def _refuse(context: grpc.ServicerContext, method: str) -> NoReturn:
+    error = unsupported_method(method)
+    context.abort(error.code, error.message)
+    raise AssertionError("abort must raise")
 
 
 def _answer(context: grpc.ServicerContext, work: Callable[[], _Response]) -> _Response:

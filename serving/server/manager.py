@@ -69,9 +69,9 @@ class VersionManager(Generic[_Loaded]):
         self._last_trouble = ""
 
     @property
-    def model_name(self) -> str:
-        """The model's name."""
-        return self._config.name
+    def config(self) -> ModelConfig:
+        """The configuration that is followed."""
+        return self._config
 
     def poll(self) -> None:
         """Lists the folder once: loads new versions that are wanted, then unloads those that are no longer wanted."""
@@ -110,7 +110,7 @@ class VersionManager(Generic[_Loaded]):
                 if known and all(version.state is State.END for version in known):
                     reasons = "; ".join(f"version {version.number}: {version.error}" for version in known)
                     raise StartError(
-                        f"A version of model {self.model_name} must load. Received: {reasons}. "
+                        f"A version of model {self._config.name} must load. Received: {reasons}. "
                         f"Put a whole SavedModel into {self._config.base_path}/<number>.",
                         exit_code=1,
                     )
@@ -143,7 +143,7 @@ class VersionManager(Generic[_Loaded]):
 
     def statuses(self, name: str) -> list[VersionStatus]:
         """Returns the status of every version that was ever seen, newest first; none for another model."""
-        if name != self.model_name:
+        if name != self._config.name:
             return []
         with self._changed:
             known = sorted(self._versions.values(), key=lambda version: version.number, reverse=True)
@@ -159,9 +159,9 @@ class VersionManager(Generic[_Loaded]):
         Raises:
           ServingError: another model, or a label points to a version that is not served. Nothing has changed then.
         """
-        if config.name != self.model_name:
+        if config.name != self._config.name:
             raise failed_precondition(
-                f"The local server must keep its model. Received: {config.name!r} instead of {self.model_name!r}. "
+                f"The local server must keep its model. Received: {config.name!r} instead of {self._config.name!r}. "
                 "Start another server for it."
             )
         with self._changed:
@@ -178,10 +178,10 @@ class VersionManager(Generic[_Loaded]):
 
     def _find(self, name: str, number: int | None, label: str | None) -> _Version[_Loaded]:
         if label is not None:
-            if name != self.model_name or label not in self._labels:
+            if name != self._config.name or label not in self._labels:
                 raise invalid_argument(f"Unrecognized servable version label: {label}")
             number = self._labels[label]
-        if name == self.model_name:
+        if name == self._config.name:
             newest = max(self._serving, default=None) if number is None else number
             if newest in self._serving:
                 return self._serving[newest]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import grpc
@@ -9,13 +10,16 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import prediction_log_pb2
 
-from serving.server.classify import classify, regress
 from serving.server.errors import ServingError, error_from_number, invalid_argument
 from serving.server.predict import predict
 from serving.server.servable import LoadOptions, Servable
 
+log = logging.getLogger("clickbait.server")
+
 WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 _MAX_RECORDS = 1000
+#: What TF Serving replays and this server has no method for. A model must not fail to load for it.
+_LEFT_OUT = {"classify_log", "regress_log", "multi_inference_log"}
 
 
 def load_servable(name: str, version: int, path: Path, options: LoadOptions, warmup_rounds: int) -> Servable:
@@ -46,9 +50,9 @@ def _warm_up(servable: Servable, file: Path, rounds: int) -> None:
         for number, record in enumerate(tf.data.TFRecordDataset(str(file)).as_numpy_iterator(), start=1):
             if number > _MAX_RECORDS:
                 raise invalid_argument(f"Number of warmup records exceeds the maximum ({_MAX_RECORDS}) at {file}")
-            log = _read_record(record, file)
+            request = _read_record(record, file)
             for _ in range(rounds):
-                _replay(servable, log)
+                _replay(servable, request)
     except tf.errors.OpError as error:
         raise error_from_number(error.error_code, str(error.message)) from error
 
@@ -60,13 +64,11 @@ def _read_record(record: bytes, file: Path) -> prediction_log_pb2.PredictionLog:
         raise invalid_argument(f"Failed to parse warmup record: {record!r} from {file}") from error
 
 
-def _replay(servable: Servable, log: prediction_log_pb2.PredictionLog) -> None:
-    kind = log.WhichOneof("log_type")
+def _replay(servable: Servable, record: prediction_log_pb2.PredictionLog) -> None:
+    kind = record.WhichOneof("log_type")
     if kind == "predict_log":
-        predict(servable, log.predict_log.request)
-    elif kind == "classify_log":
-        classify(servable, log.classify_log.request)
-    elif kind == "regress_log":
-        regress(servable, log.regress_log.request)
+        predict(servable, record.predict_log.request)
+    elif kind in _LEFT_OUT:
+        log.info("a warm-up request of version %d is left out, as its method is: %s", servable.version, kind)
     elif kind is not None:
         raise ServingError(grpc.StatusCode.UNIMPLEMENTED, f"Unsupported log_type for warmup: {kind}")

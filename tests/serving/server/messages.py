@@ -7,14 +7,11 @@ import re
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import (
-    classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
+    model_management_pb2,
     predict_pb2,
-    regression_pb2,
 )
-
-from tests.helpers.examples import serialized_example
 
 
 def texts(*values: bytes | str, shape=None):
@@ -45,23 +42,13 @@ def predict(inputs=None, *, name="m", signature="", version=None, label=None, ou
     return request
 
 
-def classify(titles=("abc",), *, signature="classify", context=None, kind=classification_pb2.ClassificationRequest):
-    """A request by tf.Examples; None is one without a title."""
-    request = kind()
-    _fill_spec(request, "m", signature, None, None)
-    if context is not None:
-        request.input.example_list_with_context.context.ParseFromString(context)
-    lists = request.input.example_list if context is None else request.input.example_list_with_context
-    for title in titles:
-        added = lists.examples.add()
-        if title is not None:
-            added.ParseFromString(serialized_example(title, 0))
+def reload(*models):
+    """A ReloadConfigRequest of models by name, base path and platform."""
+    request = model_management_pb2.ReloadConfigRequest()
+    request.config.model_config_list.SetInParent()
+    for name, path, platform in models:
+        request.config.model_config_list.config.add(name=name, base_path=path, model_platform=platform)
     return request
-
-
-def regress(titles=("abc",), *, signature="regress", **more):
-    """The same for Regress."""
-    return classify(titles, signature=signature, kind=regression_pb2.RegressionRequest, **more)
 
 
 def metadata(*fields, name="m", version=None, spec=True):

@@ -52,7 +52,8 @@ def test_labels(tmp_path):
     ("text", "message"),
     [
         ("", "must have one model. Received: 0"),
-        (f"{config_of()[:-1]} {config_of()[19:]}", "must have one model. Received: 2"),
+        (config_of()[:-1] + config_of()[19:].replace('"m"', '"n"'), "must have one model. Received: 2"),
+        (f"{config_of()[:-1]} {config_of()[19:]}", "Illegal to list model m multiple times in config list"),
         (config_of(platform=""), 'model_platform must be "tensorflow"'),
         (config_of().replace('"/m"', '"m"'), "Expected model m to have an absolute path or URI; got base_path()=m"),
         ("model_config_list { confg {} }", "must be a text proto of tensorflow.serving.ModelServerConfig"),

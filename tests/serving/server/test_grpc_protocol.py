@@ -14,10 +14,18 @@ import grpc
 import pytest
 import tensorflow as tf
 from google.protobuf.message import Message
-from tensorflow_serving.apis import get_model_metadata_pb2, model_management_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tensorflow_serving.apis import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    inference_pb2,
+    model_management_pb2,
+    regression_pb2,
+)
 
 from tests.helpers.examples import serialized_example
-from tests.serving.server.messages import classify, metadata, predict, regress, same_text, status, tensor, texts
+from tests.helpers.serving import SERVER_COMMAND
+from tests.serving.server.messages import metadata, predict, reload, same_text, status, tensor, texts
 
 pytestmark = pytest.mark.slow
 
@@ -178,36 +186,6 @@ REFUSED = [
         INVALID,
         "Could not parse example input, value: '" + ("Hello World" * 500)[: 1024 - 39] + "...TRUNCATED",
     ),
-    Refused("classify-signature", classify(signature="z"), INVALID, "No signature was found with the name: z"),
-    Refused(
-        "classify-default",
-        classify(signature=""),
-        INVALID,
-        re.compile("^No classification inputs found in SignatureDef: inputs {"),
-    ),
-    Refused("classify-two-inputs", classify(signature="add"), INVALID, "Expected one input Tensor."),
-    Refused(
-        "classify-regression",
-        classify(signature="regress"),
-        INVALID,
-        re.compile(
-            "Expected classification signature outputs to contain at least one of "
-            '"classes" or "scores". Signature was: '
-        ),
-    ),
-    Refused("classify-empty", classify([]), INVALID, "Input is empty."),
-    Refused("classify-empty-context", classify([], context=b""), INVALID, "Input is empty."),
-    Refused("classify-no-title", classify([None]), INVALID, re.compile("Feature: title .* is required")),
-    Refused("regress-signature", regress(signature="z"), INVALID, "No signature was found with the name: z"),
-    Refused("regress-two-outputs", regress(signature="classify"), INVALID, "Expected one output Tensor."),
-    Refused("regress-two-inputs", regress(signature="add"), INVALID, "Expected one input Tensor."),
-    Refused(
-        "regress-default",
-        regress(signature=""),
-        INVALID,
-        re.compile("^No regression inputs found in SignatureDef: inputs {"),
-    ),
-    Refused("regress-empty", regress([]), INVALID, "Input is empty."),
     Refused("metadata-no-spec", metadata("signature_def", spec=False), INVALID, "Missing ModelSpec"),
     Refused("metadata-no-name", metadata("signature_def", name=""), INVALID, "ModelSpec has no name specified."),
     Refused(
@@ -225,6 +203,15 @@ REFUSED = [
     Refused("status-no-name", status(""), MISSING, "Could not find any versions of model "),
     Refused("status-model", status("x"), MISSING, "Could not find any versions of model x"),
     Refused("status-version", status(version=6), MISSING, "Could not find version 6 of model m"),
+    Refused("reload-relative", reload(("m", "m", "tensorflow")), INVALID, re.compile("")),
+    Refused("reload-platform", reload(("m", "/m", "jax")), INVALID, re.compile("")),
+    Refused("reload-no-platform", reload(("m", "/m", "")), INVALID, re.compile("")),
+    Refused(
+        "reload-twice",
+        reload(("m", "/m", "tensorflow"), ("m", "/n", "tensorflow")),
+        INVALID,
+        "Illegal to list model m multiple times in config list",
+    ),
     Refused(
         "reload-nothing",
         model_management_pb2.ReloadConfigRequest(),
@@ -305,24 +292,6 @@ ANSWERED = [
     ),
     Answered("every-dtype", predict(_ECHO, signature="echo"), _echoed),
     Answered(
-        "classify",
-        classify(["ab"]),
-        lambda response: (
-            [(found.label, found.score) for found in response.result.classifications[0].classes]
-            == [("news", 0.5), ("clickbait", 0.5)]
-        ),
-    ),
-    Answered(
-        "classify-context",
-        classify([None, "ab"], context=_EXAMPLE),
-        lambda response: [row.classes[1].score for row in response.result.classifications] == [1.0, 0.5],
-    ),
-    Answered("classify-spec", classify(), lambda response: response.model_spec.signature_name == "classify"),
-    Answered(
-        "regress", regress(["ab", "a"]), lambda response: [r.value for r in response.result.regressions] == [0.5, 0.25]
-    ),
-    Answered("regress-spec", regress(), lambda response: response.model_spec.version.value == 7),
-    Answered(
         "metadata",
         metadata("signature_def"),
         lambda response: (
@@ -349,8 +318,6 @@ def _unpacked(response):
 
 _METHODS = {
     "PredictRequest": "Predict",
-    "ClassificationRequest": "Classify",
-    "RegressionRequest": "Regress",
     "GetModelMetadataRequest": "GetModelMetadata",
 }
 
@@ -375,3 +342,32 @@ def test_grpc_refuses(protocol_server, case):
 @pytest.mark.parametrize("case", ANSWERED, ids=lambda case: case.id)
 def test_grpc_answers(protocol_server, case):
     assert case.holds(_call(protocol_server, case.request)) in (None, True)
+
+
+@pytest.mark.skipif(bool(SERVER_COMMAND), reason="what only the local server does")
+@pytest.mark.parametrize(
+    ("method", "request_type"),
+    [
+        ("Classify", classification_pb2.ClassificationRequest),
+        ("Regress", regression_pb2.RegressionRequest),
+        ("MultiInference", inference_pb2.MultiInferenceRequest),
+    ],
+)
+def test_what_is_left_out(protocol_server, method, request_type):
+    with pytest.raises(grpc.RpcError) as caught:
+        getattr(protocol_server.predictions, method)(request_type(), timeout=60)
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert f"must be called by Predict. Received: {method}, which it leaves out" in caught.value.details()
+
+
+def test_what_is_no_message(protocol_server):
+    call = protocol_server.channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+    with pytest.raises(grpc.RpcError) as caught:
+        call(b"\xff", timeout=60)
+    assert caught.value.code() is grpc.StatusCode.INTERNAL
+
+
+def test_health_is_unimplemented_unless_asked_for(protocol_server):
+    with pytest.raises(grpc.RpcError) as caught:
+        health_pb2_grpc.HealthStub(protocol_server.channel).Check(health_pb2.HealthCheckRequest(), timeout=60)
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED

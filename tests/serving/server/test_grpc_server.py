@@ -10,12 +10,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import model_management_pb2, model_service_pb2_grpc
 
 from serving.server.config import ModelConfig, Policy, server_credentials
-from serving.server.errors import StartError
+from serving.server.errors import ServingError, StartError
 from serving.server.grpc_service import GrpcServer
 from serving.server.manager import VersionManager
 from tests.helpers.certificates import make_authority, make_certificate
 from tests.helpers.serving import free_ports, write_ssl_config
-from tests.serving.server.messages import status
+from tests.serving.server.messages import reload, status
 
 pytestmark = pytest.mark.slow
 
@@ -36,13 +36,13 @@ def pem(tmp_path_factory):
 
 
 @contextlib.contextmanager
-def serving(tmp_path, ssl_config=None):
+def serving(tmp_path, ssl_config=None, **options):
     """A server of two versions of model `m`; yields its port and its manager."""
     for version in ("1", "2"):
         (tmp_path / "m" / version).mkdir(parents=True)
     manager = VersionManager(ModelConfig("m", tmp_path / "m", Policy(latest=2)), lambda *call: FakeModel())
     manager.poll()
-    server = GrpcServer(manager, threads=2, unavailable_labels=False)
+    server = GrpcServer(manager, threads=2, unavailable_labels=False, **options)
     (port,) = free_ports(1)
     server.listen(f"127.0.0.1:{port}", server_credentials(str(ssl_config)) if ssl_config else None)
     server.start()
@@ -83,7 +83,10 @@ def test_mutual_tls(tmp_path, pem):
 
 
 def test_health(tmp_path):
-    with serving(tmp_path) as (port, _, server), grpc.insecure_channel(f"localhost:{port}") as channel:
+    with (
+        serving(tmp_path, health_service=True) as (port, _, server),
+        grpc.insecure_channel(f"localhost:{port}") as channel,
+    ):
         stub = health_pb2_grpc.HealthStub(channel)
 
         def state(name=""):
@@ -123,6 +126,21 @@ def test_a_configuration_by_request(tmp_path):
         assert caught.value.details() == (
             "Request to assign label to version 2 of model m, which is not currently available for inference"
         )
+
+
+def test_an_empty_list_unloads_the_model(tmp_path):
+    with serving(tmp_path) as (port, manager, _), grpc.insecure_channel(f"localhost:{port}") as channel:
+        stub = model_service_pb2_grpc.ModelServiceStub(channel)
+        assert stub.HandleReloadConfigRequest(reload(), timeout=10).status.error_code == 0
+        manager.poll()
+        found = stub.GetModelStatus(status(), timeout=10).model_version_status
+        assert {version.state for version in found} == {50}
+        with pytest.raises(ServingError, match="Servable not found"), manager.acquire("m"):
+            pass
+        stub.HandleReloadConfigRequest(reload(("m", str(tmp_path / "m"), "tensorflow")), timeout=10)
+        manager.poll()
+        with manager.acquire("m"):
+            pass
 
 
 def test_a_port_that_is_taken(tmp_path):

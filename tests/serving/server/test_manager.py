@@ -89,6 +89,15 @@ def test_the_states_are_told_newest_first_and_by_name(folder):
     assert folder.manager.statuses("x") == []
 
 
+def test_a_version_starts_while_another_is_loaded(tmp_path):
+    folder = Folder(tmp_path, Policy(everything=True)).put(1).put(2)
+    seen = []
+    original = folder.manager._load_version
+    folder.manager._load_version = lambda *call: (seen.append(folder.states), original(*call))[1]
+    folder.poll()
+    assert seen == [{2: "LOADING", 1: "START"}, {2: "AVAILABLE", 1: "LOADING"}]
+
+
 def test_a_failing_version_leaves_the_older_one(folder, caplog):
     folder.put(1).poll().put(2, "broken weights").poll().poll()
     assert folder.states == {2: "LOADING", 1: "AVAILABLE"} and folder.serves() == 1

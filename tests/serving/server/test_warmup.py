@@ -14,7 +14,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from serving.server.errors import ServingError
 from serving.server.servable import LoadOptions
 from serving.server.warmup import WARMUP_FILE, load_servable
-from tests.serving.server.messages import classify, predict, regress
+from tests.serving.server.messages import predict
 
 pytestmark = pytest.mark.slow
 
@@ -42,15 +42,12 @@ def as_log(**requests) -> bytes:
     return log.SerializeToString()
 
 
-def test_good_requests(version):
-    write_warmup(
-        version,
-        as_log(predict_log=predict()),
-        as_log(classify_log=classify()),
-        as_log(regress_log=regress()),
-        b"",
-    )
+def test_good_requests(version, caplog):
+    caplog.set_level("INFO", "clickbait.server")
+    left_out = as_log(classify_log=prediction_log_pb2.ClassifyLog().request)
+    write_warmup(version, as_log(predict_log=predict()), left_out, b"")
     load(version, rounds=3).close()
+    assert "left out, as its method is: classify_log" in caplog.text
 
 
 def test_a_request_that_fails_fails_the_load(version):
