@@ -43,6 +43,13 @@ _Request: TypeAlias = (
 )
 _Response = TypeVar("_Response", bound=Message)
 
+#: Of a deadline; what is later is none.
+_MAX_SECONDS = 1e6
+
+#: A call holds its message in memory until it is answered. TF Serving takes 2 GiB.
+_MAX_MESSAGE_BYTES = 64 << 20
+_MAX_CALLS = 1024
+
 #: The names under which the real server reports its health, and the whole.
 _HEALTH_NAMES = ("", "PredictionService", "ModelService")
 
@@ -58,7 +65,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext
     ) -> predict_pb2.PredictResponse:
         """Answers a PredictRequest: named tensors in and out."""
-        return _answer(context, lambda: self._predict(request))
+        return _answer(context, lambda: self._predict(request, context))
 
     def Classify(  # noqa: N802
         self, request: classification_pb2.ClassificationRequest, context: grpc.ServicerContext
@@ -90,8 +97,12 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
         return _answer(context, answer)
 
-    def _predict(self, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
-        response = self._with_model(request, lambda servable: predict(servable, request))
+    def _predict(
+        self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext
+    ) -> predict_pb2.PredictResponse:
+        seconds = context.time_remaining()
+        timeout_ms = 0 if seconds is None or seconds > _MAX_SECONDS else max(int(seconds * 1000), 1)
+        response = self._with_model(request, lambda servable: predict(servable, request, timeout_ms))
         if self._request_log:
             self._request_log.offer(writer.PREDICT, lambda: (request, response))
         return response
@@ -155,7 +166,7 @@ class GrpcServer:
         health_service: bool = False,
     ):
         limits = {
-            "grpc.max_receive_message_length": -1,
+            "grpc.max_receive_message_length": _MAX_MESSAGE_BYTES,
             "grpc.max_send_message_length": -1,
             # A second server on the port is a mistake, not a wish to share it.
             "grpc.so_reuseport": 0,
@@ -163,6 +174,7 @@ class GrpcServer:
         self._server = grpc.server(
             futures.ThreadPoolExecutor(threads, thread_name_prefix="grpc"),
             options=list({**limits, **_channel_options(channel_arguments)}.items()),
+            maximum_concurrent_rpcs=_MAX_CALLS,
         )
         self._health = health.HealthServicer()
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(

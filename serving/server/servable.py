@@ -25,6 +25,7 @@ from serving.server.tensors import dtype_name
 tf.get_logger().setLevel("ERROR")
 
 _CALLERS_THREAD = -1
+_MAX_TIMEOUT_MS = 2**31 - 1
 _Call: TypeAlias = Callable[..., Sequence[np.ndarray]]
 
 
@@ -71,7 +72,7 @@ class Servable:
         graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=graph, config=config)
         self._own_thread = not options.inter_op_threads
-        self._callables: dict[tuple[tuple[str, ...], tuple[str, ...], int], _Call] = {}
+        self._callables: dict[tuple[tuple[str, ...], tuple[str, ...]], _Call] = {}
         self._lock = threading.Lock()
         try:
             with graph.as_default():
@@ -94,7 +95,7 @@ class Servable:
           feeds: array by the alias of the input.
           infos: the signature's input by alias, as wide as `feeds`.
           fetches: names of tensors, any of them more than once.
-          timeout_ms: 0 for none.
+          timeout_ms: stops the computation then, with DEADLINE_EXCEEDED; 0 for never.
 
         Returns:
           One array a fetch.
@@ -107,11 +108,19 @@ class Servable:
             _check_dtype(index, infos[alias].dtype, feeds[alias])
         names = tuple(infos[alias].name for alias in aliases)
         wanted = tuple(dict.fromkeys(fetches))
+        arrays = [feeds[alias] for alias in aliases]
         try:
-            call = self._callables.get((names, wanted, timeout_ms)) or self._make_callable(names, wanted, timeout_ms)
-            outputs = call(*(feeds[alias] for alias in aliases))
+            if timeout_ms:
+                # What runs in the caller's thread cannot be stopped; and a callable has one timeout for ever.
+                stop = config_pb2.RunOptions(timeout_in_ms=min(timeout_ms, _MAX_TIMEOUT_MS))
+                outputs = self._session.run(list(wanted), dict(zip(names, arrays, strict=True)), options=stop)
+            else:
+                call = self._callables.get((names, wanted)) or self._make_callable(names, wanted)
+                outputs = call(*arrays)
         except (tf.errors.OpError, UnicodeDecodeError) as error:
             raise _run_error(error) from error
+        except ValueError as error:
+            raise invalid_argument(str(error)) from error  # a shape that the graph excludes
         return list(outputs) if len(wanted) == len(fetches) else [outputs[wanted.index(name)] for name in fetches]
 
     def close(self) -> None:
@@ -121,16 +130,15 @@ class Servable:
         self._session = None
         _release_memory()
 
-    def _make_callable(self, feeds: tuple[str, ...], fetches: tuple[str, ...], timeout_ms: int) -> _Call:
+    def _make_callable(self, feeds: tuple[str, ...], fetches: tuple[str, ...]) -> _Call:
         options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
-        options.run_options.timeout_in_ms = timeout_ms
-        if self._own_thread and not timeout_ms:  # what runs in the caller's thread cannot be timed out
+        if self._own_thread:
             options.run_options.inter_op_thread_pool = _CALLERS_THREAD
         with self._lock:
             # Keras's own session backend relies on the method; Session.make_callable copies and checks every feed
             # in Python, which takes four times as long.
             made = self._session._make_callable_from_options(options)
-            return self._callables.setdefault((feeds, fetches, timeout_ms), made)
+            return self._callables.setdefault((feeds, fetches), made)
 
 
 def _release_memory() -> None:

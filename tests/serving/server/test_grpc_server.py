@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import time
+from typing import ClassVar
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from tensorflow_serving.apis import model_management_pb2, model_service_pb2_grpc
+from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow_serving.apis import model_management_pb2, model_service_pb2_grpc, prediction_service_pb2_grpc
 
+from serving.server import grpc_service
 from serving.server.config import ModelConfig, Policy, server_credentials
 from serving.server.errors import ServingError, StartError
 from serving.server.grpc_service import GrpcServer
 from serving.server.manager import VersionManager
 from tests.helpers.certificates import make_authority, make_certificate
 from tests.helpers.serving import free_ports, write_ssl_config
-from tests.serving.server.messages import reload, status
+from tests.serving.server.messages import predict, reload, status, texts
 
 pytestmark = pytest.mark.slow
 
@@ -141,6 +145,75 @@ def test_an_empty_list_unloads_the_model(tmp_path):
         manager.poll()
         with manager.acquire("m"):
             pass
+
+
+def test_a_message_over_the_limit_and_one_that_grows_beyond_it(tmp_path):
+    with serving(tmp_path) as (port, *_):
+        options = [("grpc.max_send_message_length", -1)]
+        for compression in (grpc.Compression.NoCompression, grpc.Compression.Gzip):
+            with grpc.insecure_channel(f"localhost:{port}", options, compression=compression) as channel:
+                call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+                with pytest.raises(grpc.RpcError) as caught:
+                    call(bytes(65 << 20), timeout=60)
+                assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and caught.value.details()
+        assert ask_status(port) == [2, 1]
+
+
+class SlowModel(FakeModel):
+    """Answers after a while, and notes how long each call could have taken."""
+
+    version, seconds = 1, 0.5
+    signatures: ClassVar = {"serving_default": meta_graph_pb2.SignatureDef()}
+
+    def __init__(self):
+        self.signatures["serving_default"].inputs["title"].name = "title:0"
+        self.timeouts_ms = []
+
+    def run(self, feeds, infos, fetches, timeout_ms=0):
+        self.timeouts_ms.append(timeout_ms)
+        time.sleep(self.seconds)
+        return []
+
+
+@contextlib.contextmanager
+def serving_slowly(tmp_path, threads):
+    """A server of one version that takes half a second; yields the version and a stub."""
+    model = SlowModel()
+    (tmp_path / "m" / "1").mkdir(parents=True)
+    manager = VersionManager(ModelConfig("m", tmp_path / "m"), lambda *call: model)
+    manager.poll()
+    server = GrpcServer(manager, threads=threads, unavailable_labels=False)
+    (port,) = free_ports(1)
+    server.listen(f"127.0.0.1:{port}", None)
+    server.start()
+    with grpc.insecure_channel(f"localhost:{port}") as channel:
+        yield model, prediction_service_pb2_grpc.PredictionServiceStub(channel)
+    server.stop(0).wait()
+
+
+def test_a_deadline_stops_a_large_call(tmp_path):
+    with serving_slowly(tmp_path, threads=1) as (model, stub):
+        small, large = predict(), predict({"title": texts(*["a"] * 513)})
+        stub.Predict(small, timeout=10)
+        stub.Predict(large)
+        stub.Predict(large, timeout=10)
+        assert model.timeouts_ms[:2] == [0, 0] and 5_000 < model.timeouts_ms[2] < 11_000
+
+
+def test_a_call_whose_deadline_passes_while_it_waits_is_not_begun(tmp_path):
+    with serving_slowly(tmp_path, threads=1) as (model, stub):
+        calls = [stub.Predict.future(predict(), timeout=0.3) for _ in range(4)]
+        assert {call.code() for call in calls} == {grpc.StatusCode.DEADLINE_EXCEEDED}
+        stub.Predict(predict(), timeout=10)
+        assert len(model.timeouts_ms) == 2  # of the four, the first alone was begun
+
+
+def test_calls_beyond_the_threads_wait_and_beyond_the_bound_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(grpc_service, "_MAX_CALLS", 3)
+    with serving_slowly(tmp_path, threads=1) as (_, stub):
+        calls = [stub.Predict.future(predict(), timeout=30) for _ in range(5)]
+        codes = [call.code() for call in calls]
+        assert codes.count(grpc.StatusCode.OK) == 3 and codes.count(grpc.StatusCode.RESOURCE_EXHAUSTED) == 2
 
 
 def test_a_port_that_is_taken(tmp_path):
