@@ -1,14 +1,18 @@
-"""Whatever is sent, the server answers in time, says 200 only to what it understood, and lives on.
+"""Whatever is sent, the server answers in time, says 200 only to what it understood, and lives on in as much memory.
 
-`FUZZ_SECONDS` sets how long each of the two tests goes on; without it each sends `EXAMPLES`.
+`FUZZ_REST` and `FUZZ_GRPC` set how many requests the two tests send.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gzip
+import http.client
 import json
 import os
-import time
+import shutil
+from pathlib import Path
+from urllib.parse import quote
 
 import grpc
 import pytest
@@ -16,13 +20,18 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tensorflow_serving.apis import predict_pb2
 
-from tests.helpers.serving import DTYPES
+from tests.helpers.serving import DTYPES, ServerProcess
 from tests.serving.server.messages import predict, tensor
 
 pytestmark = pytest.mark.slow
 
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
-EXAMPLES = 400
+REST_REQUESTS = int(os.environ.get("FUZZ_REST", "600"))
+GRPC_REQUESTS = int(os.environ.get("FUZZ_GRPC", "600"))
+#: Requests after which the server's memory is what it needs: each signature is built at its first call.
+WARM = 200
+#: From then on each so many requests one is a bomb.
+BOMB_EVERY = 25
+MEMORY = 1.3
 
 #: What a client may be told; INTERNAL and UNKNOWN would be faults that nobody thought of.
 REFUSALS = {
@@ -30,6 +39,8 @@ REFUSALS = {
     grpc.StatusCode.NOT_FOUND,
     grpc.StatusCode.FAILED_PRECONDITION,
     grpc.StatusCode.OUT_OF_RANGE,
+    grpc.StatusCode.UNIMPLEMENTED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,  # a message over the limit
 }
 
 INPUTS = {
@@ -52,20 +63,50 @@ fuzzing = settings(
 )
 
 
-def run_for_a_while(test) -> int:
-    """Runs a hypothesis test that calls the function it is given with every example; returns their number."""
-    began, count = 0.0, 0
+@pytest.fixture(scope="module")
+def fuzzed_server(tiny_model, tmp_path_factory):
+    """A server of model `m`, in a process of its own, whose memory is no other's."""
+    folder = tmp_path_factory.mktemp("fuzzed")
+    shutil.copytree(tiny_model, folder / "m" / "7")
+    with ServerProcess(folder / "m", folder / "log.txt") as server:
+        yield server.wait_until_ready()
 
-    def tick():
-        nonlocal began, count
-        began = began or time.monotonic()  # before its first example hypothesis may build tables of characters
-        count += 1
-        if count > EXAMPLES and time.monotonic() > began + SECONDS:
+
+def run_many(test, count: int, server) -> None:
+    """Runs a hypothesis test, and compares the server's memory with that before the first bomb.
+
+    Args:
+      test: the test; calls the function that it is given with every example, for the number of the bomb that it is to
+        send instead, if any.
+      count: the examples that it is to get.
+      server: what is tested.
+    """
+    done, before = 0, 0
+
+    def tick() -> int | None:
+        nonlocal done, before
+        done += 1
+        if done == WARM:
+            before = resident_bytes(server)
+        if done > count:
             pytest.skip("it is enough")  # hypothesis lets it through at once
+        return done // BOMB_EVERY if done > WARM and done % BOMB_EVERY == 0 else None
 
     with contextlib.suppress(pytest.skip.Exception):
         test(tick)
-    return count
+    assert done > count and server.process.poll() is None
+    assert server.score("abc") == (7, 0.75)
+    after = resident_bytes(server)
+    print(f"{count} requests: {before >> 20} MiB before, {after >> 20} MiB after, {after / before:.2f} times")
+    assert after <= MEMORY * before
+
+
+def resident_bytes(server) -> int:
+    """The memory of the server's process."""
+    pages = Path(f"/proc/{server.process.pid}/statm")
+    if not pages.exists():
+        pytest.skip("the memory of another process is read from /proc, which only Linux has")
+    return int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 signatures = st.sampled_from(
@@ -105,6 +146,25 @@ documents = st.fixed_dictionaries(
         "context": values,
     },
 )
+
+_FEW = 1 << 20
+#: Bodies that ask for much more than they hold, with their headers: nested, wide, compressed, huge numbers, one that
+#: the limit excludes.
+BOMBS = [
+    (b"[" * _FEW, {}),
+    (b'{"instances": ' + b"[" * 100_000 + b'"a"' + b"]" * 100_000 + b"}", {}),
+    (b'{"instances": ' + b'[{"title":' * 50_000, {}),
+    (b'{"instances": [' + b"[]," * _FEW + b"[]]}", {}),
+    (b'{"instances": [' + b"{}," * _FEW + b"{}]}", {}),
+    (b'{"instances": [' + b"9" * _FEW + b"]}", {}),
+    (b'{"instances": [' + b"1e9," * _FEW + b"1e999]}", {}),
+    (b'{"instances": ["' + b"\\ud800" * 100_000 + b'"]}', {}),
+    (gzip.compress(bytes(1 << 28), 9), {"Content-Encoding": "gzip"}),
+    (gzip.compress(b'{"instances": [' + b"[]," * (2 << 20) + b"[]]}", 9), {"Content-Encoding": "gzip"}),
+    (gzip.compress(b'{"instances": ["abc"]}')[:-4], {"Content-Encoding": "gzip"}),
+    (b"x", {f"Header-{number}": "x" * 1000 for number in range(90)}),
+    (bytes(9 << 20), {}),
+]
 bodies = st.one_of(
     documents.map(lambda document: json.dumps(document).encode()),
     documents.map(lambda document: json.dumps(document).encode()[:-1]),
@@ -133,31 +193,39 @@ def check_rows(body, answer):
         assert predictions == [[0.25 * len(text.encode())] for text in texts]
 
 
-def test_rest(protocol_server):
+def test_rest(fuzzed_server):
+    connection = http.client.HTTPConnection("127.0.0.1", fuzzed_server.rest_port, timeout=60)
+
+    def ask(method, path, body, headers):
+        try:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except (BrokenPipeError, ConnectionResetError):  # the answer to a body that the limit excludes may be lost
+            connection.close()
+            return 413, b""
+
     def run(tick):
         @fuzzing
-        @given(st.sampled_from(["POST", "POST", "POST", "GET", "PUT"]), paths, bodies)
-        def one(method, path, body):
-            tick()
-            status, answer = protocol_server.rest(method, path, None if method == "GET" else body, timeout=20)
-            assert status in (200, 400, 404), (status, answer)
+        @given(st.sampled_from(["POST", "POST", "POST", "GET", "PUT", "OPTIONS"]), paths, bodies)
+        def send(method, path, body):
+            bomb, headers = tick(), {}
+            if bomb is not None:
+                method, path, (body, headers) = "POST", "/v1/models/m:predict", BOMBS[bomb % len(BOMBS)]
+            elif method == "GET":
+                body = None
+            path = quote(path, safe="/:%?.")
+            status, answer = ask(method, path, body, headers)
+            assert status in (200, 400, 404, 413, 501), (status, answer)
             if status == 200:
                 check_rows(body, answer)
-                assert set(json.loads(answer)) & {
-                    "predictions",
-                    "outputs",
-                    "results",
-                    "model_version_status",
-                    "model_spec",
-                }
+                assert set(json.loads(answer)) & {"predictions", "outputs", "model_version_status", "model_spec"}
             elif answer.startswith(b"{"):
                 assert list(json.loads(answer)) == ["error"]
 
-        one()
+        send()
 
-    assert run_for_a_while(run) > EXAMPLES
-    assert protocol_server.process.poll() is None
-    assert protocol_server.rest("POST", "/v1/models/m:predict", '{"instances": ["abc"]}')[0] == 200
+    run_many(run, REST_REQUESTS, fuzzed_server)
 
 
 dims = st.lists(st.sampled_from([-1, 0, 1, 1, 2, 3, 2**31, 2**62]), max_size=3)
@@ -204,19 +272,40 @@ def check_predict(request, answer):
     assert set(response.outputs) == set(request.output_filter or response.outputs)
 
 
-def test_grpc(protocol_server):
+_SCALAR = tensor(7, [], string_val=[b"a"])
+#: Messages that ask for much more than they hold.
+GRPC_BOMBS = [
+    predict({"title": tensor(7, [2**40])}),
+    predict({"title": tensor(7, [2**31, 2**31])}),
+    predict({"title": tensor(7, [1] * 300, string_val=[b"a"])}),
+    predict({"a": tensor(1, [2**33], float_val=[1]), "b": tensor(9, [2**33], int64_val=[1])}, signature="add"),
+    predict({"title": tensor(7, [2**20], string_val=[b""] * 2**20)}),
+    predict({"title": tensor(7, [1], string_val=[b"x" * (32 << 20)])}),
+    predict({f"input-{number}": _SCALAR for number in range(20_000)}),
+    predict(outputs=["probability"] * 100_000),
+    predict(signature="x" * (8 << 20)),
+]
+_BOMB_BYTES = [*(bomb.SerializeToString() for bomb in GRPC_BOMBS), bytes(65 << 20), b"\n" * (8 << 20)]
+sent = requests.map(lambda request: request.SerializeToString()) | st.binary(max_size=40)
+
+
+def test_grpc(fuzzed_server):
     raw = {
-        name: protocol_server.channel.unary_unary(f"/tensorflow.serving.{name}")
+        (name, compression): fuzzed_server.channel.unary_unary(f"/tensorflow.serving.{name}")
         for name in ("PredictionService/Predict", "PredictionService/Classify", "ModelService/GetModelStatus")
+        for compression in (grpc.Compression.NoCompression, grpc.Compression.Gzip)
     }
 
     def run(tick):
         @fuzzing
-        @given(st.sampled_from(sorted(raw)), requests.map(lambda r: r.SerializeToString()) | st.binary(max_size=40))
-        def one(method, request):
-            tick()
+        @given(st.sampled_from(sorted(raw)), sent)
+        def send(method_and_compression, request):
+            bomb = tick()
+            method, compression = method_and_compression
+            if bomb is not None:
+                request = _BOMB_BYTES[bomb % len(_BOMB_BYTES)]
             try:
-                answer = raw[method](request, timeout=20)
+                answer = raw[method_and_compression](request, timeout=60, compression=compression)
             except grpc.RpcError as error:
                 # What is no message at all fails in gRPC, before any server code.
                 parsed = "deserializing" not in error.details()
@@ -225,8 +314,6 @@ def test_grpc(protocol_server):
                 if method.endswith("Predict"):
                     check_predict(predict_pb2.PredictRequest.FromString(request), answer)
 
-        one()
+        send()
 
-    assert run_for_a_while(run) > EXAMPLES
-    assert protocol_server.process.poll() is None
-    assert protocol_server.score("abc") == (7, 0.75)
+    run_many(run, GRPC_REQUESTS, fuzzed_server)
