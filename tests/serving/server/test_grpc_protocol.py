@@ -24,7 +24,7 @@ from tensorflow_serving.apis import (
 )
 
 from tests.helpers.examples import serialized_example
-from tests.helpers.serving import SERVER_COMMAND
+from tests.helpers.serving import REAL_SERVER
 from tests.serving.server.messages import metadata, predict, reload, same_text, status, tensor, texts
 
 pytestmark = pytest.mark.slow
@@ -344,7 +344,7 @@ def test_grpc_answers(protocol_server, case):
     assert case.holds(_call(protocol_server, case.request)) in (None, True)
 
 
-@pytest.mark.skipif(bool(SERVER_COMMAND), reason="what only the local server does")
+@pytest.mark.skipif(bool(REAL_SERVER), reason="what only the local server does")
 @pytest.mark.parametrize(
     ("method", "request_type"),
     [

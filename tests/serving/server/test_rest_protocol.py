@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.serving import SERVER_COMMAND
+from tests.helpers.serving import REAL_SERVER
 
 pytestmark = pytest.mark.slow
 
@@ -190,7 +190,7 @@ def test_a_header_of_100_kilobytes(protocol_server):
     assert _ask(protocol_server, "GET", _M, X_Long="x" * 100_000)[0] == 200
 
 
-@pytest.mark.skipif(bool(SERVER_COMMAND), reason="what only the local server does")
+@pytest.mark.skipif(bool(REAL_SERVER), reason="what only the local server does")
 @pytest.mark.parametrize("verb", ["classify", "regress"])
 def test_what_is_left_out(protocol_server, verb):
     status, body = protocol_server.rest("POST", f"{_M}:{verb}", '{"examples": [{"title": "a"}]}')
