@@ -12,6 +12,8 @@ from serving.server.errors import invalid_argument
 
 #: A shape may be filled by repeating the last value. A message of a few bytes must not ask for all memory that way.
 _MAX_REPEATED_ELEMENTS = 2**16
+#: numpy's limit of dimensions.
+MAX_RANK = 64
 
 _VALUE_FIELDS = {
     types_pb2.DT_FLOAT: "float_val",
@@ -71,7 +73,7 @@ def to_numpy(alias: str, tensor: tensor_pb2.TensorProto) -> np.ndarray:
     """
     dims = [dim.size for dim in tensor.tensor_shape.dim]
     simple = _SIMPLE_DTYPES.get(tensor.dtype)
-    if tensor.dtype not in _VALUE_FIELDS or any(size < 0 for size in dims):
+    if tensor.dtype not in _VALUE_FIELDS or any(size < 0 for size in dims) or len(dims) > MAX_RANK:
         raise invalid_argument(f"tensor parsing error: {alias}")
     values = getattr(tensor, _VALUE_FIELDS[tensor.dtype])
     size = math.prod(dims)

@@ -16,10 +16,7 @@ from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving.json_value import JsonObject, JsonValue
 from serving.server.errors import ServingError, invalid_argument
-from serving.server.tensors import dtype_name, numpy_dtype
-
-#: numpy's limit of dimensions.
-_MAX_RANK = 64
+from serving.server.tensors import MAX_RANK, dtype_name, numpy_dtype
 
 #: As TF Serving does, reads small integers as int32 and casts them.
 _INTEGERS = {
@@ -134,8 +131,8 @@ def _read(name: str, value: JsonValue, dtype: int) -> np.ndarray:
     level = [value]
     while level and isinstance(level[0], list):
         rows = [element for element in level if isinstance(element, list)]
-        if len(rows) < len(level) or len({len(row) for row in rows}) > 1 or len(shape) == _MAX_RANK:
-            raise invalid_argument(f"The lists of input: {name} must have one shape, of at most {_MAX_RANK} levels")
+        if len(rows) < len(level) or len({len(row) for row in rows}) > 1 or len(shape) == MAX_RANK:
+            raise invalid_argument(f"The lists of input: {name} must have one shape, of at most {MAX_RANK} levels")
         shape.append(len(rows[0]))
         level = list(itertools.chain.from_iterable(rows))
     try:

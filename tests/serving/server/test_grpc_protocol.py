@@ -124,6 +124,12 @@ REFUSED = [
         "dtype-none", predict({"title": tensor(0, [1], string_val=[b"a"])}), INVALID, "tensor parsing error: title"
     ),
     Refused("dtype-no-such", predict({"title": tensor(999, [1])}), INVALID, "tensor parsing error: title"),
+    Refused(
+        "shape-of-300",
+        predict({"title": tensor(7, [1] * 300, string_val=[b"a"])}),
+        INVALID,
+        "tensor parsing error: title",
+    ),
     Refused("shape-negative", predict({"title": tensor(7, [-1])}), INVALID, "tensor parsing error: title"),
     Refused(
         "shape-overflow",
