@@ -32,7 +32,7 @@ from serving.server.errors import ServingError, StartError, cut_message, invalid
 from serving.server.manager import VersionManager
 from serving.server.metadata import check_metadata_fields, model_metadata, model_status
 from serving.server.predict import predict
-from serving.server.servable import Servable
+from serving.server.servable import Servable, trim_memory
 
 log = logging.getLogger("clickbait.server")
 
@@ -49,6 +49,7 @@ _MAX_SECONDS = 1e6
 #: A call holds its message in memory until it is answered. TF Serving takes 2 GiB.
 _MAX_MESSAGE_BYTES = 64 << 20
 _MAX_CALLS = 1024
+_LARGE_MESSAGE_BYTES = 1 << 20
 
 #: The names under which the real server reports its health, and the whole.
 _HEALTH_NAMES = ("", "PredictionService", "ModelService")
@@ -102,7 +103,11 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     ) -> predict_pb2.PredictResponse:
         seconds = context.time_remaining()
         timeout_ms = 0 if seconds is None or seconds > _MAX_SECONDS else max(int(seconds * 1000), 1)
-        response = self._with_model(request, lambda servable: predict(servable, request, timeout_ms))
+        try:
+            response = self._with_model(request, lambda servable: predict(servable, request, timeout_ms))
+        finally:
+            if request.ByteSize() > _LARGE_MESSAGE_BYTES:
+                trim_memory()
         if self._request_log:
             self._request_log.offer(writer.PREDICT, lambda: (request, response))
         return response

@@ -149,6 +149,11 @@ def _release_memory() -> None:
     the next version. TF_ONEDNN_USE_SYSTEM_ALLOCATOR=1 turns the pool off, which makes large batches slower.
     """
     gc.collect()
+    trim_memory()
+
+
+def trim_memory() -> None:
+    """Makes the C library return the memory that is free, which it keeps after large messages."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it; macOS and musl do without
     if trim is not None:
         trim(0)
