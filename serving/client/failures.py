@@ -24,6 +24,7 @@ _NOT_STRICT = ("Key Identifier", "key usage", "Key usage", "Basic Constraints", 
 _OTHER_NAME = ("Hostname Verification Check failed", "is not in peer certificate", "doesn't match", "Hostname mismatch")
 _NO_TLS_THERE = ("WRONG_VERSION_NUMBER", "wrong version number", "record layer failure")
 _UNRESOLVED = ("errors resolving", "DNS resolution failed", "Name or service not known", "Failed to resolve")
+_NO_THREAD = ("Server Threadpool Exhausted", "Concurrent RPC limit exceeded")
 _HUNG_UP = ("Socket closed", "Connection reset", "Connection aborted", "RemoteDisconnected", "EOF occurred", "alert")
 _UNUSABLE_FILES = ("security handshaker", "PEM lib", "KEY_VALUES_MISMATCH", "no certificate or crl found")
 _NOT_THERE = ("refused", "No route", "unreachable", "Cannot assign requested address")
@@ -56,11 +57,14 @@ def lookup_for(failure: Failure) -> Lookup | None:
 
 
 def is_short_of_threads(failure: BaseException) -> bool:
-    """Returns whether the server has no thread for the call: TF Serving refuses it without a text.
+    """Returns whether the server has no thread for the call.
 
-    A message that is too large has the same code, and a text.
+    TF Serving's official image refuses it without a text, a build of it with gRPC 1.51 with one, and so does gRPC for
+    Python. A message that is too large has the same code, and another text.
     """
-    return isinstance(failure, Failure) and failure.code == "RESOURCE_EXHAUSTED" and not failure.details.strip()
+    if not isinstance(failure, Failure) or failure.code != "RESOURCE_EXHAUSTED":
+        return False
+    return not failure.details.strip() or _has(failure.details, _NO_THREAD)
 
 
 def waiting_helps(failure: Failure) -> bool:
@@ -118,8 +122,8 @@ def _message(failure: Failure, options: ClientOptions, answer: Sequence[VersionS
     if is_short_of_threads(failure):
         return _Message(
             EXIT_UNFORESEEN,
-            f"The server at {target} must have a thread for each call. Received: {failure.code} without a reason, as "
-            "TF Serving refuses a call while all its threads are busy.",
+            f"The server at {target} must have a thread for each call. Received: {failure.code}, with which TF Serving "
+            "refuses a call while all its threads are busy.",
             f"Start it with {THREADS_FLAG} (by default it has 4 a CPU), or send fewer at once: --in-flight 1.",
         )
     if failure.code == "RESOURCE_EXHAUSTED":

@@ -125,9 +125,10 @@ def test_nothing_else_is_tried_again(connect, options, model, code):
 
 
 @pytest.mark.parametrize("rows_per_call", [100, 1])
-def test_a_server_short_of_threads_is_asked_until_it_answers(connect, options, model, rows_per_call):
-    """TF Serving refuses a call with an empty text while all its threads are busy."""
-    model.faults.extend([Fault("RESOURCE_EXHAUSTED", "")] * 20)
+@pytest.mark.parametrize("text", ["", "Server Threadpool Exhausted", "Concurrent RPC limit exceeded!"])
+def test_a_server_short_of_threads_is_asked_until_it_answers(connect, options, model, rows_per_call, text):
+    """By build, TF Serving refuses a call with an empty text or gRPC's while all its threads are busy."""
+    model.faults.extend([Fault("RESOURCE_EXHAUSTED", text)] * 20)
     with connect(options=options, rows_per_call=rows_per_call, retry=Retry(2, 0.005, 0.02)) as client:
         assert client.predict(TEXTS) == [score(text) for text in TEXTS]
     assert not model.faults
