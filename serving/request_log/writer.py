@@ -20,7 +20,7 @@ from serving.request_log.options import LogOptions
 
 log = logging.getLogger("clickbait.request_log")
 
-PREDICT, CLASSIFY, REGRESS = "predict_log", "classify_log", "regress_log"
+PREDICT = "predict_log"  # the field of a PredictionLog
 _REPORT_EVERY_S = 60.0
 _CLOSE_S = 10.0
 
@@ -64,7 +64,7 @@ class RequestLog:
         """Logs a request, if the sample includes it.
 
         Args:
-          kind: `PREDICT`, `CLASSIFY` or `REGRESS`.
+          kind: the field of a PredictionLog, `PREDICT`.
           messages: makes the request and the response, of any set of TF Serving's messages; called only if logged.
         """
         if self._random.random() >= self._options.rate:
