@@ -25,8 +25,8 @@ from tests.serving.server.messages import predict, tensor
 
 pytestmark = pytest.mark.slow
 
-REST_REQUESTS = int(os.environ.get("FUZZ_REST", "600"))
-GRPC_REQUESTS = int(os.environ.get("FUZZ_GRPC", "600"))
+REST_REQUESTS = int(os.environ.get("FUZZ_REST", "300"))
+GRPC_REQUESTS = int(os.environ.get("FUZZ_GRPC", "300"))
 #: Requests after which the server's memory is what it needs: each signature is built at its first call.
 WARM = 200
 #: From then on each so many requests one is a bomb.
