@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +19,7 @@ from pipeline.terminal import open_console, quiet
 from serving.untrusted import visible
 
 if TYPE_CHECKING:
+    from kubeflow.submit.address import Address
     from pipeline.config.pipeline_config import PipelineConfig
 
 _SPEC = click.option(
@@ -30,7 +32,6 @@ _SPEC = click.option(
 
 
 _PIPE_WIDTH = 240
-_Command = TypeVar("_Command", bound=Callable[..., None])
 
 _CONNECTION = (
     click.option(
@@ -48,11 +49,29 @@ _CONNECTION = (
 )
 
 
-def _connection(command: _Command) -> _Command:
-    """Adds the options of a connection to a server."""
+def _connection(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options of a connection to a server; the command gets `connect`, which reads the address from them."""
+
+    @functools.wraps(command)
+    def with_connect(
+        *args: object,
+        host: str | None,
+        token: str | None,
+        token_file: Path | None,
+        tls_ca: Path | None,
+        call_s: float,
+        **kwargs: object,
+    ) -> None:
+        def connect() -> Address:
+            from kubeflow.submit.address import read_address
+
+            return read_address(host, token, token_file, tls_ca, call_s)
+
+        command(*args, connect=connect, **kwargs)
+
     for option in reversed(_CONNECTION):
-        command = option(command)
-    return command
+        with_connect = option(with_connect)
+    return with_connect
 
 
 @click.group()
@@ -210,13 +229,10 @@ def rehearse(
 def submit_command(
     ctx: click.Context,
     spec: Path,
-    host: str | None,
+    connect: Callable[[], Address],
     namespace: str | None,
     experiment: str | None,
     name: str | None,
-    token: str | None,
-    token_file: Path | None,
-    tls_ca: Path | None,
     parameters: tuple[str, ...],
     cron: str | None,
     wait: bool,
@@ -224,7 +240,6 @@ def submit_command(
     timeout_s: float | None,
     terminate: bool,
     poll_s: float,
-    call_s: float,
 ) -> None:
     """Run a compiled spec on a cluster, follow the run, and end with the verdict's exit code.
 
@@ -234,9 +249,9 @@ def submit_command(
     that was canceled ends with 143, and one that is still at work at --timeout with 1.
     """
     _require_kfp()
-    from kubeflow.submit import address, follow, submit
+    from kubeflow.submit import follow, submit
 
-    cluster = address.read_address(host, token, token_file, tls_ca, call_s)
+    cluster = connect()
     pace = follow.Pace(poll_s, timeout_s)
     options = submit.Options(namespace, experiment, name, parameters, cron, wait, terminate, pace)
     ctx.exit(submit.follow_run(cluster, run_id, options) if run_id else submit.submit(cluster, spec, options))
@@ -249,12 +264,8 @@ def submit_command(
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 def status_command(
     run_id: str | None,
-    host: str | None,
+    connect: Callable[[], Address],
     namespace: str | None,
-    token: str | None,
-    token_file: Path | None,
-    tls_ca: Path | None,
-    call_s: float,
     pipeline: str,
     as_json: bool,
 ) -> None:
@@ -269,11 +280,10 @@ def status_command(
     _require_kfp()
     from kubeflow.status import view
     from kubeflow.status.status import read_newest, read_status
-    from kubeflow.submit import address
     from kubeflow.submit.server import Server
     from kubeflow.submit.submit import require_namespace
 
-    server = Server(address.read_address(host, token, token_file, tls_ca, call_s))
+    server = Server(connect())
     health = server.check()
     if run_id is None:
         run_id = read_newest(server, pipeline, require_namespace(health.several_users, namespace, server.host))
@@ -330,12 +340,8 @@ def status_command(
 @click.pass_context
 def notify_command(
     ctx: click.Context,
-    host: str | None,
+    connect: Callable[[], Address],
     namespace: str | None,
-    token: str | None,
-    token_file: Path | None,
-    tls_ca: Path | None,
-    call_s: float,
     webhook_file: Path | None,
     pipeline: str | None,
     experiment: str | None,
@@ -364,7 +370,6 @@ def notify_command(
             "notifier for each."
         )
     from kubeflow.notify.notify import Options, notify
-    from kubeflow.submit import address
 
     options = Options(
         state=state_file,
@@ -378,5 +383,4 @@ def notify_command(
         ui=ui.partition("#")[0].rstrip("/") if ui else None,
         text_only=text_only,
     )
-    cluster = address.read_address(host, token, token_file, tls_ca, call_s)
-    ctx.exit(notify(cluster, options, poll_s if watch else None))
+    ctx.exit(notify(connect(), options, poll_s if watch else None))

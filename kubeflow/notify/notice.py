@@ -6,7 +6,6 @@ import json
 import re
 from datetime import datetime
 from typing import Literal, NamedTuple
-from urllib.parse import quote
 
 from components.data_gate.policy import mask
 from kubeflow.container.exit_codes import MEANINGS
@@ -14,7 +13,7 @@ from kubeflow.spec.messages import Json, Spec
 from kubeflow.status.status import log_url
 from kubeflow.submit.api import ApiRun
 from kubeflow.submit.outcome import Outcome, is_canceled
-from kubeflow.submit.server import shorten
+from kubeflow.submit.server import run_page, shorten
 from kubeflow.submit.tasks import SUCCEEDED, read_tasks
 from serving.untrusted import visible
 
@@ -156,7 +155,7 @@ def _notice(
     source: Source,
 ) -> Notice:
     pipeline = source.pipeline or (spec.get("pipelineInfo", {}).get("name") if spec else None)
-    page = f"{source.ui}/#/runs/details/{quote(run.run_id)}"
+    page = run_page(source.ui, run.run_id)
     first = f'{pipeline or "a pipeline"}: the run "{run.display_name}" {_end_of(state, task)}'
     if state in ("failed", "overdue"):
         first += f": {meaning}" + ("" if exit_code is None else f" (exit code {exit_code})")

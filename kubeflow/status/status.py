@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple, cast
-from urllib.parse import quote
 
 from kubeflow.container.exit_codes import MEANINGS
 from kubeflow.spec.caching import UNCACHED
@@ -16,9 +15,9 @@ from kubeflow.spec.pipeline_spec import SpecError, sort_tasks
 from kubeflow.status.fingerprint import Fingerprint, find_differences, fingerprints
 from kubeflow.submit.api import ApiRun, Experiment, PipelineVersion, VersionReference, task_details
 from kubeflow.submit.follow import settle
-from kubeflow.submit.outcome import Outcome, find_fatal, find_outcome, is_canceled, read_logs
-from kubeflow.submit.server import Health, Server, ServerError
-from kubeflow.submit.tasks import FAILED, FINAL, SKIPPED, SUCCEEDED, RunTask, has_started, read_tasks
+from kubeflow.submit.outcome import DRIVER_TEMPLATES, TEMPLATES, is_canceled, log_path, pod_name, read_outcome
+from kubeflow.submit.server import Health, Server, ServerError, run_page
+from kubeflow.submit.tasks import FAILED, FINAL, SKIPPED, SUCCEEDED, RunTask, has_started, read_tasks, seconds_between
 
 CACHED = "cached"
 
@@ -278,8 +277,8 @@ def read_status(server: Server, run_id: str, health: Health, now: datetime | Non
         run.document.spec.get("pipelineInfo", {}).get("name") if run.document else None,
         run.document.name if run.document else None,
         run.run.created_at.isoformat() if run.run.created_at else None,
-        _seconds(run.run.created_at, run.run.finished_at, now if run.run.state not in FINAL else None),
-        f"{server.host}/#/runs/details/{quote(run_id)}",
+        seconds_between(run.run.created_at, run.run.finished_at, now if run.run.state not in FINAL else None),
+        run_page(server.host, run_id),
         tuple(_task_status(server, run, name, earlier, health, now) for name in run.names),
     )
 
@@ -337,13 +336,13 @@ def _task_status(server: Server, run: _Run, name: str, earlier: _Earlier, health
     compared = None
     if cached is False and run.document:
         reasons, compared = _why_not_cached(run, name, earlier, health)
-    outcome = _outcome(server, run, task) if task and state == "failed" else None
+    outcome = read_outcome(server, run.run.run_id, task) if task and state == "failed" else None
     return TaskStatus(
         name,
         state,
         max(task.attempts - 1, 0) if task and task.attempts is not None and cached is not None else None,
         run.tasks.get(name, {}).get("retryPolicy", {}).get("maxRetryCount"),
-        _seconds(task.start_time, task.end_time, at_work) if task and begun else None,
+        seconds_between(task.start_time, task.end_time, at_work) if task and begun else None,
         cached,
         tuple(reasons),
         compared.run.run_id if compared else None,
@@ -403,33 +402,12 @@ def _change_of(run: _Run, before: _Run, producer: str, health: Health) -> str | 
     return None
 
 
-def _outcome(server: Server, run: _Run, task: RunTask) -> Outcome | None:
-    """Returns the exit code and the reason of a failed task, as its messages or its logs have it."""
-    logs: list[str] = []
-    for text in itertools.chain(task.messages, read_logs(server, run.run.run_id, task)):
-        if outcome := find_outcome(text):
-            return outcome
-        logs.append(text)
-    fatal = next((message for text in logs if (message := find_fatal(text))), None)
-    return Outcome(1, fatal) if fatal else None
-
-
 def log_url(host: str, run_id: str, task: RunTask) -> str | None:
     """Returns the URL of the log of a task's newest attempt, or of its driver where that failed; None without a pod."""
     if task.attempts:
-        template, node = "retry-system-container-impl", task.nodes[0]
+        pod = pod_name(task.nodes[0], TEMPLATES[0])
     elif task.state == FAILED and task.drivers:
-        template, node = "system-container-driver", task.drivers[0]
+        pod = pod_name(task.drivers[0], DRIVER_TEMPLATES[0])
     else:
         return None
-    workflow, _, number = node.rpartition("-")
-    pod = f"{workflow}-{template}-{number}"
-    return f"{host}/apis/v1alpha1/runs/{quote(run_id)}/nodes/{quote(pod)}/log"
-
-
-def _seconds(began: datetime | None, ended: datetime | None, now: datetime | None) -> float | None:
-    # The API writes times that it does not know as the epoch.
-    if not began or began.year <= 1970:
-        return None
-    end = ended if ended and ended.year > 1970 else now
-    return max((end - began).total_seconds(), 0.0) if end else None
+    return host + log_path(run_id, pod)

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from kubeflow.container.exit_codes import MEANINGS
 from kubeflow.status.status import RunStatus, TaskStatus
+from kubeflow.submit.view import print_fact
 
 _COLOURS = {"succeeded": "green", "cached": "cyan", "failed": "red", "canceled": "yellow", "running": "bold"}
 _MOST_REASONS = 4
@@ -17,11 +18,11 @@ def print_status(console: Console, status: RunStatus) -> None:
     """Prints a run's state, a table of its tasks, and what is known of those that failed."""
     seconds = "" if status.seconds is None else f", {status.seconds:.0f} s"
     pipeline = ", ".join(text for text in (status.pipeline, status.version and f"version {status.version}") if text)
-    _line(console, "run", f"{status.name} ({status.run_id})")
+    print_fact(console, "run", f"{status.name} ({status.run_id})")
     if pipeline:
-        _line(console, "pipeline", pipeline)
+        print_fact(console, "pipeline", pipeline)
     console.print(f"[bold]{'state':<10}[/]{_coloured(status.state)}{seconds}", soft_wrap=True)
-    _line(console, "page", status.page)
+    print_fact(console, "page", status.page)
     console.print()
     console.print(_table(status))
     for task in status.tasks:
@@ -76,12 +77,8 @@ def _print_failure(console: Console, task: TaskStatus) -> None:
         message = f"exit code {task.exit_code}, {message}"
     console.print(f"[red]{escape(task.name)}[/]: {escape(message)}", soft_wrap=True)
     if task.log:
-        _line(console, "log", task.log)
+        print_fact(console, "log", task.log)
 
 
 def _coloured(state: str) -> str:
     return f"[{_COLOURS.get(state, 'dim')}]{escape(state)}[/]"
-
-
-def _line(console: Console, name: str, text: str) -> None:
-    console.print(f"[bold]{name:<10}[/]{escape(text)}", soft_wrap=True)

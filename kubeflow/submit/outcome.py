@@ -23,8 +23,8 @@ from kubeflow.submit.tasks import CANCELED, CANCELING, SUCCEEDED, RunTask, faile
 _EXIT_FAILED, _EXIT_STOPPED = 1, 143
 _MOST_NODES = 40
 #: Argo names pods after the workflow, the template and the node (`workflow-template-1234` for `workflow-1234`).
-_TEMPLATES = ("retry-system-container-impl", "system-container-impl")
-_DRIVER_TEMPLATES = ("system-container-driver", "system-dag-driver")
+TEMPLATES = ("retry-system-container-impl", "system-container-impl")
+DRIVER_TEMPLATES = ("system-container-driver", "system-dag-driver")
 #: Where a message in a log ends: a line of the launcher's or the driver's own, of Argo's, or the command's end.
 _NOT_THE_MESSAGE = re.compile(r'[IWEF]\d{4} \d\d:\d\d:\d\d|time="?\d{4}-|\{"time":|Error: exit status \d')
 _FATAL = re.compile(r"F\d{4} \d\d:\d\d:\d\d\S*\s+\d+ [\w.-]+:\d+\] (.*)")
@@ -39,6 +39,8 @@ class Outcome(NamedTuple):
     """The task that the reason is of; empty where it is the run's."""
     also_failed: tuple[str, ...] = ()
     """The other tasks that failed."""
+    is_own: bool = True
+    """The task says so itself, rather than the launcher or the driver that failed around it."""
 
 
 def judge(server: Server, run: ApiRun) -> Outcome:
@@ -56,26 +58,20 @@ def judge(server: Server, run: ApiRun) -> Outcome:
     if is_canceled(run):
         return Outcome(_EXIT_STOPPED, "the run was canceled on the cluster")
     failed = failed_tasks(run)
-    logs: dict[str, list[str]] = {}
+    fatal: Outcome | None = None
     for task in failed:
-        also_failed = tuple(other.name for other in failed if other.name != task.name)
-        for text in task.messages:
-            if outcome := find_outcome(text):
-                return outcome._replace(task=task.name, also_failed=also_failed)
-        for text in read_logs(server, run.run_id, task):
-            logs.setdefault(task.name, []).append(text)
-            if outcome := find_outcome(text):
-                return outcome._replace(task=task.name, also_failed=also_failed)
+        if outcome := read_outcome(server, run.run_id, task):
+            outcome = outcome._replace(also_failed=tuple(other.name for other in failed if other.name != task.name))
+            if outcome.is_own:
+                return outcome
+            fatal = fatal or outcome
     run_errors = (run.error, *(state.error for state in run.state_history or []))
     run_messages = [error.message for error in run_errors if error and error.message]
     for text in run_messages:
         if outcome := find_outcome(text):
             return outcome
-    for task in failed:
-        for text in logs.get(task.name, []):
-            if message := find_fatal(text):
-                also_failed = tuple(other.name for other in failed if other.name != task.name)
-                return Outcome(_EXIT_FAILED, message, task.name, also_failed)
+    if fatal:
+        return fatal
     message = next((text.strip() for task in failed for text in task.messages), "") or " ".join(run_messages)
     return Outcome(
         _EXIT_FAILED,
@@ -84,6 +80,23 @@ def judge(server: Server, run: ApiRun) -> Outcome:
         + (f"{message.strip()} " if message.strip() else "")
         + "Look at the pods' events in the UI",
     )
+
+
+def read_outcome(server: Server, run_id: str, task: RunTask) -> Outcome | None:
+    """Returns the outcome of a failed task; None where neither the API nor a log says why.
+
+    Raises:
+      ServerError: the server cannot be asked.
+    """
+    fatal: str | None = None
+    for text in task.messages:
+        if outcome := find_outcome(text):
+            return outcome._replace(task=task.name)
+    for text in read_logs(server, run_id, task):
+        if outcome := find_outcome(text):
+            return outcome._replace(task=task.name)
+        fatal = fatal or find_fatal(text)
+    return Outcome(_EXIT_FAILED, fatal, task.name, is_own=False) if fatal else None
 
 
 def is_canceled(run: ApiRun) -> bool:
@@ -96,7 +109,7 @@ def find_outcome(text: str) -> Outcome | None:
 
     Example:
         >>> find_outcome("main: clickbait exit code 3, the data was refused: too few rows")
-        Outcome(exit_code=3, reason='too few rows', task='', also_failed=())
+        Outcome(exit_code=3, reason='too few rows', task='', also_failed=(), is_own=True)
     """
     lines = text.splitlines()
     for number in reversed(range(len(lines))):
@@ -136,19 +149,33 @@ def read_logs(server: Server, run_id: str, task: RunTask) -> Iterator[str]:
     Raises:
       ServerError: the server cannot be asked.
     """
-    for nodes, templates in ((task.nodes, _TEMPLATES), (task.drivers, _DRIVER_TEMPLATES)):
+    for nodes, templates in ((task.nodes, TEMPLATES), (task.drivers, DRIVER_TEMPLATES)):
         for node in nodes[:_MOST_NODES]:
             if (log := _read_log(server, run_id, node, templates)) is not None:
                 yield log
 
 
-def _read_log(server: Server, run_id: str, node: str, templates: tuple[str, ...]) -> str | None:
-    run = f"/runs/{quote(run_id)}/nodes"
-    if archived := server.read(f"/apis/v2beta1{run}/{quote(node)}/artifacts/main-logs:read"):
-        return _text(archived)
+def pod_name(node: str, template: str) -> str:
+    """Returns the name of the pod of a node of Argo's.
+
+    Example:
+        >>> pod_name("clickbait-x7k2p-1234", "system-container-driver")
+        'clickbait-x7k2p-system-container-driver-1234'
+    """
     workflow, _, number = node.rpartition("-")
-    for pod in (*(f"{workflow}-{template}-{number}" for template in templates), node):
-        log = server.read(f"/apis/v1alpha1{run}/{quote(pod)}/log")
+    return f"{workflow}-{template}-{number}"
+
+
+def log_path(run_id: str, pod: str) -> str:
+    """Returns the path at which the API serves a pod's own log."""
+    return f"/apis/v1alpha1/runs/{quote(run_id)}/nodes/{quote(pod)}/log"
+
+
+def _read_log(server: Server, run_id: str, node: str, templates: tuple[str, ...]) -> str | None:
+    if archived := server.read(f"/apis/v2beta1/runs/{quote(run_id)}/nodes/{quote(node)}/artifacts/main-logs:read"):
+        return _text(archived)
+    for pod in (*(pod_name(node, template) for template in templates), node):
+        log = server.read(log_path(run_id, pod))
         # Of a pod that is not there, too, the answer is 200.
         if log and not log.startswith(b'{"error_message":'):
             return log.decode(errors="replace")

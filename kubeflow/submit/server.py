@@ -234,6 +234,11 @@ class Server:
         )
 
 
+def run_page(ui: str, run_id: str) -> str:
+    """Returns the address of a run's page in the UI."""
+    return f"{ui}/#/runs/details/{quote(run_id)}"
+
+
 def old_backend(received: str, release: str = LEAST_RELEASE) -> ServerError:
     """Returns the error of a server that cannot run what is compiled."""
     return ServerError(

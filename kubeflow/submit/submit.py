@@ -28,10 +28,10 @@ from kubeflow.submit.recurring import (
     recurring_spec,
     window,
 )
-from kubeflow.submit.server import Health, Server, ServerError, old_backend
+from kubeflow.submit.server import Health, Server, ServerError, old_backend, run_page
 from kubeflow.submit.settings import read_settings
 from kubeflow.submit.versions import find_experiment, read_spec, tasks_of, upload
-from kubeflow.submit.view import ClusterView
+from kubeflow.submit.view import ClusterView, print_fact
 from pipeline.terminal import open_console
 
 _EXIT_INTERRUPTED, _EXIT_TIMED_OUT = 130, 1
@@ -80,10 +80,12 @@ def submit(address: Address, spec_file: Path, options: Options) -> int:
     namespace = require_namespace(health.several_users, options.namespace, address.host)
     version, uploaded = upload(server, spec, namespace, platforms)
     pipeline = spec["pipelineInfo"]["name"]
-    _line(console, "pipeline", f"{pipeline}, version {version.display_name}" + ("" if uploaded else ", there already"))
+    print_fact(
+        console, "pipeline", f"{pipeline}, version {version.display_name}" + ("" if uploaded else ", there already")
+    )
     experiment = find_experiment(server, options.experiment or pipeline, namespace)
     if moved := check_store(server, spec, version.pipeline_id, experiment, namespace):
-        _line(console, "cache", moved)
+        print_fact(console, "cache", moved)
     runtime: RuntimeConfig = kfp.V2beta1RuntimeConfig(parameters=values, pipeline_root=pipeline_root(spec))
     if cron:
         name = options.name or pipeline
@@ -93,10 +95,10 @@ def submit(address: Address, spec_file: Path, options: Options) -> int:
         server.runs.run_service_create_run,
         _run(options.name or _run_name(pipeline), experiment, version, runtime, settings.service_account),
     )
-    _line(console, "run", run.run_id)
-    _line(console, "page", f"{server.host}/#/runs/details/{run.run_id}")
+    print_fact(console, "run", run.run_id)
+    print_fact(console, "page", run_page(server.host, run.run_id))
     if not options.wait:
-        _line(console, "follow", _go_on(server, run.run_id))
+        print_fact(console, "follow", _go_on(server, run.run_id))
         return 0
     return _follow(server, run.run_id, tasks_of(spec), options, console)
 
@@ -159,10 +161,10 @@ def _schedule(server: Server, wanted: RecurringRun, spec: Spec, health: Health, 
     spans = window(spec)
     reads = f", each of the newest {f'{spans} spans' if spans > 1 else 'span'}" if spans else ""
     cron = wanted.trigger and wanted.trigger.cron_schedule and wanted.trigger.cron_schedule.cron
-    _line(console, "recurring", f"{wanted.display_name} {change.action}: {cron} (UTC){reads}")
-    _line(console, "page", f"{server.host}/#/recurringrun/details/{change.recurring_run_id}")
+    print_fact(console, "recurring", f"{wanted.display_name} {change.action}: {cron} (UTC){reads}")
+    print_fact(console, "page", f"{server.host}/#/recurringrun/details/{change.recurring_run_id}")
     if change.warning:
-        _line(console, "warning", change.warning)
+        print_fact(console, "warning", change.warning)
     return 0
 
 
@@ -225,7 +227,3 @@ def _leave(server: Server, run_id: str, reason: str, exit_code: int, options: Op
 
 def _go_on(server: Server, run_id: str) -> str:
     return f"`clickbait kubeflow submit --host {server.host} --follow {run_id}` follows it"
-
-
-def _line(console: Console, name: str, text: str) -> None:
-    console.print(f"[bold]{name:<10}[/]{escape(text)}", soft_wrap=True)

@@ -83,6 +83,17 @@ def has_started(task: RunTask, compiled: Task) -> bool | None:
     return False if task.state == SUCCEEDED and task.attempts == 0 and "retryPolicy" in compiled else None
 
 
+def seconds_between(began: datetime | None, ended: datetime | None, now: datetime | None = None) -> float | None:
+    """Returns the seconds that something took, up to `now` where it has not ended; None where a time is not known.
+
+    The API writes times that it does not know as the epoch.
+    """
+    if not began or began.year <= 1970:
+        return None
+    end = ended if ended and ended.year > 1970 else now
+    return max((end - began).total_seconds(), 0.0) if end else None
+
+
 def failed_tasks(run: ApiRun) -> list[RunTask]:
     """Returns the tasks that failed, the first that ended first; the root of the DAG where no task did."""
     failed = [task for task in read_tasks(run) if task.state == FAILED]

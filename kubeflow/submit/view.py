@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 
 from rich.console import Console
 from rich.live import Live
@@ -14,7 +13,17 @@ from rich.text import Text
 
 from kubeflow.spec.messages import Task
 from kubeflow.submit.api import ApiRun
-from kubeflow.submit.tasks import CANCELED, FAILED, FINAL, SKIPPED, SUCCEEDED, RunTask, has_started, read_tasks
+from kubeflow.submit.tasks import (
+    CANCELED,
+    FAILED,
+    FINAL,
+    SKIPPED,
+    SUCCEEDED,
+    RunTask,
+    has_started,
+    read_tasks,
+    seconds_between,
+)
 from pipeline.running.progress_view import MARKS
 
 _MARKS = {
@@ -71,10 +80,10 @@ class ClusterView:
     def _ended(self, task: RunTask) -> None:
         cached = has_started(task, (self._tasks or {}).get(task.name, {})) is False
         mark, note = _MARKS[SKIPPED if cached else task.state]
-        seconds = _seconds(task.start_time, task.end_time)
+        seconds = seconds_between(task.start_time, task.end_time) or 0.0
         self._console.print(f" {mark} {escape(task.name):<22}{seconds:>7.0f} s{note}", soft_wrap=True)
 
 
-def _seconds(began: datetime | None, ended: datetime | None) -> float:
-    # The API writes times that it does not know as the epoch.
-    return max((ended - began).total_seconds(), 0.0) if began and ended and began.year > 1970 else 0.0
+def print_fact(console: Console, name: str, text: str) -> None:
+    """Prints a line of a name and what is known by it."""
+    console.print(f"[bold]{name:<10}[/]{escape(text)}", soft_wrap=True)
