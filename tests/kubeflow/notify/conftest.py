@@ -124,13 +124,9 @@ def state(tmp_path) -> Path:
 
 
 @pytest.fixture
-def notify(api, receiver, state, tmp_path, monkeypatch):
+def notify(api, receiver, state, outside, monkeypatch):
     """Returns a function that runs the command and gives its result; never with a traceback or the secret."""
-    for name in ("KUBEFLOW_HOST", "KF_PIPELINES_ENDPOINT", "KUBEFLOW_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CLICKBAIT_WEBHOOK", receiver.url)
-    monkeypatch.setattr("kubeflow.submit.server._PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr("kubeflow.submit.submit._POD_NAMESPACE", tmp_path / "namespace")
     monkeypatch.setattr("kubeflow.notify.webhook._FIRST_WAIT_SECONDS", 0.01)
     monkeypatch.setattr("kubeflow.notify.webhook._READ_SECONDS", 0.2)
 

@@ -84,14 +84,10 @@ def api():
 
 
 @pytest.fixture
-def status(api, tmp_path, monkeypatch):
+def status(api, outside, monkeypatch):
     """Returns a function that runs the command and gives its result; no traceback ever gets through."""
-    for name in ("KUBEFLOW_HOST", "KF_PIPELINES_ENDPOINT", "KUBEFLOW_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("kubeflow.submit.server._PAUSE_SECONDS", 0.01)
     monkeypatch.setattr("kubeflow.submit.follow._SETTLE_SECONDS", 0.1)
     monkeypatch.setattr("kubeflow.submit.follow._SETTLE_POLL_SECONDS", 0.01)
-    monkeypatch.setattr("kubeflow.submit.submit._POD_NAMESPACE", tmp_path / "namespace")
 
     def status(*arguments: str, host: str | None = None):
         result = CliRunner().invoke(main, ["kubeflow", "status", "--host", host or api.url, *arguments])

@@ -29,19 +29,8 @@ def api():
 
 
 @pytest.fixture
-def pod_namespace(tmp_path, monkeypatch) -> Path:
-    """Where a pod finds its namespace; not there, as outside of a cluster, whatever machine the tests run on."""
-    path = tmp_path / "serviceaccount" / "namespace"
-    monkeypatch.setattr("kubeflow.submit.submit._POD_NAMESPACE", path)
-    return path
-
-
-@pytest.fixture
-def submit(api, pod_namespace, monkeypatch):
+def submit(api, outside, monkeypatch):
     """Returns a function that runs the command and gives its result; no traceback ever gets through."""
-    for name in ("KUBEFLOW_HOST", "KF_PIPELINES_ENDPOINT", "KUBEFLOW_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("kubeflow.submit.server._PAUSE_SECONDS", 0.01)
     monkeypatch.setattr("kubeflow.submit.follow._SETTLE_SECONDS", 0.2)
     monkeypatch.setattr("kubeflow.submit.follow._SETTLE_POLL_SECONDS", 0)
 

@@ -36,19 +36,6 @@ class Lines(Reporter):
         self._at_progress(done)
 
 
-@pytest.fixture
-def source(tmp_path):
-    path = tmp_path / "in.csv"
-    with path.open("w", newline="") as stream:
-        csv.writer(stream).writerows([("id", "title"), *ROWS])
-    return path
-
-
-@pytest.fixture
-def output(tmp_path):
-    return tmp_path / "out.csv"
-
-
 def quick(target, **changes) -> ClientOptions:
     """Options of small calls and short pauses; a chunk is 320 rows."""
     retry = Retry(first_pause_s=0.005, longest_pause_s=0.05)

@@ -35,19 +35,6 @@ class Told(Reporter):
         self.steps.append((done, total))
 
 
-@pytest.fixture
-def source(tmp_path):
-    path = tmp_path / "in.csv"
-    with path.open("w", newline="") as stream:
-        csv.writer(stream).writerows([("id", "title"), *ROWS])
-    return path
-
-
-@pytest.fixture
-def output(tmp_path):
-    return tmp_path / "out.csv"
-
-
 def run(options, source, output, **changes):
     told = Told()
     result = score_file(options, source, output, text_column="title", reporter=told, **changes)
