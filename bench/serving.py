@@ -21,13 +21,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypedDict, TypeVar
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  registers the encoder's ops
 
 from bench.servers import MODEL, Machine, machine, make_headlines, newest_version, running_server
 from serving.client import Client
 from serving.client.bulk.score import CALLS_PER_CHUNK
+from serving.protocol.tensors import string_tensor
 from serving.server.servable import LoadOptions, Servable
 from trainer import features
 
@@ -120,7 +120,7 @@ def _session(version: Path) -> Scorer:
     signature = servable.signatures[features.RAW_SIGNATURE]
     fetches = [signature.outputs[features.PROBABILITY].name]
     return lambda texts: servable.run(
-        {features.TITLE: np.array([text.encode() for text in texts], dtype=object)}, signature.inputs, fetches
+        {features.TITLE: string_tensor(text.encode() for text in texts)}, signature.inputs, fetches
     )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         MessageMap,
         RepeatedCompositeFieldContainer,
         RepeatedScalarFieldContainer,
+        ScalarMap,
     )
 
 
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     class _PackedMessage(_Made):
         value: bytes
 
+        def Pack(self, message: Message) -> None: ...  # noqa: N802
+
     class _Size(_Made):
         size: int
 
@@ -73,6 +76,7 @@ if TYPE_CHECKING:
     class PredictRequest(_Made):
         model_spec: ModelSpec
         inputs: MessageMap[str, TensorProto]
+        output_filter: RepeatedScalarFieldContainer[str]
 
     class PredictResponse(_Made):
         model_spec: ModelSpec
@@ -80,6 +84,7 @@ if TYPE_CHECKING:
 
     class GetModelMetadataRequest(_Made):
         model_spec: ModelSpec
+        metadata_field: RepeatedScalarFieldContainer[str]
 
     class GetModelMetadataResponse(_Made):
         model_spec: ModelSpec
@@ -101,16 +106,65 @@ if TYPE_CHECKING:
         model_version_status: RepeatedCompositeFieldContainer[_ModelVersionStatus]
 
     class TensorInfo(_Made):
+        name: str
         dtype: int
         tensor_shape: _Shape
 
-    class _SignatureDef(_Made):
+    class SignatureDef(_Made):
         inputs: MessageMap[str, TensorInfo]
         outputs: MessageMap[str, TensorInfo]
+        defaults: MessageMap[str, TensorProto]
         method_name: str
 
     class SignatureDefMap(_Made):
-        signature_def: MessageMap[str, _SignatureDef]
+        signature_def: MessageMap[str, SignatureDef]
+
+    class MetaGraphDef(_Made):
+        signature_def: MessageMap[str, SignatureDef]
+
+    class ConfigProto(_Made):
+        pass
+
+    class RunOptions(_Made):
+        pass
+
+    class _Latest(_Made):
+        num_versions: int
+
+    class _Specific(_Made):
+        versions: RepeatedScalarFieldContainer[int]
+
+    class _VersionPolicy(_Made):
+        latest: _Latest
+        specific: _Specific
+
+    class _LogCollectorConfig(_Made):
+        type: str
+        filename_prefix: str
+
+    class _LoggingConfig(_Made):
+        log_collector_config: _LogCollectorConfig
+        sampling_config: _SamplingConfig
+
+    class ModelConfig(_Made):
+        name: str
+        base_path: str
+        model_platform: str
+        model_version_policy: _VersionPolicy
+        version_labels: ScalarMap[str, int]
+        logging_config: _LoggingConfig
+
+    class _ModelConfigList(_Made):
+        config: RepeatedCompositeFieldContainer[ModelConfig]
+
+    class ModelServerConfig(_Made):
+        model_config_list: _ModelConfigList
+
+    class ReloadConfigRequest(_Made):
+        config: ModelServerConfig
+
+    class ReloadConfigResponse(_Made):
+        status: _Status
 
     class _BytesList(_Made):
         value: RepeatedScalarFieldContainer[bytes]
@@ -149,6 +203,14 @@ else:
     GetModelStatusResponse = message_class("tensorflow.serving.GetModelStatusResponse")
     ModelSpec = message_class("tensorflow.serving.ModelSpec")
     TensorInfo = message_class("tensorflow.TensorInfo")
+    SignatureDef = message_class("tensorflow.SignatureDef")
+    MetaGraphDef = message_class("tensorflow.MetaGraphDef")
+    ConfigProto = message_class("tensorflow.ConfigProto")
+    RunOptions = message_class("tensorflow.RunOptions")
+    ModelConfig = message_class("tensorflow.serving.ModelConfig")
+    ModelServerConfig = message_class("tensorflow.serving.ModelServerConfig")
+    ReloadConfigRequest = message_class("tensorflow.serving.ReloadConfigRequest")
+    ReloadConfigResponse = message_class("tensorflow.serving.ReloadConfigResponse")
     SignatureDefMap = message_class("tensorflow.serving.SignatureDefMap")
     PredictionLog = message_class("tensorflow.serving.PredictionLog")
     Example = message_class("tensorflow.Example")

@@ -13,7 +13,7 @@ from types import FrameType
 
 import click
 
-from serving.imports import quiet_imports, uncollected_imports
+from serving.imports import quiet_imports
 from serving.server.errors import StartError
 from serving.server.flags import IGNORED_NOTES, parse_flags
 from serving.server.preflight import make_plan
@@ -41,13 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log.info("clickbait-tfx local server, for laptops and tests; production uses tensorflow/serving")
     for name in ignored:
         log.warning("--%s has no effect in the local server: %s", name, IGNORED_NOTES.get(name, "it is only accepted"))
-    # Before TensorFlow is imported: its messages on CUDA and threads would bury the server's own lines.
+    # Before TensorFlow's libraries are loaded: their messages on CUDA and threads would bury the server's own lines.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.simplefilter("ignore")
     stopping = _stop_on_signals()
     try:
         plan = make_plan(flags)
-        with uncollected_imports("tensorflow"), quiet_imports():
+        with quiet_imports():
             from serving.server.app import run_server
 
         run_server(plan, stopping)

@@ -22,7 +22,8 @@ from serving.server.warmup import load_servable
 
 log = logging.getLogger("clickbait.server")
 
-_THREADS_A_CPU = 4
+#: Far more than compute at once: calls that wait are joined.
+_THREADS_A_CPU = 32
 
 
 def run_server(plan: Plan, stopping: threading.Event) -> None:
@@ -83,7 +84,7 @@ def _load(flags: Flags, name: str, version: int, path: Path) -> Servable:
     options = LoadOptions(
         tags=tuple(flags.saved_model_tags.split(",")),
         intra_op_threads=flags.tensorflow_intra_op_parallelism or both or LoadOptions.intra_op_threads,
-        inter_op_threads=flags.tensorflow_inter_op_parallelism or both,
+        inter_op_threads=flags.tensorflow_inter_op_parallelism or both or LoadOptions.inter_op_threads,
     )
     rounds = max(flags.num_request_iterations_for_warmup, 1) if flags.enable_model_warmup else 0
     return load_servable(name, version, path, options, rounds)

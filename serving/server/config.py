@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory, text_format
 
+from serving.protocol import messages
+from serving.protocol.messages import ModelServerConfig
 from serving.request_log.options import LogOptions
 from serving.server.errors import ServingError, StartError, failed_precondition, invalid_argument, not_found
 from serving.server.flags import Flags
@@ -18,7 +20,6 @@ from serving.server.flags import Flags
 _Proto = TypeVar("_Proto", bound=message.Message)
 
 if TYPE_CHECKING:
-    from tensorflow_serving.config import model_server_config_pb2
 
     class _SslConfig(message.Message):
         server_key: str
@@ -74,14 +75,10 @@ def read_model_config_file(path: str, current: ModelConfig | None = None) -> Mod
     Raises:
       ServingError: as `model_config_from_proto`, or the file is no such text proto.
     """
-    from tensorflow_serving.config import model_server_config_pb2  # which `--help` does without
-
-    return model_config_from_proto(_read_text_proto(path, model_server_config_pb2.ModelServerConfig()), current)
+    return model_config_from_proto(_read_text_proto(path, ModelServerConfig()), current)
 
 
-def model_config_from_proto(
-    config: model_server_config_pb2.ModelServerConfig, current: ModelConfig | None = None
-) -> ModelConfig:
+def model_config_from_proto(config: ModelServerConfig, current: ModelConfig | None = None) -> ModelConfig:
     """Reads the model of a ModelServerConfig.
 
     Args:
@@ -120,7 +117,7 @@ def model_config_from_proto(
     )
 
 
-def _check_model(model: model_server_config_pb2.ModelConfig) -> None:
+def _check_model(model: messages.ModelConfig) -> None:
     _absolute(model.name, model.base_path)
     if model.model_platform != _PLATFORM:
         raise invalid_argument(
@@ -153,7 +150,7 @@ def server_credentials(path: str) -> grpc.ServerCredentials:
         raise StartError(f"{rule} Received: {error}. Check {path}.") from error
 
 
-def _request_log(model: model_server_config_pb2.ModelConfig) -> LogOptions | None:
+def _request_log(model: messages.ModelConfig) -> LogOptions | None:
     collector = model.logging_config.log_collector_config
     rate = model.logging_config.sampling_config.sampling_rate
     if collector.type != _COLLECTOR:

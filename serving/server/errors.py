@@ -68,6 +68,11 @@ def failed_precondition(message: str) -> ServingError:
     return ServingError(grpc.StatusCode.FAILED_PRECONDITION, message)
 
 
+def deadline_exceeded() -> ServingError:
+    """Returns the error of a request whose time was over while it waited."""
+    return ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, "The deadline passed before the computation began")
+
+
 def unsupported_method(name: str) -> ServingError:
     """Returns the error of a method of TF Serving that this server leaves out."""
     return ServingError(

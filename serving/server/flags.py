@@ -46,7 +46,7 @@ IGNORED: dict[str, type] = {
 
 #: Notes for users of ignored flags, who would expect an effect.
 IGNORED_NOTES = {
-    "enable_batching": "requests are run one by one; send many rows a request instead",
+    "enable_batching": "calls of a few texts that wait for a core are joined anyway",
     "monitoring_config_file": "there are no Prometheus metrics here",
     "use_alts_credentials": "use --ssl_config_file for an encrypted connection",
 }
@@ -69,7 +69,7 @@ class Flags:
     port: int = _flag(8500, "TCP port for gRPC; 0 for none.", _PORT)
     grpc_socket_path: str = _flag("", "UNIX socket for gRPC.")
     rest_api_port: int = _flag(0, "TCP port for REST; 0 for none.", _PORT)
-    rest_api_num_threads: int = _flag(0, "REST requests at a time; 0 for four a CPU.", click.IntRange(0, 10_000))
+    rest_api_num_threads: int = _flag(0, "REST requests at a time; 0 for 32 a CPU.", click.IntRange(0, 10_000))
     rest_api_timeout_in_ms: int = _flag(30_000, "How long a REST request may run; 0 for ever.", _INT32)
     model_name: str = _flag("default", "The model's name; not with --model_config_file.")
     model_base_path: str = _flag("", "The folder that holds the numbered versions; not with --model_config_file.")
@@ -86,11 +86,11 @@ class Flags:
     saved_model_tags: str = _flag("serve", "Tags of the graph in the SavedModel, separated by commas.")
     tensorflow_session_parallelism: int = _flag(0, "Both of the following at once.", _INT32)
     tensorflow_intra_op_parallelism: int = _flag(0, "Threads within an op; ours: 0 for one.", _INT32)
-    tensorflow_inter_op_parallelism: int = _flag(0, "Ops at a time; ours: 0 for one, in the request's thread.", _INT32)
+    tensorflow_inter_op_parallelism: int = _flag(0, "Ops at a time; 0 for one a core.", _INT32)
     ssl_config_file: str = _flag("", "Text proto of an SSLConfig: server_key, server_cert, custom_ca, client_verify.")
     grpc_channel_arguments: str = _flag("", "E.g. grpc.max_connection_age_ms=2000, separated by commas.")
     enable_grpc_healthcheck_service: bool = _flag(False, "Answers grpc.health.v1.")
-    grpc_max_threads: int = _flag(0, "gRPC requests at a time; 0 for four a CPU.", click.IntRange(0, 10_000))
+    grpc_max_threads: int = _flag(0, "gRPC requests at a time; 0 for 32 a CPU.", click.IntRange(0, 10_000))
     request_log_dir: str = _flag(
         "", "Ours: logs requests and scores, users' texts, into this folder, as PredictionLog.  [default: not]"
     )

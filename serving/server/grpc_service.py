@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent import futures
 from pathlib import Path
-from typing import NoReturn, TypeAlias, TypeVar
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from tensorflow_serving.apis import (
-    classification_pb2,
-    get_model_metadata_pb2,
-    get_model_status_pb2,
-    inference_pb2,
-    model_management_pb2,
-    model_pb2,
-    model_service_pb2_grpc,
-    predict_pb2,
-    prediction_service_pb2_grpc,
-    regression_pb2,
-)
 
+from serving.protocol.messages import (
+    GetModelMetadataRequest,
+    GetModelMetadataResponse,
+    GetModelStatusRequest,
+    GetModelStatusResponse,
+    ModelSpec,
+    PredictRequest,
+    PredictResponse,
+    ReloadConfigRequest,
+    ReloadConfigResponse,
+)
+from serving.protocol.methods import MODEL_SERVICE, PREDICTION_SERVICE, Method
 from serving.request_log import writer
 from serving.request_log.writer import RequestLog
 from serving.server.config import model_config_from_proto
@@ -36,12 +37,10 @@ from serving.server.servable import Servable, trim_memory
 
 log = logging.getLogger("clickbait.server")
 
-_Request: TypeAlias = (
-    predict_pb2.PredictRequest
-    | get_model_metadata_pb2.GetModelMetadataRequest
-    | get_model_status_pb2.GetModelStatusRequest
-)
+_Request: TypeAlias = PredictRequest | GetModelMetadataRequest | GetModelStatusRequest
 _Response = TypeVar("_Response", bound=Message)
+_Behavior: TypeAlias = Callable[[Any, grpc.ServicerContext], Message]
+"""Answers a request, or raises a ServingError."""
 
 #: Of a deadline; what is later is none.
 _MAX_SECONDS = 1e6
@@ -55,52 +54,20 @@ _LARGE_MESSAGE_BYTES = 1 << 20
 _HEALTH_NAMES = ("", "PredictionService", "ModelService")
 
 
-class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """The service for inference. Classify, Regress and MultiInference are left out: they answer UNIMPLEMENTED."""
+class PredictionService:
+    """The service for inference. Classify, Regress and MultiInference answer UNIMPLEMENTED."""
 
     def __init__(self, manager: VersionManager[Servable], request_log: RequestLog | None = None):
         self._manager = manager
         self._request_log = request_log
 
-    def Predict(  # noqa: N802
-        self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext
-    ) -> predict_pb2.PredictResponse:
-        """Answers a PredictRequest: named tensors in and out."""
-        return _answer(context, lambda: self._predict(request, context))
+    @property
+    def behaviors(self) -> dict[str, _Behavior]:
+        """Functions by the name of the method."""
+        refusals = {name: functools.partial(_refuse, name) for name in PREDICTION_SERVICE}
+        return {**refusals, "Predict": self._predict, "GetModelMetadata": self._metadata}
 
-    def Classify(  # noqa: N802
-        self, request: classification_pb2.ClassificationRequest, context: grpc.ServicerContext
-    ) -> classification_pb2.ClassificationResponse:
-        """Refuses."""
-        return _refuse(context, "Classify")
-
-    def Regress(  # noqa: N802
-        self, request: regression_pb2.RegressionRequest, context: grpc.ServicerContext
-    ) -> regression_pb2.RegressionResponse:
-        """Refuses."""
-        return _refuse(context, "Regress")
-
-    def MultiInference(  # noqa: N802
-        self, request: inference_pb2.MultiInferenceRequest, context: grpc.ServicerContext
-    ) -> inference_pb2.MultiInferenceResponse:
-        """Refuses."""
-        return _refuse(context, "MultiInference")
-
-    def GetModelMetadata(  # noqa: N802
-        self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: grpc.ServicerContext
-    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-        """Returns the signatures."""
-
-        def answer() -> get_model_metadata_pb2.GetModelMetadataResponse:
-            _check_model_spec(request)
-            check_metadata_fields(request)
-            return self._with_model(request, model_metadata)
-
-        return _answer(context, answer)
-
-    def _predict(
-        self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext
-    ) -> predict_pb2.PredictResponse:
+    def _predict(self, request: PredictRequest, context: grpc.ServicerContext) -> PredictResponse:
         seconds = context.time_remaining()
         timeout_ms = 0 if seconds is None or seconds > _MAX_SECONDS else max(int(seconds * 1000), 1)
         try:
@@ -112,49 +79,45 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
             self._request_log.offer(writer.PREDICT, lambda: (request, response))
         return response
 
+    def _metadata(self, request: GetModelMetadataRequest, _: grpc.ServicerContext) -> GetModelMetadataResponse:
+        _check_model_spec(request)
+        check_metadata_fields(request)
+        return self._with_model(request, model_metadata)
+
     def _with_model(self, request: _Request, work: Callable[[Servable], _Response]) -> _Response:
         _check_model_spec(request)
         with self._manager.acquire(request.model_spec.name, *version_choice(request.model_spec)) as servable:
             return work(servable)
 
 
-class ModelService(model_service_pb2_grpc.ModelServiceServicer):
+class ModelService:
     """The service for the states of versions, and for a new policy or new labels without a restart."""
 
     def __init__(self, manager: VersionManager[Servable], *, unavailable_labels: bool):
         self._manager = manager
         self._unavailable_labels = unavailable_labels
 
-    def GetModelStatus(  # noqa: N802
-        self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.ServicerContext
-    ) -> get_model_status_pb2.GetModelStatusResponse:
-        """Returns the states of one version or of all."""
+    @property
+    def behaviors(self) -> dict[str, _Behavior]:
+        """Functions by the name of the method."""
+        return {"GetModelStatus": self._status, "HandleReloadConfigRequest": self._reload}
 
-        def answer() -> get_model_status_pb2.GetModelStatusResponse:
-            _check_model_spec(request)
-            name, (version, _) = request.model_spec.name, version_choice(request.model_spec)
-            return model_status(self._manager.statuses(name), name, version)
+    def _status(self, request: GetModelStatusRequest, _: grpc.ServicerContext) -> GetModelStatusResponse:
+        _check_model_spec(request)
+        name, (version, _label) = request.model_spec.name, version_choice(request.model_spec)
+        return model_status(self._manager.statuses(name), name, version)
 
-        return _answer(context, answer)
-
-    def HandleReloadConfigRequest(  # noqa: N802
-        self, request: model_management_pb2.ReloadConfigRequest, context: grpc.ServicerContext
-    ) -> model_management_pb2.ReloadConfigResponse:
-        """Applies the policy and the labels of a ModelServerConfig."""
-
-        def answer() -> model_management_pb2.ReloadConfigResponse:
-            if request.config.WhichOneof("config") != "model_config_list":
-                raise invalid_argument(
-                    "ServerModelConfig type not supported by HandleReloadConfigRequest. "
-                    "Only ModelConfigList is currently supported"
-                )
-            config = model_config_from_proto(request.config, self._manager.config)
-            self._manager.reconfigure(config, unavailable_labels=self._unavailable_labels)
-            response = model_management_pb2.ReloadConfigResponse()
-            response.status.error_code = 0
-            return response
-
-        return _answer(context, answer)
+    def _reload(self, request: ReloadConfigRequest, _: grpc.ServicerContext) -> ReloadConfigResponse:
+        if request.config.WhichOneof("config") != "model_config_list":
+            raise invalid_argument(
+                "ServerModelConfig type not supported by HandleReloadConfigRequest. "
+                "Only ModelConfigList is currently supported"
+            )
+        config = model_config_from_proto(request.config, self._manager.config)
+        self._manager.reconfigure(config, unavailable_labels=self._unavailable_labels)
+        response = ReloadConfigResponse()
+        response.status.error_code = 0
+        return response
 
 
 class GrpcServer:
@@ -182,12 +145,9 @@ class GrpcServer:
             maximum_concurrent_rpcs=_MAX_CALLS,
         )
         self._health = health.HealthServicer()
-        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-            PredictionService(manager, request_log), self._server
-        )
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(
-            ModelService(manager, unavailable_labels=unavailable_labels), self._server
-        )
+        _register(self._server, PREDICTION_SERVICE, PredictionService(manager, request_log).behaviors)
+        model_service = ModelService(manager, unavailable_labels=unavailable_labels)
+        _register(self._server, MODEL_SERVICE, model_service.behaviors)
         if health_service:
             health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
 
@@ -225,7 +185,7 @@ class GrpcServer:
         return stopped
 
 
-def version_choice(spec: model_pb2.ModelSpec) -> tuple[int | None, str | None]:
+def version_choice(spec: ModelSpec) -> tuple[int | None, str | None]:
     """Returns the version or the label that a request names."""
     choice = spec.WhichOneof("version_choice")
     return (
@@ -239,15 +199,26 @@ def _check_model_spec(request: _Request) -> None:
         raise invalid_argument("Missing ModelSpec")
 
 
-def _refuse(context: grpc.ServicerContext, method: str) -> NoReturn:
-    error = unsupported_method(method)
-    context.abort(error.code, error.message)
-    raise AssertionError("abort must raise")
+def _refuse(method: str, *_: object) -> NoReturn:
+    raise unsupported_method(method)
 
 
-def _answer(context: grpc.ServicerContext, work: Callable[[], _Response]) -> _Response:
+def _register(server: grpc.Server, methods: Mapping[str, Method[Any, Any]], behaviors: Mapping[str, _Behavior]) -> None:
+    handlers = {
+        name: grpc.unary_unary_rpc_method_handler(
+            functools.partial(_answer, behaviors[name]),
+            request_deserializer=method.request.FromString,
+            response_serializer=method.response.SerializeToString,
+        )
+        for name, method in methods.items()
+    }
+    service = next(iter(methods.values())).path.split("/")[1]
+    server.add_registered_method_handlers(service, handlers)
+
+
+def _answer(behavior: _Behavior, request: Message, context: grpc.ServicerContext) -> Message:
     try:
-        return work()
+        return behavior(request, context)
     except ServingError as error:
         code, message = error.code, error.message
     except Exception as error:

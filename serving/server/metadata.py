@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
-
+from serving.protocol.messages import (
+    GetModelMetadataRequest,
+    GetModelMetadataResponse,
+    GetModelStatusResponse,
+    SignatureDefMap,
+)
 from serving.server.errors import invalid_argument, not_found
 from serving.server.servable import Servable
 from serving.server.states import VersionStatus
@@ -13,7 +17,7 @@ from serving.server.states import VersionStatus
 SIGNATURE_DEF = "signature_def"
 
 
-def check_metadata_fields(request: get_model_metadata_pb2.GetModelMetadataRequest) -> None:
+def check_metadata_fields(request: GetModelMetadataRequest) -> None:
     """Checks the fields that a request names.
 
     Raises:
@@ -26,23 +30,21 @@ def check_metadata_fields(request: get_model_metadata_pb2.GetModelMetadataReques
             raise invalid_argument(f"Metadata field {field} is not supported")
 
 
-def model_metadata(servable: Servable) -> get_model_metadata_pb2.GetModelMetadataResponse:
+def model_metadata(servable: Servable) -> GetModelMetadataResponse:
     """Returns the metadata of a version: its signatures."""
-    response = get_model_metadata_pb2.GetModelMetadataResponse()
+    response = GetModelMetadataResponse()
     response.model_spec.name = servable.name
     response.model_spec.version.value = servable.version
     response.metadata[SIGNATURE_DEF].Pack(signature_def_map(servable))
     return response
 
 
-def signature_def_map(servable: Servable) -> get_model_metadata_pb2.SignatureDefMap:
+def signature_def_map(servable: Servable) -> SignatureDefMap:
     """Returns the signatures by name."""
-    return get_model_metadata_pb2.SignatureDefMap(signature_def=servable.signatures)
+    return SignatureDefMap(signature_def=servable.signatures)
 
 
-def model_status(
-    statuses: Iterable[VersionStatus], name: str, version: int | None
-) -> get_model_status_pb2.GetModelStatusResponse:
+def model_status(statuses: Iterable[VersionStatus], name: str, version: int | None) -> GetModelStatusResponse:
     """Returns the states of one version or of all.
 
     Args:
@@ -60,7 +62,7 @@ def model_status(
             if version is None
             else f"Could not find version {version} of model {name}"
         )
-    response = get_model_status_pb2.GetModelStatusResponse()
+    response = GetModelStatusResponse()
     for status in wanted:
         added = response.model_version_status.add(version=status.version, state=status.state.value)
         added.status.error_code = 0 if status.error is None else status.error.code.value[0]

@@ -5,23 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from tensorflow.core.framework import tensor_pb2
-from tensorflow.core.protobuf import meta_graph_pb2
-from tensorflow_serving.apis import model_pb2, predict_pb2
 
+from serving.protocol.messages import ModelSpec, PredictRequest, PredictResponse, SignatureDef, TensorProto
 from serving.server.errors import failed_precondition, invalid_argument
 from serving.server.servable import Servable
-from serving.server.tensors import to_numpy, to_proto
+from serving.server.tensors import to_proto
 
 DEFAULT_SIGNATURE = "serving_default"
-#: The rows of a call of this project's client.
-_SMALL_VALUES = 512
 
 
-def predict(
-    servable: Servable, request: predict_pb2.PredictRequest, timeout_ms: int = 0
-) -> predict_pb2.PredictResponse:
-    """Answers a PredictRequest; a large one that takes longer than the timeout is stopped, unless that is 0.
+def predict(servable: Servable, request: PredictRequest, timeout_ms: int = 0) -> PredictResponse:
+    """Answers a PredictRequest; one that takes longer than the timeout is stopped, unless that is 0.
 
     Raises:
       ServingError: the request does not fit the signature, or the model failed.
@@ -32,11 +26,8 @@ def predict(
         raise failed_precondition(f'Serving signature key "{name}" not found.')
     _check_input_count(signature, request.inputs)
     inputs = _read_inputs(signature, request.inputs)
-    # In its own thread a call is a tenth quicker and cannot be stopped; a small one is soon over anyway.
-    if max((array.size for array in inputs.values()), default=0) <= _SMALL_VALUES:
-        timeout_ms = 0
     outputs = run_signature(servable, signature, inputs, request.output_filter, timeout_ms)
-    response = predict_pb2.PredictResponse(model_spec=model_spec(servable, request.model_spec.name, name))
+    response = PredictResponse(model_spec=model_spec(servable, request.model_spec.name, name))
     for alias, array in outputs.items():
         response.outputs[alias].CopyFrom(to_proto(array))
     return response
@@ -44,15 +35,15 @@ def predict(
 
 def run_signature(
     servable: Servable,
-    signature: meta_graph_pb2.SignatureDef,
-    inputs: Mapping[str, np.ndarray],
+    signature: SignatureDef,
+    inputs: Mapping[str, TensorProto],
     output_filter: Sequence[str] = (),
     timeout_ms: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Runs a signature on arrays that fit its inputs.
+    """Runs a signature on tensors by its inputs.
 
     Raises:
-      ServingError: the filter names no output, an array has the wrong type, or the model failed.
+      ServingError: the filter names no output, a tensor is malformed or has the wrong type, or the model failed.
     """
     aliases: list[str] = []
     for alias in output_filter:
@@ -73,26 +64,27 @@ def predict_messages(
     servable: Servable,
     name: str,
     signature_name: str,
-    inputs: Mapping[str, np.ndarray],
+    inputs: Mapping[str, TensorProto],
     outputs: Mapping[str, np.ndarray],
-) -> tuple[predict_pb2.PredictRequest, predict_pb2.PredictResponse]:
+) -> tuple[PredictRequest, PredictResponse]:
     """Makes the request and the response of a REST call, as gRPC would have carried them."""
-    request = predict_pb2.PredictRequest(model_spec=model_pb2.ModelSpec(name=name, signature_name=signature_name))
-    response = predict_pb2.PredictResponse(model_spec=model_spec(servable, name, signature_name))
-    for tensors, arrays in ((request.inputs, inputs), (response.outputs, outputs)):
-        for alias, array in arrays.items():
-            tensors[alias].CopyFrom(to_proto(array))
+    request = PredictRequest(model_spec=ModelSpec(name=name, signature_name=signature_name))
+    response = PredictResponse(model_spec=model_spec(servable, name, signature_name))
+    for alias, tensor in inputs.items():
+        request.inputs[alias].CopyFrom(tensor)
+    for alias, array in outputs.items():
+        response.outputs[alias].CopyFrom(to_proto(array))
     return request, response
 
 
-def model_spec(servable: Servable, name: str, signature_name: str) -> model_pb2.ModelSpec:
+def model_spec(servable: Servable, name: str, signature_name: str) -> ModelSpec:
     """Returns the ModelSpec of a response: the version and the signature that computed it."""
-    spec = model_pb2.ModelSpec(name=name, signature_name=signature_name)
+    spec = ModelSpec(name=name, signature_name=signature_name)
     spec.version.value = servable.version
     return spec
 
 
-def _check_input_count(signature: meta_graph_pb2.SignatureDef, sent: Mapping[str, object]) -> None:
+def _check_input_count(signature: SignatureDef, sent: Mapping[str, object]) -> None:
     expected = signature.inputs
     if len(sent) == len(expected) or (len(sent) < len(expected) and signature.defaults):
         return
@@ -104,9 +96,7 @@ def _check_input_count(signature: meta_graph_pb2.SignatureDef, sent: Mapping[str
     )
 
 
-def _read_inputs(
-    signature: meta_graph_pb2.SignatureDef, sent: Mapping[str, tensor_pb2.TensorProto]
-) -> dict[str, np.ndarray]:
+def _read_inputs(signature: SignatureDef, sent: Mapping[str, TensorProto]) -> dict[str, TensorProto]:
     inputs = {}
     for alias in sorted(signature.inputs):
         if alias in sent:
@@ -119,7 +109,7 @@ def _read_inputs(
                 f"and no default value provided. Inputs expected to be in the request {{{_join(sent)}}}, "
                 f"or default input alias set: {_join(signature.defaults)}"
             )
-        inputs[alias] = to_numpy(alias, tensor)
+        inputs[alias] = tensor
     used = set(sent) & set(inputs)
     if len(used) != len(sent):
         raise invalid_argument(

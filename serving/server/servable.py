@@ -4,44 +4,41 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
-import gc
+import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
 
-import grpc
 import numpy as np
-import tensorflow as tf
 
-# Registers the ops that text encoders are made of, as the real server has them linked in.
-import tensorflow_text  # noqa: F401
-from tensorflow.core.framework import types_pb2
-from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
+from serving.protocol.messages import ConfigProto, SignatureDef, TensorInfo, TensorProto
+from serving.protocol.tensors import string_tensor
+from serving.server.errors import deadline_exceeded, invalid_argument, not_found
+from serving.server.joined_calls import MAX_ROWS_OF_CALL, JoinedCalls
+from serving.server.tensorflow_c import Session, read_tensors
+from serving.server.tensors import STRING, check_tensor, dtype_name
 
-from serving.server.errors import ServingError, error_from_number, invalid_argument, not_found
-from serving.server.tensors import dtype_name
-
-tf.get_logger().setLevel("ERROR")
-
-_CALLERS_THREAD = -1
 _MAX_TIMEOUT_MS = 2**31 - 1
-_Call: TypeAlias = Callable[..., Sequence[np.ndarray]]
+#: Each takes memory for what it computes: 512 headlines some 100 MB.
+_COMPUTATIONS_A_CORE = 4
+_FEWEST_TO_LEARN_FROM = 2
+#: Rounding differs with the number of rows.
+_SAME_WITHIN = 1e-5
 
 
 @dataclasses.dataclass(frozen=True)
 class LoadOptions:
     """The options of loading a version.
 
-    By default a request is computed in its own thread and in no other: many requests fill the cores all the same, and
-    a single row, which is at most a millisecond's work, waits for no thread to wake up.
+    By default the ops of all requests share one thread a core, each op in one: requests fill the cores all the same,
+    and a small op waits for no other thread.
     """
 
     tags: tuple[str, ...] = ("serve",)
     intra_op_threads: int = 1
     """Threads within an op."""
-    inter_op_threads: int = 0
-    """Ops at a time; 0 for one, in the request's own thread."""
+    inter_op_threads: int = os.cpu_count() or 1
+    """Ops at a time."""
 
 
 class Servable:
@@ -51,13 +48,14 @@ class Servable:
       name: the model's name.
       version: its number.
       signatures: SignatureDef by name.
+      row_by_row: names in the graph of the inputs whose rows do not depend on one another, as far as `learn_rows` knows.
     """
 
     def __init__(self, name: str, version: int, path: Path, options: LoadOptions = LoadOptions()):
         """Loads the SavedModel.
 
         Raises:
-          ServingError: it cannot be loaded.
+          ServingError: it cannot be loaded, or has no variables.
         """
         self.name, self.version = name, version
         if not ((path / "saved_model.pb").is_file() or (path / "saved_model.pbtxt").is_file()):
@@ -65,34 +63,33 @@ class Servable:
                 f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {path}. "
                 "Check that the directory exists and that you have the right permissions for accessing it."
             )
-        config = tf.compat.v1.ConfigProto(
+        config = ConfigProto(
             intra_op_parallelism_threads=options.intra_op_threads,
             inter_op_parallelism_threads=options.inter_op_threads,
         )
-        graph = tf.Graph()
-        self._session = tf.compat.v1.Session(graph=graph, config=config)
-        self._own_thread = not options.inter_op_threads
-        self._callables: dict[tuple[tuple[str, ...], tuple[str, ...]], _Call] = {}
-        self._lock = threading.Lock()
-        try:
-            with graph.as_default():
-                loaded = tf.compat.v1.saved_model.load(self._session, list(options.tags), str(path))
-        except Exception as error:
-            self._session.close()
-            raise _load_error(error) from error
-        self.signatures: Mapping[str, meta_graph_pb2.SignatureDef] = dict(loaded.signature_def)
+        self._session = Session(path, options.tags, config)
+        meta_graph = self._session.meta_graph
+        if meta_graph.HasField("saver_def") and not (path / "variables" / "variables.index").is_file():
+            # TensorFlow loads it all the same, and each call fails.
+            self.close()
+            raise not_found(f"Could not find the variables of the SavedModel at {path / 'variables'}")
+        self.signatures: Mapping[str, SignatureDef] = dict(meta_graph.signature_def)
+        self._at_once = options.inter_op_threads
+        self._places = threading.BoundedSemaphore(_COMPUTATIONS_A_CORE * options.inter_op_threads)
+        self.row_by_row: set[str] = set()
+        self._joined: dict[tuple[str, tuple[str, ...]], JoinedCalls] = {}
 
     def run(
         self,
-        feeds: Mapping[str, np.ndarray],
-        infos: Mapping[str, meta_graph_pb2.TensorInfo],
+        feeds: Mapping[str, TensorProto],
+        infos: Mapping[str, TensorInfo],
         fetches: Sequence[str],
         timeout_ms: int = 0,
     ) -> list[np.ndarray]:
         """Computes tensors.
 
         Args:
-          feeds: array by the alias of the input.
+          feeds: tensor by the alias of the input.
           infos: the signature's input by alias, as wide as `feeds`.
           fetches: names of tensors, any of them more than once.
           timeout_ms: stops the computation then, with DEADLINE_EXCEEDED; 0 for never.
@@ -101,55 +98,90 @@ class Servable:
           One array a fetch.
 
         Raises:
-          ServingError: an array has another type than the input, or the model failed.
+          ServingError: a tensor is malformed or has another type than the input, or the model failed.
         """
-        aliases = sorted(feeds, key=lambda alias: infos[alias].name)
-        for index, alias in enumerate(aliases):
-            _check_dtype(index, infos[alias].dtype, feeds[alias])
-        names = tuple(infos[alias].name for alias in aliases)
+        for alias, tensor in feeds.items():
+            check_tensor(alias, tensor)
         wanted = tuple(dict.fromkeys(fetches))
-        arrays = [feeds[alias] for alias in aliases]
-        try:
-            if timeout_ms:
-                # What runs in the caller's thread cannot be stopped; and a callable has one timeout for ever.
-                stop = config_pb2.RunOptions(timeout_in_ms=min(timeout_ms, _MAX_TIMEOUT_MS))
-                outputs = self._session.run(list(wanted), dict(zip(names, arrays, strict=True)), options=stop)
-            else:
-                call = self._callables.get((names, wanted)) or self._make_callable(names, wanted)
-                outputs = call(*arrays)
-        except (tf.errors.OpError, UnicodeDecodeError) as error:
-            raise _run_error(error) from error
-        except ValueError as error:
-            raise invalid_argument(str(error)) from error  # a shape that the graph excludes
-        return list(outputs) if len(wanted) == len(fetches) else [outputs[wanted.index(name)] for name in fetches]
+        name = next((infos[alias].name for alias in feeds), "")
+        if len(feeds) == 1 and name in self.row_by_row and _is_list_of_few(tensor):
+            joined = self._joined.get((name, wanted)) or self._join(name, wanted)
+            outputs = joined.run(tensor.string_val, timeout_ms)
+        else:
+            if not self._places.acquire(timeout=timeout_ms / 1000 if timeout_ms else None):
+                raise deadline_exceeded()
+            try:
+                outputs = self._compute(feeds, infos, wanted, timeout_ms)
+            finally:
+                self._places.release()
+        return outputs if len(wanted) == len(fetches) else [outputs[wanted.index(name)] for name in fetches]
+
+    def learn_rows(self, signature: SignatureDef, texts: Sequence[bytes]) -> None:
+        """Finds out whether a signature of one list of texts gives each the outputs that it has alone.
+
+        If so, `run` joins calls of a few that wait for a core.
+
+        Raises:
+          ServingError: the model failed.
+        """
+        if len(signature.inputs) != 1 or len(texts) < _FEWEST_TO_LEARN_FROM:
+            return
+        ((alias, info),) = signature.inputs.items()
+        fetches = [output.name for output in signature.outputs.values()]
+
+        def compute(texts: Sequence[bytes]) -> list[np.ndarray]:
+            return self._compute({alias: string_tensor(texts)}, signature.inputs, fetches)
+
+        alone = [compute([text]) for text in texts]
+        if all(_is_made_of(output, rows) for output, *rows in zip(compute(texts), *alone, strict=True)):
+            self.row_by_row.add(info.name)
 
     def close(self) -> None:
-        """Frees the model; nothing may run it any more."""
-        self._callables.clear()
+        """Frees the model; nothing may run it any more.
+
+        What stays is one model's size from the first swap on, when two are loaded at once: oneDNN's pool keeps the
+        variables' buffers for the next version. TF_ONEDNN_USE_SYSTEM_ALLOCATOR=1 turns the pool off, which makes large
+        batches slower.
+        """
         self._session.close()
-        self._session = None
-        _release_memory()
+        trim_memory()
 
-    def _make_callable(self, feeds: tuple[str, ...], fetches: tuple[str, ...]) -> _Call:
-        options = config_pb2.CallableOptions(feed=feeds, fetch=fetches)
-        if self._own_thread:
-            options.run_options.inter_op_thread_pool = _CALLERS_THREAD
-        with self._lock:
-            # Keras's own session backend relies on the method; Session.make_callable copies and checks every feed
-            # in Python, which takes four times as long.
-            made = self._session._make_callable_from_options(options)
-            return self._callables.setdefault((feeds, fetches), made)
+    def _compute(
+        self,
+        feeds: Mapping[str, TensorProto],
+        infos: Mapping[str, TensorInfo],
+        fetches: Sequence[str],
+        timeout_ms: int = 0,
+    ) -> list[np.ndarray]:
+        with read_tensors(feeds) as tensors:
+            for index, alias in enumerate(sorted(feeds, key=lambda alias: infos[alias].name)):
+                _check_dtype(index, infos[alias].dtype, feeds[alias].dtype)
+            named = {infos[alias].name: tensor for alias, tensor in tensors.items()}
+            return self._session.run(named, fetches, min(timeout_ms, _MAX_TIMEOUT_MS))
+
+    def _join(self, name: str, fetches: tuple[str, ...]) -> JoinedCalls:
+        def compute(texts: Sequence[bytes], timeout_ms: int) -> list[np.ndarray]:
+            with read_tensors({name: string_tensor(texts)}) as tensors:
+                return self._session.run(tensors, fetches, min(timeout_ms, _MAX_TIMEOUT_MS))
+
+        return self._joined.setdefault((name, fetches), JoinedCalls(compute, self._at_once))
 
 
-def _release_memory() -> None:
-    """Frees unreferenced memory, and makes the C library return it.
+def _is_list_of_few(tensor: TensorProto) -> bool:
+    sizes = [dim.size for dim in tensor.tensor_shape.dim]
+    whole = tensor.dtype == STRING and not tensor.tensor_content and not tensor.tensor_shape.unknown_rank
+    return whole and sizes == [len(tensor.string_val)] and 0 < sizes[0] <= MAX_ROWS_OF_CALL
 
-    A TensorFlow graph is full of cycles, which only the collector frees; and glibc keeps freed memory. What stays is
-    one model's size from the first swap on, when two are loaded at once: oneDNN's pool keeps the variables' buffers for
-    the next version. TF_ONEDNN_USE_SYSTEM_ALLOCATOR=1 turns the pool off, which makes large batches slower.
-    """
-    gc.collect()
-    trim_memory()
+
+def _is_made_of(output: np.ndarray, rows: Sequence[np.ndarray]) -> bool:
+    if any(row.ndim == 0 for row in rows):
+        return False
+    whole = np.concatenate(rows)
+    if whole.shape != output.shape or len(whole) != len(rows):
+        return False
+    if output.dtype.hasobject:
+        return bool((whole == output).all())
+    return bool(np.allclose(whole, output, rtol=0, atol=_SAME_WITHIN, equal_nan=True))
 
 
 def trim_memory() -> None:
@@ -159,28 +191,9 @@ def trim_memory() -> None:
         trim(0)
 
 
-def _check_dtype(index: int, expected: int, array: np.ndarray) -> None:
-    """Checks an input's type with the message of TF Serving's session; a callable's own message differs."""
-    received = types_pb2.DT_STRING if array.dtype.hasobject else tf.dtypes.as_dtype(array.dtype).as_datatype_enum
+def _check_dtype(index: int, expected: int, received: int) -> None:
+    """Checks an input's type with the message of TF Serving; that of TensorFlow's C API differs."""
     if received != expected:
         raise invalid_argument(
             f"Expects arg[{index}] to be {dtype_name(expected)} but {dtype_name(received)} is provided"
         )
-
-
-def _run_error(error: tf.errors.OpError | UnicodeDecodeError) -> ServingError:
-    if isinstance(error, UnicodeDecodeError):
-        # TensorFlow quoted the request's bytes and its Python binding could not make a text of them: the message
-        # is kept in the error, the code is lost, and it is the request that was wrong.
-        return invalid_argument(bytes(error.object).decode("utf-8", "replace"))
-    return error_from_number(error.error_code, str(error.message))
-
-
-def _load_error(error: Exception) -> ServingError:
-    if isinstance(error, (tf.errors.OpError, UnicodeDecodeError)):
-        return _run_error(error)
-    if isinstance(error, OSError):
-        return not_found(str(error))
-    if isinstance(error, RuntimeError) and "tags" in str(error):
-        return not_found(str(error))
-    return ServingError(grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {error}")

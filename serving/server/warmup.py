@@ -6,18 +6,19 @@ import logging
 from pathlib import Path
 
 import grpc
-import tensorflow as tf
 from google.protobuf.message import DecodeError
-from tensorflow_serving.apis import prediction_log_pb2
 
-from serving.server.errors import ServingError, error_from_number, invalid_argument
-from serving.server.predict import predict
+from serving.protocol.messages import PredictionLog
+from serving.protocol.records import RecordError, read_records
+from serving.server.errors import ServingError, invalid_argument
+from serving.server.predict import DEFAULT_SIGNATURE, predict
 from serving.server.servable import LoadOptions, Servable
 
 log = logging.getLogger("clickbait.server")
 
 WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 _MAX_RECORDS = 1000
+_ROWS_TO_LEARN_FROM = 4
 #: What TF Serving replays and this server has no method for. A model must not fail to load for it.
 _LEFT_OUT = {"classify_log", "regress_log", "multi_inference_log"}
 
@@ -47,27 +48,32 @@ def load_servable(name: str, version: int, path: Path, options: LoadOptions, war
 
 def _warm_up(servable: Servable, file: Path, rounds: int) -> None:
     try:
-        for number, record in enumerate(tf.data.TFRecordDataset(str(file)).as_numpy_iterator(), start=1):
-            if number > _MAX_RECORDS:
-                raise invalid_argument(f"Number of warmup records exceeds the maximum ({_MAX_RECORDS}) at {file}")
-            request = _read_record(record, file)
-            for _ in range(rounds):
-                _replay(servable, request)
-    except tf.errors.OpError as error:
-        raise error_from_number(error.error_code, str(error.message)) from error
+        with file.open("rb") as stream:
+            for number, record in enumerate(read_records(stream), start=1):
+                if number > _MAX_RECORDS:
+                    raise invalid_argument(f"Number of warmup records exceeds the maximum ({_MAX_RECORDS}) at {file}")
+                request = _read_record(record, file)
+                for _ in range(rounds):
+                    _replay(servable, request)
+    except RecordError as error:
+        raise ServingError(grpc.StatusCode.DATA_LOSS, f"{error} in {file}") from error
 
 
-def _read_record(record: bytes, file: Path) -> prediction_log_pb2.PredictionLog:
+def _read_record(record: bytes, file: Path) -> PredictionLog:
     try:
-        return prediction_log_pb2.PredictionLog.FromString(record)
+        return PredictionLog.FromString(record)
     except DecodeError as error:
         raise invalid_argument(f"Failed to parse warmup record: {record!r} from {file}") from error
 
 
-def _replay(servable: Servable, record: prediction_log_pb2.PredictionLog) -> None:
+def _replay(servable: Servable, record: PredictionLog) -> None:
     kind = record.WhichOneof("log_type")
     if kind == "predict_log":
-        predict(servable, record.predict_log.request)
+        request = record.predict_log.request
+        predict(servable, request)
+        signature = servable.signatures[request.model_spec.signature_name or DEFAULT_SIGNATURE]
+        for tensor in request.inputs.values():
+            servable.learn_rows(signature, tensor.string_val[:_ROWS_TO_LEARN_FROM])
     elif kind in _LEFT_OUT:
         log.info("a warm-up request of version %d is left out, as its method is: %s", servable.version, kind)
     elif kind is not None:

@@ -29,6 +29,7 @@ from serving.server.rest.json_tensors import (
     to_body,
 )
 from serving.server.servable import Servable
+from serving.server.tensors import to_proto
 
 log = logging.getLogger("clickbait.server")
 
@@ -120,9 +121,10 @@ class RestApi:
                 raise invalid_argument(f"Failed to get input map for signature: {name}")
             rows = _rows(document)
             if rows is None:
-                inputs = read_columns(document["inputs"], signature.inputs)
+                arrays = read_columns(document["inputs"], signature.inputs)
             else:
-                inputs = read_rows(rows, signature.inputs)
+                arrays = read_rows(rows, signature.inputs)
+            inputs = {alias: to_proto(array) for alias, array in arrays.items()}
             outputs = run_signature(servable, signature, inputs, timeout_ms=self._timeout_ms)
             answer = columns_to_json(outputs) if rows is None else rows_to_json(outputs)
             if self._request_log:

@@ -11,24 +11,27 @@ from typing import TypeGuard
 
 import grpc
 import numpy as np
-from tensorflow.core.framework import types_pb2
-from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving.json_value import JsonObject, JsonValue
+from serving.protocol.messages import DataType, TensorInfo
 from serving.server.errors import ServingError, invalid_argument
-from serving.server.tensors import MAX_RANK, dtype_name, numpy_dtype
+from serving.server.tensors import FLOAT, MAX_RANK, NUMPY_DTYPES, STRING, dtype_name
 
 #: As TF Serving does, reads small integers as int32 and casts them.
 _INTEGERS = {
-    types_pb2.DT_INT32: np.int32,
-    types_pb2.DT_INT16: np.int32,
-    types_pb2.DT_INT8: np.int32,
-    types_pb2.DT_UINT8: np.int32,
-    types_pb2.DT_INT64: np.int64,
-    types_pb2.DT_UINT32: np.uint32,
-    types_pb2.DT_UINT64: np.uint64,
+    DataType[name].number: dtype
+    for name, dtype in {
+        "DT_INT32": np.int32,
+        "DT_INT16": np.int32,
+        "DT_INT8": np.int32,
+        "DT_UINT8": np.int32,
+        "DT_INT64": np.int64,
+        "DT_UINT32": np.uint32,
+        "DT_UINT64": np.uint64,
+    }.items()
 }
-_READABLE = {types_pb2.DT_STRING, types_pb2.DT_FLOAT, types_pb2.DT_DOUBLE, types_pb2.DT_BOOL, *_INTEGERS}
+_BOOL = DataType["DT_BOOL"].number
+_READABLE = {STRING, FLOAT, DataType["DT_DOUBLE"].number, _BOOL, *_INTEGERS}
 _WRITABLE = {"bool", "int8", "uint8", "int16", "int32", "uint32", "int64", "uint64", "float32", "float64"}
 
 
@@ -52,7 +55,7 @@ def parse_object(body: bytes) -> JsonObject:
     return value
 
 
-def read_rows(rows: list[JsonValue], infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, np.ndarray]:
+def read_rows(rows: list[JsonValue], infos: Mapping[str, TensorInfo]) -> dict[str, np.ndarray]:
     """Returns the tensors of `instances`: one element a row, an object by input or, with one input, the bare value.
 
     Raises:
@@ -73,7 +76,7 @@ def read_rows(rows: list[JsonValue], infos: Mapping[str, meta_graph_pb2.TensorIn
     }
 
 
-def read_columns(value: JsonValue, infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, np.ndarray]:
+def read_columns(value: JsonValue, infos: Mapping[str, TensorInfo]) -> dict[str, np.ndarray]:
     """Returns the tensors of `inputs`: an object by input or, with one input, the bare value.
 
     Raises:
@@ -115,7 +118,7 @@ def to_body(value: JsonValue) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogateescape")
 
 
-def _read_only(value: JsonValue, infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, np.ndarray]:
+def _read_only(value: JsonValue, infos: Mapping[str, TensorInfo]) -> dict[str, np.ndarray]:
     if len(infos) > 1:
         raise invalid_argument(f"Values must be given by input, in objects with the keys {_join(infos)}")
     ((name, info),) = infos.items()
@@ -136,19 +139,19 @@ def _read(name: str, value: JsonValue, dtype: int) -> np.ndarray:
         shape.append(len(rows[0]))
         level = list(itertools.chain.from_iterable(rows))
     try:
-        if dtype == types_pb2.DT_STRING:
+        if dtype == STRING:
             array = np.empty(len(level), dtype=object)
             array[:] = [_string(element) for element in level]
             return array.reshape(shape)
-        if dtype == types_pb2.DT_BOOL:
+        if dtype == _BOOL:
             allowed: set[type] = {bool}
         else:
             allowed = {int} if dtype in _INTEGERS else {int, float}
         if not {type(element) for element in level} <= allowed:
             raise TypeError("another JSON type")
         with np.errstate(over="ignore"):
-            numbers = np.array(level, dtype=_INTEGERS.get(dtype, numpy_dtype(dtype)))
-            return numbers.astype(numpy_dtype(dtype), copy=False).reshape(shape)
+            numbers = np.array(level, dtype=_INTEGERS.get(dtype, NUMPY_DTYPES[dtype]))
+            return numbers.astype(NUMPY_DTYPES[dtype], copy=False).reshape(shape)
     except (TypeError, OverflowError, ValueError) as error:
         raise invalid_argument(
             f"JSON Value of input: {name} is not of expected type: {dtype_name(dtype)}: {error}"

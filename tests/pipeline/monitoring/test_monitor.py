@@ -9,7 +9,6 @@ import subprocess
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from pipeline.config.paths import SAMPLE_FILE, OutputPaths
@@ -66,13 +65,14 @@ def rows() -> list[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def serve(paths, version):
     """Scores texts by the pushed version, and writes the log of it."""
+    from serving.protocol.tensors import string_tensor
     from serving.server.servable import Servable
 
     model = Servable("clickbait", version, paths.serving_model / str(version))
     signature = model.signatures["serving_default"]
 
     def scores_of(texts):
-        feeds = {"title": np.array([text.encode() for text in texts], dtype=object)}
+        feeds = {"title": string_tensor(text.encode() for text in texts)}
         (found,) = model.run(feeds, signature.inputs, [signature.outputs["probability"].name])
         return found.ravel().tolist()
 

@@ -90,6 +90,12 @@ def test_a_wrong_call_says_what_is_right(arguments, message):
     assert caught.value.exit_code == 2
 
 
+def test_the_server_needs_tensorflow_s_libraries_and_not_its_package():
+    probe = "import sys, serving.server.app\nprint([name for name in sys.modules if name.startswith('tensorflow')])"
+    done = subprocess.run([sys.executable, "-c", probe], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_help_and_version_need_no_tensorflow():
     probe = (
         "import sys\nfrom serving.server.__main__ import main\n"

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tensorflow.core.framework import tensor_pb2, types_pb2
 
 from serving.server.errors import ServingError
-from serving.server.tensors import dtype_name, to_numpy, to_proto
+from serving.server.tensorflow_c import read_tensors, to_numpy
+from serving.server.tensors import check_tensor, dtype_name, to_proto
 
 _VALUES = {
     types_pb2.DT_FLOAT: ("float_val", st.floats(width=32)),
@@ -21,6 +22,13 @@ _VALUES = {
     types_pb2.DT_INT64: ("int64_val", st.integers(-(2**63), 2**63 - 1)),
     types_pb2.DT_BOOL: ("bool_val", st.booleans()),
 }
+
+
+def read(tensor):
+    """The array of the tensor as the server reads it."""
+    check_tensor("title", tensor)
+    with read_tensors({"title": tensor}) as tensors:
+        return to_numpy(tensors["title"])
 
 
 @st.composite
@@ -46,23 +54,23 @@ def test_as_tensorflow_reads_it(tensor):
         expected = tf.raw_ops.ParseTensor(serialized=tensor.SerializeToString(), out_type=tensor.dtype).numpy()
     except tf.errors.InvalidArgumentError:
         with pytest.raises(ServingError, match="^tensor parsing error: title$"):
-            to_numpy("title", tensor)
+            read(tensor)
         return
-    array = to_numpy("title", tensor)
+    array = read(tensor)
     # With a dtype: of bytes alone numpy drops the NULs at their end.
     np.testing.assert_array_equal(array, np.asarray(expected, array.dtype))
     assert isinstance(array, np.ndarray) and array.shape == np.shape(expected)
 
 
 def test_a_scalar_string_without_a_value():
-    array = to_numpy("title", tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING))
+    array = read(tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING))
     assert (array.dtype, array.shape, array.item()) == (object, (), b"")
 
 
 @pytest.mark.parametrize("dtype", [0, 999, types_pb2.DT_RESOURCE, types_pb2.DT_VARIANT, types_pb2.DT_FLOAT_REF])
 def test_no_readable_type(dtype):
-    with pytest.raises(ServingError, match="tensor parsing error: a"):
-        to_numpy("a", tensor_pb2.TensorProto(dtype=dtype))
+    with pytest.raises(ServingError, match="tensor parsing error: title"):
+        read(tensor_pb2.TensorProto(dtype=dtype))
 
 
 @pytest.mark.parametrize(
@@ -71,8 +79,8 @@ def test_no_readable_type(dtype):
 def test_a_few_bytes_cannot_ask_for_all_memory(dtype, size):
     tensor = tensor_pb2.TensorProto(dtype=dtype, float_val=[1.0], string_val=[b"a"])
     tensor.tensor_shape.dim.add(size=size)
-    with pytest.raises(ServingError, match="tensor parsing error: a"):
-        to_numpy("a", tensor)
+    with pytest.raises(ServingError, match="tensor parsing error: title"):
+        read(tensor)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +104,7 @@ def test_written_as_typed_values(array):
     tensor = to_proto(array)
     assert not tensor.tensor_content
     np.testing.assert_array_equal(tf.make_ndarray(tensor), array)
-    np.testing.assert_array_equal(to_numpy("a", tensor), array)
+    np.testing.assert_array_equal(read(tensor), array)
 
 
 def test_names_of_types():

@@ -14,7 +14,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from serving.server.errors import ServingError
 from serving.server.servable import LoadOptions
 from serving.server.warmup import WARMUP_FILE, load_servable
-from tests.serving.server.messages import predict
+from tests.serving.server.messages import predict, texts
 
 pytestmark = pytest.mark.slow
 
@@ -72,6 +72,34 @@ def test_records_that_are_none(version, records, message):
     assert message in caught.value.message
 
 
+@pytest.fixture(scope="module")
+def centred_model(tmp_path_factory) -> Path:
+    """A model whose score of a text depends on the texts beside it."""
+    module = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="title")])
+    def score(title):
+        lengths = tf.cast(tf.strings.length(title), tf.float32)
+        return {"probability": (lengths - tf.reduce_mean(lengths))[:, tf.newaxis]}
+
+    path = tmp_path_factory.mktemp("centred")
+    tf.saved_model.save(module, str(path), signatures=score)
+    return path
+
+
+def test_rows_that_do_not_depend_on_one_another_are_known_by_then(version, centred_model, tmp_path):
+    centred = Path(shutil.copytree(centred_model, tmp_path / "2"))
+    for path, joined in ((version, True), (centred, False)):
+        assert not load(path).row_by_row
+        write_warmup(path, as_log(predict_log=predict()))  # of two titles
+        model = load(path)
+        signature = model.signatures["serving_default"]
+        assert model.row_by_row == ({signature.inputs["title"].name} if joined else set())
+        (scores,) = model.run({"title": texts("a", "bcd")}, signature.inputs, [signature.outputs["probability"].name])
+        assert scores.ravel().tolist() == ([0.25, 0.75] if joined else [-1, 1])
+        model.close()
+
+
 def test_a_file_that_is_cut(version):
     write_warmup(version, as_log(predict_log=predict()))
     os.truncate(version / WARMUP_FILE, 20)
@@ -89,7 +117,7 @@ def test_a_thousand_requests_are_allowed(version):
     ("harm", "code"),
     [
         (lambda path: (path / "saved_model.pb").unlink(), grpc.StatusCode.NOT_FOUND),
-        (lambda path: os.truncate(path / "saved_model.pb", 500), grpc.StatusCode.NOT_FOUND),
+        (lambda path: os.truncate(path / "saved_model.pb", 500), None),
         (lambda path: (path / "variables" / "variables.index").unlink(), None),
         (lambda path: os.truncate(next(path.glob("variables/variables.data*")), 1), None),
         (lambda path: shutil.rmtree(path / "variables"), None),
