@@ -11,7 +11,7 @@ import random
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -40,13 +40,16 @@ class Server(NamedTuple):
         return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+LOCAL = (sys.executable, "-m", "serving.server")
+
+
 @contextlib.contextmanager
-def running_server(base_path: Path, log: Path, *flags: str) -> Iterator[Server]:
-    """Starts `python -m serving.server` on a folder of versions and waits until one is served."""
+def running_server(base_path: Path, log: Path, *flags: str, program: Sequence[str] = LOCAL) -> Iterator[Server]:
+    """Starts a server on a folder of versions and waits until one is served."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    call = [sys.executable, "-m", "serving.server", f"--port={port}", f"--model_name={MODEL}"]
+    call = [*program, f"--port={port}", f"--model_name={MODEL}"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*call, f"--model_base_path={base_path.resolve()}", *flags], stdout=output, stderr=subprocess.STDOUT

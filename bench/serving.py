@@ -2,7 +2,8 @@
 
 The server is a process of its own, called by `serving.client`. What it is compared with is what a Python user would
 write instead, in the process that is the client otherwise: `tf.saved_model.load(...).signatures["serving_default"]`, a
-constant in and numpy out. Both take turns in short blocks, so that a machine that gets slower or busier favours no one;
+constant in and numpy out; and, where TF_SERVING_BINARY names one, a real tensorflow_model_server that refuses no call.
+They take turns in short blocks, so that a machine that gets slower or busier favours no one;
 ratios are medians over these rounds. Prints Markdown and writes JSON.
 """
 
@@ -11,8 +12,10 @@ from __future__ import annotations
 import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import argparse
+import contextlib
 import functools
 import json
+import os
 import statistics
 import tempfile
 import time
@@ -24,14 +27,14 @@ from typing import TypedDict, TypeVar
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  registers the encoder's ops
 
-from bench.servers import MODEL, Machine, machine, make_headlines, newest_version, running_server
+from bench.servers import LOCAL, MODEL, Machine, machine, make_headlines, newest_version, running_server
 from serving.client import Client
 from serving.client.bulk.score import CALLS_PER_CHUNK
 from serving.protocol.tensors import string_tensor
 from serving.server.servable import LoadOptions, Servable
 from trainer import features
 
-GRPC, IN_PROCESS, SESSION = "gRPC", "in process", "in process, session"
+GRPC, REAL, IN_PROCESS, SESSION = "gRPC", "gRPC, tensorflow_model_server", "in process", "in process, session"
 _TURNS_OF_BULK = 4
 
 #: Scores texts, and does nothing with the scores.
@@ -91,20 +94,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     version = newest_version(args.model_base_path)
     facts = machine()
-    with tempfile.TemporaryDirectory(prefix="bench-serving-") as scratch:
-        log = Path(scratch, "server.log")
-        with (
-            running_server(args.model_base_path, log, *args.flags) as server,
-            Client(server.target, model=MODEL) as client,
-        ):
-            scorers = {GRPC: client.predict, IN_PROCESS: _in_process(version), SESSION: _session(version)}
-            figures: Figures = {
-                "machine": facts,
-                "version": int(version.name),
-                "latency": _measure_latency(scorers, args),
-                "throughput": _measure_throughput(scorers, args),
-                "bulk": _measure_bulk(client, scorers[IN_PROCESS], args),
-            }
+    with tempfile.TemporaryDirectory(prefix="bench-serving-") as scratch, contextlib.ExitStack() as stack:
+
+        def client_of(name: str, *flags: str, program: Sequence[str] = LOCAL) -> Client:
+            running = running_server(args.model_base_path, Path(scratch, name), *flags, program=program)
+            return stack.enter_context(Client(stack.enter_context(running).target, model=MODEL))
+
+        client = client_of("local.log", *args.flags)
+        scorers: dict[str, Scorer] = {GRPC: client.predict}
+        if binary := os.environ.get("TF_SERVING_BINARY"):
+            scorers[REAL] = client_of("real.log", "--grpc_max_threads=256", program=[binary]).predict
+        scorers |= {IN_PROCESS: _in_process(version), SESSION: _session(version)}
+        figures: Figures = {
+            "machine": facts,
+            "version": int(version.name),
+            "latency": _measure_latency(scorers, args),
+            "throughput": _measure_throughput(scorers, args),
+            "bulk": _measure_bulk(client, scorers[IN_PROCESS], args),
+        }
     print(_markdown(figures))
     if args.json:
         args.json.write_text(json.dumps(figures, indent=2), encoding="utf-8")

@@ -5,6 +5,8 @@ import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 import itertools
 import os
 import signal
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +20,8 @@ pytest_plugins = (
     "tests.helpers.forked_workers",
     "tests.helpers.without_tensorflow",
 )
+
+ROOT = Path(__file__).parents[1]
 
 SLOW_TIMEOUT = 900
 """Seconds within which a slow test must end, on a machine that is busy with other things too."""
@@ -88,21 +92,16 @@ def answer(tmp_path, monkeypatch, capfd) -> Callable[..., Answer]:
     return answer
 
 
-@pytest.fixture(scope="session")
-def server_program(tmp_path_factory) -> Path:
-    from tests.helpers.forked_program import write_forked_program
-
-    return write_forked_program(tmp_path_factory.mktemp("bin") / "tensorflow_model_server", "serving.server")
-
-
 @pytest.fixture(scope="module")
-def quick_server(server_program) -> Iterator[None]:
-    """LocalInfraValidator starts our server without the seconds of its imports, as a tensorflow_model_server.
-
-    It starts the real one where `TF_SERVING_BINARY` names it.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TF_MODEL_SERVER", os.environ.get("TF_SERVING_BINARY") or str(server_program))
+def quick_server() -> Iterator[None]:
+    """LocalInfraValidator starts the local server as a tensorflow_model_server, or what `TF_SERVING_BINARY` names."""
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        program = Path(folder, "tensorflow_model_server")
+        program.write_text(
+            f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m serving.server "$@"\n', encoding="utf-8"
+        )
+        program.chmod(0o755)
+        patch.setenv("TF_MODEL_SERVER", os.environ.get("TF_SERVING_BINARY") or str(program))
         yield
 
 

@@ -48,7 +48,7 @@ class Servable:
       name: the model's name.
       version: its number.
       signatures: SignatureDef by name.
-      row_by_row: names in the graph of the inputs whose rows do not depend on one another, as far as `learn_rows` knows.
+      row_by_row: inputs, by their names in the graph, of which `learn_rows` knows that a row does not depend on others.
     """
 
     def __init__(self, name: str, version: int, path: Path, options: LoadOptions = LoadOptions()):

@@ -111,7 +111,6 @@ class ServerProcess:
       log: the file for what it says.
       name: of the model.
       *flags: more of the command line.
-      program: takes the place of `python -m serving.server`.
 
     Attributes:
       predictions: stub of the PredictionService.
@@ -119,11 +118,10 @@ class ServerProcess:
       process: the process.
     """
 
-    def __init__(self, base_path: Path, log: Path, name: str = "m", *flags: str, program: Path | None = None):
+    def __init__(self, base_path: Path, log: Path, name: str = "m", *flags: str):
         self.name, self._log = name, log
         self.port, self.rest_port = free_ports(2)
-        server = REAL_SERVER or program
-        command = [str(server)] if server else [sys.executable, "-m", "serving.server"]
+        command = [REAL_SERVER] if REAL_SERVER else [sys.executable, "-m", "serving.server"]
         command += [f"--port={self.port}", f"--rest_api_port={self.rest_port}"]
         command += [f"--model_name={name}", f"--model_base_path={base_path}", *flags]
         with log.open("wb") as output:

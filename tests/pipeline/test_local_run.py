@@ -191,9 +191,7 @@ def test_an_unchanged_rerun_takes_all_from_the_cache_and_pushes_nothing(first_ve
     assert verdict.pushed.version == first_verdict.pushed.version
 
 
-def test_a_file_is_scored_in_bulk_as_the_server_scores_it(
-    first_verdict, data_file, make_config, output, tmp_path, server_program
-):
+def test_a_file_is_scored_in_bulk_as_the_server_scores_it(first_verdict, data_file, make_config, output, tmp_path):
     texts = tmp_path / "new.csv"
     with data_file.open(encoding="utf-8", newline="") as source, texts.open("w", encoding="utf-8", newline="") as sink:
         csv.writer(sink).writerows([row["headline"]] for row in [{"headline": "title"}, *csv.DictReader(source)])
@@ -206,7 +204,7 @@ def test_a_file_is_scored_in_bulk_as_the_server_scores_it(
 
     scored = tmp_path / "scored.csv"
     served, log = output / "serving" / "clickbait", tmp_path / "server.log"
-    with ServerProcess(served, log, "clickbait", program=server_program) as server:
+    with ServerProcess(served, log, "clickbait") as server:
         server.wait_until_ready()
         call = ["predict", "--target", f"localhost:{server.port}", "--input", str(texts), "--output", str(scored)]
         subprocess.run([sys.executable, "-m", "pipeline", *call], capture_output=True, check=True)

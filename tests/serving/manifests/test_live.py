@@ -26,7 +26,7 @@ SCORES = {1: 1.0, 2: 2.0, 3: 3.0}
 class Cluster:
     """The Deployment's server on this machine, and the `models.config` that it follows."""
 
-    def __init__(self, folder, program):
+    def __init__(self, folder):
         self._config = folder / "models.config"
         self._models = folder / "models"
         self._template = (KUBERNETES / "models.config").read_text(encoding="utf-8")
@@ -41,7 +41,7 @@ class Cluster:
         del given["port"], given["rest_api_port"]
         flags = [f"--{name}={value}" for name, value in {**given, **ours}.items()]
         models = self._models / "clickbait"
-        self.server = ServerProcess(models, folder / "log.txt", "clickbait", *flags, program=program)
+        self.server = ServerProcess(models, folder / "log.txt", "clickbait", *flags)
 
     def edit(self, step: str) -> None:
         """Replaces policy and labels, as the README's steps say, and puts the file there as a ConfigMap's is put."""
@@ -67,8 +67,8 @@ def steps() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory, server_program):
-    found = Cluster(tmp_path_factory.mktemp("cluster"), server_program)
+def cluster(tmp_path_factory):
+    found = Cluster(tmp_path_factory.mktemp("cluster"))
     with found.server:
         found.server.wait_until_ready()
         yield found

@@ -17,9 +17,9 @@ def tiny_model(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def protocol_server(tiny_model, tmp_path_factory, server_program):
+def protocol_server(tiny_model, tmp_path_factory):
     """A server of model `m` with version 7 only."""
     folder = tmp_path_factory.mktemp("protocol")
     shutil.copytree(tiny_model, folder / "m" / "7")
-    with ServerProcess(folder / "m", folder / "log.txt", program=server_program) as server:
+    with ServerProcess(folder / "m", folder / "log.txt") as server:
         yield server.wait_until_ready()

@@ -128,7 +128,7 @@ def _refuses(server) -> bool:
     return False
 
 
-def test_a_configuration_file_and_its_labels(tmp_path, tiny_model, heavier_model, server_program):
+def test_a_configuration_file_and_its_labels(tmp_path, tiny_model, heavier_model):
     base, config = tmp_path / "m", tmp_path / "models.config"
     put(base, 1, tiny_model)
     put(base, 2, heavier_model)
@@ -150,7 +150,7 @@ def test_a_configuration_file_and_its_labels(tmp_path, tiny_model, heavier_model
         "--allow_version_labels_for_unavailable_models",
         "--rest_api_timeout_in_ms=300",
     )
-    with ServerProcess(base, tmp_path / "log.txt", "m", *flags, program=server_program) as server:
+    with ServerProcess(base, tmp_path / "log.txt", "m", *flags) as server:
         server.wait_until_ready()
         wait_for(lambda: server.states() == {2: "AVAILABLE", 1: "AVAILABLE"})
         assert (labelled("stable"), labelled("canary"), labelled("x")) == (1.0, 2.0, 400)

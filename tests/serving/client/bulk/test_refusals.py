@@ -14,6 +14,7 @@ import pytest
 from serving.client import Client, ClientOptions, Retry, ServingError
 from serving.client.bulk.score import Reporter, score_file
 from serving.client.failures import SHORT_OF_THREADS
+from tests.helpers.serving import REAL_SERVER, ServerProcess, write_model
 from tests.serving.client.commands import ROOT, predict
 from tests.serving.client.fakes import Fault, score
 from tests.serving.client.proxy import Chance, Limit, refusing_proxy
@@ -76,6 +77,23 @@ def test_no_row_is_lost_or_scored_twice_where_calls_are_refused(target, source, 
     assert lines == ([SHORT_OF_THREADS] if admit.refused else [])
     assert bool(admit.refused) == (not isinstance(admit, Limit) or admit.most_at_once < 4)
     assert sum(map(len, model.calls)) == 3000
+
+
+@pytest.mark.slow
+def test_a_server_with_two_threads(source, output, tmp_path):
+    """The local server lets calls wait; a real one, which TF_SERVING_BINARY names, refuses them."""
+    write_model(tmp_path / "m" / "1")
+    with ServerProcess(tmp_path / "m", tmp_path / "log", "m", "--grpc_max_threads=2") as server:
+        server.wait_until_ready()
+        run(quick(f"localhost:{server.port}", model="m", calls_in_flight=8), source, output)
+    with output.open(newline="") as stream:
+        rows = [(row["id"], row["title"], float(row["probability"])) for row in csv.DictReader(stream)]
+    assert rows == [(number, text, 0.25 * len(text)) for number, text in ROWS]
+
+
+@pytest.mark.skipif(not REAL_SERVER, reason="TF_SERVING_BINARY must name a tensorflow_model_server (docs/serving.md)")
+def test_the_suites_ask_a_real_server():
+    assert subprocess.run([str(REAL_SERVER), "--version"], capture_output=True, timeout=60).returncode == 0
 
 
 @pytest.mark.parametrize("rest", [False, True], ids=["grpc", "rest"])
