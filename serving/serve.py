@@ -16,6 +16,8 @@ OUTPUT_VARIABLE = "CLICKBAIT__OUTPUT"
 IMAGE = "tensorflow/serving:2.20.0"
 _BINARY = "tensorflow_model_server"
 _DEFAULTS = {"port": "8500", "rest_api_port": "8501", "model_name": "clickbait"}
+#: As in serving/manifests/kubernetes/deployment.yaml, for the same reasons.
+_DEFAULTS_OF_REAL_SERVER = {"num_load_threads": "2", "max_num_load_retries": "2", "grpc_max_threads": "64"}
 
 
 @click.command(
@@ -33,11 +35,9 @@ def serve_command(ctx: click.Context, flags: tuple[str, ...]) -> None:
         ctx.exit(_run_local_server(["--help"]))
     given = with_defaults([flag for flag in flags if flag != "--docker"], os.environ)
     if "--docker" in flags:
-        refuse_own_flags(given, "the official image")
-        _replace_process(docker_command(given))
+        _replace_process(docker_command(for_real_server(given, "the official image")))
     if binary := find_binary(os.environ):
-        refuse_own_flags(given, binary)
-        _replace_process([binary, *given])
+        _replace_process([binary, *for_real_server(given, binary)])
     ctx.exit(_run_local_server(given))
 
 
@@ -56,7 +56,7 @@ def with_defaults(flags: Sequence[str], environ: Mapping[str, str]) -> list[str]
         del wanted["model_name"]
     else:
         wanted["model_base_path"] = str(Path(output, "serving", name).absolute())
-    return [*flags, *(f"--{flag}={value}" for flag, value in wanted.items() if _value(flags, flag) is None)]
+    return [*flags, *_missing(flags, wanted)]
 
 
 def find_binary(environ: Mapping[str, str]) -> str | None:
@@ -75,11 +75,15 @@ def find_binary(environ: Mapping[str, str]) -> str | None:
     return binary
 
 
-def refuse_own_flags(flags: Sequence[str], server: str) -> None:
-    """Checks that the real server gets no flag of the request log, which it does not have.
+def for_real_server(flags: Sequence[str], server: str) -> list[str]:
+    """Adds the flags with which one bad version holds up no other and calls wait instead of being refused.
+
+    Args:
+      flags: from `with_defaults`.
+      server: its name, for the message.
 
     Raises:
-      click.UsageError: it gets one.
+      click.UsageError: a flag is one of the request log, which the real server does not have.
     """
     given = [flag for flag in flags if flag.startswith("--request_log_")]
     if given:
@@ -87,6 +91,7 @@ def refuse_own_flags(flags: Sequence[str], server: str) -> None:
             f"--request_log_dir must go to the local server, which alone has it. Received: {given[0]} for {server}. "
             "Let the client log: `clickbait predict --log-to DIR`, or ClientOptions(log_to=DIR)."
         )
+    return [*flags, *_missing(flags, _DEFAULTS_OF_REAL_SERVER)]
 
 
 def docker_command(flags: Sequence[str]) -> list[str]:
@@ -137,6 +142,10 @@ def _join_values(flags: Sequence[str]) -> list[str]:
 def _names_a_file(flag: str) -> bool:
     name, _, value = flag.partition("=")
     return bool(value) and (name.endswith("_file") or name == "--grpc_socket_path")
+
+
+def _missing(flags: Sequence[str], wanted: Mapping[str, str]) -> list[str]:
+    return [f"--{flag}={value}" for flag, value in wanted.items() if _value(flags, flag) is None]
 
 
 def _value(flags: Sequence[str], name: str) -> str | None:

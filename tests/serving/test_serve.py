@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 import pytest
 
-from serving.serve import docker_command, find_binary, with_defaults
+from serving.serve import docker_command, find_binary, for_real_server, with_defaults
+from tests.serving.manifests.files import server
 
 
 def test_without_flags_it_serves_what_runs_pushed(tmp_path, monkeypatch):
@@ -85,6 +86,16 @@ def test_the_real_server_is_taken_from_path_or_by_its_name(binary, tmp_path):
         find_binary({"PATH": "", "TF_MODEL_SERVER": str(tmp_path / "none")})
 
 
+def test_the_real_server_has_the_deployment_s_loading_and_threads():
+    assert for_real_server(["--grpc_max_threads=8"], "it") == [
+        "--grpc_max_threads=8",
+        "--num_load_threads=2",
+        "--max_num_load_retries=2",
+    ]
+    flags = {*for_real_server([], "it")}
+    assert flags <= {*server()["args"]}
+
+
 def test_the_real_server_gets_the_flags_that_were_given(binary):
     call = [
         sys.executable,
@@ -100,7 +111,7 @@ def test_the_real_server_gets_the_flags_that_were_given(binary):
     done = subprocess.run(call, capture_output=True, text=True, env=environ, check=True)
     assert done.stdout == (
         "real server: --port=7 --enable_batching --model_base_path=/models/m --rest_api_port=8501 "
-        "--model_name=clickbait\n"
+        "--model_name=clickbait --num_load_threads=2 --max_num_load_retries=2 --grpc_max_threads=64\n"
     )
     assert "serving with" in done.stderr
 
