@@ -5,6 +5,7 @@ from __future__ import annotations
 import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -84,4 +85,4 @@ def test_a_model_that_does_not_load_is_not_blessed(validate, tmp_path, model, qu
     (damaged / "variables" / "variables.index").write_bytes(b"x" * 100)
     found = broken(validate(damaged, server="path"))
     assert set(found) == {"starts", "loads"}
-    assert "ended with exit code 1" in found["starts"]
+    assert re.search(r"ended with exit code (1|255)\b", found["starts"])  # 255 by a real tensorflow_model_server
