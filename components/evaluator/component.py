@@ -40,7 +40,8 @@ def Evaluator(  # noqa: N802  components are named as classes
       evaluation: TFMA's files and `verdict.json`.
       blessing: `blessed` 1 or 0, and `override`, the reason, where a model is blessed in spite of failed rules.
       policy: `EvaluationConfig` as JSON.
-      min_eval_accuracy: replaces that of the policy, which can hold no runtime parameter; so do the next three.
+      min_eval_accuracy: replaces that of the policy, which can hold no runtime parameter; so do the next three. 0
+        leaves a null of the policy as it is: no runtime parameter is null.
       min_eval_auc: see there.
       max_accuracy_drop: see there.
       min_train_accuracy: see there.
@@ -52,9 +53,7 @@ def Evaluator(  # noqa: N802  components are named as classes
         "max_accuracy_drop": max_accuracy_drop,
         "min_train_accuracy": min_train_accuracy,
     }
-    config = EvaluationConfig.model_validate_json(policy).model_copy(
-        update={name: value for name, value in overrides.items() if value is not None}
-    )
+    config = EvaluationConfig.model_validate_json(policy).with_bounds(overrides)
     folders = [f"{examples.uri}/Split-{split}" for split in (features.TRAIN_SPLIT, features.EVAL_SPLIT)]
     verdict = evaluate_predictions(beam_pipeline, folders, evaluation.uri, config)
     for judged in verdict.thresholds:

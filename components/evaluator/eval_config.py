@@ -71,7 +71,7 @@ def _thresholds(
     found: dict[str, config_pb2.PerSliceMetricThresholds] = {}
     for rule in overall_bounds(policy):
         if rule.rule != "last_blessed" or "last_blessed" in contenders:
-            found.setdefault(rule.name, config_pb2.PerSliceMetricThresholds()).thresholds.append(_threshold(rule))
+            found.setdefault(rule.compared, config_pb2.PerSliceMetricThresholds()).thresholds.append(_threshold(rule))
     return found
 
 

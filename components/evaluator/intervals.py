@@ -9,7 +9,9 @@ from scipy.stats import rankdata
 
 ECE_BINS = 15
 _Z = 1.959963984540054  # 97.5 % of the normal distribution lie below
+_Z_ONE_SIDED = 1.6448536269514722  # 95 %
 _RESAMPLES = 200
+_BIN_EDGES = np.linspace(0, 1, ECE_BINS + 1)[1:-1]
 
 
 class Estimate(NamedTuple):
@@ -49,6 +51,21 @@ def area_under_roc(labels: np.ndarray, scores: np.ndarray) -> Estimate:
     return _clipped(area, _Z * np.sqrt(of_positive.var(ddof=1) / m + of_negative.var(ddof=1) / n))
 
 
+def area_of_figures(area: float, positive: int, negative: int) -> Estimate:
+    """Returns an area under the ROC curve with Hanley and McNeil's interval (1982), which needs no scores.
+
+    Args:
+      area: the area.
+      positive: how many rows of class 1 it was measured on.
+      negative: how many of class 0.
+    """
+    if not positive or not negative:
+        return Estimate(area, 0.0, 1.0)
+    of_positive, of_negative = area / (2 - area), 2 * area**2 / (1 + area)
+    spread = (positive - 1) * (of_positive - area**2) + (negative - 1) * (of_negative - area**2)
+    return _clipped(area, _Z * np.sqrt((area * (1 - area) + spread) / (positive * negative)))
+
+
 def mean(values: np.ndarray) -> Estimate:
     """Returns the mean of values from 0 to 1, with the normal interval."""
     if len(values) < 2:
@@ -65,14 +82,27 @@ def calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> Estimate
     rows = len(labels)
     if not rows:
         return Estimate(np.nan, 0.0, 1.0)
-    edges = np.linspace(0, 1, ECE_BINS + 1)[1:-1]
-    bins, gaps = np.searchsorted(edges, probabilities), probabilities - labels
+    bins, gaps = np.searchsorted(_BIN_EDGES, probabilities), probabilities - labels
     value = _error(np.bincount(bins, gaps, ECE_BINS), rows)
     random = np.random.default_rng(0)
     drawn = (random.integers(rows, size=rows) for _ in range(_RESAMPLES))
     resampled = np.array([_error(np.bincount(bins[sample], gaps[sample], ECE_BINS), rows) for sample in drawn])
     low, high = np.percentile(resampled, (2.5, 97.5)) - resampled.mean()
     return Estimate(value, max(0.0, value + low), min(1.0, value + high))
+
+
+def calibration_error_by_chance(probabilities: np.ndarray) -> float:
+    """Returns the expected calibration error that calibrated scores stay below in 95 of 100 draws of their labels.
+
+    In a bin the sum of the gaps is nearly normal, with the variance of its labels; its absolute value half-normal.
+    """
+    if not len(probabilities):
+        return np.nan
+    bins = np.searchsorted(_BIN_EDGES, probabilities)
+    variances = np.bincount(bins, probabilities * (1 - probabilities), ECE_BINS)
+    expected = np.sqrt(2 / np.pi * variances).sum()
+    spread = np.sqrt((1 - 2 / np.pi) * variances.sum())
+    return float(expected + _Z_ONE_SIDED * spread) / len(probabilities)
 
 
 def paired_difference(right: np.ndarray, other_right: np.ndarray) -> Estimate:

@@ -10,6 +10,7 @@ from components.evaluator.intervals import (
     Estimate,
     area_under_roc,
     calibration_error,
+    calibration_error_by_chance,
     mean,
     paired_difference,
     proportion,
@@ -19,6 +20,7 @@ from components.slices import AS_IS
 
 ACCURACY, AUC, PRECISION, RECALL, BRIER, ECE = "binary_accuracy", "auc", "precision", "recall", "brier", "ece"
 NON_FINITE, ROWS = "non_finite", "example_count"
+ECE_OVER_CHANCE = "ece_over_chance"
 LOWEST, HIGHEST = "lowest_score", "highest_score"
 OPERATING = ("operating_threshold", "operating_precision", "operating_recall")
 
@@ -81,6 +83,7 @@ def measure(
     found: dict[str, float] = {ROWS: len(labels), NON_FINITE: int((~np.isfinite(probabilities)).sum()), **counts}
     if whole and len(probabilities):
         found |= {LOWEST: float(probabilities.min()), HIGHEST: float(probabilities.max())}
+        found[ECE_OVER_CHANCE] = estimates[ECE].value - calibration_error_by_chance(probabilities)
     for name, scores in contenders.items():
         other_right = _right(labels, scores)
         found[accuracy_of(name)] = float(other_right.mean())

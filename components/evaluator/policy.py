@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from components.slices import NATURAL_SLICES, VARIANTS
 from trainer.section import Section
 
-#: Thresholds that are also runtime parameters.
+#: Thresholds that are also runtime parameters, which cannot be null: there 0 stands for it.
 BOUNDS = ("min_eval_accuracy", "min_eval_auc", "max_accuracy_drop", "min_train_accuracy")
 
 
 class EvaluationConfig(Section):
     """The thresholds that a model must meet to be blessed; `docs/evaluation.md` has how the defaults were measured."""
 
-    min_eval_accuracy: float = Field(
-        0.9846, ge=0, le=1, description="Least accuracy on the evaluation rows, as a share from 0 to 1."
+    min_eval_accuracy: float | None = Field(
+        0.9846, ge=0, le=1, description="Least accuracy on the evaluation rows, as a share from 0 to 1; null: none."
     )
-    min_train_accuracy: float = Field(
-        0.9962, ge=0, le=1, description="Least accuracy on the training rows, as a share from 0 to 1."
+    min_train_accuracy: float | None = Field(
+        0.9962, ge=0, le=1, description="Least accuracy on the training rows, as a share from 0 to 1; null: none."
     )
-    min_eval_auc: float = Field(
-        0.99, ge=0, le=1, description="Least area under the ROC curve on the evaluation rows, as a share from 0 to 1."
+    min_eval_auc: float | None = Field(
+        0.99,
+        ge=0,
+        le=1,
+        description="Least area under the ROC curve on the evaluation rows, as a share from 0 to 1; null: none.",
+    )
+    gate_chance: bool = Field(
+        False,
+        description="Refuse a model whose area under the ROC curve does not lie above one half with its whole 95 % "
+        "interval.",
     )
     min_eval_precision: float | None = Field(
         None,
@@ -44,12 +53,24 @@ class EvaluationConfig(Section):
     max_eval_brier: float | None = Field(
         0.02, ge=0, le=1, description="Most Brier score on the evaluation rows, from 0 to 1; null: none."
     )
+    max_ece_over_chance: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="How far the expected calibration error may lie above what calibrated scores have by chance on so "
+        "few rows (in 95 of 100 draws of their labels), as a share from 0 to 1; null: not judged.",
+    )
     max_accuracy_drop: float = Field(
         0.0025,
         ge=0,
         le=1,
         description="How far evaluation accuracy may lie below the last blessed model's, as a share from 0 to 1. "
         "0.0025 is the 95 % half-width of an accuracy of 0.9846 on the article's 9,600 rows.",
+    )
+    judge_accuracy_drop: Literal["by_value", "by_interval"] = Field(
+        "by_value",
+        description="`by_value`: the observed drop may not exceed max_accuracy_drop; `by_interval`: the whole 95 % "
+        "interval of the drop may not.",
     )
     max_variant_drop: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
         {"default": 0.02},
@@ -67,7 +88,17 @@ class EvaluationConfig(Section):
         json_schema_extra={"examples": ["{says_you=yes: 0.95, length=1-5 words: 0.9}"]},
     )
     gate_baseline: bool = Field(
-        True, description="Refuse a model that is worse than a linear one on lower-cased text, by the 95 % interval."
+        True, description="Refuse a model that is worse than the linear ones of `baselines`, by the 95 % interval."
+    )
+    baselines: list[Literal["tfidf_lower", "tfidf_cased"]] = Field(
+        ["tfidf_lower"],
+        description="Linear models that it is compared with: `tfidf_lower` reads lower-cased text, `tfidf_cased` text "
+        "as it is.",
+    )
+    judge_baseline: Literal["not_worse", "better"] = Field(
+        "not_worse",
+        description="`not_worse`: the 95 % interval of the accuracy less the linear model's may not lie below 0 as a "
+        "whole; `better`: it must lie above 0 as a whole.",
     )
     min_slice_rows: int = Field(
         200, ge=1, description="Least rows of a variant or natural slice to judge by; fewer differ by chance."
@@ -107,6 +138,13 @@ class EvaluationConfig(Section):
         if {*by_slice} - {f"{name}={value}" for name, values in NATURAL_SLICES.items() for value in values}:
             raise ValueError("must name natural slices")
         return by_slice
+
+    def with_bounds(self, given: Mapping[str, float | None]) -> EvaluationConfig:
+        """Returns the thresholds with those of `BOUNDS` that are given; None and, for one that is null, 0 are none."""
+        update = {
+            name: value for name, value in given.items() if value or (value == 0 and getattr(self, name) is not None)
+        }
+        return self.model_copy(update=update)
 
     def allowed_drop(self, variant: str) -> float:
         """Returns how far a variant's accuracy may lie below that of the rows as they are, a share from 0 to 1."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from components.evaluator import measures
@@ -13,12 +13,18 @@ from components.evaluator.results import BOUND, FAILED, LEAST, METRIC_NAMES, MOS
 from components.slices import AS_IS, VARIANT
 from trainer.features import EVAL_SPLIT, TRAIN_SPLIT
 
-BASELINE, LAST_BLESSED = "tfidf_lower", "last_blessed"
+LAST_BLESSED = "last_blessed"
 LAST_BLESSED_MODEL = "last blessed model"
+CHANCE_LEVEL = "level of chance"
 
+_ABOVE_CHANCE = math.nextafter(0.5, 1)  # of a constant score the interval is one half itself
 _NEAR_CHANCE = 0.6  # an area under the ROC curve below it
 _INVERTED = 0.4
 _EQUAL = 1e-6
+_BASELINE_READS = {
+    "tfidf_lower": "lower-cased words and characters",
+    "tfidf_cased": "words and characters with their capitals",
+}
 
 _Key = tuple[str, *tuple[tuple[str, str], ...]]
 """Of a slice: its split, and its features with their values."""
@@ -35,38 +41,60 @@ class Bound(NamedTuple):
     against: str = BOUND
     measured: str = ""
     """Name in `measures`, where it is not the metric."""
+    end: Callable[[str], str] | None = None
+    """`low_end` or `high_end` of `measures`, where not the value but that end of its interval is compared."""
 
     @property
     def name(self) -> str:
-        """The name in `measures` of the value that is compared with the bound."""
+        """The name in `measures` of the value."""
         return self.measured or self.metric
+
+    @property
+    def compared(self) -> str:
+        """The name in `measures` of what is compared with the bound."""
+        return self.end(self.name) if self.end else self.name
+
+    def passes(self, part: Slice) -> bool:
+        """Whether a slice that has the value passes."""
+        compared = part.metrics[self.compared]
+        return compared >= self.bound if self.direction == LEAST else compared <= self.bound
+
+    def of_value(self, part: Slice) -> Bound:
+        """Returns the rule with the bound that the value itself must meet, so that the end of its interval does."""
+        shift = part.metrics[self.name] - part.metrics[self.compared]
+        return self._replace(bound=self.bound + shift) if math.isfinite(shift) else self
 
 
 def overall_bounds(policy: EvaluationConfig) -> list[Bound]:
     """Returns the rules for all rows as they are, in the order of the verdict."""
     optional = [
-        ("precision", PRECISION, policy.min_eval_precision, LEAST),
-        ("recall", RECALL, policy.min_eval_recall, LEAST),
-        ("ece", ECE, policy.max_eval_ece, MOST),
-        ("brier", BRIER, policy.max_eval_brier, MOST),
+        ("accuracy", EVAL_SPLIT, ACCURACY, policy.min_eval_accuracy, LEAST),
+        ("accuracy", TRAIN_SPLIT, ACCURACY, policy.min_train_accuracy, LEAST),
+        ("auc", EVAL_SPLIT, AUC, policy.min_eval_auc, LEAST),
+        ("precision", EVAL_SPLIT, PRECISION, policy.min_eval_precision, LEAST),
+        ("recall", EVAL_SPLIT, RECALL, policy.min_eval_recall, LEAST),
+        ("ece", EVAL_SPLIT, ECE, policy.max_eval_ece, MOST),
+        ("brier", EVAL_SPLIT, BRIER, policy.max_eval_brier, MOST),
     ]
-    return [
-        Bound("accuracy", EVAL_SPLIT, ACCURACY, policy.min_eval_accuracy),
-        Bound("accuracy", TRAIN_SPLIT, ACCURACY, policy.min_train_accuracy),
-        Bound("auc", EVAL_SPLIT, AUC, policy.min_eval_auc),
-        *(
-            Bound(rule, EVAL_SPLIT, metric, bound, direction)
-            for rule, metric, bound, direction in optional
-            if bound is not None
-        ),
-        last_blessed_bound(policy),
+    bounds = [
+        Bound(rule, split, metric, bound, direction)
+        for rule, split, metric, bound, direction in optional
+        if bound is not None
     ]
+    if policy.gate_chance:
+        bounds.append(Bound("chance", EVAL_SPLIT, AUC, _ABOVE_CHANCE, end=measures.low_end))
+    if (most := policy.max_ece_over_chance) is not None:
+        bounds.append(Bound("calibration", EVAL_SPLIT, ECE, most, MOST, CHANCE_LEVEL, measures.ECE_OVER_CHANCE))
+    return [*bounds, last_blessed_bound(policy)]
 
 
 def last_blessed_bound(policy: EvaluationConfig) -> Bound:
     """Returns the rule that compares with the last blessed model."""
     measured = measures.difference_to(LAST_BLESSED)
-    return Bound("last_blessed", EVAL_SPLIT, ACCURACY, -policy.max_accuracy_drop, LEAST, LAST_BLESSED_MODEL, measured)
+    end = measures.high_end if policy.judge_accuracy_drop == "by_interval" else None
+    return Bound(
+        "last_blessed", EVAL_SPLIT, ACCURACY, -policy.max_accuracy_drop, LEAST, LAST_BLESSED_MODEL, measured, end
+    )
 
 
 def judge(slices: Sequence[Slice], policy: EvaluationConfig) -> list[Judgement]:
@@ -81,7 +109,7 @@ def judge(slices: Sequence[Slice], policy: EvaluationConfig) -> list[Judgement]:
     return [
         *overall,
         *(judgement for judgement in finite if judgement),
-        _judge_baseline(known.get((EVAL_SPLIT,)), policy),
+        *_judge_baselines(known.get((EVAL_SPLIT,)), policy),
         *_judge_variants(slices, policy),
         *_judge_natural(known, policy),
     ]
@@ -126,9 +154,10 @@ def _judge_overall(found: Slice | None, rule: Bound, diagnosis: str) -> Judgemen
     if found is None or rule.name not in found.metrics:
         why = "no version was pushed before by another configuration" if rule.rule == "last_blessed" else "no rows"
         return _judgement(rule, found, NOT_JUDGED, detail=why)
-    value = found.metrics[rule.name]
-    passed = value >= rule.bound if rule.direction == LEAST else value <= rule.bound
-    return _judgement(rule, found, PASSED if passed else FAILED, detail="" if passed else diagnosis)
+    passed = rule.passes(found)
+    reasons = ["by the 95 % interval" if rule.end else "", diagnosis]
+    detail = "" if passed else "; ".join(filter(None, reasons))
+    return _judgement(rule.of_value(found), found, PASSED if passed else FAILED, detail=detail)
 
 
 def _judge_finite(slices: Sequence[Slice], split: str) -> Judgement | None:
@@ -155,17 +184,20 @@ def _judge_finite(slices: Sequence[Slice], split: str) -> Judgement | None:
     )
 
 
-def _judge_baseline(found: Slice | None, policy: EvaluationConfig) -> Judgement:
-    """Judges by the interval: a model is worse where the whole interval of the difference lies below zero."""
-    measured = measures.difference_to(BASELINE)
-    rule = Bound("baseline", EVAL_SPLIT, ACCURACY, 0.0, LEAST, BASELINE, measured)
-    if found is None or measured not in found.metrics:
-        return _judgement(rule, found, NOT_JUDGED, policy.gate_baseline, "there are no scores of the simple model")
-    value, high = found.metrics[measured], found.metrics[measures.high_end(measured)]
-    passed = high >= 0
-    rule = rule._replace(bound=min(0.0, value - high))
-    detail = "" if passed else "a linear model on lower-cased words and characters is better"
-    return _judgement(rule, found, PASSED if passed else FAILED, policy.gate_baseline, detail)
+def _judge_baselines(found: Slice | None, policy: EvaluationConfig) -> Iterator[Judgement]:
+    """Judges by the interval of the difference: a model is worse where all of it lies below 0, better where above."""
+    must_be_better = policy.judge_baseline == "better"
+    for name in dict.fromkeys(policy.baselines):
+        measured = measures.difference_to(name)
+        end = measures.low_end if must_be_better else measures.high_end
+        rule = Bound("baseline", EVAL_SPLIT, ACCURACY, 0.0, LEAST, name, measured, end)
+        if found is None or measured not in found.metrics:
+            yield _judgement(rule, found, NOT_JUDGED, policy.gate_baseline, "there are no scores of the simple model")
+            continue
+        passed, linear = rule.passes(found), f"a linear model on {_BASELINE_READS[name]}"
+        detail = f"not better than {linear}, by the 95 % interval" if must_be_better else f"{linear} is better"
+        rule = rule.of_value(found)
+        yield _judgement(rule, found, PASSED if passed else FAILED, policy.gate_baseline, "" if passed else detail)
 
 
 def _judge_variants(slices: Sequence[Slice], policy: EvaluationConfig) -> Iterator[Judgement]:

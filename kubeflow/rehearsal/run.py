@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rich.markup import escape
 
@@ -134,8 +134,9 @@ def _with_parameters(config: PipelineConfig, values: Mapping[str, Json]) -> Pipe
         section, _, key = parameter.setting.partition(".")
         if parameter.setting and parameter.name in values:
             sections.setdefault(section, {})[key] = values[parameter.name]
+    bounds = cast("dict[str, float]", sections.pop("evaluation", {}))
     changed = {name: getattr(config, name).model_copy(update=update) for name, update in sections.items()}
-    return config.model_copy(update=changed)
+    return config.model_copy(update={**changed, "evaluation": config.evaluation.with_bounds(bounds)})
 
 
 def _check_store(url: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from components.evaluator.policy import BOUNDS
 from kubeflow.spec.messages import Json
 from pipeline.config.pipeline_config import ConfigError, PipelineConfig, load_config
 
@@ -35,13 +36,19 @@ PARAMETERS = (
 
 
 def default_values(config: PipelineConfig) -> dict[str, Json]:
-    """Returns the values that a configuration gives; the others must be given when a run starts."""
+    """Returns the values that a configuration gives; the others must be given when a run starts.
+
+    No parameter is null: for a threshold that is, there is 0.
+    """
     settings = config.model_dump()
     values = {}
     for parameter in PARAMETERS:
         section, _, key = parameter.setting.partition(".")
-        if parameter.setting and settings[section][key] is not None:
-            values[parameter.name] = settings[section][key]
+        value = settings[section][key] if parameter.setting else None
+        if value is None and key in BOUNDS:
+            value = 0.0
+        if value is not None:
+            values[parameter.name] = value
     return values
 
 

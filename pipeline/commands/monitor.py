@@ -63,7 +63,7 @@ class Since(_ParamType):
 @click.option(
     "--since", type=Since(), metavar="TIME", help="Judge what was served since: 30m, 24h, 7d or a date in UTC."
 )
-@click.option("--preset", default="default", show_default=True, help="default, article or smoke.")
+@click.option("--preset", default="default", show_default=True, help="default, own, article or smoke.")
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML over the preset.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="E.g. monitor.drift=off.")
 @click.option("--json", "as_json", is_flag=True, help="Print monitor.json and nothing else.")

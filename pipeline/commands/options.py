@@ -15,6 +15,6 @@ OUTPUT_TO_READ = click.option(
     show_default=True,
     help="Folder that holds all that runs wrote.",
 )
-PRESET = click.option("--preset", default="default", show_default=True, help="default, article or smoke.")
+PRESET = click.option("--preset", default="default", show_default=True, help="default, own, article or smoke.")
 CONFIG_FILE = click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML over the preset.")
 OVERRIDES = click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="E.g. training.epochs=3.")

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from kubeflow.platform import STORE_TASKS
-from kubeflow.spec.parameters import PARAMETERS
+from kubeflow.spec.parameters import PARAMETERS, default_values
 from kubeflow.spec.pipeline_spec import SpecError, load_platforms, load_spec, write_spec
 from pipeline.config.pipeline_config import load_config
 from tests.kubeflow import golden
@@ -109,6 +109,11 @@ def test_settings_are_the_defaults_of_the_parameters_and_the_rest_has_to_be_said
     definitions = told["root"]["inputDefinitions"]["parameters"]
     assert definitions["data"]["defaultValue"] == "s3://bucket/{SPAN}/*.csv"
     assert definitions["epochs"]["defaultValue"] == 3
+
+
+def test_a_threshold_that_is_null_has_zero_for_its_default():
+    values = default_values(load_config("own", environ={}))
+    assert (values["min_eval_accuracy"], values["min_eval_auc"], values["min_train_accuracy"]) == (0.0, 0.0, 0.0)
 
 
 def test_every_parameter_reaches_a_task(compiled):

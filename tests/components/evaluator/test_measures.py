@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from components.evaluator.intervals import area_of_figures, area_under_roc, calibration_error_by_chance
 from components.evaluator.measures import CONFUSION, high_end, low_end, measure, operating_point
 
 RANDOM = np.random.default_rng(1)
@@ -36,6 +37,22 @@ def test_all_metrics_are_scikit_learns():
 def test_each_value_lies_in_its_interval(name):
     found = measure(LABELS, SCORES)
     assert found[low_end(name)] < found[name] < found[high_end(name)]
+
+
+def test_chance_leaves_calibrated_scores_the_error_that_drawn_labels_have():
+    bins = np.ceil(SCORES.astype(float) * 15)
+    gaps = [SCORES - (RANDOM.uniform(size=400) < SCORES) for _ in range(2000)]
+    drawn = [np.abs(np.bincount(bins.astype(int), gap)).sum() / 400 for gap in gaps]
+    assert calibration_error_by_chance(SCORES) == pytest.approx(np.percentile(drawn, 95), rel=0.1)
+
+
+@pytest.mark.parametrize("positive", [60, 150, 300])
+def test_the_interval_of_an_area_is_near_that_of_its_scores(positive):
+    labels = np.arange(400) < positive
+    scores = labels + RANDOM.normal(0, 0.8, 400)
+    exact = area_under_roc(labels, scores)
+    found = area_of_figures(exact.value, positive, 400 - positive)
+    assert found.high - found.low == pytest.approx(exact.high - exact.low, rel=0.3)
 
 
 @pytest.mark.parametrize("lost", [np.nan, np.inf, -np.inf])

@@ -95,7 +95,7 @@ def evaluated(variants, tmp_path_factory):
         output = str(place / "evaluation")
         verdict = evaluate_predictions(beam.Pipeline(), [*targets.values()], output, a_policy(**policy))
         assert tfma.load_eval_result(output).slicing_metrics
-        overall = {"accuracy", "auc", "precision", "recall", "ece", "brier", "last_blessed"}
+        overall = {"accuracy", "auc", "precision", "recall", "ece", "brier", "last_blessed", "chance", "calibration"}
         ours = {judged.rule for judged in broken(verdict)} & overall
         assert tfma.load_validation_result(output).validation_ok == (not ours)
         return Evaluated(verdict, scorer, output)
@@ -113,6 +113,7 @@ def reasons(verdict) -> dict[str, str]:
 
 EASY = {"min_eval_accuracy": 0.7, "min_train_accuracy": 0.7, "min_eval_auc": 0.7, "max_eval_ece": None}
 EASY |= {"max_eval_brier": None, "gate_baseline": False, "max_variant_drop": {"default": 0.1}}
+EASY |= {"gate_chance": True, "max_ece_over_chance": 1.0, "judge_accuracy_drop": "by_interval"}
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +165,8 @@ def test_the_natural_slices_and_the_contenders_are_those_rows(good):
 
 
 def test_a_constant_model(evaluated, weights):
-    verdict = evaluated(weights * 0, **EASY).verdict
+    verdict = evaluated(weights * 0, **{**EASY, "max_ece_over_chance": 0.0}).verdict
+    assert {"chance", "auc"} <= {*reasons(verdict)}
     assert "every score is 0.5000: the model does not look at the text" in reasons(verdict)["accuracy"]
 
 

@@ -101,6 +101,73 @@ def test_the_baseline_can_be_shown_without_refusing():
     assert (found.outcome, found.gates, found.refuses) == ("broken", False, False)
 
 
+ABSOLUTE = ("min_eval_accuracy", "min_train_accuracy", "min_eval_auc", "max_eval_ece", "max_eval_brier")
+
+
+def test_absolute_thresholds_that_are_null_are_no_rules():
+    hopeless = good_slices(eval=a_slice(wrong=400), train=a_slice("train", wrong=400))
+    assert {"accuracy", "auc"} <= {rule for rule, *_ in refusing(judged(hopeless))}
+    found = judged(hopeless, **dict.fromkeys(ABSOLUTE))
+    assert not refusing(found)
+    assert not {judgement.rule for judgement in found} & {"accuracy", "auc", "ece", "brier"}
+
+
+def test_of_runtime_parameters_zero_leaves_a_threshold_that_is_null():
+    given = {"min_eval_accuracy": 0.0, "min_eval_auc": 0.0, "min_train_accuracy": 0.7, "max_accuracy_drop": None}
+    found = a_policy(min_eval_accuracy=None, min_train_accuracy=None).with_bounds(given)
+    assert (found.min_eval_accuracy, found.min_eval_auc, found.min_train_accuracy) == (None, 0.0, 0.7)
+    assert found.max_accuracy_drop == 0.0025
+
+
+@pytest.mark.parametrize(
+    ("wrong", "cased_wrong", "mode", "passed"),
+    [
+        (30, 60, "better", True),
+        (30, 31, "better", False),
+        (30, 31, "not_worse", True),
+        (30, 29, "not_worse", True),
+        (30, 5, "not_worse", False),
+    ],
+)
+def test_a_model_is_judged_by_each_linear_model_that_is_named(wrong, cased_wrong, mode, passed):
+    slices = good_slices(
+        eval=a_slice(wrong=wrong, against={"as_is": wrong, "tfidf_lower": 90, "tfidf_cased": cased_wrong})
+    )
+    found = judged(slices, baselines=["tfidf_lower", "tfidf_cased"], judge_baseline=mode)
+    lower, cased = (judgement for judgement in found if judgement.rule == "baseline")
+    assert (lower.against, lower.passed, cased.against, cased.passed) == ("tfidf_lower", True, "tfidf_cased", passed)
+    assert (cased.observed >= cased.bound) == passed
+    assert bool(cased.detail) == (not passed)
+
+
+@pytest.mark.parametrize(("last_wrong", "passed"), [(8, True), (0, False)])
+def test_a_drop_can_be_judged_by_its_interval(last_wrong, passed):
+    # Eight of 1,000 rows more than the last model are no chance; three are, and beyond the bound.
+    slices = good_slices(eval=a_slice(wrong=11, against={"as_is": 11, "last_blessed": last_wrong}))
+    by_interval = outcome(judged(slices, max_accuracy_drop=0.0, judge_accuracy_drop="by_interval"), "last_blessed")
+    assert by_interval.passed == passed
+    assert (by_interval.observed >= by_interval.bound) == passed
+    assert not outcome(judged(slices, max_accuracy_drop=0.0), "last_blessed").passed
+
+
+@pytest.mark.parametrize(("scores", "passed"), [("SURE", True), ("NOISE", False), ("constant", False)])
+def test_a_model_must_be_better_than_chance_where_that_gates(scores, passed):
+    scores = {"SURE": SURE, "NOISE": NOISE, "constant": np.full(1000, 0.3)}[scores]
+    found = judged([of_scores(LABELS, scores)], gate_chance=True, **dict.fromkeys(ABSOLUTE))
+    assert outcome(found, "chance").passed == passed
+    assert ("chance", "eval") in refusing(found) or passed
+
+
+@pytest.mark.parametrize(("rows", "shift", "passed"), [(60, 0.0, True), (4000, 0.0, True), (4000, 0.15, False)])
+def test_calibration_is_judged_beyond_what_chance_does_to_so_few_rows(rows, shift, passed):
+    random = np.random.default_rng(4)
+    scores = random.beta(0.7, 0.7, rows)
+    labels = (random.uniform(size=rows) < np.clip(scores + shift, 0, 1)).astype(int)
+    found = outcome(judged([of_scores(labels, scores)], max_ece_over_chance=0.03), "calibration")
+    assert (found.passed, found.against, found.bound) == (passed, "level of chance", 0.03)
+    assert (found.observed <= found.bound) == passed
+
+
 def test_only_named_variants_refuse_and_the_others_are_shown():
     bad = a_slice(wrong=300, against={"as_is": 5}, variant="upper")
     found = [judgement for judgement in judged(good_slices(upper=bad)) if judgement.rule == "variant_drop"]

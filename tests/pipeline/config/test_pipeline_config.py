@@ -53,12 +53,12 @@ def write(tmp_path):
 
 
 def test_presets_are_these_and_load():
-    assert preset_names() == ["article", "default", "smoke"]
+    assert preset_names() == ["article", "default", "own", "smoke"]
     for name in preset_names():
         assert isinstance(load_config(name), PipelineConfig)
 
 
-@pytest.mark.parametrize("name", ["default", "article", "smoke"])
+@pytest.mark.parametrize("name", ["default", "article", "own", "smoke"])
 def test_each_preset_says_only_what_differs(name):
     raw = yaml.safe_load((PRESETS_DIR / f"{name}.yaml").read_text(encoding="utf-8"))
     sections, defaults = load_config(name, environ={}).model_dump(), PipelineConfig().model_dump()
@@ -97,6 +97,15 @@ def test_article_preset_is_the_article():
 
 def test_the_default_preset_changes_nothing():
     assert load_config(environ={}) == PipelineConfig()
+
+
+def test_own_has_no_threshold_of_the_articles_and_every_relative_one():
+    evaluation = load_config("own", environ={}).evaluation
+    absolute = ("min_eval_accuracy", "min_train_accuracy", "min_eval_auc", "max_eval_ece", "max_eval_brier")
+    assert not any(getattr(evaluation, name) for name in absolute)
+    assert evaluation.gate_chance and evaluation.gate_baseline and evaluation.max_ece_over_chance
+    assert evaluation.baselines == ["tfidf_lower", "tfidf_cased"]
+    assert {"lower", "upper", "title"} <= {*evaluation.gated_variants}
 
 
 def test_smoke_is_small_and_blesses_any_model():
@@ -235,7 +244,7 @@ EPOCHS = "must be a whole number, at least 1 and at most 1000."
         ),
         (
             {"flags": {"evaluation.min_eval_auc": float("nan")}},
-            "evaluation.min_eval_auc (flag): must be a number, at least 0 and at most 1. Received: NaN.",
+            "evaluation.min_eval_auc (flag): must be a number, at least 0 and at most 1 or null. Received: NaN.",
         ),
         (
             {"overrides": ["training.casing=upper"]},
@@ -308,9 +317,9 @@ EPOCHS = "must be a whole number, at least 1 and at most 1000."
         ({"overrides": ["=3"]}, '--set: must be key=value, as in training.epochs=3. Received: "=3".'),
         (
             {"preset": "artcle"},
-            'preset (call): must be one of article, default, smoke. Received: "artcle". Did you mean article?',
+            'preset (call): must be one of article, default, own, smoke. Received: "artcle". Did you mean article?',
         ),
-        ({"preset": "../x"}, 'preset (call): must be one of article, default, smoke. Received: "../x".'),
+        ({"preset": "../x"}, 'preset (call): must be one of article, default, own, smoke. Received: "../x".'),
     ],
 )
 def test_refused(kwargs, expected):
@@ -337,8 +346,8 @@ def test_refused(kwargs, expected):
         ("output:\n", "output (file {file}): must be text, not empty. Received: null."),
         ("output: [a]\n", 'output (file {file}): must be text, not empty. Received: ["a"].'),
         ("output: a\noutput: b\n", "output (file {file}): must be given once. Received: it twice. Keep one."),
-        ("preset: none", 'preset (file {file}): must be one of article, default, smoke. Received: "none".'),
-        ("preset: [smoke]", 'preset (file {file}): must be one of article, default, smoke. Received: ["smoke"].'),
+        ("preset: none", 'preset (file {file}): must be one of article, default, own, smoke. Received: "none".'),
+        ("preset: [smoke]", 'preset (file {file}): must be one of article, default, own, smoke. Received: ["smoke"].'),
         ("", "file {file}: must be a mapping such as `training: {epochs: 3}`. Received: nothing."),
         ("- a\n", 'file {file}: must be a mapping such as `training: {epochs: 3}`. Received: ["a"].'),
         (
