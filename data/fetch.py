@@ -21,6 +21,8 @@ SHA256 = {
     CLICKBAIT_FILE: "a174ae2a377908ae58a514416c01a19c882de27fa6b1500da3774114e332a546",
     NEWS_FILE: "4baa2a3cf6b28a48b765e4f763b5d5f03535caae1c70a26f680d39b0ca782a05",
 }
+CSV_SHA256 = "12817ef731dd9d665fbf45e6a8d9a8d5c99545f69e2748ba1bc02b930290acad"
+"""Of the CSV that is written of them."""
 LABELS = {CLICKBAIT_FILE: 1, NEWS_FILE: 0}
 
 WAY_OUT = f"Use a folder or a web address that holds {CLICKBAIT_FILE} and {NEWS_FILE}: "

@@ -23,6 +23,7 @@ from pipeline.results.report.collect import collect_facts
 from pipeline.results.report.render import render_report
 from pipeline.results.verdict import Data, Verdict
 from pipeline.running import outcome
+from trainer.features import EVAL_SPLIT, TRAIN_SPLIT
 
 _CLASSES = ("not clickbait", "clickbait")
 
@@ -87,6 +88,9 @@ def RunReport(  # noqa: N802  components are named as classes
         gate_policy={"mask_examples": bool(mask_examples)},
     )
     verdict = outcome.judge_model(outcome.collect_facts(verdict, outputs), outputs)
+    for split in (EVAL_SPLIT, TRAIN_SPLIT):
+        if (accuracy := verdict.accuracy_on(split)) is not None:
+            metrics.set_float_custom_property(f"{split} binary_accuracy", accuracy)
     for judged in verdict.thresholds:
         if judged.against == BOUND and not judged.slice and judged.observed is not None:
             metrics.set_float_custom_property(f"{judged.split} {judged.metric}", float(judged.observed))

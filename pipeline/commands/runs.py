@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -40,6 +41,10 @@ def verdict(run: str | None, output: str, as_json: bool) -> None:
         values = chosen.as_dict() | {"folder": chosen.folder}
         click.echo(visible(json.dumps(values, indent=2, ensure_ascii=False)))
         return
+    if chosen.cause is None and chosen.status == "not blessed":  # of an older version
+        from pipeline.results.diagnosis import cause_of
+
+        chosen = replace(chosen, cause=cause_of(chosen))
     console, folder = open_console(), Path(chosen.folder)
     if chosen.data:
         print_head(console, chosen, folder)

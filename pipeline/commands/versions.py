@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import click
 from rich.markup import escape
@@ -16,9 +16,7 @@ from serving.versions import version_folder
 from serving.versions.rollback import Rollback, restore_version
 from serving.versions.version_folder import VersionCard
 from trainer import saved_model
-
-if TYPE_CHECKING:
-    from pipeline.results.verdict import Verdict
+from trainer.features import EVAL_SPLIT
 
 _SHOWN_DIGITS = 8
 _SHOWN_TIME = len("2026-01-01T00:00")
@@ -120,7 +118,7 @@ def describe_versions(
 
     cards, faults = _read_versions(paths, serving)
     taken_back = version_folder.withdrawn(cards)
-    reached = {run.run_id: _accuracy(run) for run in read_runs(paths.runs.parent)}
+    reached = {run.run_id: run.accuracy_on(EVAL_SPLIT) for run in read_runs(paths.runs.parent)}
     rows = []
     for version, card in cards.items():
         notes = [f"not whole: {faults[version]}"] if faults[version] else []
@@ -197,11 +195,6 @@ def _find_paths(output: str | None, model: str | None) -> OutputPaths:
     from pipeline.config.pipeline_config import load_config
 
     return OutputPaths.of(load_config(flags={"output": output, "model_name": model}))
-
-
-def _accuracy(verdict: Verdict) -> float | None:
-    rules = (judged for judged in verdict.thresholds if (judged.split, judged.rule) == ("eval", "accuracy"))
-    return next((judged.observed for judged in rules), None)
 
 
 def _record(paths: OutputPaths, done: Rollback) -> None:

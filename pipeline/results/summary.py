@@ -18,6 +18,7 @@ from pipeline.results.run_folders import LOG_FILE, REJECTS_FILE, REPORT_FILE
 from pipeline.results.verdict import VERDICT_FILE, Ingest, Verdict
 from pipeline.results.words import NARROW_CONTENDERS, NARROW_SLICES, OUTCOMES
 from pipeline.terminal import shorten
+from trainer.features import EVAL_SPLIT, TRAIN_SPLIT
 
 _COLOURS = {
     "pushed": "green",
@@ -41,7 +42,13 @@ _METRICS = {
     "brier": "Brier score",
     "non_finite": "not finite",
 }
-_AGAINST = {"last blessed model": "last blessed", "tfidf_lower": "linear, lower"}
+_AGAINST = {
+    "last blessed model": "last blessed",
+    "tfidf_lower": "linear, lower",
+    "tfidf_cased": "linear",
+    "level of chance": "chance",
+}
+_OWN = "--preset own"
 _OUTCOME_MARKS = {
     "kept": "[green]passed[/]",
     "broken": "[bold red]failed[/]",
@@ -86,8 +93,13 @@ def print_summary(console: Console, verdict: Verdict, folder: Path) -> None:
     if (folder / REPORT_FILE).is_file():
         _line(console, "report", shorten(folder / REPORT_FILE))
     _line(console, "verdict", f"{shorten(folder / VERDICT_FILE)} · {verdict.seconds or 0:.0f} s")
-    if following := next_command(verdict, folder):
+    if verdict.cause:
+        _line(console, "cause", f"{verdict.cause.name}: {verdict.cause.detail}")
+    following = next_command(verdict, folder)
+    if following:
         _line(console, "next", following)
+    if verdict.by_article and verdict.status == "not blessed" and _OWN not in (following or ""):
+        _line(console, "hint", f"these thresholds are the article's, for its own data; {_OWN} has relative ones")
 
 
 def next_command(verdict: Verdict, folder: Path) -> str | None:
@@ -95,12 +107,10 @@ def next_command(verdict: Verdict, folder: Path) -> str | None:
     if verdict.pushed:
         serving = verdict.pushed.path.rpartition("/")[0]  # no Path: it may be a URL
         return f"clickbait serve --model_name={serving.rpartition('/')[2]} --model_base_path={_quoted(serving)}"
+    if verdict.cause:
+        return verdict.cause.step
     if verdict.status == "refused" and verdict.ingest and verdict.ingest.rejected:
         return f"fix the rows that {shorten(folder / REJECTS_FILE)} lists in the data, and run again"
-    if verdict.status == "not blessed":
-        if {"lower", "upper", "title"} & {judged.variant for judged in verdict.failed_rules}:
-            return "clickbait run --set training.casing=lower, or augment: the model relies on capitals"
-        return "clickbait run --set training.epochs=N, or more rows with --data; finished components are reused"
     if verdict.status == "infra not blessed" and verdict.infra:
         return f"less {_quoted(verdict.infra.log)}; a rerun validates again"
     if verdict.status == "rolled back":
@@ -116,20 +126,12 @@ def run_table(verdicts: Iterable[Verdict]) -> Table:
     for title in ("run", "status", "data", "eval", "train", "version", "seconds"):
         table.add_column(title, justify="right" if title in ("eval", "train", "seconds") else "left", no_wrap=True)
     for verdict in verdicts:
-        reached = {
-            judged.split: f"{judged.observed:.4f}"
-            for judged in verdict.thresholds
-            if judged.metric == "binary_accuracy"
-            and judged.against == BOUND
-            and not judged.slice
-            and judged.observed is not None
-        }
+        reached = [verdict.accuracy_on(split) for split in (EVAL_SPLIT, TRAIN_SPLIT)]
         table.add_row(
             verdict.run_id,
             f"[{_COLOURS.get(verdict.status, 'yellow')}]{verdict.status}[/]",
             verdict.data.origin if verdict.data else "",
-            reached.get("eval", ""),
-            reached.get("train", ""),
+            *("" if accuracy is None else f"{accuracy:.4f}" for accuracy in reached),
             str(verdict.pushed.version) if verdict.pushed else "",
             f"{verdict.seconds:.0f}" if verdict.seconds is not None else "",
         )
@@ -244,7 +246,8 @@ def _rule_name(judged: Judgement) -> str:
     if judged.rule == "variant_drop":
         return "vs as is"
     if judged.against != BOUND:
-        return f"vs {_AGAINST.get(judged.against, judged.against)}"
+        metric = "" if judged.metric == "binary_accuracy" else f"{_METRICS.get(judged.metric, judged.metric)} "
+        return f"{metric}vs {_AGAINST.get(judged.against, judged.against)}"
     natural = [f"{key}={value}" for key, value in judged.slice.items()]
     return natural[0] if natural else _METRICS.get(judged.metric, judged.metric)
 

@@ -16,9 +16,11 @@ from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_seri
 from pydantic.dataclasses import dataclass
 
 from components.data_gate.policy import GateVerdict
+from components.evaluator.policy import EvaluationConfig
 from components.evaluator.results import Evaluation, Judgement, MeasuredSlice
 from components.local_infra_validator.policy import InfraVerdict
 from components.recorded import KEEPS_UNKNOWN, Recorded
+from data.fetch import CSV_SHA256
 from serving.whole_file import write_whole
 from trainer.features import EVAL_SPLIT
 
@@ -158,6 +160,18 @@ class Timing(Recorded):
     seconds: float
 
 
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class Cause(Recorded):
+    """Why data was refused or a model is not blessed, and what to do."""
+
+    name: str
+    """Such as `overfitted`; those of `pipeline.results.diagnosis`."""
+    detail: str
+    """The figures that it goes by, for people."""
+    step: str
+    """The one that fits, for people; begins with a command where there is one."""
+
+
 @dataclass(frozen=True, config=KEEPS_UNKNOWN, kw_only=True)
 class Verdict(Recorded):
     """The results of a run."""
@@ -187,6 +201,8 @@ class Verdict(Recorded):
     exit_code: int | None = None
     reason: str = ""
     """Of the status, for people."""
+    cause: Cause | None = None
+    """Of data that was refused and of a model that is not blessed."""
     baseline_version: str | None = None
     """The last blessed model's, which this one was compared with."""
     thresholds: Sequence[Judgement] = ()
@@ -207,6 +223,27 @@ class Verdict(Recorded):
     def failed_rules(self) -> list[Judgement]:
         """The rules for which the model is not blessed."""
         return [judged for judged in self.thresholds if judged.refuses]
+
+    @property
+    def of_other_data(self) -> bool:
+        """Whether the data is not Stop Clickbait, which the article's thresholds are for, nor the sample like it."""
+        data = self.data or Data()
+        return data.origin not in ("fetched", "sample") and data.sha256 != f"sha256:{CSV_SHA256}"
+
+    @property
+    def by_article(self) -> bool:
+        """Whether other data was judged by the article's thresholds, because no others were given."""
+        policy, article = self.evaluation_policy or {}, EvaluationConfig()
+        names = ("min_eval_accuracy", "min_train_accuracy", "min_eval_auc")
+        given = any(policy.get(name) != getattr(article, name) for name in names)
+        return self.preset == "default" and self.of_other_data and not given
+
+    def accuracy_on(self, split: str) -> float | None:
+        """Returns the accuracy on all rows of a split as they are; of verdicts of schema 1, too."""
+        if self.evaluation and (part := self.evaluation.overall(split)):
+            return part.accuracy.value
+        rules = (judged for judged in self.thresholds if (judged.split, judged.rule) == (split, "accuracy"))
+        return next((judged.observed for judged in rules), None)
 
     @property
     def evaluated(self) -> list[MeasuredSlice]:

@@ -54,7 +54,12 @@ OUTCOMES = {
 }
 """How people are shown the outcomes that files hold."""
 SPLITS = {"train": "training", "eval": "evaluation"}
-_AGAINST = {"as_is": "the rows as written", "tfidf_lower": "the lower-cased linear model"}
+_AGAINST = {
+    "as_is": "the rows as written",
+    "tfidf_lower": "the lower-cased linear model",
+    "tfidf_cased": "the linear model that sees capitals",
+    "level of chance": "calibrated scores by chance",
+}
 _SHOWN_DIGITS = 12
 
 
@@ -71,7 +76,8 @@ def headline(verdict: Verdict) -> Headline:
     """Returns one title and one plain sentence or two."""
     status, failed = verdict.status, verdict.failed_rules
     if status == "not blessed":
-        return Headline(BAD, "Not blessed: the model is not good enough", _refusal(verdict, failed))
+        sentences = [_refusal(verdict, failed), _cause(verdict)]
+        return Headline(BAD, "Not blessed: the model is not good enough", " ".join(filter(None, sentences)))
     if status in ("pushed", "unchanged"):
         where = f"as version {verdict.pushed.version}" if verdict.pushed else "before"
         override = verdict.evaluation.override if verdict.evaluation else None
@@ -97,7 +103,7 @@ def headline(verdict: Verdict) -> Headline:
     return Headline(
         WARN if status in ("running", "interrupted", "rolled back") else BAD,
         titles.get(status, status),
-        _sentence(verdict.reason),
+        " ".join(filter(None, [_sentence(verdict.reason), _cause(verdict)])),
     )
 
 
@@ -177,6 +183,12 @@ def _refusal(verdict: Verdict, failed: Sequence[Judgement]) -> str:
     )
     others = [judged for judged in failed if judged not in variants]
     return f"{story} It also fails {_count(len(others), 'other rule')}: {_rules(others)}." if others else story
+
+
+def _cause(verdict: Verdict) -> str:
+    if verdict.cause is None:
+        return ""
+    return f"Cause: {_sentence(f'{verdict.cause.name}, {verdict.cause.detail}')} Next: {_sentence(verdict.cause.step)}"
 
 
 def _rules(failed: Sequence[Judgement]) -> str:

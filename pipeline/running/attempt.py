@@ -52,7 +52,10 @@ class Attempt:
         except DataRefused as error:
             gate = GateVerdict.from_dict({"accepted": False, "findings": error.findings})
             self._end("refused", error.exit_code, str(error))
+            from pipeline.results.diagnosis import cause_of
+
             self.verdict = replace(self.verdict, gate=gate)
+            self.verdict = replace(self.verdict, cause=cause_of(self.verdict))
         except KeyboardInterrupt:
             self._end("interrupted", EXIT_INTERRUPTED, resume)
         except Exception as error:

@@ -11,6 +11,7 @@ from components.bulk_example_gen.settings import BulkConfig
 from components.evaluator.rules import describe as describe_rule
 from components.local_infra_validator.policy import FAIL, describe
 from pipeline.results import lineage
+from pipeline.results.diagnosis import cause_of
 from pipeline.results.lineage import Outputs
 from pipeline.results.run_folders import REJECTS_FILE
 from pipeline.results.verdict import Bulk, Pushed, Verdict
@@ -70,7 +71,8 @@ def _push_outcome(verdict: Verdict, properties: dict[str, str]) -> Verdict:
     outcome = properties["outcome"]
     if outcome == "not blessed":
         reason = f"failed rules: {_failed(verdict)}"
-        return replace(verdict, status=outcome, exit_code=4, blessed=False, reason=reason)
+        verdict = replace(verdict, status=outcome, exit_code=4, blessed=False, reason=reason)
+        return replace(verdict, cause=cause_of(verdict))
     if outcome == "infra not blessed":
         findings = verdict.infra.findings if verdict.infra else []
         reason = "infra validation failed: " + "; ".join(

@@ -221,6 +221,7 @@ def test_a_failed_write_leaves_nothing(source, tmp_path, monkeypatch):
 @pytest.mark.skipif(not REAL.is_dir(), reason="the Stop Clickbait files are not on this machine")
 def test_the_real_files(tmp_path):
     result = fetching.fetch(str(REAL), tmp_path / "clickbait.csv")
+    assert result.sha256 == fetching.CSV_SHA256
 
     assert (result.rows, result.clickbait_rows) == (32_000, 15_999)
     rows = read_rows(result.path)[1:]

@@ -14,6 +14,8 @@ from components.evaluator.measures import measure
 from components.evaluator.policy import Slice
 from components.evaluator.results import OperatingThreshold
 from components.local_infra_validator.policy import Finding as InfraFinding
+from data.fetch import CSV_SHA256
+from pipeline.results.diagnosis import cause_of
 from pipeline.results.summary import next_command, print_head, print_summary, run_table, shorten
 from pipeline.results.verdict import Verdict
 from tests.helpers.evaluations import a_policy, a_slice, good_slices
@@ -98,6 +100,9 @@ def test_each_threshold_is_a_row_with_bound_and_observed_value(judged, line):
     assert line.split() in rows
 
 
+CAUSE = {"name": "overfitted", "detail": "validation loss rose", "step": "clickbait run --epochs 1"}
+
+
 def evaluated(*slices, **policy):
     """A verdict's part that comes from the Evaluator, of a model with `slices` in place of its own."""
     found = compose_verdict(
@@ -164,7 +169,41 @@ def test_the_operating_threshold_is_said_where_one_was_wanted(found, line):
 def test_after_a_model_that_goes_by_capitals_comes_another_casing():
     bad = a_slice(wrong=386, against={"as_is": 5}, variant="upper")
     verdict = a_verdict(**evaluated(bad), status="not blessed", pushed=None)
+    verdict = replace(verdict, cause=cause_of(verdict))
     assert next_command(verdict, Path("r1")).startswith("clickbait run --set training.casing=lower")
+
+
+def article(**changes):
+    policy = {"min_eval_accuracy": 0.9846, "min_train_accuracy": 0.9962, "min_eval_auc": 0.99}
+    failed = {"status": "not blessed", "pushed": None, "cause": CAUSE, "evaluation_policy": policy}
+    return summary(**{**failed, **changes}).splitlines()
+
+
+def test_the_last_lines_of_a_failed_run_are_its_cause_the_step_and_the_preset_for_other_data():
+    *_, cause, step, hint = article()
+    assert cause == "cause    overfitted: validation loss rose"
+    assert step == "next     clickbait run --epochs 1"
+    assert hint.startswith("hint     these thresholds are the article's") and "--preset own" in hint
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"preset": "own"},
+        {"evaluation_policy": {"min_eval_accuracy": 0.7, "min_train_accuracy": None, "min_eval_auc": None}},
+        {"data": {"origin": "fetched"}},
+        {"data": {"origin": "given", "sha256": f"sha256:{CSV_SHA256}"}},
+        {"cause": {**CAUSE, "step": "clickbait run --preset own"}},
+    ],
+    ids=["own", "other-thresholds", "fetched", "stop-clickbait", "is-the-step"],
+)
+def test_the_preset_for_other_data_is_no_hint_where_it_does_not_fit(changes):
+    assert not [line for line in article(**changes) if line.startswith("hint")]
+
+
+def test_accuracy_is_in_the_table_of_runs_without_a_threshold_for_it():
+    verdict = a_verdict(**evaluated(min_eval_accuracy=None, min_train_accuracy=None))
+    assert shown(lambda console: console.print(run_table([verdict]))).split()[-4:-2] == ["0.9950", "0.9990"]
 
 
 def test_without_rows_and_thresholds_there_is_no_table():
@@ -281,7 +320,7 @@ def test_shorten_keeps_paths_from_elsewhere(work):
     ("changes", "command"),
     [
         ({}, "clickbait serve --model_name=clickbait --model_base_path=/models/clickbait"),
-        ({"status": "not blessed", "pushed": None}, "clickbait run --set training.epochs=N"),
+        ({"status": "not blessed", "pushed": None, "cause": CAUSE}, "clickbait run --epochs 1"),
         ({"status": "failed", "pushed": None, "exit_code": 1}, "less output/runs/r1/log.txt"),
         ({"status": "failed", "pushed": None, "exit_code": 2}, None),
         ({"status": "interrupted", "pushed": None, "exit_code": 130}, None),
