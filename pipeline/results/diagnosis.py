@@ -79,7 +79,7 @@ class Facts:
     @property
     def below_linear(self) -> bool:
         """Whether a rule finds the model worse than a linear one, or it is so by far."""
-        if any(judged.rule == "baseline" for judged in self.failed):
+        if any(judged.rule == "baseline" and judged.interval and judged.interval[1] < 0 for judged in self.failed):
             return True
         return bool(self.eval_accuracy and self.linear and self.eval_accuracy.high < self.linear.accuracy.low)
 
@@ -312,7 +312,8 @@ def _underfitted(facts: Facts) -> Cause | None:
         return None
     epochs = f" after {len(facts.losses)} epochs" if len(facts.losses) > 1 else ""
     if falls:
-        step = f"clickbait run --epochs {2 * max(1, len(facts.losses))}: the training loss still falls"
+        more = 2 * max(1, len(facts.losses))
+        step = f"clickbait run --epochs {more}" + (": the training loss still falls" if len(facts.losses) > 1 else "")
     else:
         step = "clickbait run --set training.learning_rate=X, a higher one: the training loss has stopped to fall"
     return Cause(UNDERFITTED, f"accuracy {train.value:.4f} on the training rows themselves{epochs}", step)

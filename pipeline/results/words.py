@@ -188,7 +188,7 @@ def _refusal(verdict: Verdict, failed: Sequence[Judgement]) -> str:
 def _cause(verdict: Verdict) -> str:
     if verdict.cause is None:
         return ""
-    return f"Cause: {_sentence(f'{verdict.cause.name}, {verdict.cause.detail}')} Next: {_sentence(verdict.cause.step)}"
+    return f"Cause: {verdict.cause.name}, {verdict.cause.detail}. Next: {verdict.cause.step}."
 
 
 def _rules(failed: Sequence[Judgement]) -> str:

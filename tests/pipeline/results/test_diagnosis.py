@@ -74,6 +74,7 @@ NOISE = of_article(0.95, 0.50, 0.50, linear(0.51, 0.505), val_losses=[0.69, 0.8,
 FEW = of_article(0.99, 0.967, 0.985, linear(0.94, 0.98, 60), 60)
 CALIBRATION = failed("calibration", 0.03, Estimate(0.1, 0.1, 0.1), interval=None, metric="ece", direction="<=")
 BASELINE = failed("baseline", -0.01, Estimate(-0.05, -0.08, -0.02), against="tfidf_cased")
+NOT_BETTER = failed("baseline", 0.02, Estimate(0.01, -0.01, 0.03), against="tfidf_cased")
 DROP = failed("last_blessed", -0.0025, Estimate(-0.03, -0.04, -0.02), against="last blessed model")
 CAPITALS = failed("variant_drop", -0.02, Estimate(-0.3, -0.32, -0.28), slice={"variant": "lower"})
 
@@ -102,6 +103,7 @@ CAPITALS = failed("variant_drop", -0.02, Estimate(-0.3, -0.32, -0.28), slice={"v
         (replace(ISSUE, failed=[*ISSUE.failed, CAPITALS]), diagnosis.CAPITALS, "clickbait run --set training.casing"),
         (replace(FAR, failed=[CALIBRATION], own_helps=False), diagnosis.MISCALIBRATED, "clickbait run --tune"),
         (replace(FAR, failed=[BASELINE]), diagnosis.WORSE_THAN_LINEAR, "clickbait run --tune"),
+        (replace(FAR, failed=[NOT_BETTER]), diagnosis.TOO_FEW, "more rows with --data"),
         (replace(FAR, failed=[DROP]), diagnosis.WORSE_THAN_LAST, "compare the two"),
         (replace(FAR, failed=[failed("accuracy", 0.965, share(0.96))]), diagnosis.TOO_FEW, "more rows with --data"),
         (replace(FAR, failed=[failed("accuracy", 0.9685, share(0.96))]), diagnosis.BELOW, "--preset own"),

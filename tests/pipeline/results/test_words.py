@@ -34,6 +34,13 @@ def test_any_other_failed_rule_is_named_with_value_and_threshold():
     )
 
 
+def test_the_cause_of_a_failure_and_the_step_stand_last():
+    cause = {"name": "overfitted", "detail": "the loss rose", "step": "clickbait run --epochs 2"}
+    for status in ("not blessed", "refused"):
+        sentence = headline(a_verdict(status=status, reason="it drifts", cause=cause)).sentence
+        assert sentence == "It drifts. Cause: overfitted, the loss rose. Next: clickbait run --epochs 2."
+
+
 def test_an_override_comes_before_anything_else():
     found = headline(a_report_run(casing="as_is", bless_anyway="a demo for the board")[0])
     assert found.tone == WARN
