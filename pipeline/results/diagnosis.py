@@ -14,7 +14,7 @@ from components.data_gate.policy import FAIL
 from components.evaluator.intervals import Estimate, area_of_figures, proportion
 from components.evaluator.results import BOUND, Judgement, MeasuredSlice
 from pipeline.results.verdict import Cause, Ingest, Verdict
-from pipeline.results.words import CASINGS, CONTENDERS
+from pipeline.results.words import AGAINST, CASINGS
 from trainer.features import EVAL_SPLIT, TRAIN_SPLIT
 
 DIVERGED, CONSTANT, INVERTED = "diverged weights", "constant scores", "inverted labels"
@@ -165,7 +165,7 @@ def _linear(part: MeasuredSlice | None) -> Linear | None:
     negative, positive = (sum(counts) for counts in part.confusion)
     models = [
         Linear(
-            CONTENDERS[name],
+            AGAINST[name],
             proportion(round(model.binary_accuracy * part.rows), part.rows),
             area_of_figures(model.auc, positive, negative),
         )
@@ -196,7 +196,8 @@ def _training_failed(facts: Facts) -> Cause | None:
 
 
 def _by_capitals(facts: Facts) -> Cause | None:
-    if failed := {judged.variant for judged in facts.failed} & {*CASINGS}:
+    beyond_chance = (judged.variant for judged in facts.failed if not _may_be_chance(judged))
+    if failed := {*beyond_chance} & {*CASINGS}:
         return Cause(
             CAPITALS,
             f"accuracy drops in {' and '.join(name for name in CASINGS if name in failed)} case",
@@ -210,7 +211,7 @@ def _noise(facts: Facts) -> Cause | None:
     if area and linear and max(area.high, linear.auc.high) < _NEAR_CHANCE:
         return Cause(
             NOISE,
-            f"the AUC of all models is near 0.5, that of chance: {_shown(area)}, and {_shown(linear.auc)} of the "
+            f"the AUC of all models is near 0.5, that of chance: {_shown(area)}, and {_shown(linear.auc)} of "
             f"{linear.name}",
             "check that the label column is the right one and that each label belongs to its title; no setting helps",
         )
@@ -265,7 +266,7 @@ def _overlapping(facts: Facts) -> Cause | None:
     if not (area and linear) or facts.gap <= _FAR or max(area.high, linear.auc.high) >= _HARD or facts.below_linear:
         return None
     assert facts.train_accuracy  # there is a gap
-    figures = f"AUC {_shown(area)}, and {_shown(linear.auc)} of the {linear.name}"
+    figures = f"AUC {_shown(area)}, and {_shown(linear.auc)} of {linear.name}"
     if facts.train_rows < _FEW_TRAIN_ROWS:
         detail = f"{facts.train_rows:,} training rows, which are learnt by heart: {figures}"
         return Cause(TOO_FEW, detail, "more rows with --data")
@@ -290,7 +291,7 @@ def _out_of_reach(facts: Facts) -> Cause | None:
             continue
         return Cause(
             OUT_OF_REACH,
-            f"{name} must be at least {bound:.4f}; the {linear.name} reaches {level.value:.4f} and this model "
+            f"{name} must be at least {bound:.4f}; {linear.name} reaches {level.value:.4f} and this model "
             f"{own.value:.4f} on the same rows",
             _own()
             if facts.own_helps
@@ -337,9 +338,7 @@ def _by_chance(facts: Facts) -> Cause | None:
 def _worse_than_linear(facts: Facts) -> Cause | None:
     if not (facts.below_linear and facts.linear and facts.eval_accuracy):
         return None
-    detail = (
-        f"accuracy {facts.eval_accuracy.value:.4f}, and {facts.linear.accuracy.value:.4f} of the {facts.linear.name}"
-    )
+    detail = f"accuracy {facts.eval_accuracy.value:.4f}, and {facts.linear.accuracy.value:.4f} of {facts.linear.name}"
     return Cause(WORSE_THAN_LINEAR, detail, "clickbait run --tune 8, which tries other recipes")
 
 

@@ -54,12 +54,13 @@ OUTCOMES = {
 }
 """How people are shown the outcomes that files hold."""
 SPLITS = {"train": "training", "eval": "evaluation"}
-_AGAINST = {
+AGAINST = {
     "as_is": "the rows as written",
     "tfidf_lower": "the lower-cased linear model",
     "tfidf_cased": "the linear model that sees capitals",
     "level of chance": "calibrated scores by chance",
 }
+"""What a value is compared with, in a sentence."""
 _SHOWN_DIGITS = 12
 
 
@@ -113,7 +114,7 @@ def rule_name(judged: Judgement) -> str:
     if judged.rule == "variant_drop" and judged.variant:
         return f"{name}, {VARIANTS.get(judged.variant, judged.variant)}"
     if judged.against != BOUND:
-        return f"{name}, less that of {_AGAINST.get(judged.against, 'the ' + judged.against)}"
+        return f"{name}, less that of {AGAINST.get(judged.against, 'the ' + judged.against)}"
     return name
 
 
