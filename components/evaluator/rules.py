@@ -93,7 +93,7 @@ def last_blessed_bound(policy: EvaluationConfig) -> Bound:
     measured = measures.difference_to(LAST_BLESSED)
     end = measures.high_end if policy.judge_accuracy_drop == "by_interval" else None
     return Bound(
-        "last_blessed", EVAL_SPLIT, ACCURACY, -policy.max_accuracy_drop, LEAST, LAST_BLESSED_MODEL, measured, end
+        "last_blessed", EVAL_SPLIT, ACCURACY, 0.0 - policy.max_accuracy_drop, LEAST, LAST_BLESSED_MODEL, measured, end
     )
 
 
