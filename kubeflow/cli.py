@@ -98,6 +98,7 @@ def _load_config(
 @kubeflow.command("compile")
 @_SPEC
 @click.option("--data", "data_path", help="Default of the parameter `data`: where the cluster finds the CSV.")
+@click.option("--eval-data", metavar="FILE", help="Makes the parameter `eval_data`, with this default; as for run.")
 @click.option("--text-column", help="As for run.")
 @click.option("--label-column", help="As for run.")
 @click.option("--encoder", help="Default of the parameter `encoder`.  [default: embedded]")
@@ -110,6 +111,7 @@ def _load_config(
 def compile_command(
     spec: Path,
     data_path: str | None,
+    eval_data: str | None,
     text_column: str | None,
     label_column: str | None,
     encoder: str | None,
@@ -126,6 +128,7 @@ def compile_command(
     check_name(spec)
     flags = {
         "data.path": data_path,
+        "data.eval_data": eval_data,
         "data.text_column": text_column,
         "data.label_column": label_column,
         "encoder.source": encoder,
@@ -160,6 +163,7 @@ def compile_command(
 @kubeflow.command(epilog=f"\b\nBy --release, each with the first that does so:\n{changes_text()}")
 @_SPEC
 @click.option("--data", "data_path", help="As for run.")
+@click.option("--eval-data", metavar="FILE", help="As for run.")
 @click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Of the run, e.g. epochs=3.")
 @click.option("--store", metavar="URL", help="Artifacts go there, e.g. s3://bucket/artifacts.  [default: plain files]")
 @click.option("--endpoint", metavar="URL", help="Address of the store, where it is not the provider's own.")
@@ -178,6 +182,7 @@ def rehearse(
     ctx: click.Context,
     spec: Path,
     data_path: str | None,
+    eval_data: str | None,
     parameters: tuple[str, ...],
     store: str | None,
     endpoint: str | None,
@@ -208,7 +213,8 @@ def rehearse(
     _require_kfp()
     from kubeflow.rehearsal.run import Options, rehearse
 
-    config = _load_config(preset, config_file, overrides, {"data.path": data_path, "output": output})
+    flags = {"data.path": data_path, "data.eval_data": eval_data, "output": output}
+    config = _load_config(preset, config_file, overrides, flags)
     options = Options(parallel, isolated, store, endpoint, verbose, release)
     ctx.exit(rehearse(config, spec, parameters, options))
 

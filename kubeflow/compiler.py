@@ -20,7 +20,7 @@ from kubeflow.inputs import RUN_ID, cluster_inputs
 from kubeflow.platform import container_env, task_settings
 from kubeflow.spec.caching import ARTIFACT_STORE, UNCACHED, store_of
 from kubeflow.spec.messages import ArtifactType, Container, DefinitionsKey, Json, Resources, Spec, Task
-from kubeflow.spec.parameters import PARAMETERS, default_values
+from kubeflow.spec.parameters import RunParameter, default_values, parameters_of
 from kubeflow.spec.pipeline_spec import SpecError, require_sound
 from kubeflow.tasks.newest_version import NewestVersion
 from kubeflow.tasks.run_report import RunReport
@@ -67,7 +67,7 @@ def compile_pipeline(config: PipelineConfig, values: Mapping[str, Json] | None =
             f"rules failed. Received: {config.evaluation.bless_anyway!r}. Leave it out, or give "
             "--set kubeflow.allow_override=true."
         )
-    parameters = {item.name: RuntimeParameter(name=item.name, ptype=item.kind) for item in PARAMETERS}
+    parameters = {item.name: RuntimeParameter(name=item.name, ptype=item.kind) for item in parameters_of(config)}
     newest_version = NewestVersion(serving_model_dir=parameters["push_destination"])
     known = {**parameters, "baseline_version": newest_version.outputs["version"].future()[0].value}
     pipeline = create_pipeline(config, cluster_inputs(config), known)
@@ -80,7 +80,7 @@ def compile_pipeline(config: PipelineConfig, values: Mapping[str, Json] | None =
     spec: Spec = runner.run(pipeline, write_out=False)["pipelineSpec"]
     _name(spec, config)
     _set_arguments(spec, pipeline.components, config.kubeflow.pipeline_root)
-    _set_defaults(spec, {**default_values(config), **(values or {})})
+    _set_defaults(spec, parameters_of(config), {**default_values(config), **(values or {})})
     for name, task in spec["root"]["dag"]["tasks"].items():
         _name_producers(task)
         settings = task_settings(config.kubeflow, name)
@@ -182,9 +182,9 @@ def _name_producers(task: Task) -> None:
             produced["producerTask"] = produced["producerTask"].removesuffix("_task")
 
 
-def _set_defaults(spec: Spec, values: Mapping[str, Json]) -> None:
+def _set_defaults(spec: Spec, parameters: list[RunParameter], values: Mapping[str, Json]) -> None:
     definitions = spec["root"]["inputDefinitions"]["parameters"]
-    for parameter in PARAMETERS:
+    for parameter in parameters:
         definitions[parameter.name]["description"] = parameter.description
         if parameter.name in values:
             definitions[parameter.name]["defaultValue"] = values[parameter.name]

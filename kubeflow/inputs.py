@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 
 from components.headline_example_gen.files import CsvInput
+from components.headline_example_gen.settings import LOCATIONS
 from kubeflow.spec.messages import Json
 from kubeflow.spec.parameters import default_values
 from pipeline.config.paths import OutputPaths
@@ -27,7 +28,7 @@ def cluster_inputs(config: PipelineConfig) -> RunInputs:
         data=DataSource(CsvInput("", "", ()), "given", ""),
         schema=dataclasses.replace(schema, path=schema.path.relative_to(schema.path.parent), text=text),
         encoder_digest=config.encoder.digest or "",
-        data_fingerprint=_digest(config.data.model_dump_json(exclude={"path", "schema_file"})),
+        data_fingerprint=_digest(config.data.model_dump_json(exclude={*LOCATIONS})),
         accepted_data=None,
         accepted_baseline=_LATEST,
         baseline_version="",

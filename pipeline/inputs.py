@@ -14,6 +14,7 @@ from components.data_gate import accepted
 from components.errors import InputError
 from components.headline_example_gen.files import CsvInput, data_digest, file_digest, find_csv_files
 from components.headline_example_gen.rows import read_header
+from components.headline_example_gen.settings import LOCATIONS
 from components.headline_example_gen.spans import parse_specs
 from components.local_infra_validator.servers import identify_server
 from data.fetch import DEFAULT_DESTINATION
@@ -42,6 +43,15 @@ class DataSource:
     digest: str
     url: str | None = None
     """Where in an object store they were copied from; None for files of this machine."""
+    eval_csv: CsvInput | None = None
+    """The files of `data.eval_data`, if any."""
+    eval_data: str | None = None
+    """How they were given."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All files."""
+        return (*self.csv.paths, *(self.eval_csv.paths if self.eval_csv else ()))
 
     @property
     def description(self) -> str:
@@ -55,7 +65,8 @@ class DataSource:
             "fetched": "Stop Clickbait, fetched",
             "sample": "the bundled sample: no --data, none fetched (`clickbait fetch` gets 32,000 rows)",
         }
-        return f"{shorten(files)} · {self._spans()}{reasons[self.origin]}"
+        evaluated = f", evaluated on {shorten(self.eval_data)} by --eval-data" if self.eval_data else ""
+        return f"{shorten(files)} · {self._spans()}{reasons[self.origin]}{evaluated}"
 
     def _spans(self) -> str:
         specs = parse_specs(self.csv.pattern) if self.csv.spans else None
@@ -130,7 +141,7 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
     fingerprint = _digest(
         config.model_dump_json(
             exclude={
-                "data": {"path"},
+                "data": {"path", "eval_data"},
                 "encoder": {"digest"},
                 "evaluation": {"bless_anyway"},
                 **dict.fromkeys(NOT_THE_MODEL, True),
@@ -140,7 +151,7 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
         schema.digest,
         encoder.digest,
     )
-    data_fingerprint = _digest(config.data.model_dump_json(exclude={"path", "schema_file"}), data.digest)
+    data_fingerprint = _digest(config.data.model_dump_json(exclude={*LOCATIONS}), data.digest)
     # Invented headlines are no measure of anybody's data, nor the other way round.
     accepted_data = paths.accepted_data / ("sample" if data.origin == "sample" else "data")
     return LocalInputs(
@@ -160,16 +171,15 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
 
 
 def choose_data(config: PipelineConfig) -> DataSource:
-    """Returns `--data` if given, else the fetched CSV, else the bundled sample.
+    """Returns `--data` if given, else the fetched CSV, else the bundled sample; and `--eval-data`, if given.
 
     Data in an object store is copied into the output.
 
     Raises:
-      InputError: nothing is there, or a file has not the columns.
+      InputError: nothing is there, a file has not the columns, or is of both.
       StoreError: the store cannot be read.
       OutputError: the output cannot be written.
     """
-    url = None
     if config.data.path is not None:
         origin, path = "given", config.data.path
     elif DEFAULT_DESTINATION.is_file():
@@ -177,13 +187,24 @@ def choose_data(config: PipelineConfig) -> DataSource:
     else:
         origin, path = "sample", str(SAMPLE_FILE)
     spans: Spans = {"window_spans": config.data.window_spans, "last_span": config.data.last_span}
-    if is_url(path):
-        url, csv = path, copy_csv_files(path, OutputPaths.of(config).inputs, **spans)
-    else:
-        csv = find_csv_files(path, **spans)
-    for file in csv.paths:
+    eval_data = config.data.eval_data
+    if eval_data is not None and origin != "given":
+        raise InputError(
+            f"--eval-data must be given with --data, whose rows train. Received: --eval-data {eval_data} alone. Give "
+            "--data."
+        )
+    url = path if is_url(path) else None
+    inputs = OutputPaths.of(config).inputs
+    csv = _find_files(path, inputs, spans)
+    eval_csv = _find_files(eval_data, inputs, {"window_spans": 1, "last_span": None}) if eval_data else None
+    data = DataSource(csv, origin, "", url, eval_csv, eval_data)
+    for file in data.paths:
         read_header(file, config.data)
-    return DataSource(csv, origin, data_digest(csv.paths), url)
+    return dataclasses.replace(data, digest=data_digest(csv.paths, eval_csv.paths if eval_csv else ()))
+
+
+def _find_files(path: str, inputs: Path, spans: Spans) -> CsvInput:
+    return copy_csv_files(path, inputs, **spans) if is_url(path) else find_csv_files(path, **spans)
 
 
 def choose_schema(config: PipelineConfig) -> SchemaSource:

@@ -19,6 +19,7 @@ from components.data_gate.component import DataGate
 from components.evaluator.component import Evaluator
 from components.evaluator.policy import BOUNDS
 from components.headline_example_gen.component import HeadlineExampleGen
+from components.headline_example_gen.settings import LOCATIONS
 from components.import_schema_gen.component import ImportSchemaGen
 from components.latest_blessed_model.component import LatestBlessedModel
 from components.local_infra_validator.component import LocalInfraValidator
@@ -60,7 +61,8 @@ def create_pipeline(
         pattern=inputs.data.csv.pattern,
         content_digest=parameter("data_digest", inputs.data.digest),
         location=parameter("data"),
-        settings=config.data.model_dump_json(exclude={"path", "schema_file"}),
+        eval_location=parameter("eval_data", inputs.data.eval_csv and inputs.data.eval_csv.location),
+        settings=config.data.model_dump_json(exclude={*LOCATIONS}),
     )
     schema_gen = ImportSchemaGen(
         schema_file=str(inputs.schema.path), content_digest=inputs.schema.digest, text=inputs.schema.text

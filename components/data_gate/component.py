@@ -31,10 +31,10 @@ def DataGate(  # noqa: N802  components are named as classes
     anomalies: tfx.dsl.components.InputArtifact[ExampleAnomalies],
     verdict: tfx.dsl.components.OutputArtifact[DataVerdict],
     policy: tfx.dsl.components.Parameter[str],
-    train_share: tfx.dsl.components.Parameter[float],
     accepted_dir: tfx.dsl.components.Parameter[str],
     fingerprint: tfx.dsl.components.Parameter[str],
     description: tfx.dsl.components.Parameter[str],
+    train_share: tfx.dsl.components.Parameter[float] = None,
     baseline: tfx.dsl.components.Parameter[str] = LATEST,
     content_digest: tfx.dsl.components.Parameter[str] = "",
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
@@ -49,10 +49,10 @@ def DataGate(  # noqa: N802  components are named as classes
       anomalies: from ExampleValidator.
       verdict: the findings; an input of the Trainer.
       policy: `GateConfig` as JSON.
-      train_share: the share of the rows that the split train should have.
       accepted_dir: the folder of `accepted`; accepted data becomes the newest entry.
       fingerprint: of the data and of how it was read.
       description: which data, for people.
+      train_share: the share of the rows that the split train should have; None where the data gives the splits.
       baseline: what drift is measured against: `latest`, `none`, or the number of an entry. A runner that knows it
         passes it, so that the cache sees a change.
       content_digest: of the data, where the fingerprint is only of how it was read.
@@ -72,7 +72,7 @@ def DataGate(  # noqa: N802  components are named as classes
     }
     schema_proto = tfdv.load_schema_text(f"{schema.uri}/schema.pbtxt")
     report = json.loads(Path(ingest.uri, REPORT_FILE).read_text(encoding="utf-8"))
-    counts = report["splits"]
+    counts, split = report["splits"], report.get("split", {})  # of an earlier version without
     if not all(count["rows"] for count in counts.values()):
         judged_by = judged_by.model_copy(update={"rows": FAIL})  # nothing can be trained or evaluated
     folders = {split: f"{examples.uri}/Split-{split}" for split in _SPLITS}
@@ -81,10 +81,10 @@ def DataGate(  # noqa: N802  components are named as classes
     findings = [
         *rules.judge_rejects(report, judged_by),
         *rules.judge_anomalies(found_anomalies, judged_by),
-        *rules.judge_rows(counts, judged_by),
+        *rules.judge_rows(counts, judged_by, split.get("by", "")),
         *rules.judge_classes(counts, judged_by),
-        *rules.judge_split(counts, train_share, judged_by),
-        *rules.judge_leakage(*leaks, judged_by),
+        *rules.judge_split(counts, train_share, judged_by, split),
+        *rules.judge_leakage(*leaks, judged_by, report["rows"].get("in_eval", 0), report.get("in_eval", ())),
         *comparison.judge_drift(by_split[features.TRAIN_SPLIT], before, name, schema_proto, judged_by),
         *comparison.judge_skew(by_split[features.TRAIN_SPLIT], by_split[features.EVAL_SPLIT], schema_proto, judged_by),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
@@ -43,8 +43,14 @@ def judge_rejects(ingest: Mapping[str, Any], policy: GateConfig) -> Iterator[Fin
     )
 
 
-def judge_rows(counts: SplitCounts, policy: GateConfig) -> Iterator[Finding]:
-    """Judges that each split has enough rows."""
+def judge_rows(counts: SplitCounts, policy: GateConfig, split_by: str = "") -> Iterator[Finding]:
+    """Judges that each split has enough rows.
+
+    Args:
+      counts: of the splits.
+      policy: the bound.
+      split_by: what decides the split, where it is not the hash of the title.
+    """
     for split, count in counts.items():
         yield Finding(
             rule="rows",
@@ -52,6 +58,7 @@ def judge_rows(counts: SplitCounts, policy: GateConfig) -> Iterator[Finding]:
             bound=f">= {policy.min_split_rows:,} rows",
             observed=count["rows"],
             kept=count["rows"] >= policy.min_split_rows,
+            detail=f"split by {split_by}" if split_by else "",
         )
 
 
@@ -73,33 +80,61 @@ def judge_classes(counts: SplitCounts, policy: GateConfig) -> Iterator[Finding]:
         )
 
 
-def judge_split(counts: SplitCounts, aim: float, policy: GateConfig) -> Iterator[Finding]:
-    """Judges that the split train has the configured share, within the tolerance and chance."""
+def judge_split(
+    counts: SplitCounts, aim: float | None, policy: GateConfig, split: Mapping[str, Any] = {}
+) -> Iterator[Finding]:
+    """Judges that the split train has the configured share, within the tolerance and chance.
+
+    Args:
+      counts: of the splits.
+      aim: the share; None where the data gives the splits.
+      policy: the tolerance.
+      split: `split` of the ingest's report: groups of rows that stay together differ more by chance.
+    """
     rows = sum(count["rows"] for count in counts.values())
     if not rows:
         return
-    chance = _CHANCE * math.sqrt(aim * (1 - aim) / rows)
-    allowed = policy.split_tolerance + chance
     share = counts[features.TRAIN_SPLIT]["rows"] / rows
+    if aim is None:
+        yield Finding("split", features.TRAIN_SPLIT, "as given", f"{share:.1%}", None, f"split by {split['by']}")
+        return
+    units = min(split.get("units", rows), rows)
+    chance = _CHANCE * math.sqrt(aim * (1 - aim) / units)
+    allowed = policy.split_tolerance + chance
+    groups = f" of {split['groups']:,} groups, as {units:,.0f} of equal size," if "groups" in split else ""
     yield Finding(
         rule="split",
         where=features.TRAIN_SPLIT,
         bound=f"{aim:.1%} of the rows, +- {allowed:.1%}",
         observed=f"{share:.1%}",
         kept=abs(share - aim) <= allowed,
-        detail=f"tolerance {policy.split_tolerance:.1%} and {chance:.1%} for chance in {rows:,} rows",
+        detail=f"tolerance {policy.split_tolerance:.1%} and {chance:.1%} for chance{groups} in {rows:,} rows",
     )
 
 
-def judge_leakage(leaks: int, titles: list[str], policy: GateConfig) -> Iterator[Finding]:
-    """Judges that no title is in both splits, whatever its casing, white space and Unicode form."""
+def judge_leakage(
+    leaks: int, titles: list[str], policy: GateConfig, left_out: int = 0, pairs: Sequence[str] = ()
+) -> Iterator[Finding]:
+    """Judges that no title is in both splits, whatever its casing, white space and Unicode form.
+
+    Args:
+      leaks: how many titles are.
+      titles: some of them.
+      policy: whether titles are masked.
+      left_out: rows of train that the ingest left out, because their title is in eval, too.
+      pairs: some of them, each with the row of eval.
+    """
+    detail = "titles compared without casing, white space and Unicode form"
+    if left_out:
+        more = "; ..." if left_out > len(pairs) else ""
+        detail += f"; {left_out:,} rows of train are left out, whose title is in eval, too: {'; '.join(pairs)}{more}"
     yield Finding(
         rule="leakage",
         where="train and eval",
         bound="no title in both",
         observed=leaks,
         kept=leaks == 0,
-        detail="titles compared without casing, white space and Unicode form",
+        detail=detail,
         examples=[shown(title, policy) for title in titles],
     )
 

@@ -1,1 +1,1 @@
-"""CSV files of any column names to the features `title` and `label`, split by the hash of the title."""
+"""CSV files of any column names to the features `title` and `label`, split by a hash or as the data says."""

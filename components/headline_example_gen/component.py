@@ -19,6 +19,7 @@ class HeadlineExampleGenSpec(component_spec.ComponentSpec):
         "settings": component_spec.ExecutionParameter(type=str),
         "content_digest": component_spec.ExecutionParameter(type=str, optional=True),
         "location": component_spec.ExecutionParameter(type=str, optional=True),
+        "eval_location": component_spec.ExecutionParameter(type=str, optional=True),
     }
     INPUTS: dict[str, component_spec.ChannelParameter] = {}
     OUTPUTS = {
@@ -33,7 +34,8 @@ class HeadlineExampleGen(base_beam_component.BaseBeamComponent):
     Unlike CsvExampleGen it infers no types (one label `yes` would turn the column into bytes, numeric titles would
     become numbers), names the features as the model does whatever the columns are called, reads quoted line breaks,
     keeps a repeated title once, and sets a bad row aside with its file, line and reason. Titles that differ in casing,
-    white space or Unicode form alone land in one split.
+    white space or Unicode form alone land in one split: that of their hash or their group's, or that which the data
+    gives, where rows of train give way to rows of eval.
 
     It is no FileBasedExampleGen: that one's driver, which resolves spans, does not run on open-source Kubeflow
     Pipelines, and knows no window of spans outside a Resolver. The executor resolves them here.
@@ -41,10 +43,12 @@ class HeadlineExampleGen(base_beam_component.BaseBeamComponent):
     Args:
       input_base: folder of the CSV files.
       pattern: of the files below it: a glob, with TFX's `{SPAN}`, `{YYYY}`, `{MM}`, `{DD}`, `{VERSION}` or `{DATE}`.
-      settings: the section `data`, `DataConfig` as JSON; `location` or `input_base` and `pattern` stand for its `path`.
+      settings: the section `data`, `DataConfig` as JSON; `location` or `input_base` and `pattern` stand for its `path`,
+        `eval_location` for its `eval_data`.
       content_digest: of the files, see `files.data_digest`. The cache goes by it, and an ingest of other content fails.
       location: stands for both `input_base` and `pattern`, as `--data` does, for a run whose data is known only when it
         starts.
+      eval_location: of the files whose rows evaluate, where those of the others all train.
     """
 
     SPEC_CLASS = HeadlineExampleGenSpec
@@ -58,6 +62,7 @@ class HeadlineExampleGen(base_beam_component.BaseBeamComponent):
         settings: str,
         content_digest: str | None = None,
         location: str | None = None,
+        eval_location: str | None = None,
     ):
         spec = HeadlineExampleGenSpec(
             input_base=input_base,
@@ -65,6 +70,7 @@ class HeadlineExampleGen(base_beam_component.BaseBeamComponent):
             settings=settings,
             content_digest=content_digest,
             location=location,
+            eval_location=eval_location,
             examples=types.Channel(type=standard_artifacts.Examples),
             ingest=types.Channel(type=Ingest),
         )

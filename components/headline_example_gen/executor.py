@@ -10,19 +10,21 @@ from collections.abc import Sequence
 
 import apache_beam as beam
 import tensorflow as tf
+from pydantic import JsonValue
 from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 
 from components import Properties
-from components.errors import InputError
-from components.headline_example_gen.files import files_digest, find_csv_files, resolve_pattern
+from components.errors import DataRefused, InputError
+from components.headline_example_gen.files import files_digest, find_csv_files, require_apart, resolve_pattern
+from components.headline_example_gen.groups import GroupCounts, add_up, require_one_split
 from components.headline_example_gen.rejects import REJECTS_FILE, merge_parts
 from components.headline_example_gen.report import REPORT_FILE, SHOWN_FAULTS, make_report, sum_tallies
 from components.headline_example_gen.settings import DataConfig
 from components.headline_example_gen.streams import open_csv
-from components.headline_example_gen.transforms import FirstLeftOut, ReadFile, WriteShard
+from components.headline_example_gen.transforms import GROUPS, FirstLeftOut, ReadFile, WriteShard, write_group_counts
 from serving.untrusted import plain_cell
 from trainer import features
 
@@ -46,48 +48,57 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Runs the ingest.
 
         Raises:
-          InputError: a file cannot be read as a CSV; all such files are named.
+          InputError: a file cannot be read as a CSV; all such files are named. Or one is of both splits.
+          DataRefused: the rows of a group are in both splits.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
         ingest = artifact_utils.get_single_instance(output_dict[INGEST_KEY])
         settings = DataConfig.model_validate_json(exec_properties["settings"])
+        eval_data = exec_properties.get("eval_location")
+        settings = settings.model_copy(update={"eval_data": eval_data})
         window, last = settings.window_spans, settings.last_span
         if location := exec_properties.get("location"):
             csv_input = find_csv_files(location, window_spans=window, last_span=last)
         else:
             base, pattern = exec_properties["input_base"], exec_properties["pattern"]
             csv_input = resolve_pattern(base, pattern, window_spans=window, last_span=last)
+        eval_paths = find_csv_files(eval_data).paths if eval_data else ()
+        paths, first_of_eval = (*csv_input.paths, *eval_paths), len(csv_input.paths)
         folders = {split: f"{examples.uri}/Split-{split}" for split in _SPLITS}
         parts = f"{ingest.uri}/parts"
         for folder in (*folders.values(), parts):
             fileio.makedirs(folder)
 
-        shards = _number_of_shards(csv_input.paths)
-        buckets = settings.train_buckets + settings.eval_buckets
+        shards = _number_of_shards(paths)
         with self._make_beam_pipeline() as pipeline:
-            grouped = (
-                pipeline
-                | "Files" >> beam.Create(list(enumerate(csv_input.paths)))
-                | "Spread" >> beam.Reshuffle()
-                | "Read" >> beam.ParDo(ReadFile(settings, shards, buckets, parts))
-                | "Group" >> beam.GroupByKey()
-            )
+            files = pipeline | "Files" >> beam.Create(list(enumerate(paths))) | "Spread" >> beam.Reshuffle()
+            read = beam.ParDo(ReadFile(settings, shards, first_of_eval, parts))
+            if settings.group_column:
+                rows = files | "Read" >> read.with_outputs(GROUPS, main="rows")
+                groups = rows[GROUPS] | "ByGroup" >> beam.GroupByKey()
+                _ = groups | "CountGroups" >> beam.Map(write_group_counts, parts)
+                rows = rows["rows"]
+            else:
+                rows = files | "Read" >> read
+            grouped = rows | "Group" >> beam.GroupByKey()
             sample = {}
             if settings.limit_rows is not None:
                 sample["left_out"] = beam.pvalue.AsSingleton(
-                    grouped | "Sample" >> FirstLeftOut(csv_input.paths, settings.label_names, settings.limit_rows)
+                    grouped | "Sample" >> FirstLeftOut(paths, settings.label_names, settings.limit_rows)
                 )
-            write = WriteShard(csv_input.paths, settings.label_names, shards, settings.train_buckets, folders, parts)
+            write = WriteShard(paths, settings.label_names, shards, folders, parts)
             _ = grouped | "Write" >> beam.ParDo(write, **sample)
 
+        groups = add_up(GroupCounts(*json.loads(_read(part))) for part in _list(parts, "groups-*.json"))
         try:
-            _check_files(csv_input.paths, parts, exec_properties.get("content_digest"))
-        except InputError:
+            _check_files(paths, first_of_eval, parts, exec_properties.get("content_digest"))
+            require_one_split(groups, settings, paths)
+        except (InputError, DataRefused):
             for folder in (*folders.values(), parts):
                 fileio.rmtree(folder)
             raise
-        _report(csv_input.paths, settings, parts, ingest.uri)
+        _report(paths, settings, groups, parts, ingest.uri)
         fileio.rmtree(parts)
         _fill_empty_splits(folders)
         examples.split_names = artifact_utils.encode_split_names(list(_SPLITS))
@@ -102,18 +113,20 @@ def _number_of_shards(paths: Sequence[str]) -> int:
     return 1 + sum(sizes) // _SHARD_BYTES
 
 
-def _check_files(paths: Sequence[str], parts: str, expected_digest: str | None) -> None:
+def _check_files(paths: Sequence[str], first_of_eval: int, parts: str, expected_digest: str | None) -> None:
     outcomes = [json.loads(_read(part)) for part in _list(parts, "outcome-*.json")]
     if refused := [outcome["refused"] for outcome in outcomes if "refused" in outcome]:
         raise InputError("\n".join(refused))
-    if expected_digest and files_digest([outcome["digest"] for outcome in outcomes]) != expected_digest:
+    digests = [outcome["digest"] for outcome in outcomes]
+    require_apart(paths, digests, first_of_eval)
+    if expected_digest and files_digest(digests[:first_of_eval], digests[first_of_eval:]) != expected_digest:
         raise InputError(
             f"The data must not change while a run reads it. Received: {len(paths)} files from {paths[0]} on, which "
             "have changed since the run began. Run again."
         )
 
 
-def _report(paths: Sequence[str], settings: DataConfig, parts: str, target: str) -> None:
+def _report(paths: Sequence[str], settings: DataConfig, groups: GroupCounts, parts: str, target: str) -> None:
     rejects = f"{target}/{REJECTS_FILE}"
     merge_parts(_list(parts, "file-*.csv"), _list(parts, "shard-*.csv"), paths, settings, rejects)
     with open_csv(rejects) as stream:
@@ -122,11 +135,15 @@ def _report(paths: Sequence[str], settings: DataConfig, parts: str, target: str)
         names = ("title", "label", "file", "line", "rule", "reason")
         first = itertools.islice(rows, SHOWN_FAULTS)
         faults = [
-            dict(zip(names, (plain_cell(cell)[:_SHOWN_CHARACTERS] for cell in row), strict=True)) for row in first
+            {name: plain_cell(cell)[:_SHOWN_CHARACTERS] for name, cell in zip(names, row, strict=False)}
+            for row in first
         ]
+    split: dict[str, JsonValue] = {"by": settings.split_by}
+    if settings.group_column:
+        split |= {"groups": groups.groups, "units": groups.units}
     total = sum_tallies(map(_read, _list(parts, "tally-*.json")))
     with fileio.open(f"{target}/{REPORT_FILE}", "w") as stream:
-        stream.write(json.dumps(make_report(total, paths, _SPLITS, faults), indent=2))
+        stream.write(json.dumps(make_report(total, paths, _SPLITS, faults, split), indent=2))
 
 
 def _fill_empty_splits(folders: dict[str, str]) -> None:

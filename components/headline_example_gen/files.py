@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +29,15 @@ class CsvInput(NamedTuple):
     """By span, then by name."""
     spans: tuple[SpanVersion, ...] = ()
     """The oldest first; empty for a pattern without specs."""
+
+    @property
+    def location(self) -> str:
+        """What `find_csv_files` finds these files by."""
+        if self.pattern == FOLDER_PATTERN:
+            return self.base
+        if len(self.paths) == 1:
+            return self.paths[0]
+        return str(Path(glob.escape(self.base).replace("{", "[{]")) / self.pattern)
 
     @property
     def span(self) -> int | None:
@@ -98,9 +107,15 @@ def resolve_pattern(base: str, pattern: str, *, window_spans: int = 1, last_span
     return CsvInput(base, pattern, tuple(str(Path(base) / name) for name in names), tuple(chosen))
 
 
-def data_digest(paths: Iterable[str]) -> str:
-    """Returns `files_digest` of the files at `paths`, in that order."""
-    return files_digest(file_digest(path) for path in paths)
+def data_digest(paths: Sequence[str], eval_paths: Sequence[str] = ()) -> str:
+    """Returns `files_digest` of the files at `paths` and of those of `data.eval_data`, each in that order.
+
+    Raises:
+      InputError: a file cannot be read, or is in both.
+    """
+    digests = [*map(file_digest, (*paths, *eval_paths))]
+    require_apart((*paths, *eval_paths), digests, len(paths))
+    return files_digest(digests[: len(paths)], digests[len(paths) :])
 
 
 def file_digest(path: str) -> str:
@@ -116,16 +131,40 @@ def file_digest(path: str) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
-def files_digest(digests: Iterable[str]) -> str:
+def require_apart(paths: Sequence[str], digests: Sequence[str], first_of_eval: int) -> None:
+    """Refuses a file of `data.eval_data` that is one of `data.path`, too, under whatever name.
+
+    Args:
+      paths: of all files.
+      digests: of all files.
+      first_of_eval: the number of the first file of `data.eval_data`.
+
+    Raises:
+      InputError: names both.
+    """
+    for path, digest in zip(paths[first_of_eval:], digests[first_of_eval:], strict=True):
+        if digest in digests[:first_of_eval]:
+            raise InputError(
+                f"--eval-data must be no part of --data, for it would be trained on. Received: {path}, whose content "
+                f"is that of {paths[digests.index(digest)]}. Give another, or take it out of --data."
+            )
+
+
+def files_digest(digests: Iterable[str], eval_digests: Sequence[str] = ()) -> str:
     """Returns one digest for files of these digests, in their order; the files' names do not count.
 
     One file's stays what it is. That of more is what `sha256sum FILES | cut -c-64 | sha256sum` prints, so that two
-    files are not the same as one that holds both.
+    files are not the same as one that holds both. With files of `data.eval_data` it is what `sha256sum` prints of the
+    two lines `train DIGEST` and `eval DIGEST`, each digest without its `sha256:`.
     """
     digests = list(digests)
-    if len(digests) == 1:
+    if eval_digests:
+        train, held_out = (files_digest(part).removeprefix("sha256:") for part in (digests, eval_digests))
+        lines = f"train {train}\neval {held_out}\n"
+    elif len(digests) == 1:
         return digests[0]
-    lines = "".join(digest.removeprefix("sha256:") + "\n" for digest in digests)
+    else:
+        lines = "".join(digest.removeprefix("sha256:") + "\n" for digest in digests)
     return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
 
 

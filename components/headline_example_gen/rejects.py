@@ -22,13 +22,14 @@ REJECTS_FILE = "rejects.csv"
 
 
 def header(settings: DataConfig) -> list[str]:
-    """Returns the data's own two columns, and those that explain each row, which the reader skips."""
-    names = [settings.text_column, settings.label_column]
+    """Returns the columns that the reader reads, and between them those that explain each row, which it skips."""
+    text, label, *others = settings.columns.values()
+    names = [text, label]
     for note in REJECT_NOTES:
-        while note in names:
+        while note in (*names, *others):
             note = f"rejected_{note}"
         names.append(note)
-    return names
+    return names + others
 
 
 class PartWriter:
@@ -47,7 +48,7 @@ class PartWriter:
         if self._stream is None:
             self._stream = fileio.open(f"{self._path}.partial", "wb")
             self._writer = _writer(self._stream)
-        self._writer.writerow((file, *fault[:-1]))  # the number of lines is no column
+        self._writer.writerow((file, *fault))
 
     def close(self) -> None:
         """Renames the finished part to its path; without a fault there is none."""
@@ -75,13 +76,15 @@ def merge_parts(
         sink.writerow(header(settings))
         for file, fault in heapq.merge(by_file, *map(_read_part, shard_parts), key=lambda row: (row[0], row[1].line)):
             title, label, path, reason = map(inert_cell, (fault.title, fault.label, paths[file], fault.reason))
-            sink.writerow((title, label, path, fault.line, fault.rule, reason))
+            split = [inert_cell(fault.split)] if settings.split_column else []
+            group = [inert_cell(fault.group)] if settings.group_column else []
+            sink.writerow((title, label, path, fault.line, fault.rule, reason, *split, *group))
 
 
 def _read_part(path: str) -> Iterator[tuple[int, Fault]]:
     with open_csv(path) as stream:
-        for file, line, rule, reason, title, label in csv.reader(stream):
-            yield int(file), Fault(int(line), rule, reason, title, label)
+        for file, line, rule, reason, title, label, lines, split, group in csv.reader(stream):
+            yield int(file), Fault(int(line), rule, reason, title, label, int(lines), split, group)
 
 
 def _writer(stream: BinaryIO) -> Writer:

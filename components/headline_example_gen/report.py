@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,23 +11,30 @@ from pydantic import JsonValue
 
 REPORT_FILE = "report.json"
 SHOWN_FAULTS = 20
-_ROWS = ("read", "accepted", "duplicates", "rejected", "rejected_lines", "left_out")
+SHOWN_PAIRS = 5
+_ROWS = ("read", "accepted", "duplicates", "in_eval", "rejected", "rejected_lines", "left_out")
+
+Pair = tuple[int, int, int, int]
+"""File and line of a row of train, and of a row of eval."""
 
 
 class Tally:
     """Counts of one part of an ingest, which add up to the report.
 
     Attributes:
-      files: by number of the file, Counter of `read`, `accepted`, `duplicates`, `rejected`, `rejected_lines`: the
-        lines that the rejected rows span, `left_out`: rows that `data.limit_rows` leaves out, among the accepted.
+      files: by number of the file, Counter of `read`, `accepted`, `duplicates`, `in_eval`: rows of train whose title
+        is in eval, too, among the duplicates, `rejected`, `rejected_lines`: the lines that the rejected rows span,
+        `left_out`: rows that `data.limit_rows` leaves out, among the accepted.
       rules: rejected rows by rule.
       splits: by split, Counter of `rows` and `clickbait`.
+      in_eval: the first rows of train whose title is in eval, too.
     """
 
     def __init__(self) -> None:
         self.files: dict[int, Counter[str]] = {}
         self.rules: Counter[str] = Counter()
         self.splits: dict[str, Counter[str]] = {}
+        self.in_eval: list[Pair] = []
 
     def count(self, file: int, outcome: str, number: int = 1) -> None:
         """Counts rows of a file."""
@@ -52,11 +60,27 @@ def sum_tallies(parts: Iterable[str]) -> Tally:
             total.files.setdefault(int(file), Counter()).update(counts)
         for split, counts in part["splits"].items():
             total.splits.setdefault(split, Counter()).update(counts)
+        total.in_eval = first_pairs([*total.in_eval, *map(tuple, part["in_eval"])])
     return total
 
 
+def first_pairs(pairs: Iterable[Pair]) -> list[Pair]:
+    """Returns the pairs that are shown: the first by file and line."""
+    return heapq.nsmallest(SHOWN_PAIRS, pairs)
+
+
+def show_pair(pair: Pair, paths: Sequence[str]) -> str:
+    """Returns a pair for people."""
+    file, line, eval_file, eval_line = pair
+    return f"{paths[file]}:{line} and {paths[eval_file]}:{eval_line}"
+
+
 def make_report(
-    total: Tally, paths: Sequence[str], splits: Sequence[str], faults: Sequence[Mapping[str, str]]
+    total: Tally,
+    paths: Sequence[str],
+    splits: Sequence[str],
+    faults: Sequence[Mapping[str, str]],
+    split: Mapping[str, JsonValue],
 ) -> dict[str, JsonValue]:
     """Returns the report of a whole ingest.
 
@@ -65,6 +89,8 @@ def make_report(
       paths: the files, by number.
       splits: the splits' names.
       faults: the first rejected rows.
+      split: how the rows were split: `by`, see `DataConfig.split_by`, and of groups their number `groups`, and
+        `units`: how many groups of equal size would differ by chance as much as these.
     """
     rows: Counter[str] = Counter()
     for counts in total.files.values():
@@ -81,4 +107,6 @@ def make_report(
             for number, path in enumerate(paths)
         ],
         "faults": [{**fault} for fault in faults],
+        "split": {**split},
+        "in_eval": [show_pair(pair, paths) for pair in total.in_eval],
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from components.errors import InputError
-from components.headline_example_gen.settings import DataConfig
+from components.headline_example_gen.settings import SPLIT_NAMES, DataConfig
 from components.headline_example_gen.streams import TfxFile
 from components.titles import normalize
 from serving.untrusted import (
@@ -57,6 +57,10 @@ class Row(NamedTuple):
     title: str
     label: int
     """1 for the positive class, else 0."""
+    split: str | None = None
+    """Where `data.split_column` says so."""
+    group: str = ""
+    """Of `data.group_column`, as it was read; blank where the row has none."""
 
 
 class Fault(NamedTuple):
@@ -76,10 +80,14 @@ class Fault(NamedTuple):
     """The label as it was read."""
     lines: int = 1
     """How many lines the row spans."""
+    split: str = ""
+    """As it was read, where there is `data.split_column`."""
+    group: str = ""
+    """As it was read, where there is `data.group_column`."""
 
 
 def read_header(path: str, settings: DataConfig) -> list[str]:
-    """Checks that a file is a CSV with both columns, and returns all its columns.
+    """Checks that a file is a CSV with the columns that are read, and returns all its columns.
 
     Raises:
       InputError: the file cannot be opened, is empty or no text, or its header is not what was expected.
@@ -123,6 +131,9 @@ def read_rows(path: str, settings: DataConfig) -> Iterator[Row | Fault]:
 def _row_check(header: list[str], settings: DataConfig) -> Callable[[int, list[str]], Row | Fault]:
     width, text_column, label_column = len(header), settings.text_column, settings.label_column
     text_at, label_at = header.index(text_column), header.index(label_column)
+    split_column, group_column = settings.split_column, settings.group_column
+    split_at = header.index(split_column) if split_column else None
+    group_at = header.index(group_column) if group_column else None
     labels, limit = settings.labels, settings.max_title_characters
     expected = " or ".join(labels)
     is_rejects = {*REJECT_NOTES} <= {*header}
@@ -130,11 +141,15 @@ def _row_check(header: list[str], settings: DataConfig) -> Callable[[int, list[s
     def check(line: int, fields: list[str]) -> Row | Fault:
         count = len(fields)
         text, label = (fields[text_at], fields[label_at]) if count == width else (_as_csv(fields), "")
+        split = fields[split_at] if split_at is not None and count == width else ""
+        group = fields[group_at] if group_at is not None and count == width else ""
         if is_rejects:
-            text, label = plain_cell(text), plain_cell(label)
+            text, label, split, group = map(plain_cell, (text, label, split, group))
 
         def fault(rule: str, reason: str) -> Fault:
-            return Fault(line, rule, reason, _legible(text), _legible(label))
+            return Fault(
+                line, rule, reason, _legible(text), _legible(label), split=_legible(split), group=_legible(group)
+            )
 
         whole = "".join(fields)
         plain = whole.isascii() and "\0" not in whole
@@ -157,7 +172,13 @@ def _row_check(header: list[str], settings: DataConfig) -> Callable[[int, list[s
             if not label.strip():
                 return fault("blank_label", f"the {label_column} is blank, expected {expected}")
             return fault("unknown_label", f"the {label_column} is {_short(label)!r}, expected {expected}")
-        return Row(line, text, known)
+        if split_column is None:
+            return Row(line, text, known, group=group)
+        if name := SPLIT_NAMES.get(normalize(split)):
+            return Row(line, text, known, name, group)
+        if not split.strip():
+            return fault("blank_split", f"the {split_column} is blank, expected train or eval")
+        return fault("unknown_split", f"the {split_column} is {_short(split)!r}, expected train or eval")
 
     return check
 
@@ -169,7 +190,7 @@ def _over_lines(row: Row | Fault, lines: int, settings: DataConfig) -> Row | Fau
         return row
     most = settings.max_row_lines
     reason = f"the row spans {lines:,} lines, expected at most {most}; look for a quote that is closed late"
-    return Fault(row.line, "long_row", reason, row.title, "", lines)
+    return Fault(row.line, "long_row", reason, row.title, "", lines, row.split or "", row.group)
 
 
 def _illegible(field: str) -> tuple[str, str] | None:
@@ -201,7 +222,8 @@ def _malformed(path: str, line: int, lines: _Lines, error: csv.Error) -> Fault:
 
 
 def _header(path: str, reader: Reader, settings: DataConfig) -> list[str]:
-    rule = f"the first line must have the columns {settings.text_column!r} and {settings.label_column!r}"
+    *columns, last = map(repr, settings.columns.values())
+    rule = f"the first line must have the columns {', '.join(columns)} and {last}"
     header: list[str] = []
     try:
         while not header:
@@ -214,7 +236,7 @@ def _header(path: str, reader: Reader, settings: DataConfig) -> list[str]:
     found = ", ".join(_short(_legible(column)) for column in header[:20]) + (", ..." if len(header) > 20 else "")
     if any(_illegible(column) for column in header):
         raise InputError(f"{place}: {rule}, in UTF-8. Received: {found}. Save it as CSV (UTF-8).")
-    for column, option in ((settings.text_column, "--text-column"), (settings.label_column, "--label-column")):
+    for option, column in settings.columns.items():
         if column not in header:
             other = next((name for mark, name in _SEPARATORS.items() if len(header) == 1 and mark in header[0]), None)
             way_out = (
@@ -234,6 +256,14 @@ def _header(path: str, reader: Reader, settings: DataConfig) -> list[str]:
             f"The text and the label must be two columns. Received: {settings.text_column!r} for both. Give "
             "--text-column and --label-column."
         )
+    others: dict[str, str] = {}
+    for option, column in settings.columns.items():
+        if column in others:
+            raise InputError(
+                f"{option} must name a column of its own. Received: {column!r}, which {others[column]} names, too. "
+                "Give another, or leave it out."
+            )
+        others[column] = option
     return header
 
 

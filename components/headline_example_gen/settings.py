@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from trainer.features import EVAL_SPLIT, TRAIN_SPLIT
 from trainer.section import Section
+
+LOCATIONS = frozenset({"path", "eval_data", "schema_file"})
+"""Settings that only locate files; a run goes by the digests of these."""
+
+SPLIT_NAMES = {
+    **dict.fromkeys(("train", "training"), TRAIN_SPLIT),
+    **dict.fromkeys(("eval", "evaluation", "val", "valid", "validation", "dev", "test", "testing"), EVAL_SPLIT),
+}
+"""Values of `split_column`, as `normalize` leaves them, to the splits."""
 
 
 class DataConfig(Section):
@@ -22,12 +32,31 @@ class DataConfig(Section):
     last_span: str | None = Field(
         None, min_length=1, description="Newest span that is taken, a number or an ISO date; null: the newest there is."
     )
+    eval_data: str | None = Field(
+        None,
+        min_length=1,
+        description="CSV file, folder or glob, or a URL as of path, whose rows evaluate; all rows of path train. Of "
+        "spans the newest. null: path has the rows of both splits.",
+    )
     text_column: str = Field("title", min_length=1, description="Name of the CSV column that holds the headline.")
     label_column: str = Field("label", min_length=1, description="Name of the CSV column that holds the label.")
     labels: dict[str, Literal[0, 1]] = Field(
         {"0": 0, "1": 1},
         min_length=2,
         description="The label column's values, in any casing, to 0 and 1 (1 is clickbait).",
+    )
+    split_column: str | None = Field(
+        None,
+        min_length=1,
+        description="Name of the CSV column that says which split a row is in, in any casing: train or training; "
+        "eval, evaluation, val, valid, validation, dev, test or testing. null: the hash of the title, or eval_data.",
+    )
+    group_column: str | None = Field(
+        None,
+        min_length=1,
+        description="Name of a CSV column, as of the source or story: rows of one value, in any casing, stay in one "
+        "split, which is by the hash of the value; rows without one by that of the title. With "
+        "split_column or eval_data, a group in both splits is refused. null: by the title.",
     )
     max_title_characters: int = Field(
         10_000, ge=1, le=1_000_000, description="Longer titles are rejected, in characters."
@@ -45,9 +74,9 @@ class DataConfig(Section):
         7,
         ge=1,
         le=99,
-        description="Hash buckets of titles whose rows train; 7 buckets beside 3 are a 70/30 split.",
+        description="Hash buckets of titles, or of groups, whose rows train; 7 buckets beside 3 are a 70/30 split.",
     )
-    eval_buckets: int = Field(3, ge=1, le=99, description="Hash buckets of titles whose rows evaluate.")
+    eval_buckets: int = Field(3, ge=1, le=99, description="Hash buckets of titles, or of groups, whose rows evaluate.")
 
     @property
     def label_names(self) -> tuple[str, str]:
@@ -56,9 +85,31 @@ class DataConfig(Section):
         return of_class[0], of_class[1]
 
     @property
-    def train_share(self) -> float:
-        """Share of the rows that the split train should have."""
+    def train_share(self) -> float | None:
+        """Share of the rows that the split train should have; None where the data says what evaluates."""
+        if self.split_column or self.eval_data:
+            return None
         return self.train_buckets / (self.train_buckets + self.eval_buckets)
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that are read, by the option or setting that names each: text, label, split and group."""
+        named = {
+            "--text-column": self.text_column,
+            "--label-column": self.label_column,
+            "data.split_column": self.split_column,
+            "data.group_column": self.group_column,
+        }
+        return {option: column for option, column in named.items() if column is not None}
+
+    @property
+    def split_by(self) -> str:
+        """What decides the split of a row, for people; empty for the hash of its title."""
+        if self.split_column:
+            return f"the column {self.split_column!r}"
+        if self.eval_data:
+            return "data.eval_data"
+        return f"the hash of the column {self.group_column!r}" if self.group_column else ""
 
     @field_validator("labels")
     @classmethod
@@ -68,3 +119,12 @@ class DataConfig(Section):
         if set(mapped.values()) != {0, 1} or "" in mapped or contradictory:
             raise ValueError("must name both classes, each label once")
         return mapped
+
+    @model_validator(mode="after")
+    def _one_split(self) -> Self:
+        if self.split_column and self.eval_data:
+            raise ValueError(
+                "split_column and eval_data must not be given together, for each says which rows evaluate. Received: "
+                f"split_column={self.split_column!r} and eval_data={self.eval_data!r}. Leave one out."
+            )
+        return self

@@ -1,4 +1,4 @@
-"""The three Beam steps of an ingest: read and check files, sample, compare the titles of a shard and write its rows.
+"""The Beam steps of an ingest: read and check files, sample, compare the titles of a shard and write its rows.
 
 What they count and set aside goes into small files, the parts, each laid whole into its place, which the executor
 merges. So they work on any runner, a bundle may be tried twice, and no list of faults has to fit in memory.
@@ -18,13 +18,16 @@ from tfx.dsl.io import fileio
 
 from components.errors import InputError
 from components.headline_example_gen.files import file_digest
+from components.headline_example_gen.groups import GroupCounter, GroupRows, count_groups
 from components.headline_example_gen.rejects import PartWriter
-from components.headline_example_gen.report import Tally
-from components.headline_example_gen.resolve import CONFLICT, Candidate, Resolution, resolve
+from components.headline_example_gen.report import Tally, first_pairs
+from components.headline_example_gen.resolve import CONFLICT, Candidate, Resolution, make_candidate, resolve
 from components.headline_example_gen.rows import Fault, read_rows
 from components.headline_example_gen.settings import DataConfig
-from components.titles import title_key
 from trainer import features
+
+GROUPS = "groups"
+"""Tag of ReadFile's batches of `GroupRows`, where there is `data.group_column`."""
 
 _BATCH_ROWS = 4096
 
@@ -36,23 +39,24 @@ class ReadFile(beam.DoFn):
     """A file's number and path to batches of candidates.
 
     Args:
-      settings: what a row must keep.
+      settings: what a row must keep, and what decides its split.
       shards: how many shards the titles are spread over.
-      buckets: how many buckets they are split by.
+      first_of_eval: the number of the first file of `data.eval_data`.
       parts: the folder of the parts.
     """
 
-    def __init__(self, settings: DataConfig, shards: int, buckets: int, parts: str):
+    def __init__(self, settings: DataConfig, shards: int, first_of_eval: int, parts: str):
         self._settings = settings
         self._shards = shards
-        self._buckets = buckets
+        self._first_of_eval = first_of_eval
         self._parts = parts
 
-    def process(self, element: tuple[int, str]) -> Iterator[Batch]:
+    def process(self, element: tuple[int, str]) -> Iterator[Batch | beam.pvalue.TaggedOutput]:
         number, path = element
         name = f"file-{number:05}"
+        groups = GroupCounter()
         tally, faults, outcome = Tally(), PartWriter(f"{self._parts}/{name}.csv"), {}
-        batches: list[list[tuple[int, str, int, int, int, int]]] = [[] for _ in range(self._shards)]
+        batches: list[list[tuple[object, ...]]] = [[] for _ in range(self._shards)]
         read = rejected = rejected_lines = 0
         try:
             for row in read_rows(path, self._settings):
@@ -63,23 +67,42 @@ class ReadFile(beam.DoFn):
                     rejected += 1
                     rejected_lines += row.lines
                     continue
-                key = title_key(row.title)
-                batch = batches[key.order % self._shards]
-                batch.append((key.order, row.title, number, row.line, row.label, key.split % self._buckets))
+                candidate = make_candidate(row, number, self._settings, is_eval_data=number >= self._first_of_eval)
+                batch = batches[candidate.order % self._shards]
+                batch.append(tuple(candidate))
                 if len(batch) == _BATCH_ROWS:
-                    yield key.order % self._shards, pickle.dumps(batch)
+                    yield candidate.order % self._shards, pickle.dumps(batch)
                     batch.clear()
+                if self._settings.group_column:
+                    groups.add(candidate)
+                    if len(groups) == _BATCH_ROWS:
+                        yield from self._group_batches(groups)
             # Last, so that a file that grows while it is read does not pass for what it was.
             outcome["digest"] = file_digest(path)
         except (InputError, OSError) as error:
             outcome["refused"] = str(error)  # an exception would leave Beam as another one
         yield from ((shard, pickle.dumps(batch)) for shard, batch in enumerate(batches) if batch)
+        yield from self._group_batches(groups)
         tally.count(number, "read", read)
         tally.count(number, "rejected", rejected)
         tally.count(number, "rejected_lines", rejected_lines)
         faults.close()
         _lay(f"{self._parts}/tally-{name}.json", tally.to_json())
         _lay(f"{self._parts}/outcome-{number:05}.json", json.dumps(outcome))
+
+    def _group_batches(self, groups: GroupCounter) -> Iterator[beam.pvalue.TaggedOutput]:
+        batches: dict[int, list[tuple[object, ...]]] = {}
+        for rows in groups.take():
+            batches.setdefault(rows.key % self._shards, []).append(tuple(rows))
+        for shard, batch in batches.items():
+            yield beam.pvalue.TaggedOutput(GROUPS, (shard, pickle.dumps(batch)))
+
+
+def write_group_counts(element: tuple[int, Iterable[bytes]], parts: str) -> None:
+    """Counts the groups of a shard, and writes the counts as a part."""
+    shard, batches = element
+    counts = count_groups(GroupRows(*rows) for batch in batches for rows in pickle.loads(batch))
+    _lay(f"{parts}/groups-{shard:05}.json", json.dumps(counts))
 
 
 @beam.ptransform_fn
@@ -109,7 +132,6 @@ class WriteShard(beam.DoFn):
       paths: the data's files, by number.
       labels: `DataConfig.label_names`.
       shards: how many shards there are.
-      train_buckets: buckets below this number are the split train.
       folders: of each split.
       parts: the folder of the parts.
     """
@@ -119,14 +141,12 @@ class WriteShard(beam.DoFn):
         paths: Sequence[str],
         labels: Sequence[str],
         shards: int,
-        train_buckets: int,
         folders: dict[str, str],
         parts: str,
     ):
         self._paths = paths
         self._labels = labels
         self._shards = shards
-        self._train_buckets = train_buckets
         self._folders = folders
         self._parts = parts
 
@@ -140,19 +160,24 @@ class WriteShard(beam.DoFn):
                 split: stack.enter_context(tf.io.TFRecordWriter(f"{self._parts}/{name}-{split}", "GZIP"))
                 for split in self._folders
             }
-            for kept, repeats, faults in _resolutions(batches, self._paths, self._labels):
+            for kept, repeats, faults, in_eval in _resolutions(batches, self._paths, self._labels):
                 conflicts += faults
                 for repeat in repeats:
                     tally.count(repeat.file, "duplicates")
+                for row, _ in in_eval:
+                    tally.count(row.file, "duplicates")
+                    tally.count(row.file, "in_eval")
+                if in_eval:
+                    pairs = ((row.file, row.line, other.file, other.line) for row, other in in_eval)
+                    tally.in_eval = first_pairs([*tally.in_eval, *pairs])
                 if kept is None:
                     continue
                 tally.count(kept.file, "accepted")
                 if left_out is not None and kept.order >= left_out:
                     tally.count(kept.file, "left_out")
                     continue
-                split = features.TRAIN_SPLIT if kept.bucket < self._train_buckets else features.EVAL_SPLIT
-                writers[split].write(_serialized_example(kept))
-                tally.count_split(split, kept.label)
+                writers[kept.split].write(_serialized_example(kept))
+                tally.count_split(kept.split, kept.label)
         for split, folder in self._folders.items():
             target = f"{folder}/data_tfrecord-{shard:05}-of-{self._shards:05}.gz"
             fileio.rename(f"{self._parts}/{name}-{split}", target, overwrite=True)

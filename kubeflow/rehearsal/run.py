@@ -43,7 +43,7 @@ _FOLDER = "rehearsal"
 _UNFINISHED = "unfinished.json"
 _VERDICT_TASK = "Verdict"
 #: Parameters whose defaults are this machine's.
-_LOCAL = ("data", "data_digest", "push_destination", "accepted_data")
+_LOCAL = ("data", "eval_data", "data_digest", "push_destination", "accepted_data")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,12 +87,14 @@ def rehearse(
     if options.store:
         _check_store(options.store)
     os.environ.update(_endpoint(options))  # for what this process itself reads and writes
-    config = _with_parameters(_as_compiled(config, spec), {"data": given.get("data", config.data.path)})
+    known = definitions(spec)
+    data_values = {"data": config.data.path, "eval_data": _eval_data(config, spec)}
+    data_values |= {name: given[name] for name in data_values if name in given}
+    config = _with_parameters(_as_compiled(config, spec), data_values)
     data, local = local_values(config)
     if options.store:
         local["push_destination"] = f"{options.store.rstrip('/')}/serving/{config.model_name}"
-    known = definitions(spec)
-    values = {**{name: local[name] for name in _LOCAL if name in known}, **given}
+    values = {**{name: local[name] for name in _LOCAL if name in known and name in local}, **given}
     config = _with_parameters(config, driver.root_dag(spec, values).parameters)
     with open_attempt(config, data, began=began, verbose=options.verbose) as attempt:
         attempt.verdict = replace(attempt.verdict, rehearsal=dataclasses.asdict(options))
@@ -125,6 +127,19 @@ def _as_compiled(config: PipelineConfig, spec: Spec) -> PipelineConfig:
         return config
     here = {"path": config.data.path, "schema_file": config.data.schema_file}
     return config.model_copy(update={"data": settings.model_copy(update=here)})
+
+
+def _eval_data(config: PipelineConfig, spec: Spec) -> Json:
+    """Returns where the rows are that evaluate, by the configuration or the spec; None without `eval_data`."""
+    known, given = definitions(spec), config.data.eval_data
+    if "eval_data" in known:
+        return given or known["eval_data"].get("defaultValue")
+    if given:
+        raise ParameterError(
+            f"--eval-data must be given to `kubeflow compile`, too. Received: {given}, and a spec without the "
+            "parameter eval_data. Compile it again, or leave it out."
+        )
+    return None
 
 
 def _with_parameters(config: PipelineConfig, values: Mapping[str, Json]) -> PipelineConfig:

@@ -18,10 +18,13 @@ class RunParameter(NamedTuple):
     setting: str
     """Its key in the configuration, whose value is the default; none where there is no such key."""
     description: str
+    optional: bool = False
+    """In a spec only where the configuration has the setting."""
 
 
 PARAMETERS = (
     RunParameter("data", str, "data.path", "CSV file, folder or pattern, as --data; also s3://, gs:// or minio://."),
+    RunParameter("eval_data", str, "data.eval_data", "Of the rows that evaluate, as data.", optional=True),
     RunParameter("data_digest", str, "", "sha256 of the data; the cache goes by it, and other content is refused."),
     RunParameter("encoder", str, "encoder.source", "Text encoder, as --encoder."),
     RunParameter("epochs", int, "training.epochs", "Passes over the training rows."),
@@ -33,6 +36,12 @@ PARAMETERS = (
     RunParameter("push_destination", str, "kubeflow.push_destination", "Folder or URL that TF Serving watches."),
     RunParameter("accepted_data", str, "kubeflow.accepted_data", "Folder or URL of accepted data's statistics."),
 )
+
+
+def parameters_of(config: PipelineConfig) -> list[RunParameter]:
+    """Returns the parameters of the spec that a configuration is compiled to."""
+    values = default_values(config)
+    return [parameter for parameter in PARAMETERS if not parameter.optional or parameter.name in values]
 
 
 def default_values(config: PipelineConfig) -> dict[str, Json]:

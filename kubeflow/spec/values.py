@@ -70,7 +70,8 @@ def parse_values(spec: Spec, texts: Iterable[str]) -> dict[str, Json]:
             values[name] = read(value)
         except ValueError as error:
             raise ParameterError(f"The parameter {name} must be {word}. Received: {value}. Give another.") from error
-    if {item.name for item in PARAMETERS if item.setting} <= {*known}:  # the compiled pipeline, and nobody else's
+    ours = {item.name for item in PARAMETERS if item.setting and not item.optional}
+    if ours <= {*known}:  # the compiled pipeline, and nobody else's
         check_bounds(values)
     return values
 

@@ -22,6 +22,11 @@ def _reason(ctx: click.Context, option: click.Parameter, value: str | None) -> s
     help="CSV file, folder or glob, also s3:// or gs://; may hold {SPAN}, {DATE}, {VERSION}.  "
     "[default: the fetched CSV, else the sample]",
 )
+@click.option(
+    "--eval-data",
+    metavar="FILE",
+    help="As --data: its rows evaluate, all of --data train.  [default: split by hash]",
+)
 @click.option("--text-column", help="The CSV's column of texts.  [default: title]")
 @click.option("--label-column", help="The CSV's column of labels.  [default: label]")
 @click.option("--encoder", help="embedded, hub URL, Kaggle handle, SavedModel folder or .tar.gz.  [default: embedded]")
@@ -49,6 +54,7 @@ def _reason(ctx: click.Context, option: click.Parameter, value: str | None) -> s
 def run(
     ctx: click.Context,
     data_path: str | None,
+    eval_data: str | None,
     text_column: str | None,
     label_column: str | None,
     encoder: str | None,
@@ -74,6 +80,7 @@ def run(
 
     flags = {
         "data.path": data_path,
+        "data.eval_data": eval_data,
         "data.text_column": text_column,
         "data.label_column": label_column,
         "data.limit_rows": limit,

@@ -23,6 +23,7 @@ class _Choice(TypedDict):
     """The options of `_with_data`."""
 
     data_path: str | None
+    eval_data: str | None
     text_column: str | None
     label_column: str | None
     preset: str
@@ -43,6 +44,7 @@ def _with_data(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the options that choose the data and the schema of a `schema` command."""
     options = (
         click.option("--data", "data_path", help="As for run."),
+        click.option("--eval-data", metavar="FILE", help="As for run."),
         click.option("--text-column", help="As for run."),
         click.option("--label-column", help="As for run."),
         PRESET,
@@ -121,6 +123,7 @@ def _schema_config(choice: _Choice) -> PipelineConfig:
 
     flags = {
         "data.path": choice["data_path"],
+        "data.eval_data": choice["eval_data"],
         "data.text_column": choice["text_column"],
         "data.label_column": choice["label_column"],
         "data.schema_file": choice["schema_file"],

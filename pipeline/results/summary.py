@@ -146,7 +146,8 @@ def _quoted(path: str | Path) -> str:
 def _ingested(ingest: Ingest, folder: Path) -> str:
     counts = [f"{ingest.read:,} rows", f"{ingest.accepted:,} accepted"]
     if ingest.duplicates:
-        counts.append(f"{ingest.duplicates:,} repeated")
+        in_eval = f" ({ingest.in_eval:,} of train, whose title is in eval, too)" if ingest.in_eval else ""
+        counts.append(f"{ingest.duplicates:,} repeated{in_eval}")
     if ingest.rejected:
         by_rule = ", ".join(f"{count:,} {rule}" for rule, count in ingest.rejected_by_rule.items())
         counts.append(f"{ingest.rejected:,} rejected ({by_rule}), see {shorten(folder / REJECTS_FILE)}")

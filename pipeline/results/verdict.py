@@ -70,6 +70,8 @@ class Ingest(Recorded):
     read: int
     accepted: int
     duplicates: int
+    in_eval: int | None = None
+    """Rows of train whose title is in eval, too, among the duplicates."""
     rejected: int
     rejected_lines: int | None = None
     """Which the rejected rows span."""

@@ -82,7 +82,7 @@ def open_verdict(config: PipelineConfig, run_id: str, data: DataSource, schema: 
     source = {
         "origin": data.origin,
         "description": data.description,
-        "files": list(data.csv.paths),
+        "files": list(data.paths),
         "sha256": data.digest,
         "schema_sha256": schema.digest,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from components.headline_example_gen.settings import DataConfig
+from components.headline_example_gen.settings import LOCATIONS, DataConfig
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.results.verdict import Data, Verdict
 
@@ -34,9 +34,11 @@ NODES = (
     *BULK_NODES,
 )
 
-#: Settings of the section `data` that only locate files, which have digests.
-_LOCATIONS = ("path", "window_spans", "last_span", "schema_file")
-_DATA_KEYS = ("sha256", *(name for name in DataConfig.model_fields if name not in _LOCATIONS))
+#: The digest of the rows, and the settings of the section `data` that do not only locate files.
+_DATA_KEYS = (
+    "sha256",
+    *(name for name in DataConfig.model_fields if name not in (*LOCATIONS, "window_spans", "last_span")),
+)
 
 
 #: What depends on the data or the serving folder and not on the Trainer: the baseline, and the rows to be evaluated.

@@ -128,7 +128,7 @@ def _statistics(
     from pipeline.schema.statistics import compute_statistics
 
     data = choose_data(config)
-    statistics, rejected = compute_statistics(data.csv.paths, config.data, schema)
+    statistics, rejected = compute_statistics(data.paths, config.data, schema)
     rows = statistics.datasets[0].num_examples
     if not rows:
         raise DataRefused(

@@ -65,7 +65,7 @@ def test_kfp_loads_it_and_it_is_a_pipeline_spec(written, compiled):
     from kfp.pipeline_spec import pipeline_spec_pb2
 
     loaded = components.load_component_from_file(str(written))
-    assert {*loaded.component_spec.inputs} == {one.name for one in PARAMETERS}
+    assert {*loaded.component_spec.inputs} == {parameter.name for parameter in PARAMETERS if not parameter.optional}
     proto = json_format.ParseDict(compiled, pipeline_spec_pb2.PipelineSpec())
     deployment = json_format.ParseDict(compiled["deploymentSpec"], pipeline_spec_pb2.PipelineDeploymentConfig())
     assert len(proto.root.dag.tasks) == len(deployment.executors) == 16
@@ -116,6 +116,15 @@ def test_a_threshold_that_is_null_has_zero_for_its_default():
     assert (values["min_eval_accuracy"], values["min_eval_auc"], values["min_train_accuracy"]) == (0.0, 0.0, 0.0)
 
 
+def test_eval_data_is_a_parameter_of_the_ingest_where_it_is_given():
+    compiled = compile_with("data.eval_data=s3://bucket/eval.csv")
+    definition = compiled["root"]["inputDefinitions"]["parameters"]["eval_data"]
+    assert (definition["parameterType"], definition["defaultValue"]) == ("STRING", "s3://bucket/eval.csv")
+    ingest = tasks(compiled)["HeadlineExampleGen"]["inputs"]["parameters"]
+    assert ingest["eval_location"] == {"componentInputParameter": "eval_data"}
+    assert "train_share" not in tasks(compiled)["DataGate"]["inputs"]["parameters"]
+
+
 def test_every_parameter_reaches_a_task(compiled):
     used = {
         source["componentInputParameter"]
@@ -123,7 +132,7 @@ def test_every_parameter_reaches_a_task(compiled):
         for source in task["inputs"].get("parameters", {}).values()
         if "componentInputParameter" in source
     }
-    assert used == {one.name for one in PARAMETERS}
+    assert used == {parameter.name for parameter in PARAMETERS if not parameter.optional}
 
 
 def test_changed_content_runs_again_and_what_looks_at_the_world_always_runs(compiled):

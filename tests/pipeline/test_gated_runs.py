@@ -148,6 +148,7 @@ def test_too_many_rejects_stop_the_run_and_the_mended_rejects_go_on_as_they_are(
         "read": 2_040,
         "accepted": 2_000,
         "duplicates": 0,
+        "in_eval": 0,
         "rejected": 40,
         "rejected_lines": 40,
         "left_out": 0,

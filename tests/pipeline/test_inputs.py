@@ -10,7 +10,7 @@ from components.errors import InputError
 from data.fetch import DEFAULT_DESTINATION
 from pipeline import inputs
 from pipeline.config.paths import SAMPLE_FILE, SCHEMA_FILE, OutputPaths
-from pipeline.config.pipeline_config import load_config
+from pipeline.config.pipeline_config import ConfigError, load_config
 from pipeline.inputs import (
     choose_accepted,
     choose_attempt,
@@ -92,6 +92,45 @@ def test_spans_are_named(tmp_path):
     source = choose_data(configure(f"data.path={tmp_path}/{{DATE}}.csv", "data.window_spans=2"))
     assert source.csv.paths == tuple(str(tmp_path / f"2026-11-0{day}.csv") for day in (2, 3))
     assert source.description == f"2 files in {tmp_path} · spans 2026-11-02, 2026-11-03 · by --data"
+
+
+# ---- Data to evaluate by
+
+
+def test_eval_data_is_described_and_counts_for_the_digest_by_what_it_is_for(work):
+    train, held_out = write_csv(work / "a.csv"), work / "评估.csv"
+    held_out.write_text("title,label\nThree,1\n", encoding="utf-8")
+    source = choose_data(configure(f"data.path={train}", f"data.eval_data={held_out}"))
+    assert source.paths == (str(train), str(held_out))
+    assert source.description == "a.csv · by --data, evaluated on 评估.csv by --eval-data"
+    swapped = choose_data(configure(f"data.path={held_out}", f"data.eval_data={train}"))
+    both = choose_data(configure(f"data.path={work}/*.csv"))
+    assert len({source.digest, swapped.digest, both.digest}) == 3
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["data.eval_data=a.csv"], "--eval-data must be given with --data, whose rows train. Received: --eval-data a"),
+        (["data.path=a.csv", "data.eval_data=b.csv"], r"b.csv, whose content is that of \S*a.csv"),
+        (["data.path=.", "data.eval_data=a.csv"], r"a.csv, whose content is that of \S*a.csv"),
+        (["data.path=a.csv", "data.eval_data=gone.csv"], "Received: gone.csv, where there is nothing"),
+        (["data.path=a.csv", "data.eval_data=c.csv"], r"c.csv:1: .* 'title' and 'label'. Received: headline, label"),
+    ],
+)
+def test_eval_data_that_cannot_be(work, overrides, message):
+    write_csv(work / "a.csv")
+    write_csv(work / "b.csv")
+    write_csv(work / "c.csv", "headline,label")
+    if overrides[0] == "data.path=.":
+        (work / "c.csv").unlink()
+    with pytest.raises(InputError, match=message):
+        choose_data(configure(*overrides))
+
+
+def test_split_column_and_eval_data_exclude_each_other():
+    with pytest.raises(ConfigError, match="data: split_column and eval_data must not be given together"):
+        configure("data.split_column=fold", "data.eval_data=b.csv")
 
 
 def test_every_file_of_a_folder_must_have_the_columns(tmp_path):

@@ -69,6 +69,19 @@ def test_a_file_is_copied_once_for_each_content(put, choose, tmp_path, scheme):
     assert sum(1 for copy in (tmp_path / "output" / "inputs").iterdir()) == 2
 
 
+def test_data_to_evaluate_by_is_copied_as_the_data_is(put, choose, tmp_path):
+    put("a.csv")
+    put("b.csv", content=CSV + "三,1\n".encode())
+    source = choose("s3://bucket/in/a.csv", "data.eval_data=s3://bucket/in/b.csv")
+    train, held_out = source.paths
+    assert all(path.startswith(f"{tmp_path}/output/inputs/") for path in source.paths)
+    assert source.digest == data_digest([train], [held_out])
+    assert source.eval_csv and source.eval_csv.location == held_out
+    put("b.csv")
+    with pytest.raises(InputError, match="--eval-data must be no part of --data"):
+        choose("s3://bucket/in/a.csv", "data.eval_data=s3://bucket/in/b.csv")
+
+
 def test_google_cloud_storage_is_read_in_the_same_way(choose):
     with gcs_server() as buckets:
         buckets["bucket"]["in/a.csv"] = CSV

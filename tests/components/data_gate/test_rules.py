@@ -98,6 +98,32 @@ def test_the_split_is_held_to_its_shares_as_closely_as_chance_allows(train, held
     assert finding.kept is kept
 
 
+def test_of_groups_the_split_differs_by_chance_as_much_as_so_few_rows():
+    found = counts(train=(550, 275), held_out=(450, 225))
+    (rows,) = rules.judge_split(found, 0.7, a_policy())
+    (groups,) = rules.judge_split(found, 0.7, a_policy(), {"by": "x", "groups": 40, "units": 25.0})
+    assert (rows.kept, groups.kept) == (False, True)
+    assert "for chance of 40 groups, as 25 of equal size, in 1,000 rows" in groups.detail
+
+
+def test_a_split_that_the_data_gives_is_not_held_to_a_share():
+    (finding,) = rules.judge_split(counts(), None, a_policy(), {"by": "the column 'fold'"})
+    assert (finding.kept, finding.observed, finding.detail) == (None, "70.0%", "split by the column 'fold'")
+
+
+def test_a_split_without_rows_names_what_decides_it():
+    _, held_out = rules.judge_rows(counts(held_out=(0, 0)), a_policy(), "the column 'fold'")
+    assert (held_out.kept, held_out.detail) == (False, "split by the column 'fold'")
+
+
+def test_rows_of_train_that_give_way_are_named():
+    (finding,) = rules.judge_leakage(0, [], a_policy(), 7, ["a.csv:2 and b.csv:3"])
+    assert finding.kept
+    assert finding.detail.endswith(
+        "; 7 rows of train are left out, whose title is in eval, too: a.csv:2 and b.csv:3; ..."
+    )
+
+
 def test_leaks_are_shown():
     (none,) = rules.judge_leakage(0, [], a_policy())
     (two,) = rules.judge_leakage(2, ["One", "Two"], a_policy(mask_examples=True))

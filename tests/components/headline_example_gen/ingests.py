@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from components.headline_example_gen.files import find_csv_files
-from components.headline_example_gen.resolve import Candidate, Resolution, resolve
+from components.headline_example_gen.resolve import Resolution, make_candidate, resolve
 from components.headline_example_gen.rows import Fault, Row, read_rows
 from components.headline_example_gen.settings import DataConfig
-from components.titles import title_key
 
 DATA = DataConfig()
 
@@ -74,6 +73,7 @@ def run_executor(data: Path | str, output: Path, *, beam_flags: Sequence[str] = 
     from components.headline_example_gen.ingest import Ingest
 
     section = DataConfig(**{key: settings.pop(key) for key in {*settings} & {*DataConfig.model_fields}})
+    settings = {"eval_location": section.eval_data, **settings}
     found = find_csv_files(str(data), window_spans=section.window_spans, last_span=section.last_span)
     places = {"input_base": found.base, "pattern": found.pattern}
     component = HeadlineExampleGen(settings=section.model_dump_json(), **{**places, **settings})
@@ -106,7 +106,7 @@ class Account(NamedTuple):
         return sum(len(resolution.repeats) for resolution in self.resolutions)
 
 
-def account(paths: Sequence[str], settings: DataConfig = DATA, buckets: int = 10) -> Account:
+def account(paths: Sequence[str], settings: DataConfig = DATA) -> Account:
     """Reads and compares all rows of some files, as the executor's steps do."""
     read, faults, candidates = [], [], []
     for number, path in enumerate(paths):
@@ -115,8 +115,7 @@ def account(paths: Sequence[str], settings: DataConfig = DATA, buckets: int = 10
             if isinstance(row, Fault):
                 faults.append((number, row))
                 continue
-            key = title_key(row.title)
-            candidates.append(Candidate(key.order, row.title, number, row.line, row.label, key.split % buckets))
+            candidates.append(make_candidate(row, number, settings))
     resolutions = list(resolve(candidates, paths, settings.label_names))
     faults += [conflict for resolution in resolutions for conflict in resolution.conflicts]
     return Account(read, sorted(faults), resolutions)

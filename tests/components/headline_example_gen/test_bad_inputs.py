@@ -90,6 +90,7 @@ def test_of_all_bad_rows_at_once_the_executor_sets_aside_each_and_no_other(tmp_p
         "read": len(expected) + 2 * len(GOOD),
         "accepted": len(GOOD),
         "duplicates": len(GOOD),
+        "in_eval": 0,
         "rejected": len(expected),
         "rejected_lines": sum(fault.lines for _, fault in account([str(path) for path, _ in files]).faults),
         "left_out": 0,

@@ -142,14 +142,42 @@ def test_the_report_adds_up_by_file_and_in_total(ingest, tmp_path):
     a, b, c = (str(tmp_path / "in" / name) for name in ("a.csv", "b.csv", "c.csv"))
     report = left.report
     assert report["files"] == [
-        {"path": a, "read": 58, "accepted": 50, "duplicates": 5, "rejected": 3, "rejected_lines": 3, "left_out": 0},
-        {"path": b, "read": 53, "accepted": 40, "duplicates": 10, "rejected": 3, "rejected_lines": 3, "left_out": 0},
-        {"path": c, "read": 0, "accepted": 0, "duplicates": 0, "rejected": 0, "rejected_lines": 0, "left_out": 0},
+        {
+            "path": a,
+            "read": 58,
+            "accepted": 50,
+            "duplicates": 5,
+            "in_eval": 0,
+            "rejected": 3,
+            "rejected_lines": 3,
+            "left_out": 0,
+        },
+        {
+            "path": b,
+            "read": 53,
+            "accepted": 40,
+            "duplicates": 10,
+            "in_eval": 0,
+            "rejected": 3,
+            "rejected_lines": 3,
+            "left_out": 0,
+        },
+        {
+            "path": c,
+            "read": 0,
+            "accepted": 0,
+            "duplicates": 0,
+            "in_eval": 0,
+            "rejected": 0,
+            "rejected_lines": 0,
+            "left_out": 0,
+        },
     ]
     assert report["rows"] == {
         "read": 111,
         "accepted": 90,
         "duplicates": 15,
+        "in_eval": 0,
         "rejected": 6,
         "rejected_lines": 6,
         "left_out": 0,
@@ -235,6 +263,7 @@ def test_a_sample_counts_no_row_that_is_a_repeat_or_set_aside(ingest, tmp_path):
         "read": 182,
         "accepted": 60,
         "duplicates": 60,
+        "in_eval": 0,
         "rejected": 62,
         "rejected_lines": 62,
         "left_out": 10,

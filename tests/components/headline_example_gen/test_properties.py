@@ -167,6 +167,7 @@ def test_the_executor_finds_what_the_functions_find(contents):
             "read": len(found.read),
             "accepted": len(found.accepted),
             "duplicates": found.duplicates,
+            "in_eval": 0,
             "rejected": len(found.faults),
             "rejected_lines": sum(fault.lines for _, fault in found.faults),
             "left_out": 0,
@@ -183,14 +184,14 @@ def test_the_executor_finds_what_the_functions_find(contents):
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(_good_rows, min_size=2, max_size=20))
-def test_equal_normalized_titles_go_to_one_bucket(rows):
+def test_equal_normalized_titles_go_to_one_split(rows):
     with tempfile.TemporaryDirectory() as folder:
         found = account(_paths(folder, [_file(rows, b"\n")]))
-    buckets: dict[str, set[int]] = {}
+    splits: dict[str, set[str]] = {}
     for resolution in found.resolutions:
         if resolution.kept:
-            buckets.setdefault(normalize(resolution.kept.title), set()).add(resolution.kept.bucket)
-    assert all(len(numbers) == 1 for numbers in buckets.values())
+            splits.setdefault(normalize(resolution.kept.title), set()).add(resolution.kept.split)
+    assert all(len(names) == 1 for names in splits.values())
 
 
 @settings(max_examples=200, deadline=None)

@@ -6,7 +6,8 @@ from components.headline_example_gen.report import Tally, make_report, sum_talli
 
 PATHS = ["a.csv", "b.csv", "c.csv"]
 SPLITS = ["train", "eval"]
-NONE = {"read": 0, "accepted": 0, "duplicates": 0, "rejected": 0, "rejected_lines": 0, "left_out": 0}
+SPLIT = {"by": ""}
+NONE = {"read": 0, "accepted": 0, "duplicates": 0, "in_eval": 0, "rejected": 0, "rejected_lines": 0, "left_out": 0}
 
 
 def tally(*counts, rules=(), splits=()) -> str:
@@ -20,13 +21,15 @@ def tally(*counts, rules=(), splits=()) -> str:
 
 
 def test_an_ingest_of_nothing_is_all_zeros():
-    report = make_report(sum_tallies([]), ["a.csv"], SPLITS, [])
+    report = make_report(sum_tallies([]), ["a.csv"], SPLITS, [], SPLIT)
     assert report == {
         "rows": NONE,
         "rejected_by_rule": {},
         "splits": {"train": {"rows": 0, "clickbait": 0}, "eval": {"rows": 0, "clickbait": 0}},
         "files": [{"path": "a.csv", **NONE}],
         "faults": [],
+        "split": {"by": ""},
+        "in_eval": [],
     }
 
 
@@ -38,24 +41,26 @@ def test_parts_add_up_by_file_rule_and_split():
         tally((0, "rejected", 2), (2, "accepted", 4), (2, "left_out", 3), rules={"conflict": 2}, splits=[("train", 1)]),
     ]
     fault = {"file": "a.csv", "line": "2"}
-    report = make_report(sum_tallies(parts), PATHS, SPLITS, [fault])
+    report = make_report(sum_tallies(parts), PATHS, SPLITS, [fault], SPLIT)
     assert report["files"] == [
         {
             "path": "a.csv",
             "read": 10,
             "accepted": 5,
             "duplicates": 1,
+            "in_eval": 0,
             "rejected": 4,
             "rejected_lines": 0,
             "left_out": 0,
         },
         {"path": "b.csv", **NONE},
-        {"path": "c.csv", "read": 5, "accepted": 4, "duplicates": 0, "rejected": 1, "rejected_lines": 0, "left_out": 3},
+        {"path": "c.csv", **NONE, "read": 5, "accepted": 4, "rejected": 1, "left_out": 3},
     ]
     assert report["rows"] == {
         "read": 15,
         "accepted": 9,
         "duplicates": 1,
+        "in_eval": 0,
         "rejected": 5,
         "rejected_lines": 0,
         "left_out": 3,
@@ -63,11 +68,11 @@ def test_parts_add_up_by_file_rule_and_split():
     assert list(report["rejected_by_rule"].items()) == [("blank_title", 1), ("conflict", 2), ("nul", 2)]
     assert report["splits"] == {"train": {"rows": 3, "clickbait": 2}, "eval": {"rows": 1, "clickbait": 1}}
     assert report["faults"] == [fault]
-    assert make_report(sum_tallies(parts[::-1]), PATHS, SPLITS, [fault]) == report
+    assert make_report(sum_tallies(parts[::-1]), PATHS, SPLITS, [fault], SPLIT) == report
     assert json.loads(json.dumps(report)) == report
 
 
 def test_a_rule_that_took_its_last_row_is_not_named():
-    report = make_report(sum_tallies([tally((0, "read", 1), (0, "accepted", 1))]), ["a.csv"], SPLITS, [])
+    report = make_report(sum_tallies([tally((0, "read", 1), (0, "accepted", 1))]), ["a.csv"], SPLITS, [], SPLIT)
     assert report["rejected_by_rule"] == {}
     assert report["rows"] == {**NONE, "read": 1, "accepted": 1}

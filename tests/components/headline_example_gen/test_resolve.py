@@ -11,7 +11,7 @@ PATHS = ("a.csv", "b.csv")
 
 
 def one(title: str, file: int, line: int, label: int, order: int = 7) -> Candidate:
-    return Candidate(order, title, file, line, label, bucket=3)
+    return Candidate(order, title, file, line, label, split="")
 
 
 def resolved(rows, labels=("0", "1")) -> list[Resolution]:
@@ -45,7 +45,7 @@ def test_all_rows_of_a_title_with_both_labels_are_faults_that_point_at_each_othe
 
 
 def test_a_conflict_names_the_labels_as_the_column_does():
-    ((_, _, conflicts),) = resolved([one("One", 0, 2, 1), one("One", 1, 2, 0)], ("news", "clickbait"))
+    ((_, _, conflicts, _),) = resolved([one("One", 0, 2, 1), one("One", 1, 2, 0)], ("news", "clickbait"))
     assert [fault.label for _, fault in conflicts] == ["clickbait", "news"]
     assert conflicts[0][1].reason == "the same title is labelled clickbait here and news in b.csv:2"
 

@@ -155,7 +155,7 @@ def test_what_the_csv_module_writes_is_read_back_exactly(tmp_path, rows, quoting
     path = tmp_path / "generated.csv"
     with path.open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream, quoting=quoting).writerows([("title", "label"), *rows])
-    assert [row[1:] for row in read(str(path))] == rows
+    assert [row[1:3] for row in read(str(path))] == rows
 
 
 # ---- Faults of single rows

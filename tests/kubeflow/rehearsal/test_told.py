@@ -62,3 +62,7 @@ def test_data_that_is_not_there(rehearse):
 def test_columns_are_those_that_the_spec_was_compiled_with(rehearse, tmp_path):
     (tmp_path / "data.csv").write_text("title,label\na,0\n")
     assert "the first line must have the columns 'text' and 'kind'" in rehearse("--data", str(tmp_path / "data.csv"))
+
+
+def test_eval_data_that_the_spec_does_not_read(rehearse):
+    assert "--eval-data must be given to `kubeflow compile`, too. Received: e.csv" in rehearse("--eval-data", "e.csv")

@@ -222,6 +222,10 @@ INGEST = {"read": 1_010, "accepted": 1_000, "duplicates": 0, "rejected": 0, "lef
         ({}, "1,010 rows · 1,000 accepted"),
         ({"duplicates": 7}, "1,010 rows · 1,000 accepted · 7 repeated"),
         (
+            {"duplicates": 7, "in_eval": 3},
+            "1,010 rows · 1,000 accepted · 7 repeated (3 of train, whose title is in eval, too)",
+        ),
+        (
             {"rejected": 3, "rejected_by_rule": {"nul": 1, "conflict": 2}},
             "1,010 rows · 1,000 accepted · 3 rejected (1 nul, 2 conflict), see output/runs/r1/rejects.csv",
         ),

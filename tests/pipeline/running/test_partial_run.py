@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from components.data_gate.policy import GateVerdict
-from pipeline.config.pipeline_config import DataConfig, load_config
+from components.headline_example_gen.settings import LOCATIONS, DataConfig
+from pipeline.config.pipeline_config import load_config
 from pipeline.results.verdict import Data, Encoder, SplitRows, Timing, Training, Verdict
 from pipeline.running.partial_run import NODES, PartialRunError, check_nodes, from_nodes, reuse_last
 
@@ -40,7 +41,7 @@ def test_the_tuner_is_a_component_where_recipes_are_tried():
 
 
 def test_every_setting_that_the_rows_depend_on_is_compared():
-    where_to_look = {"path", "window_spans", "last_span", "schema_file"}
+    where_to_look = {*LOCATIONS, "window_spans", "last_span"}
     for name in DataConfig.model_fields.keys() - where_to_look:
         with pytest.raises(PartialRunError, match=f"with another data.{name}"):
             reuse_last(CONFIG, "StatisticsGen", verdict(**{name: "another"}), [last()])
