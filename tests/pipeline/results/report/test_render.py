@@ -95,6 +95,14 @@ def test_a_run_that_ended_early_has_a_page_of_what_there_is(verdict):
     assert ">Lineage</h2>" in page
 
 
+@pytest.mark.parametrize("split", ["train", "eval"])
+def test_a_split_without_rows_has_no_casings(split):
+    verdict, facts = a_report_run()
+    without = replace(facts.statistics[split], rows=0, casings=None, title_characters=None)
+    page = render_report(verdict, replace(facts, statistics={**facts.statistics, split: without}))
+    assert "How the titles are written" in page
+
+
 def test_a_model_whose_scores_are_no_numbers_has_a_page():
     verdict, facts = a_report_run()
     lost = dict.fromkeys(("auc", "ece", "brier"), Metric(None, [None, None]))
