@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import grpc
 import tenacity
 
+from serving.classes import class_of
 from serving.client.address import failure_where_one_listens
 from serving.client.answers import Metadata, VersionStatus, read_metadata, read_scores, read_status
 from serving.client.batches import Batch, Scores, plan_batches
@@ -90,6 +91,14 @@ class AsyncClient:
                 call.cancel()
             await asyncio.gather(*calls, return_exceptions=True)
         return scores.values
+
+    async def classify(self, texts: Sequence[str]) -> list[str]:
+        """As `Client.classify`.
+
+        Raises:
+          ServingError: as `predict`.
+        """
+        return [class_of(score, self.options.unsure) for score in await self.predict(texts)]
 
     async def status(self) -> list[VersionStatus]:
         """Returns the model's versions on the server, the newest first; only the one that the options name, if any.

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from serving.classes import Unsure
 from serving.client.options import Tls, check_wait, merge_options
 
 STDIN = "-"
@@ -18,6 +19,12 @@ STDIN = "-"
     "--input", "input_path", metavar="FILE", help=".csv, .jsonl (or .gz), .parquet, .txt; - for stdin's lines."
 )
 @click.option("--output", "output_path", metavar="FILE", help=".csv, .jsonl or .parquet; all columns and probability.")
+@click.option(
+    "--unsure",
+    metavar="FROM,TO|CARD",
+    help="Say unsure instead of a class for a score between, e.g. 0.3,0.8, or as in a version's card or folder; a file "
+    "gets a column prediction.",
+)
 @click.option("--text-column", default="title", show_default=True, help="The input's column of texts.")
 @click.option("--target", default="", help="HOST:PORT, or dns:///HOST:PORT.  [default: localhost:8500, REST 8501]")
 @click.option("--model", default="clickbait", show_default=True, help="The model's name on the server.")
@@ -50,6 +57,7 @@ def predict_command(
     texts: tuple[str, ...],
     input_path: str | None,
     output_path: str | None,
+    unsure: str | None,
     text_column: str,
     wait_s: float,
     tls: bool,
@@ -67,7 +75,8 @@ def predict_command(
     check_wait(wait_s)
     secured = tls or tls_ca or tls_cert or tls_key or tls_server_name
     secure = Tls(tls_ca, tls_cert, tls_key, tls_server_name) if secured else None
-    client_options = merge_options("", None, {"tls": secure, **options})
+    band = None if unsure is None else Unsure.parse(unsure)
+    client_options = merge_options("", None, {"tls": secure, "unsure": band, **options})
     # Else gRPC's own log lines stand beside the message.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from serving.client.predict import print_scores, write_scores

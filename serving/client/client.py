@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 import tenacity
 
+from serving.classes import class_of
 from serving.client.address import failure_where_one_listens
 from serving.client.answers import Metadata, VersionStatus, read_metadata, read_scores, read_status
 from serving.client.batches import Batch, Scores, plan_batches
@@ -82,6 +83,16 @@ class Client:
         for batch in plan_batches(texts, self.options):  # of which there is one, or none
             self._fill(scores, batch, self._call(Query(PREDICT, batch.request)))
         return scores.values
+
+    def classify(self, texts: Sequence[str]) -> list[str]:
+        """Returns `clickbait`, `news` or, for a score in the band `ClientOptions.unsure`, `unsure` for each text.
+
+        A score that is no number is `?`.
+
+        Raises:
+          ServingError: as `predict`.
+        """
+        return [class_of(score, self.options.unsure) for score in self.predict(texts)]
 
     def predict_chunks(
         self, chunks: Iterable[Sequence[str]], *, on_shortage: Callable[[], object] | None = None

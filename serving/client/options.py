@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from serving.classes import Unsure, UnsureError
 from serving.client.errors import ServingError
 from trainer.features import EXAMPLES_SIGNATURE, PROBABILITY, RAW_SIGNATURE, TITLE
 
@@ -134,6 +135,8 @@ class ClientOptions:
     """
     log_rate: float = 1.0
     """Share of the calls that are logged."""
+    unsure: Unsure | None = None
+    """The band of scores without a class, a pair of its ends; None: a score above 0.5 is clickbait, any other news."""
 
     def __post_init__(self) -> None:
         if not self.target:
@@ -165,6 +168,11 @@ class ClientOptions:
             raise ServingError(
                 f"log_rate must come with log_to. Received: {self.log_rate} and no folder.", "Give --log-to."
             )
+        if self.unsure is not None:
+            try:
+                object.__setattr__(self, "unsure", Unsure(*self.unsure).checked())
+            except (UnsureError, TypeError) as error:
+                raise ServingError(str(error)) from error
 
     @property
     def input(self) -> str:

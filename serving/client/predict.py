@@ -80,7 +80,7 @@ def print_scores(
         for scored, scores in _beside(chunks, score):
             no_numbers += count_no_numbers(scores)
             with _printing():
-                for line in score_lines(scored, scores):
+                for line in score_lines(scored, scores, options.unsure):
                     click.echo(line)
     _warn_of_no_numbers(no_numbers)
 

@@ -10,8 +10,6 @@ The caller must prevent two pushes at once into one folder (in Kubeflow Pipeline
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import json
 import logging
 import posixpath
 import time
@@ -183,7 +181,7 @@ class _Store:
         try:
             for name in expected:
                 self._files.put_file(f"{model_dir}/{name}", self._path(staging, name))
-            text = json.dumps(dataclasses.asdict(card), indent=2).encode()
+            text = card.as_json().encode()
             self._files.pipe_file(self._path(staging, version_folder.CARD), text)
             expected[str(version_folder.CARD)] = len(text)
             if (there := self._sizes(staging)) != expected:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
+from serving.whole_file import write_whole
 from trainer import saved_model
 
 #: TF Serving ignores the files in a SavedModel's assets.extra, so a version can hold a record of its origin.
@@ -36,6 +37,26 @@ class PushError(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
+class ChosenThreshold:
+    """A decision threshold that was chosen for a version on labelled rows."""
+
+    threshold: float
+    """A score of at least that is clickbait."""
+    unsure: tuple[float, float]
+    """The band of scores too unsure for a class: below the first is news, from the second on is clickbait."""
+    wanted: dict[str, float]
+    """The share that it was chosen for, by its name: `precision`, `recall` or `coverage`."""
+    shares: dict[str, tuple[float, float, float]]
+    """On those rows, each with both ends of its 95 % interval: `precision` and `recall` at the threshold,
+    `news_precision` below the band, and `coverage`, the share outside of it."""
+    rows: int
+    data: str
+    """The labelled rows: a run's evaluation split, or a file."""
+    chosen_at: str
+    """UTC, ISO 8601."""
+
+
+@dataclasses.dataclass(frozen=True)
 class VersionCard:
     """The record of a pushed version, in its folder."""
 
@@ -55,6 +76,15 @@ class VersionCard:
     """Digests of the models that rollbacks withdrew so far; no run pushes them."""
     override: str = ""
     """Why it was pushed although rules failed; empty for a model that passed them."""
+    threshold: ChosenThreshold | None = None
+    """The file lacks the key where none was chosen."""
+
+    def as_json(self) -> str:
+        """Returns the card's text."""
+        values = dataclasses.asdict(self)
+        if self.threshold is None:
+            del values["threshold"]
+        return json.dumps(values, indent=2)
 
 
 def number_of(name: str) -> int | None:
@@ -122,10 +152,26 @@ def read_cards(serving_dir: str | Path) -> dict[int, VersionCard | None]:
 def parse_card(text: bytes) -> VersionCard | None:
     """Parses a card; None where it is none of this project."""
     try:
-        card = VersionCard(**json.loads(text))
+        values = json.loads(text)
+        threshold = _parse_threshold(values.pop("threshold", None))
+        card = VersionCard(**values, threshold=threshold)
         return dataclasses.replace(card, withdrawn=tuple(card.withdrawn))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError):
         return None
+
+
+def write_card(serving_dir: str | Path, version: int, card: VersionCard) -> None:
+    """Replaces the card of a version, atomically; the model, which servers have loaded, is untouched.
+
+    Args:
+      serving_dir: the model's folder; `lock.claim_folder` keeps other writers out.
+      version: in that folder.
+      card: the new one.
+
+    Raises:
+      OSError: it cannot be written; the card is as it was.
+    """
+    write_whole(Path(serving_dir) / str(version) / CARD, card.as_json(), flush=True)
 
 
 def withdrawn(cards: Mapping[int, VersionCard | None]) -> tuple[str, ...]:
@@ -174,7 +220,7 @@ def write_version(model_dir: str | Path, serving_dir: str | Path, card: VersionC
         _copy_tree(model_dir, copy, _link_or_copy if link else shutil.copy2)
         (copy / CARD).parent.mkdir(exist_ok=True)
         (copy / CARD).unlink(missing_ok=True)  # a link to a card is another version's, too
-        (copy / CARD).write_text(json.dumps(dataclasses.asdict(card), indent=2), encoding="utf-8")
+        (copy / CARD).write_text(card.as_json(), encoding="utf-8")
         for path in [*copy.rglob("*"), copy]:
             _flush(path)
         if not link and saved_model.digest(copy) != saved_model.digest(Path(model_dir)):
@@ -223,6 +269,22 @@ def link_over(source: str | Path, destination: str | Path) -> None:
         if file.is_file():
             Path(destination, file.relative_to(source)).unlink(missing_ok=True)
     link_tree(source, destination)
+
+
+def _parse_threshold(values: object) -> ChosenThreshold | None:
+    """Returns None for what is no threshold: the version is this project's all the same."""
+    try:
+        chosen = ChosenThreshold(**values)  # type: ignore[arg-type]  # a value that is no mapping raises
+        low, high = map(float, chosen.unsure)
+        if not 0 <= low <= high <= 1 or "coverage" not in chosen.shares:
+            return None
+        shares = {name: (float(value), float(begin), float(end)) for name, (value, begin, end) in chosen.shares.items()}
+        wanted = {name: float(share) for name, share in chosen.wanted.items()}
+        return dataclasses.replace(
+            chosen, threshold=float(chosen.threshold), unsure=(low, high), shares=shares, wanted=wanted
+        )
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 def _names(folder: str | Path) -> list[str]:

@@ -7,11 +7,11 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from serving.client.bulk.rows import Contents, Sink, Source
+from serving.classes import Unsure
+from serving.client.bulk.rows import Contents, Sink, Source, added_columns
 from serving.client.bulk.text_files import CsvSource, JsonlSource, LinesSource
 from serving.client.bulk.text_sinks import CsvSink, JsonlSink
 from serving.client.errors import EXIT_UNFORESEEN, FileError
-from trainer.features import PROBABILITY
 
 INPUT_SUFFIXES = (".csv", ".jsonl", ".parquet", ".txt")
 OUTPUT_SUFFIXES = (".csv", ".jsonl", ".parquet")
@@ -54,24 +54,30 @@ def check_output(path: str | Path) -> None:
         raise FileError(f"--output must be a file. Received: {path}, a folder. Add a file name.")
 
 
-def open_sink(path: str | Path, output: str | Path, contents: Contents) -> Sink:
+def open_sink(path: str | Path, output: str | Path, contents: Contents, unsure: Unsure | None = None) -> Sink:
     """Opens a file at `path` for scores, in the format of the suffix of `output`.
 
+    Args:
+      path: of the file that is written.
+      output: the path that it will have.
+      contents: of the input.
+      unsure: the band of unsure scores; where there is one, the file has classes, too.
+
     Raises:
-      FileError: the input has a column of the score's name.
+      FileError: the input has a column of the score's name, or of the class's.
     """
-    if PROBABILITY in contents.columns:
+    if clash := next((name for name in added_columns(unsure) if name in contents.columns), None):
         raise FileError(
-            f"The input must have no column {PROBABILITY!r}, which the output adds. Received: an input with it. "
+            f"The input must have no column {clash!r}, which the output adds. Received: an input with it. "
             "Rename that column."
         )
     suffix = _suffix(output, OUTPUT_SUFFIXES, "--output")
     if suffix == ".parquet":
         from serving.client.bulk.parquet_files import ParquetSink
 
-        return ParquetSink(str(path), contents)
+        return ParquetSink(str(path), contents, unsure)
     kinds: dict[str, type[CsvSink | JsonlSink]] = {".csv": CsvSink, ".jsonl": JsonlSink}
-    return kinds[suffix](str(path), contents, compressed=str(output).endswith(".gz"))
+    return kinds[suffix](str(path), contents, unsure, compressed=str(output).endswith(".gz"))
 
 
 def file_digest(path: str | Path) -> str:

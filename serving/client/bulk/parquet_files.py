@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from serving.client.bulk.rows import Chunk, Contents, no_column, no_text
+from serving.classes import Unsure
+from serving.client.bulk.rows import PREDICTION, Chunk, Contents, no_column, no_text, predictions
 from serving.client.bulk.text_sinks import rows_of
 from serving.client.errors import FileError
 from trainer.features import PROBABILITY
@@ -139,12 +140,15 @@ class ParquetSource:
 
 
 class ParquetSink:
-    """A Parquet file with the input's columns and the score as float32."""
+    """A Parquet file with the input's columns, the score as float32 and, where there is a band, the class."""
 
-    def __init__(self, path: str, contents: Contents):
+    def __init__(self, path: str, contents: Contents, unsure: Unsure | None):
         self._columns = contents.columns
+        self._unsure = unsure
         schema = contents.schema or pa.schema([(name, _TYPES[kind]) for name, kind in contents.columns.items()])
         self._schema = schema.append(pa.field(PROBABILITY, pa.float32()))
+        if unsure is not None:
+            self._schema = self._schema.append(pa.field(PREDICTION, pa.string()))
         self._writer = pq.ParquetWriter(_no_uri(path), self._schema)
 
     def write(self, chunk: Chunk, scores: Sequence[float]) -> None:
@@ -152,6 +156,8 @@ class ParquetSink:
         columns = chunk.batch.columns if chunk.batch is not None else self._arrays(chunk)
         finite = [score if math.isfinite(score) else None for score in scores]
         arrays = [*columns, pa.array(finite, pa.float32())]
+        if self._unsure is not None:
+            arrays.append(pa.array(predictions(scores, self._unsure), pa.string()))
         self._writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
 
     def close(self) -> None:

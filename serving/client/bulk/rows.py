@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from serving.classes import Unsure, class_of
 from serving.client.errors import FileError
 from serving.json_value import JsonObject
+from trainer.features import PROBABILITY
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+PREDICTION = "prediction"
+"""The output's column of classes, where the scores have a band that is unsure."""
 
 
 class Chunk(NamedTuple):
@@ -54,10 +61,20 @@ class Sink(Protocol):
     """A file that scored rows are written to."""
 
     def write(self, chunk: Chunk, scores: Sequence[float]) -> None:
-        """Appends rows with their scores; a score that is NaN or infinite becomes null, or empty in CSV."""
+        """Appends rows with their scores; NaN and infinity, and their class, become null, or empty in CSV."""
 
     def close(self) -> None:
         """Completes the file."""
+
+
+def added_columns(unsure: Unsure | None) -> list[str]:
+    """Returns the columns that an output adds to the input's."""
+    return [PROBABILITY] if unsure is None else [PROBABILITY, PREDICTION]
+
+
+def predictions(scores: Sequence[float], unsure: Unsure) -> list[str | None]:
+    """Returns the class of each score, None for one that is no number."""
+    return [class_of(score, unsure) if math.isfinite(score) else None for score in scores]
 
 
 def no_text(path: str, line: int, unit: str, received: str) -> FileError:

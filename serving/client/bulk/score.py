@@ -15,6 +15,7 @@ from typing import BinaryIO, NamedTuple
 
 from filelock import FileLock, Timeout
 
+from serving.classes import Unsure
 from serving.client.answers import count_no_numbers
 from serving.client.bulk.files import check_output, file_digest, open_sink, open_source, writing
 from serving.client.bulk.rows import Contents, Source
@@ -64,6 +65,8 @@ def score_file(
 ) -> BulkResult:
     """Scores the texts of a file by one model version, and writes all its columns and `probability`.
 
+    Where the options have a band of unsure scores, also `prediction`: `clickbait`, `news` or `unsure`.
+
     The version is looked up at the beginning and kept, whatever the server loads meanwhile.
 
     Args:
@@ -100,7 +103,7 @@ def score_file(
         stamp = _stamp(input_path)
         contents = source.scan()
         with writing(output):  # a clash of names is known before anything is scored
-            open_sink(folder / "output", output, contents).close()
+            open_sink(folder / "output", output, contents, options.unsure).close()
         with Client(options=options) as client:
             version = client.pin_version(wait_s)
             identity = _identity(file_digest(input_path), text_column, client.options)
@@ -112,7 +115,7 @@ def score_file(
                     raise FileError(
                         f"{input_path} must not change while it is scored. Received: a change. Run the command again."
                     )
-                no_numbers = _write_output(source, contents, log, folder / "output", output)
+                no_numbers = _write_output(source, contents, log, folder / "output", output, options.unsure)
         shutil.rmtree(folder, ignore_errors=True)
     return BulkResult(contents.rows, resumed, version, time.monotonic() - began, no_numbers)
 
@@ -162,10 +165,12 @@ def _texts_after(source: Source, skipped: int, size: int) -> Iterator[list[str]]
             yield texts
 
 
-def _write_output(source: Source, contents: Contents, log: ScoreLog, temporary: Path, output: Path) -> int:
+def _write_output(
+    source: Source, contents: Contents, log: ScoreLog, temporary: Path, output: Path, unsure: Unsure | None
+) -> int:
     """Returns how many scores are no numbers."""
     scores, no_numbers = log.read(), 0
-    sink = open_sink(temporary, output, contents)
+    sink = open_sink(temporary, output, contents, unsure)
     try:
         for chunk in source.chunks(1 << 13):
             of_chunk = [next(scores) for _ in chunk.texts]

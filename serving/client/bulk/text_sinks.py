@@ -9,7 +9,8 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from serving.client.bulk.rows import Chunk, Contents
+from serving.classes import Unsure
+from serving.client.bulk.rows import PREDICTION, Chunk, Contents, added_columns, predictions
 from serving.untrusted import inert_cell
 from trainer.features import PROBABILITY
 
@@ -17,10 +18,17 @@ _TO_QUOTE = re.compile('[",\r\n]')
 
 
 class _TextSink:
-    def __init__(self, path: str, contents: Contents, *, compressed: bool):
+    def __init__(self, path: str, contents: Contents, unsure: Unsure | None, *, compressed: bool):
         self._columns = list(contents.columns)
+        self._unsure = unsure
         stream = gzip.GzipFile(path, "wb", 6) if compressed else io.BufferedWriter(io.FileIO(path, "wb"))
         self._stream = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+
+    def _classes(self, scores: Sequence[float]) -> list[dict[str, str | None]]:
+        """Returns for each row the columns after the score."""
+        if self._unsure is None:
+            return [{}] * len(scores)
+        return [{PREDICTION: name} for name in predictions(scores, self._unsure)]
 
     def close(self) -> None:
         """As `Sink.close`."""
@@ -30,14 +38,17 @@ class _TextSink:
 class CsvSink(_TextSink):
     """RFC 4180 with a header; other values than text as JSON, and formulas of spreadsheets after an apostrophe."""
 
-    def __init__(self, path: str, contents: Contents, *, compressed: bool):
-        super().__init__(path, contents, compressed=compressed)
-        self._stream.write(_csv_line([*self._columns, PROBABILITY]))
+    def __init__(self, path: str, contents: Contents, unsure: Unsure | None, *, compressed: bool):
+        super().__init__(path, contents, unsure, compressed=compressed)
+        self._stream.write(_csv_line([*self._columns, *added_columns(unsure)]))
 
     def write(self, chunk: Chunk, scores: Sequence[float]) -> None:
         """As `Sink.write`."""
-        rows = zip(rows_of(chunk, self._columns), scores, strict=True)
-        self._stream.writelines(_csv_line([*map(_csv_value, row), format_score(score)]) for row, score in rows)
+        rows = zip(rows_of(chunk, self._columns), scores, self._classes(scores), strict=True)
+        self._stream.writelines(
+            _csv_line([*map(_csv_value, row), format_score(score), *map(_csv_value, classes.values())])
+            for row, score, classes in rows
+        )
 
 
 class JsonlSink(_TextSink):
@@ -48,9 +59,9 @@ class JsonlSink(_TextSink):
         rows: Iterable[Mapping[str, object]] = chunk.objects or (
             dict(zip(self._columns, row, strict=True)) for row in rows_of(chunk, self._columns)
         )
-        for row, score in zip(rows, scores, strict=True):
+        for row, score, classes in zip(rows, scores, self._classes(scores), strict=True):
             text = format_score(score)
-            self._stream.write(f"{_json({**row, PROBABILITY: float(text) if text else None})}\n")
+            self._stream.write(f"{_json({**row, PROBABILITY: float(text) if text else None, **classes})}\n")
 
 
 def rows_of(chunk: Chunk, columns: Sequence[str]) -> Sequence[Sequence[object]]:

@@ -57,6 +57,20 @@ def test_a_file_without_an_output_is_printed(target, tmp_path):
     assert done.stdout == "".join(line(f"t {n}") for n in range(50)), done.stderr
 
 
+def test_a_score_in_the_band_is_unsure(target, tmp_path):
+    below, within, above = sorted(["a", "bb", "ccc"], key=score)
+    band = f"{score(within):.3f},{score(above):.9f}"
+    done = predict(below, within, above, "--target", target, "--unsure", band)
+    assert [text.split()[1] for text in done.stdout.splitlines()] == ["news", "unsure", "clickbait"], done.stderr
+    (tmp_path / "in.txt").write_text("".join(f"{text}\n" for text in (below, within, above)))
+    done = predict(
+        "--input", tmp_path / "in.txt", "--output", tmp_path / "out.jsonl", "--target", target, "--unsure", band
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(text) for text in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["prediction"] for row in rows] == ["news", "unsure", "clickbait"]
+
+
 def test_a_file_to_a_file(target, tmp_path):
     (tmp_path / "in.csv").write_text("title\na\nb\n")
     out = tmp_path / "out.jsonl"
@@ -81,6 +95,7 @@ def test_a_file_to_a_file(target, tmp_path):
         (["a", "--wait", "inf"], 2, "Received: inf"),
         (["a", "--wait", "-1"], 2, "Received: -1"),
         (["--input", "gone.csv"], 2, "no such file"),
+        (["a", "--unsure", "0.8,0.3"], 2, "0 <= FROM <= TO <= 1"),
         (["--input", "README.md"], 2, ".csv, .jsonl, .parquet, .txt"),
         (["--input", "data/sample/headlines.csv", "--output", "/gone/x.csv"], 2, "Make the folder"),
     ],

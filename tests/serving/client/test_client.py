@@ -58,6 +58,21 @@ def test_each_call_has_texts_of_about_one_length_and_no_more_than_asked(connect,
     assert lengths == sorted(lengths, reverse=True)
 
 
+def test_a_score_in_the_band_has_no_class(connect, options):
+    below, within, above = sorted(["a", "bb", "ccc"], key=score)
+    with connect(options=options, unsure=(score(within), score(above))) as client:
+        assert client.classify([above, below, within]) == ["clickbait", "news", "unsure"]
+    with connect(options=options) as client:
+        names = ["clickbait" if score(text) > 0.5 else "news" for text in (above, below)]
+        assert client.classify([above, below]) == names
+
+
+@pytest.mark.parametrize("unsure", [(0.8, 0.3), (0.1,), (-1, 0.5), (0.5, 2)])
+def test_a_band_is_two_scores_in_order(unsure):
+    with pytest.raises(ServingError):
+        Client(unsure=unsure)
+
+
 def test_no_texts_cost_no_call(connect, options, model):
     with connect(options=options) as client:
         assert client.predict([]) == []

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import itertools
+import json
 import os
 import shutil
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from serving.versions import version_folder
 from serving.versions.version_folder import (
+    ChosenThreshold,
     PushError,
     VersionCard,
     link_over,
@@ -22,9 +24,11 @@ from serving.versions.version_folder import (
     remove_leftovers,
     remove_version,
     withdrawn,
+    write_card,
     write_version,
 )
 from tests.helpers.encoders import write_shell
+from trainer import saved_model
 
 CARD = VersionCard(digest="sha256:1", run_id="r1", fingerprint="f1", pushed_at="2024-01-01T00:00:00+00:00")
 
@@ -100,6 +104,35 @@ def test_a_card_comes_back_as_it_was_written(model, serving):
     other = dataclasses.replace(CARD, run_id="Ü2")
     second = write_version(model, serving, other)
     assert (read_card(serving, first), read_card(serving, second)) == (CARD, other)
+
+
+CHOSEN = ChosenThreshold(
+    0.8, (0.3, 0.8), {"precision": 0.95}, {"coverage": (0.9, 0.88, 0.92)}, 500, "rows.csv", "2026-01-01T00:00:00+00:00"
+)
+
+
+def test_a_threshold_is_written_into_the_card_and_into_no_link_to_it(model, serving, tmp_path):
+    version = write_version(model, serving, CARD)
+    folder = serving / str(version)
+    link_tree(folder, tmp_path / "linked")
+    before = saved_model.digest(folder)
+    assert "threshold" not in json.loads((folder / version_folder.CARD).read_text())
+    chosen = dataclasses.replace(CARD, threshold=CHOSEN)
+    write_card(serving, version, chosen)
+    assert read_card(serving, version) == chosen
+    assert saved_model.digest(folder) == before
+    assert version_folder.parse_card((tmp_path / "linked" / version_folder.CARD).read_bytes()) == CARD
+    assert names(folder / "assets.extra") == ["clickbait.json"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"unsure": [0.8, 0.3]}, {"unsure": 1}, {"shares": {}}, {"threshold": "x"}, {"new": 1}]
+)
+def test_a_card_whose_threshold_is_none_is_still_ours(change):
+    values = json.loads(dataclasses.replace(CARD, threshold=CHOSEN).as_json())
+    values["threshold"] |= change
+    assert version_folder.parse_card(json.dumps(values).encode()) == CARD
+    assert version_folder.parse_card(json.dumps(values | {"threshold": [1]}).encode()) == CARD
 
 
 def test_a_model_with_a_card_of_its_own_gets_the_new_one(model, serving):

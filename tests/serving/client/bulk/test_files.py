@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from serving.classes import Unsure
 from serving.client.bulk.files import check_output, file_digest, open_sink, open_source
 from serving.client.bulk.text_sinks import format_score
 from serving.client.errors import FileError
@@ -163,6 +164,27 @@ def test_a_score_that_is_no_number_is_none(tmp_path, suffix, score):
         sink.write(chunk, [score, 0.5])
     sink.close()
     assert [row["probability"] for row in READERS[suffix](out)] in ([None, 0.5], ["", "0.5"])
+
+
+@pytest.mark.parametrize("suffix", READERS)
+def test_with_a_band_a_file_has_classes(tmp_path, suffix):
+    (tmp_path / "in.csv").write_text("title\na\nb\nc\nd\n")
+    source, out = open_source(tmp_path / "in.csv", "title"), tmp_path / f"out{suffix}"
+    sink = open_sink(out, out, source.scan(), Unsure(0.25, 0.75))
+    for chunk in source.chunks(5):
+        sink.write(chunk, [0.125, 0.25, 0.75, float("nan")])
+    sink.close()
+    rows = READERS[suffix](out)
+    assert [row["prediction"] or None for row in rows] == ["news", "unsure", "clickbait", None]
+    assert list(rows[0]) == ["title", "probability", "prediction"]
+
+
+def test_a_column_of_the_classes_name_is_refused_where_there_are_classes(tmp_path):
+    (tmp_path / "in.csv").write_text("title,prediction\na,b\n")
+    contents = open_source(tmp_path / "in.csv", "title").scan()
+    open_sink(tmp_path / "out.csv", "out.csv", contents).close()
+    with pytest.raises(FileError, match="no column 'prediction'"):
+        open_sink(tmp_path / "out.csv", "out.csv", contents, Unsure(0.25, 0.75))
 
 
 def test_json_lines_are_json_whatever_the_input_holds(tmp_path):
