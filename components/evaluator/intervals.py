@@ -26,10 +26,22 @@ def proportion(count: int, total: int) -> Estimate:
     """Returns a share of rows, with Wilson's score interval; of no rows 0, with the interval from 0 to 1."""
     if not total:
         return Estimate(0.0, 0.0, 1.0)
-    share, spread = count / total, _Z**2 / total
-    centre = (share + spread / 2) / (1 + spread)
-    half = _Z / (1 + spread) * np.sqrt(share * (1 - share) / total + spread / (4 * total))
-    return Estimate(share, max(0.0, centre - half), min(1.0, centre + half))
+    low, high = wilson_interval(np.array([count]), np.array([total]))
+    return Estimate(count / total, float(low[0]), float(high[0]))
+
+
+def wilson_interval(counts: np.ndarray, totals: np.ndarray, errors: float = _Z) -> tuple[np.ndarray, np.ndarray]:
+    """Returns both ends of Wilson's score interval of shares.
+
+    Args:
+      counts: [shares].
+      totals: of the rows, above 0, [shares].
+      errors: the half-width in standard errors; by default that of 95 %.
+    """
+    shares, spread = counts / totals, errors**2 / totals
+    centre = (shares + spread / 2) / (1 + spread)
+    half = errors / (1 + spread) * np.sqrt(shares * (1 - shares) / totals + spread / (4 * totals))
+    return np.maximum(0.0, centre - half), np.minimum(1.0, centre + half)
 
 
 def area_under_roc(labels: np.ndarray, scores: np.ndarray) -> Estimate:

@@ -16,6 +16,7 @@ from components.evaluator.intervals import (
     proportion,
 )
 from components.evaluator.results import CONFUSION
+from components.evaluator.thresholds import operating_point
 from components.slices import AS_IS
 
 ACCURACY, AUC, PRECISION, RECALL, BRIER, ECE = "binary_accuracy", "auc", "precision", "recall", "brier", "ece"
@@ -92,26 +93,9 @@ def measure(
         estimates[difference_to(name)] = paired_difference(right, other_right)
     for name, estimate in estimates.items():
         found |= {name: estimate.value, low_end(name): estimate.low, high_end(name): estimate.high}
-    if wanted_precision is not None and whole:
-        found |= operating_point(labels, probabilities, wanted_precision)
+    if wanted_precision is not None and whole and (point := operating_point(labels, probabilities, wanted_precision)):
+        found |= zip(OPERATING, point, strict=True)
     return found
-
-
-def operating_point(labels: np.ndarray, probabilities: np.ndarray, wanted_precision: float) -> dict[str, float]:
-    """Returns the smallest threshold (score >= threshold) with the wanted precision; empty where there is none.
-
-    Of all such thresholds the smallest has the highest recall.
-    """
-    order = np.argsort(-probabilities, kind="stable")
-    scores, hits = probabilities[order], np.cumsum(labels[order] == 1)
-    last = np.flatnonzero(np.append(np.diff(scores) != 0, True))  # rows of one score are taken or left together
-    precision = hits[last] / (last + 1)
-    reached = np.flatnonzero(precision >= wanted_precision)
-    if not len(reached) or not hits[-1]:
-        return {}
-    at = reached[-1]
-    values = scores[last[at]], precision[at], hits[last[at]] / hits[-1]
-    return dict(zip(OPERATING, map(float, values), strict=True))
 
 
 def _right(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:

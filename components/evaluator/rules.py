@@ -36,7 +36,7 @@ class Bound(NamedTuple):
     rule: str
     split: str
     metric: str
-    bound: float
+    bound: float = math.nan
     direction: str = LEAST
     against: str = BOUND
     measured: str = ""
@@ -65,22 +65,22 @@ class Bound(NamedTuple):
         return self._replace(bound=self.bound + shift) if math.isfinite(shift) else self
 
 
+ABSOLUTE_BOUNDS = {
+    "min_eval_accuracy": Bound("accuracy", EVAL_SPLIT, ACCURACY),
+    "min_train_accuracy": Bound("accuracy", TRAIN_SPLIT, ACCURACY),
+    "min_eval_auc": Bound("auc", EVAL_SPLIT, AUC),
+    "min_eval_precision": Bound("precision", EVAL_SPLIT, PRECISION),
+    "min_eval_recall": Bound("recall", EVAL_SPLIT, RECALL),
+    "max_eval_ece": Bound("ece", EVAL_SPLIT, ECE, direction=MOST),
+    "max_eval_brier": Bound("brier", EVAL_SPLIT, BRIER, direction=MOST),
+}
+"""The rules whose bound is a value of the metric itself, by their keys in `EvaluationConfig`."""
+
+
 def overall_bounds(policy: EvaluationConfig) -> list[Bound]:
     """Returns the rules for all rows as they are, in the order of the verdict."""
-    optional = [
-        ("accuracy", EVAL_SPLIT, ACCURACY, policy.min_eval_accuracy, LEAST),
-        ("accuracy", TRAIN_SPLIT, ACCURACY, policy.min_train_accuracy, LEAST),
-        ("auc", EVAL_SPLIT, AUC, policy.min_eval_auc, LEAST),
-        ("precision", EVAL_SPLIT, PRECISION, policy.min_eval_precision, LEAST),
-        ("recall", EVAL_SPLIT, RECALL, policy.min_eval_recall, LEAST),
-        ("ece", EVAL_SPLIT, ECE, policy.max_eval_ece, MOST),
-        ("brier", EVAL_SPLIT, BRIER, policy.max_eval_brier, MOST),
-    ]
-    bounds = [
-        Bound(rule, split, metric, bound, direction)
-        for rule, split, metric, bound, direction in optional
-        if bound is not None
-    ]
+    given = ((key, getattr(policy, key)) for key in ABSOLUTE_BOUNDS)
+    bounds = [ABSOLUTE_BOUNDS[key]._replace(bound=bound) for key, bound in given if bound is not None]
     if policy.gate_chance:
         bounds.append(Bound("chance", EVAL_SPLIT, AUC, _ABOVE_CHANCE, end=measures.low_end))
     if (most := policy.max_ece_over_chance) is not None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.evaluator.intervals import area_of_figures, area_under_roc, calibration_error_by_chance
-from components.evaluator.measures import CONFUSION, high_end, low_end, measure, operating_point
+from components.evaluator.measures import CONFUSION, high_end, low_end, measure
 
 RANDOM = np.random.default_rng(1)
 LABELS = RANDOM.integers(0, 2, 400)
@@ -67,20 +67,6 @@ def test_a_score_that_is_no_number_is_wrong_whatever_the_label(lost):
 
 def test_a_score_of_one_half_says_no_as_keras_has_it():
     assert measure(np.array([1, 0]), np.array([0.5, 0.5]))["true_positives"] == 0
-
-
-@pytest.mark.parametrize("wanted", [0.5, 0.7, 0.9, 0.95])
-def test_the_operating_threshold_is_the_least_that_reaches_the_precision(wanted):
-    scores = SCORES.round(2)
-    found = operating_point(LABELS, scores, wanted)
-    reaching = {at: LABELS[scores >= at].mean() for at in np.unique(scores) if LABELS[scores >= at].mean() >= wanted}
-    assert found["operating_threshold"] == min(reaching)
-    assert found["operating_precision"] == pytest.approx(reaching[min(reaching)])
-    assert found["operating_recall"] == pytest.approx(LABELS[scores >= min(reaching)].sum() / LABELS.sum())
-
-
-def test_a_precision_that_no_threshold_reaches_has_none():
-    assert operating_point(np.array([0, 1]), np.array([0.9, 0.1]), 0.9) == {}
 
 
 def test_a_row_as_it_is_has_no_area_of_its_own_among_the_contenders():
