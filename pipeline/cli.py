@@ -29,6 +29,7 @@ _COMMANDS = {
     "runs": "pipeline.commands.runs:runs",
     "schema": "pipeline.commands.schema:schema",
     "serve": "serving.serve:serve_command",
+    "threshold": "pipeline.commands.threshold:threshold",
     "verdict": "pipeline.commands.runs:verdict",
     "versions": "pipeline.commands.versions:versions",
 }

@@ -118,6 +118,10 @@ def print_logs(console: Console, report: Report) -> None:
         counts.append(f"{first} to {last} UTC")
     _line(console, "logs", " · ".join(counts))
     _line(console, "version", f"{report.version} of {report.model} · made by run {report.run_id}")
+    if unsure := report.unsure:
+        expected = f"{unsure.expected_share:.1%} of the rows that the band was chosen on"
+        band = f"{unsure.begin:.4g} to {unsure.end:.4g}"
+        _line(console, "unsure", f"{unsure.share:.1%} of the texts, with scores from {band}; {expected}")
     others = {name: rows for name, rows in logs.rows_by_version.items() if name != str(report.version)}
     if others:
         _line(console, "", f"not judged: {', '.join(f'{rows:,} texts of version {n}' for n, rows in others.items())}")

@@ -14,7 +14,7 @@ from pipeline.config.paths import OutputPaths
 from pipeline.terminal import open_console
 from serving.versions import version_folder
 from serving.versions.rollback import Rollback, restore_version
-from serving.versions.version_folder import VersionCard
+from serving.versions.version_folder import ChosenThreshold, VersionCard
 from trainer import saved_model
 from trainer.features import EVAL_SPLIT
 
@@ -128,6 +128,8 @@ def describe_versions(
             notes.append(f"copy of {card.restored_from}, replaces {card.rollback_of}")
         if card and card.override:
             notes.append(f"failed rules, overridden: {card.override}")
+        if card and card.threshold:
+            notes.append(_describe_threshold(card.threshold))
         if card and card.digest in taken_back:
             notes.append("rolled back")
         rows.append(
@@ -195,6 +197,12 @@ def _find_paths(output: str | None, model: str | None) -> OutputPaths:
     from pipeline.config.pipeline_config import load_config
 
     return OutputPaths.of(load_config(flags={"output": output, "model_name": model}))
+
+
+def _describe_threshold(chosen: ChosenThreshold) -> str:
+    wanted = ", ".join(f"{name} {share:g}" for name, share in chosen.wanted.items())
+    low, high = chosen.unsure
+    return f"threshold {chosen.threshold:.4g}, unsure {low:.4g} to {high:.4g} ({wanted})"
 
 
 def _record(paths: OutputPaths, done: Rollback) -> None:

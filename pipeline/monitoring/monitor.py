@@ -21,10 +21,12 @@ from pipeline.config.monitor import MonitorConfig
 from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.monitoring.served_version import MonitorError, TrainedFrom, choose_version, find_trained_from
-from pipeline.monitoring.traffic import Logs, Sample, Traffic, read_logs, too_few
+from pipeline.monitoring.traffic import Logs, Row, Sample, Traffic, read_logs, too_few
 from pipeline.results.run_folders import new_run_id
+from serving.classes import UNSURE, Unsure, class_of
 from serving.request_log.reader import find_logs
 from serving.versions import version_folder
+from serving.versions.version_folder import VersionCard
 from serving.whole_file import write_whole
 
 SCHEMA_VERSION = 1
@@ -55,6 +57,19 @@ class LogCounts(Recorded):
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class UnsureCount(Recorded):
+    """The compared texts whose score lies in the band that `clickbait threshold choose` wrote into the card."""
+
+    begin: float
+    end: float
+    rows: int
+    share: float
+    """Of the compared texts."""
+    expected_share: float
+    """Of the rows that the band was chosen on."""
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
 class Report(Recorded):
     """`monitor.json`; the last four fields are known once the logs are compared."""
 
@@ -66,6 +81,8 @@ class Report(Recorded):
     """The run that made the version; None where it is unknown."""
     logs: LogCounts
     policy: Mapping[str, JsonValue]
+    unsure: UnsureCount | None = None
+    """None where the version's card has no band, or nothing was served."""
     status: str = NOT_JUDGED
     exit_code: int = 0
     reason: str = ""
@@ -221,7 +238,17 @@ def _open(
         run_id=card.run_id if card else None,
         logs=counts,
         policy=config.monitor.model_dump(),
+        unsure=_count_unsure(traffic.recent.rows, card),
     )
+
+
+def _count_unsure(rows: Sequence[Row], card: VersionCard | None) -> UnsureCount | None:
+    if not rows or card is None or card.threshold is None:
+        return None
+    band = Unsure(*card.threshold.unsure)
+    count = sum(class_of(row.score, band) == UNSURE for row in rows)
+    answered = card.threshold.shares["coverage"][0]
+    return UnsureCount(band.begin, band.end, count, count / len(rows), 1 - answered)
 
 
 def _status(findings: Sequence[Finding]) -> str:

@@ -190,7 +190,7 @@ def test_where_the_sdk_of_kubeflow_hides_our_package_its_command_says_so_and_all
         assert "Traceback" not in done.stderr
     shown = run("--help")
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert "kubeflow  Another's package is in the way" in shown.stdout
+    assert "kubeflow Another's package is in the way" in " ".join(shown.stdout.split())
 
 
 def test_verdict_and_runs_look_where_the_environment_says(answer, tmp_path, monkeypatch):

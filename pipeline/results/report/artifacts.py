@@ -63,9 +63,24 @@ def score_facts(predictions: mlmd.Artifact, shown: Callable[[str], str]) -> tupl
       predictions: ModelScorer's.
       shown: returns a title as it may be shown.
     """
+    titles, scores = evaluation_scores(split_uris(predictions)[features.EVAL_SPLIT])
+    labels = scores.pop(features.LABEL)
+    scores = {CANDIDATE: scores.pop(features.PROBABILITY), **scores}
+    doubtful = likely_label_errors(titles, labels, {name: scores[name] for name in (CANDIDATE, *BASELINES)})
+    return describe_scores(labels, scores, CANDIDATE), [
+        LabelError(shown(error.title), error.label, error.scores) for error in doubtful
+    ]
+
+
+def evaluation_scores(folder: str | Path) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Reads the titles of the rows as they are, and their labels and all models' scores by column, float64 [rows].
+
+    Args:
+      folder: of a split of ModelScorer's predictions.
+    """
     titles: list[str] = []
     columns: dict[str, list[np.ndarray]] = {}
-    for batch in read_split(split_uris(predictions)[features.EVAL_SPLIT]):
+    for batch in read_split(folder):
         as_is = np.array([variant == AS_IS for variant in texts(batch, VARIANT)], bool)
         if not as_is.any():
             continue
@@ -73,13 +88,7 @@ def score_facts(predictions: mlmd.Artifact, shown: Callable[[str], str]) -> tupl
         for name in (features.LABEL, features.PROBABILITY, *BASELINES, LAST_BLESSED):
             if name in batch.schema.names:
                 columns.setdefault(name, []).append(numbers(batch, name)[as_is].astype(np.float64))
-    scores = {name: np.concatenate(parts) for name, parts in columns.items()}
-    labels = scores.pop(features.LABEL)
-    scores = {CANDIDATE: scores.pop(features.PROBABILITY), **scores}
-    doubtful = likely_label_errors(titles, labels, {name: scores[name] for name in (CANDIDATE, *BASELINES)})
-    return describe_scores(labels, scores, CANDIDATE), [
-        LabelError(shown(error.title), error.label, error.scores) for error in doubtful
-    ]
+    return titles, {name: np.concatenate(parts) for name, parts in columns.items()}
 
 
 def likely_label_errors(titles: Sequence[str], labels: np.ndarray, scores: dict[str, np.ndarray]) -> list[LabelError]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pipeline.commands.monitor import Since
 from pipeline.config.pipeline_config import load_config
 from pipeline.monitoring.monitor import judge_logs, open_logs, write_report
 from pipeline.monitoring.served_version import MonitorError
+from serving.versions.version_folder import ChosenThreshold, VersionCard, write_card
 from tests.helpers.request_logs import an_entry, write_log
 from tests.pipeline.test_cli import clickbait
 
@@ -126,6 +128,19 @@ def test_what_is_left_out_is_told(output, tmp_path):
         "1.tfrecord is read up to where the file ends within a record",
     ):
         assert part in done.stdout
+
+
+def test_unsure_scores_are_counted_where_the_card_has_a_band(output, tmp_path):
+    chosen = ChosenThreshold(0.8, (0.3, 0.8), {"precision": 0.95}, {"coverage": (0.9, 0.8, 0.95)}, 500, "rows", "now")
+    (output / "serving" / "clickbait" / "7" / "assets.extra").mkdir()
+    write_card(output / "serving" / "clickbait", 7, VersionCard("sha256:1", "r1", "f", "now", threshold=chosen))
+    write_log(tmp_path / "1.tfrecord", [an_entry(["a", "b", "c", "d"], [0.1, 0.5, 0.25, 0.875])])
+    done = clickbait("monitor", "1.tfrecord", "--output", output, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "unsure   25.0% of the texts, with scores from 0.3 to 0.8; 10.0% of the rows" in done.stdout
+    (folder,) = (output / "monitor").iterdir()
+    counted = json.loads((folder / "monitor.json").read_text())["unsure"]
+    assert counted == {"begin": 0.3, "end": 0.8, "rows": 1, "share": 0.25, "expected_share": pytest.approx(0.1)}
 
 
 def test_at_most_so_many_rows_are_compared(output, tmp_path):
