@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
+import dataclasses
 import json
 import logging
 from pathlib import Path
@@ -12,15 +13,16 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from trainer import inputs, recipe
+from trainer import inputs, recipe, wide
+from trainer.choosing import choose
 from trainer.encoders.resolve import ResolvedEncoder
-from trainer.export import export_model
+from trainer.export import Words, export_model
 from trainer.fitting.checkpoints import Checkpoints, checkpoint_folder
 from trainer.fitting.divergence import Diverged
 from trainer.fitting.progress import LogProgress
 from trainer.fitting.strategy import Spread, choose_spread, shard
 from trainer.fitting.warm_start import note_encoder, take_weights, weights_of
-from trainer.settings import HISTORY_FILE, TrainerSettings
+from trainer.settings import HISTORY_FILE, SettingsError, TrainerSettings
 from trainer.tensorflow_setup.determinism import deterministic_ops
 from trainer.tensorflow_setup.graph_options import training_graphs
 
@@ -58,44 +60,54 @@ def _train(
     train_files, eval_files = inputs.matching_files(fn_args.train_files), inputs.matching_files(fn_args.eval_files)
     rows = inputs.count_rows(train_files)
 
+    if settings.has_trials and spread.workers > 1:
+        raise SettingsError(
+            "training.words, learning_rates and early_stopping_patience must have one worker. Received: "
+            f"{spread.workers}. Leave them out, or train on one machine."
+        )
+    base = weights_of(fn_args.base_model) if settings.warm_start else None
+    identity = {**settings.identity, "encoder_digest": encoder.digest}
+    folder = checkpoint_folder(
+        fn_args.model_run_dir, identity, [*train_files, *eval_files, *([str(base)] if base else [])]
+    )
     with spread.strategy.scope():
         model = recipe.build(settings, encoder.path)
         steps_per_epoch = recipe.prepare(model, settings, rows, workers=spread.workers)
-        early = recipe.early_end(model, settings)
     summary: list[str] = []
     model.summary(print_fn=summary.append)
     logger.info("%s", "\n".join(summary))
-    base = weights_of(fn_args.base_model) if settings.warm_start else None
-    identity = {**settings.identity, "encoder_digest": encoder.digest}
+    validation = shard(recipe.validation_rows(eval_files, settings, settings.validation_rows), spread)
+    as_training = training_graphs(settings.precision)
+    warm = as_training(_start_warm)(model, base, encoder, validation) if settings.warm_start else None
+    choice = choose(settings, model, train_files, folder) if settings.has_trials else None
+    if choice:
+        settings = settings.model_copy(update={"learning_rate": choice.best.learning_rate})
+        recipe.prepare(model, settings, rows)
+    last_epoch = choice.best.epochs if choice else settings.epochs
     checkpoints = Checkpoints(
-        checkpoint_folder(fn_args.model_run_dir, identity, [*train_files, *eval_files, *([str(base)] if base else [])]),
+        folder,
         model,
         seconds=settings.checkpoint_seconds,
         writes=spread.writes,
         within_epochs=spread.workers == 1,
-        beside={"early": early.state} if early else {},
     )
-    validation = shard(recipe.validation_rows(eval_files, settings, settings.validation_rows), spread)
-    as_training = training_graphs(settings.precision)
-    warm = as_training(_start_warm)(model, base, encoder, validation) if settings.warm_start else None
     start = checkpoints.restore()
     training = inputs.training_dataset(train_files, settings, first_epoch=start.epoch, first_batch=start.batch)
     logs = [
         tf_keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False, profile_batch=0),
-        LogProgress(settings.epochs, steps_per_epoch),
+        LogProgress(last_epoch, steps_per_epoch),
     ]
-    over = early is not None and early.resume(start.history.get("val_loss", []))
     try:
         as_training(model.fit)(
             shard(training, spread),
             validation_data=validation,
             initial_epoch=start.epoch,
-            epochs=start.epoch if over else settings.epochs,
+            epochs=last_epoch,
             steps_per_epoch=steps_per_epoch,
             verbose=0,
             callbacks=[
                 *(logs if spread.writes else []),
-                *recipe.callbacks(settings, early),
+                *recipe.callbacks(settings),
                 checkpoints,
             ],
         )
@@ -105,12 +117,14 @@ def _train(
 
     if not spread.writes:
         return
-    export_model(model, fn_args.serving_model_dir, policy=settings.casing)
+    words = Words(wide.fit(*inputs.read_rows(train_files)), choice.best.blend) if choice and choice.best.blend else None
+    export_model(model, fn_args.serving_model_dir, policy=settings.casing, words=words)
     note_encoder(fn_args.serving_model_dir, encoder.digest)
     facts = {
         "settings": {**settings.model_dump(), "encoder_digest": encoder.digest},
         "asked": configured.model_dump(),
         "warm_start": warm,
+        "choice": dataclasses.asdict(choice) if choice else None,
         "train_rows": rows,
         "steps": steps_per_epoch * len(checkpoints.progress.history["loss"]),
         "trainable_parameters": int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from trainer import casing, features
@@ -85,6 +86,16 @@ def evaluation_dataset(
     count = count_rows(files, first_rows)
     batches = _prepared(_rows(files).take(count).batch(batch_size), policy)
     return batches.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))
+
+
+def read_rows(files: Sequence[str]) -> tuple[list[bytes], np.ndarray]:
+    """Reads titles, UTF-8 as they are, and labels, int64 [n], into memory, in the files' order."""
+    titles: list[bytes] = []
+    labels: list[np.ndarray] = []
+    for title, label in _rows(files).batch(_PARSE_ROWS).as_numpy_iterator():
+        titles.extend(title)
+        labels.append(label)
+    return titles, np.concatenate([np.zeros(0, np.int64), *labels]).astype(np.int64)
 
 
 def prefetched(batches: tf.data.Dataset) -> tf.data.Dataset:

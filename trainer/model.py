@@ -7,14 +7,16 @@ from trainer.settings import TrainingConfig
 
 from trainer.tensorflow_setup import threads  # noqa: F401  isort: skip
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_hub as hub
 import tensorflow_text  # noqa: F401  registers the ops that text encoders are made of
 import tf_keras
 
-from trainer import features
+from trainer import casing, features
 from trainer.fitting import schedule
 from trainer.optimizer import make_optimizer
 
@@ -93,3 +95,27 @@ def _make_metrics(model: tf_keras.Model) -> None:
     score = tf.zeros([1, 1])
     model.compiled_loss.build(score)
     model.compiled_metrics.build(score, score)
+
+
+def encoder_logits(model: tf_keras.Model, title: tf.Tensor) -> tf.Tensor:
+    """Returns the logits, float32 [n, 1], of titles, string [n] and normalised, by a model of `build_model`."""
+    head = model.get_layer(features.PROBABILITY)
+    return tf.matmul(model.get_layer("encoder")(title), head.kernel) + head.bias
+
+
+def logits_of(model: tf_keras.Model, titles: Sequence[bytes], *, batch_size: int, policy: str) -> np.ndarray:
+    """Returns the logits, float32 [n], of titles by a model of `build_model`.
+
+    Args:
+      model: the model.
+      titles: as they are.
+      batch_size: how many are scored at a time.
+      policy: their casing's, one of `trainer.casing.POLICIES`.
+    """
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+    def score(batch: tf.Tensor) -> tf.Tensor:
+        return encoder_logits(model, casing.normalise(batch, policy))[:, 0]
+
+    batches = (titles[begin : begin + batch_size] for begin in range(0, len(titles), batch_size))
+    return np.concatenate([score(tf.constant(batch)).numpy() for batch in batches])

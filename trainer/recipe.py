@@ -65,13 +65,13 @@ def validation_rows(files: Sequence[str], settings: TrainerSettings, first_rows:
     )
 
 
-def early_end(model: tf_keras.Model, settings: TrainerSettings) -> StopEarly | None:
-    """Returns the callback for early stopping, if the settings have one."""
-    return StopEarly(settings.early_stopping_patience, model) if settings.early_stopping_patience else None
+def callbacks(settings: TrainerSettings, early: StopEarly | None = None) -> list[tf_keras.callbacks.Callback]:
+    """Returns the callbacks that control the training; they come before those that record it.
 
-
-def callbacks(settings: TrainerSettings, early: StopEarly | None) -> list[tf_keras.callbacks.Callback]:
-    """Returns the callbacks that control the training; they come before those that record it."""
+    Args:
+      settings: the training's.
+      early: stops it by rows that are held out of it, if there are such.
+    """
     return [
         # Checkpoints are written between two calls, so calls must not take longer than they are apart.
         Pace(settings.checkpoint_seconds),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, ValidationError, model_validator
 
@@ -77,11 +77,27 @@ class TrainingConfig(Section):
     frozen_epochs: int = Field(
         0, ge=0, le=1000, description="Epochs at the beginning that train the dense layer alone; 0: none."
     )
+    words: bool = Field(
+        False,
+        description="Weigh the encoder's logit against that of a linear model of words and character n-grams, in one "
+        "SavedModel; the weights, which calibrate too, are fitted to the held-out rows.",
+    )
+    learning_rates: list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        [], description="Learning rates that are tried on the held-out rows beside learning_rate; none: no trial."
+    )
     early_stopping_patience: int | None = Field(
         None,
         ge=1,
-        description="Epochs without a lower validation loss that end training, with the best epoch's weights; "
-        "null: all epochs.",
+        description="Epochs without a lower loss on the held-out rows that end a trial; the training has as many "
+        "epochs as were best there; null: all epochs.",
+    )
+    held_out_share: float = Field(
+        0.2,
+        gt=0,
+        lt=1,
+        description="Part of the training rows, from 0 to 1, that the trials are judged by where words, learning_rates "
+        "or early_stopping_patience ask for one; of fewer than 3,000 rows each is held out once, a third at a time. "
+        "The training itself has all rows.",
     )
     # For the curve: 98.9 % of so many are known to half a point.
     validation_rows: int | None = Field(
@@ -134,6 +150,11 @@ class TrainingConfig(Section):
         gt=0,
         description="Least seconds between two checkpoints, from which a killed training resumes; null: none.",
     )
+
+    @property
+    def has_trials(self) -> bool:
+        """Whether something of the recipe is chosen on rows that are held out of the training split."""
+        return self.words or bool(self.learning_rates) or self.early_stopping_patience is not None
 
     @model_validator(mode="after")
     def _something_is_fine_tuned(self) -> TrainingConfig:

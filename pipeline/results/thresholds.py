@@ -86,7 +86,9 @@ def scores_of_file(path: str, settings: DataConfig, model_dir: Path) -> Labelled
     paths = find_csv_files(path).paths
     rows = [(file, row) for file, name in enumerate(paths) for row in read_rows(name, settings)]
     candidates = [
-        Candidate(0, row.title, file, row.line, row.label, 0) for file, row in rows if not isinstance(row, Fault)
+        Candidate(0, row.title, file, row.line, row.label, features.EVAL_SPLIT)
+        for file, row in rows
+        if not isinstance(row, Fault)
     ]
     kept = [found.kept for found in resolve(candidates, paths, settings.label_names) if found.kept]
     from components.text_scorer import TextScorer

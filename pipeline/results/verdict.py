@@ -114,6 +114,35 @@ class WarmStart(Recorded):
     val_accuracy: float
 
 
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class HeldOutTrial(Recorded):
+    """A training of the Trainer on the rows that it did not hold out."""
+
+    learning_rate: float
+    epochs: int
+    encoder_loss: float
+    """Binary cross-entropy of the held-out rows, each as it is and lower-cased."""
+    loss: float
+    """The same with the words, where they take part."""
+    blend: Mapping[str, float] | None
+    """The weights of the logits of `encoder` and `words`, and the `bias`."""
+    seconds: float
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class HeldOutChoice(Recorded):
+    """What the Trainer chose on rows held out of the training split."""
+
+    held_out_rows: int
+    words_loss: float | None
+    trials: Sequence[HeldOutTrial]
+
+    @property
+    def best(self) -> HeldOutTrial:
+        """The trial with the least loss; of equal ones the first."""
+        return min(self.trials, key=lambda trial: trial.loss)
+
+
 @dataclass(frozen=True, config=KEEPS_UNKNOWN, kw_only=True)
 class Training(Recorded):
     """The Trainer's history."""
@@ -123,6 +152,7 @@ class Training(Recorded):
     asked: Settings | None = None
     """Of the configuration; a search may have found others."""
     warm_start: WarmStart | None = field(default_factory=type(None))
+    choice: HeldOutChoice | None = field(default_factory=type(None))
     train_rows: int
     steps: int
     trainable_parameters: int

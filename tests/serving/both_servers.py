@@ -21,7 +21,6 @@ SUITES = {
     "load: a server with two threads": ["tests/serving/client/bulk/test_refusals.py", "-k", "two_threads"],
     "infra validation": ["tests/components/local_infra_validator"],
     "push and rollback": ["tests/pipeline/test_later_runs.py"],
-    "fuzz": ["tests/serving/server/test_fuzz.py", "-k", "grpc"],
 }
 _COUNTS = re.compile(r"\d+ (?:passed|failed|skipped|errors?)")
 

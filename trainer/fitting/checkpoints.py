@@ -91,7 +91,6 @@ class Checkpoints(tf_keras.callbacks.Callback):
       seconds: between two checkpoints; None writes none.
       writes: whether this process writes; of several workers one does.
       within_epochs: whether an epoch's running metrics can be read by this process alone.
-      beside: further trackables of a checkpoint, by their names.
     """
 
     def __init__(
@@ -102,14 +101,13 @@ class Checkpoints(tf_keras.callbacks.Callback):
         seconds: float | None,
         writes: bool = True,
         within_epochs: bool = True,
-        beside: Mapping[str, tf.Variable] = {},
     ):
         super().__init__()
         self._folder = folder
         self._written = folder if writes and seconds is not None else None  # where this process writes, if it does
         self._seconds = math.inf if seconds is None else seconds
         self._within_epochs = within_epochs
-        self._state = tf.train.Checkpoint(model=model, optimizer=model.optimizer, **beside)
+        self._state = tf.train.Checkpoint(model=model, optimizer=model.optimizer)
         self._model = model
         self.progress = Progress()
         self._interval, self._warned = self._seconds, False

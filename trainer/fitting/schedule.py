@@ -7,6 +7,7 @@ import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 import math
 from collections.abc import Iterable
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 from tf_keras.optimizers import schedules
@@ -109,38 +110,25 @@ class Unfreeze(tf_keras.callbacks.Callback):
 class StopEarly(tf_keras.callbacks.Callback):
     """A callback for early stopping, which restores the best epoch's weights.
 
-    Keras's EarlyStopping restores them only where it ended the training, and ignores the epochs before a break.
+    Keras's EarlyStopping restores them only where it ended the training.
 
     Args:
       patience: epochs without a lower validation loss.
-      model: whose weights are kept.
     """
 
-    def __init__(self, patience: int, model: tf_keras.Model):
+    def __init__(self, patience: int):
         super().__init__()
         self._patience = patience
         self._best, self._waited = math.inf, 0
-        self.state = tf.train.Checkpoint(weights=[tf.Variable(weight) for weight in model.weights])
-        """The best epoch's weights, for a checkpoint."""
-
-    def resume(self, losses: Iterable[float]) -> bool:
-        """Counts the epochs before a break, and returns whether they ended the training."""
-        for loss in losses:
-            self._note(loss)
-        return self._waited >= self._patience
+        self._weights: list[np.ndarray] = []
 
     def on_epoch_end(self, epoch, logs=None):
-        if self._note(logs["val_loss"]):
-            for kept, weight in zip(self.state.weights, self.model.weights, strict=True):
-                kept.assign(weight)
+        if logs["val_loss"] < self._best:
+            self._best, self._waited, self._weights = logs["val_loss"], 0, self.model.get_weights()
+        else:
+            self._waited += 1
         self.model.stop_training = self._waited >= self._patience
 
     def on_train_end(self, logs=None):
-        if self._waited:
-            for kept, weight in zip(self.state.weights, self.model.weights, strict=True):
-                weight.assign(kept)
-
-    def _note(self, loss: float) -> bool:
-        better = loss < self._best
-        self._best, self._waited = (loss, 0) if better else (self._best, self._waited + 1)
-        return better
+        if self._waited and self._weights:
+            self.model.set_weights(self._weights)

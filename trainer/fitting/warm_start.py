@@ -54,7 +54,10 @@ def take_weights(model: tf_keras.Model, weights: Path, encoder_digest: str) -> N
         # Equal shapes do not make equal vocabularies.
         raise _misfit(weights, f"were trained from the encoder {before}, not from {encoder_digest}")
     # The export has the bare layers, without the objects that a compiled model tracks beside them.
-    root = tf.train.Checkpoint(root=tf_keras.Sequential(model.layers, name=model.name))
+    bare = tf_keras.Sequential(model.layers, name=model.name)
+    names = {name for name, _ in tf.train.list_variables(str(weights.parent / "variables"))}
+    blended = any(name.startswith("model/") for name in names)  # with the words, see `trainer.export`
+    root = tf.train.Checkpoint(model=bare) if blended else tf.train.Checkpoint(root=bare)
     try:
         root.read(str(weights.parent / "variables")).assert_existing_objects_matched()
     except (AssertionError, ValueError, tf.errors.OpError) as error:

@@ -26,7 +26,9 @@ class Holdout(NamedTuple):
     """Each held-out row twice: as it is, and lower-cased."""
 
 
-def hold_out(files: Sequence[str], folder: Path, *, share: float, parts: Sequence[int], seed: int) -> Holdout:
+def hold_out(
+    files: Sequence[str], folder: Path, *, share: float, parts: Sequence[int], seed: int, fold: int = 0
+) -> Holdout:
     """Splits the rows by their titles' hash, so that equal titles in whatever casing stay together.
 
     Args:
@@ -35,6 +37,7 @@ def hold_out(files: Sequence[str], folder: Path, *, share: float, parts: Sequenc
       share: of the rows that is held out.
       parts: divisors.
       seed: of the hash.
+      fold: another one holds out other rows, as long as all folds together hold out no more than there are.
 
     Raises:
       SettingsError: there are too few rows, or rows of one class only, to hold out or to train a part on.
@@ -47,7 +50,7 @@ def hold_out(files: Sequence[str], folder: Path, *, share: float, parts: Sequenc
             example = tf.train.Example.FromString(record)
             title = example.features.feature[features.TITLE].bytes_list.value[0]
             label = example.features.feature[features.LABEL].int64_list.value[0]
-            position = _position(title, seed)
+            position = (_position(title, seed) + fold * share) % 1
             if position < share:
                 example.features.feature[features.TITLE].bytes_list.value[0] = title.decode().lower().encode()
                 written = [(holdout.validation, record), (holdout.validation, example.SerializeToString())]
@@ -60,9 +63,10 @@ def hold_out(files: Sequence[str], folder: Path, *, share: float, parts: Sequenc
     held_out = sum(counts[holdout.validation]) // 2
     if held_out < MIN_VALIDATION_ROWS or not all(all(of_label) for of_label in counts.values()):
         raise SettingsError(
-            f"Tuning must hold out {MIN_VALIDATION_ROWS} training rows or more, and have rows of both classes in each "
-            f"part. Received: {held_out} held out and, in the smallest part to train on, "
-            f"{sum(counts[holdout.train[max(parts)]])}. Give more rows, or leave out --tune."
+            f"A search must hold out {MIN_VALIDATION_ROWS} training rows or more, and have rows of both classes in "
+            f"each part. Received: {held_out} held out and, in the smallest part to train on, "
+            f"{sum(counts[holdout.train[max(parts)]])}. Give more rows, or leave out what searches: --tune, and "
+            "training.words, learning_rates and early_stopping_patience (the preset own has them)."
         )
     return holdout
 

@@ -21,6 +21,7 @@ from tfx.components.tuner.component import TunerFnResult
 
 from trainer import inputs, recipe
 from trainer.fitting.divergence import Diverged
+from trainer.fitting.schedule import StopEarly
 from trainer.settings import TrainerSettings, TunerConfig
 from trainer.tensorflow_setup.determinism import deterministic_ops
 from trainer.tensorflow_setup.graph_options import training_graphs
@@ -130,7 +131,7 @@ class RecipeTuner(base_tuner.BaseTuner):
         model = tf_keras.Sequential(self._loaded.layers, name=self._loaded.name)
         gc.collect()
         steps = recipe.prepare(model, settings, inputs.count_rows([file]))
-        early = recipe.early_end(model, settings)
+        early = StopEarly(settings.early_stopping_patience) if settings.early_stopping_patience else None
         validation = recipe.validation_rows([self._rows.validation], settings)
         with deterministic_ops(settings.deterministic), training_graphs(settings.precision):
             model.fit(

@@ -199,7 +199,7 @@ def test_no_title_is_both_trained_on_and_judged_by(rows, tmp_path):
 def test_too_few_rows_are_refused(fn_args, examples):
     args = fn_args()
     args.train_files = [examples(generated(40))]
-    with pytest.raises(SettingsError, match="must hold out 20 training rows or more.*Received: .* leave out --tune"):
+    with pytest.raises(SettingsError, match="must hold out 20 training rows.*Received: .*leave out what searches"):
         trainer.tuner_fn(args)
 
 

@@ -1,0 +1,240 @@
+"""Chooses what a recipe leaves open, on rows held out of the training split; the evaluation split only judges.
+
+Each learning rate is a trial: it trains on the other rows, and the held-out rows tell after which epoch it was best.
+With `words` they also tell how much the encoder's logit counts beside the words': logistic regression of the labels on
+both, which is Platt scaling (1999) of two scores. Of few rows each is held out once, a third at a time: a part of them
+would be too few to fit that to.
+"""
+
+from __future__ import annotations
+
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
+
+import dataclasses
+import gc
+import json
+import logging
+import math
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import tf_keras
+from sklearn.linear_model import LogisticRegression
+
+from trainer import inputs, recipe, wide
+from trainer.fitting.divergence import Diverged
+from trainer.fitting.schedule import StopEarly
+from trainer.model import logits_of
+from trainer.settings import TrainerSettings
+from trainer.tensorflow_setup.graph_options import training_graphs
+from trainer.tuning.holdout import Holdout, hold_out
+
+logger = logging.getLogger("trainer")
+
+_FILE = "choice.json"
+_FEW_ROWS, _FOLDS = 3000, 3
+_CLIP = 1e-7  # of a probability in a logarithm
+
+
+@dataclasses.dataclass(frozen=True)
+class Blend:
+    """The logit that is served: a weighted sum."""
+
+    encoder: float
+    words: float
+    bias: float
+
+    def logits(self, encoder: np.ndarray, words: np.ndarray) -> np.ndarray:
+        """Returns the blended logits, float64 [n], of both members' logits [n]."""
+        return self.encoder * encoder + self.words * words + self.bias
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """A training on the rows that are not held out."""
+
+    learning_rate: float
+    epochs: int
+    """Those that were best."""
+    encoder_loss: float
+    """Mean binary cross-entropy of the held-out rows, each as it is and lower-cased."""
+    loss: float
+    """The same with the words, where they take part."""
+    blend: Blend | None
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What the held-out rows chose, and from what."""
+
+    held_out_rows: int
+    words_loss: float | None
+    """Of the words alone."""
+    trials: Sequence[Trial]
+
+    @property
+    def best(self) -> Trial:
+        """The trial with the least loss; of equal ones the first."""
+        return min(self.trials, key=lambda trial: trial.loss)
+
+
+def choose(settings: TrainerSettings, model: tf_keras.Model, files: Sequence[str], folder: Path | None) -> Choice:
+    """Runs the trials, or reads what they chose before the training was killed.
+
+    Args:
+      settings: with the learning rate that is tried first.
+      model: from `trainer.recipe.build`; it has its first weights again at the end.
+      files: of the split train.
+      folder: of the training's checkpoints, for the choice; None where there is none.
+
+    Raises:
+      SettingsError: there are too few rows to hold some out.
+      Diverged: no trial ended with a finite loss.
+    """
+    kept = folder / _FILE if folder else None
+    if kept and kept.is_file():
+        return _read(json.loads(kept.read_text(encoding="utf-8")))
+    folds = _FOLDS if inputs.count_rows(files, _FEW_ROWS) < _FEW_ROWS else 1
+    share = settings.held_out_share if folds == 1 else 1 / folds
+    with tempfile.TemporaryDirectory(prefix="held-out-") as scratch:
+        parts = []
+        for fold in range(folds):
+            folder_of_fold = Path(scratch, str(fold))
+            folder_of_fold.mkdir()
+            rows = hold_out(files, folder_of_fold, share=share, parts=[1], seed=settings.seed, fold=fold)
+            parts.append(_Fold.of(rows, with_words=settings.words))
+        labels = np.concatenate([part.labels for part in parts])
+        words = np.concatenate([part.words for part in parts if part.words is not None]) if settings.words else None
+        first = model.get_weights()
+        rates = dict.fromkeys([settings.learning_rate, *settings.learning_rates])
+        trials, diverged = [], None
+        for number, rate in enumerate(rates, start=1):
+            tried = settings.model_copy(update={"learning_rate": rate})
+            try:
+                trial = _try(tried, model, first, parts, labels, words)
+            except Diverged as error:
+                diverged = error
+                logger.info("trial %d of %d  learning_rate %.2e  %s", number, len(rates), rate, error)
+            else:
+                trials.append(trial)
+                logger.info(
+                    "trial %d of %d  learning_rate %.2e  epochs %d  held-out loss %.4f  %.1f s",
+                    *(number, len(rates), rate, trial.epochs, trial.loss, trial.seconds),
+                    extra={"notice": True},
+                )
+        model.set_weights(first)
+    if not trials:
+        assert diverged is not None
+        raise diverged
+    choice = Choice(
+        held_out_rows=len(labels) // 2,  # each is there twice
+        words_loss=None if words is None else _loss(labels, words),
+        trials=trials,
+    )
+    if kept:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = kept.with_suffix(".tmp")
+        unfinished.write_text(json.dumps(dataclasses.asdict(choice)), encoding="utf-8")
+        unfinished.replace(kept)
+    return choice
+
+
+def fit_blend(labels: np.ndarray, encoder: np.ndarray, words: np.ndarray) -> Blend:
+    """Fits the weights of both logits to labels of rows that neither was trained on.
+
+    A member that would count against itself is left out: on few rows that is chance.
+
+    Args:
+      labels: 0 or 1 [n], and both.
+      encoder: logits [n].
+      words: logits [n].
+    """
+    members = {"encoder": encoder, "words": words}
+    while True:
+        logits = np.stack([*members.values()], axis=1)
+        fitted = LogisticRegression(C=1.0, solver="newton-cholesky").fit(logits, labels)
+        weights = dict(zip(members, fitted.coef_[0].tolist(), strict=True))
+        least = min(weights, key=lambda name: weights[name])
+        if weights[least] >= 0 or len(members) == 1:
+            weights = {name: max(0.0, weight) for name, weight in weights.items()}
+            return Blend(weights.get("encoder", 0.0), weights.get("words", 0.0), float(fitted.intercept_[0]))
+        del members[least]
+
+
+class _Fold(NamedTuple):
+    """Rows that are held out, each as it is and lower-cased, and what is known of them."""
+
+    rows: Holdout
+    titles: Sequence[bytes]
+    labels: np.ndarray
+    words: np.ndarray | None
+    """The logits of a linear model of the other rows' words."""
+
+    @classmethod
+    def of(cls, rows: Holdout, *, with_words: bool) -> Self:
+        titles, labels = inputs.read_rows([rows.validation])
+        if not with_words:
+            return cls(rows, titles, labels, None)
+        weights = wide.fit(*inputs.read_rows([rows.train[1]]))
+        return cls(rows, titles, labels, wide.logits_of_counts(weights, wide.count(titles)))
+
+
+def _try(
+    settings: TrainerSettings,
+    model: tf_keras.Model,
+    first: list[np.ndarray],
+    folds: Sequence[_Fold],
+    labels: np.ndarray,
+    words: np.ndarray | None,
+) -> Trial:
+    began = time.monotonic()
+    fitted = []
+    for fold in folds:
+        model.set_weights(first)
+        fitted.append(_fit(settings, model, fold))
+    encoder = np.concatenate([logits for logits, _ in fitted])
+    encoder_loss = _loss(labels, encoder)
+    blend = None if words is None else fit_blend(labels, encoder, words)
+    loss = encoder_loss if blend is None or words is None else _loss(labels, blend.logits(encoder, words))
+    if not math.isfinite(loss):
+        raise Diverged(f"The loss on the held-out rows must be finite. Received: {loss}. Lower training.learning_rate.")
+    epochs = round(statistics.mean(epochs for _, epochs in fitted))
+    return Trial(settings.learning_rate, epochs, encoder_loss, loss, blend, round(time.monotonic() - began, 1))
+
+
+def _fit(settings: TrainerSettings, model: tf_keras.Model, fold: _Fold) -> tuple[np.ndarray, int]:
+    """Trains on the rows that are not held out; returns the logits of those that are, and the best number of epochs."""
+    # A model of its own, because Keras's keeps every function that it ever trained by, and these the optimizers.
+    tried = tf_keras.Sequential(model.layers, name=model.name)
+    gc.collect()
+    steps = recipe.prepare(tried, settings, inputs.count_rows([fold.rows.train[1]]))
+    early = StopEarly(settings.early_stopping_patience) if settings.early_stopping_patience else None
+    with training_graphs(settings.precision):
+        history = tried.fit(
+            inputs.training_dataset([fold.rows.train[1]], settings),
+            validation_data=recipe.validation_rows([fold.rows.validation], settings) if early else None,
+            epochs=settings.epochs,
+            steps_per_epoch=steps,
+            verbose=0,
+            callbacks=recipe.callbacks(settings, early),
+        ).history
+    logits = logits_of(tried, fold.titles, batch_size=settings.eval_batch_size, policy=settings.casing)
+    return logits, 1 + int(np.argmin(history["val_loss"])) if early else settings.epochs
+
+
+def _loss(labels: np.ndarray, logits: np.ndarray) -> float:
+    probabilities = np.clip(1 / (1 + np.exp(-logits.astype(np.float64))), _CLIP, 1 - _CLIP)
+    return float(-np.mean(np.log(np.where(labels == 1, probabilities, 1 - probabilities))))
+
+
+def _read(found: dict[str, Any]) -> Choice:
+    trials = [
+        Trial(**{**trial, "blend": Blend(**trial["blend"]) if trial["blend"] else None}) for trial in found["trials"]
+    ]
+    return Choice(found["held_out_rows"], found["words_loss"], trials)
