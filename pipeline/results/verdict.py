@@ -152,7 +152,7 @@ class Training(Recorded):
     asked: Settings | None = None
     """Of the configuration; a search may have found others."""
     warm_start: WarmStart | None = field(default_factory=type(None))
-    choice: HeldOutChoice | None = field(default_factory=type(None))
+    choice: HeldOutChoice | None = None
     train_rows: int
     steps: int
     trainable_parameters: int
