@@ -101,12 +101,13 @@ def outcomes(output, tiny_encoder, clickbait, quick_server) -> dict[str, Outcome
         process = subprocess.Popen(
             [*map(str, call), "--epochs", str(EPOCHS)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        shown, training = "", f"epoch 1/{EPOCHS}"
+        shown, training, sent = "", f"epoch 1/{EPOCHS}", False
         for line in process.stdout:
             shown += line
             # Once: the line that the signal breaks off may be printed again.
-            if training in line and shown.count(training) == 1:
+            if training in line and not sent:
                 process.send_signal(signal.SIGINT)
+                sent = True
         return look("interrupted", process.wait(timeout=60), shown, process.stderr.read())
 
     first = run("first")
