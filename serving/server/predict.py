@@ -55,9 +55,11 @@ def run_signature(
         if alias in aliases:
             raise invalid_argument(f"duplicate output tensor alias: {alias}")
         aliases.append(alias)
-    aliases = aliases or sorted(signature.outputs)
-    fetches = [signature.outputs[alias].name for alias in aliases]
-    return dict(zip(aliases, servable.run(inputs, signature.inputs, fetches, timeout_ms), strict=True))
+    # TensorFlow keeps an executor for each list of outputs that it was ever asked for: one output, or all in one order.
+    computed = aliases if len(aliases) == 1 else sorted(signature.outputs)
+    fetches = [signature.outputs[alias].name for alias in computed]
+    arrays = dict(zip(computed, servable.run(inputs, signature.inputs, fetches, timeout_ms), strict=True))
+    return {alias: arrays[alias] for alias in aliases or computed}
 
 
 def predict_messages(
