@@ -11,7 +11,6 @@ from __future__ import annotations
 import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import dataclasses
-import gc
 import json
 import logging
 import math
@@ -28,7 +27,6 @@ from sklearn.linear_model import LogisticRegression
 
 from trainer import inputs, recipe, wide
 from trainer.fitting.divergence import Diverged
-from trainer.fitting.schedule import StopEarly
 from trainer.model import logits_of
 from trainer.settings import TrainerSettings
 from trainer.tensorflow_setup.graph_options import training_graphs
@@ -214,22 +212,11 @@ def _try(
 
 def _fit(settings: TrainerSettings, model: tf_keras.Model, fold: _Fold) -> tuple[np.ndarray, int]:
     """Trains on the rows that are not held out; returns the logits of those that are, and the best number of epochs."""
-    # A model of its own, because Keras's keeps every function that it ever trained by, and these the optimizers.
-    tried = tf_keras.Sequential(model.layers, name=model.name)
-    gc.collect()
-    steps = recipe.prepare(tried, settings, inputs.count_rows([fold.rows.train[1]]))
-    early = StopEarly(settings.early_stopping_patience) if settings.early_stopping_patience else None
+    held_out = recipe.validation_rows([fold.rows.validation], settings)
     with training_graphs(settings.precision):
-        history = tried.fit(
-            inputs.training_dataset([fold.rows.train[1]], settings),
-            validation_data=recipe.validation_rows([fold.rows.validation], settings) if early else None,
-            epochs=settings.epochs,
-            steps_per_epoch=steps,
-            verbose=0,
-            callbacks=recipe.callbacks(settings, early),
-        ).history
+        tried, history = recipe.train_trial(model, settings, fold.rows.train[1], held_out)
     logits = logits_of(tried, fold.titles, batch_size=settings.eval_batch_size, policy=settings.casing)
-    return logits, 1 + int(np.argmin(history["val_loss"])) if early else settings.epochs
+    return logits, 1 + int(np.argmin(history["val_loss"])) if settings.early_stopping_patience else settings.epochs
 
 
 def _loss(labels: np.ndarray, logits: np.ndarray) -> float:

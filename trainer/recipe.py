@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -79,3 +80,33 @@ def callbacks(settings: TrainerSettings, early: StopEarly | None = None) -> list
         *([Unfreeze("encoder", settings.frozen_epochs)] if settings.fine_tune else []),
         *([early] if early else []),
     ]
+
+
+def train_trial(
+    model: tf_keras.Model, settings: TrainerSettings, file: str, held_out: tf.data.Dataset
+) -> tuple[tf_keras.Model, dict[str, list[float]]]:
+    """Trains the layers of a model on a file of rows, for a trial.
+
+    Args:
+      model: from `build`, whose weights the trial begins with and changes.
+      settings: the trial's.
+      file: a gzipped TFRecord.
+      held_out: rows that the trial is not trained on, for early stopping.
+
+    Returns:
+      The trained model, which is another one with the same layers, and the metrics of the epochs.
+    """
+    # A model of its own, because Keras's keeps every function that it ever trained by, and these the optimizers.
+    tried = tf_keras.Sequential(model.layers, name=model.name)
+    gc.collect()
+    steps = prepare(tried, settings, inputs.count_rows([file]))
+    early = StopEarly(settings.early_stopping_patience) if settings.early_stopping_patience else None
+    done = tried.fit(
+        inputs.training_dataset([file], settings),
+        validation_data=held_out if early else None,
+        epochs=settings.epochs,
+        steps_per_epoch=steps,
+        verbose=0,
+        callbacks=callbacks(settings, early),
+    )
+    return tried, done.history

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
-import gc
 import hashlib
 import json
 import logging
@@ -21,7 +20,6 @@ from tfx.components.tuner.component import TunerFnResult
 
 from trainer import inputs, recipe
 from trainer.fitting.divergence import Diverged
-from trainer.fitting.schedule import StopEarly
 from trainer.settings import TrainerSettings, TunerConfig
 from trainer.tensorflow_setup.determinism import deterministic_ops
 from trainer.tensorflow_setup.graph_options import training_graphs
@@ -127,22 +125,10 @@ class RecipeTuner(base_tuner.BaseTuner):
             self._weights = self._loaded.get_weights()
         else:
             self._loaded.set_weights(self._weights)
-        # A model of its own, because Keras's keeps every function that it ever trained by, and these the optimizers.
-        model = tf_keras.Sequential(self._loaded.layers, name=self._loaded.name)
-        gc.collect()
-        steps = recipe.prepare(model, settings, inputs.count_rows([file]))
-        early = StopEarly(settings.early_stopping_patience) if settings.early_stopping_patience else None
-        validation = recipe.validation_rows([self._rows.validation], settings)
+        held_out = recipe.validation_rows([self._rows.validation], settings)
         with deterministic_ops(settings.deterministic), training_graphs(settings.precision):
-            model.fit(
-                inputs.training_dataset([file], settings),
-                validation_data=validation if early else None,
-                epochs=settings.epochs,
-                steps_per_epoch=steps,
-                verbose=0,
-                callbacks=recipe.callbacks(settings, early),
-            )
-            return float(model.evaluate(validation, verbose=0)[0])
+            model, _ = recipe.train_trial(self._loaded, settings, file, held_out)
+            return float(model.evaluate(held_out, verbose=0)[0])
 
 
 def _space(settings: TrainerSettings) -> keras_tuner.HyperParameters:
