@@ -168,7 +168,7 @@ class Session:
         """Computes tensors.
 
         Args:
-          feeds: tensors that `read_tensor` made, by the name in the graph, e.g. `title:0`.
+          feeds: tensors that `read_tensors` made, by the name in the graph, e.g. `title:0`.
           fetches: names in the graph, each once.
           timeout_ms: stops the computation then; 0 for never.
 
