@@ -1,9 +1,11 @@
 """Chooses what a recipe leaves open, on rows held out of the training split; the evaluation split only judges.
 
-Each learning rate is a trial: it trains on the other rows, and the held-out rows tell after which epoch it was best.
-With `words` they also tell how much the encoder's logit counts beside the words': logistic regression of the labels on
-both, which is Platt scaling (1999) of two scores. Of few rows each is held out once, a third at a time: a part of them
-would be too few to fit that to.
+Each learning rate is a trial: it trains on the other rows, and the held-out rows tell after which epoch it was best. So
+is the encoder as it is under a dense layer of its own. With `words` the rows also tell how much the encoder's logit
+counts beside the words': logistic regression of the labels on both, which is Platt scaling (1999) of two scores. Of few
+rows a part would be too few to fit that to: the trials are compared on a third, and the best of them is trained twice
+more, so that each row is held out once. It has as many steps as the training will have, because so few steps more make
+an encoder surer of itself.
 """
 
 from __future__ import annotations
@@ -58,14 +60,16 @@ class Blend:
 class Trial:
     """A training on the rows that are not held out."""
 
-    learning_rate: float
+    learning_rate: float | None
+    """None: the encoder stayed as it is."""
     epochs: int
     """Those that were best."""
     encoder_loss: float
-    """Mean binary cross-entropy of the held-out rows, each as it is and lower-cased."""
+    """Mean binary cross-entropy of the rows that were held out of all trials, each as it is and lower-cased."""
     loss: float
     """The same with the words, where they take part."""
     blend: Blend | None
+    """Of the best trial by all rows that were held out of it."""
     seconds: float
 
 
@@ -102,40 +106,52 @@ def choose(settings: TrainerSettings, model: tf_keras.Model, files: Sequence[str
         return _read(json.loads(kept.read_text(encoding="utf-8")))
     folds = _FOLDS if inputs.count_rows(files, _FEW_ROWS) < _FEW_ROWS else 1
     share = settings.held_out_share if folds == 1 else 1 / folds
+    rates: list[float | None] = [*dict.fromkeys([settings.learning_rate, *settings.learning_rates])]
+    if settings.try_frozen:
+        rates.append(None)
     with tempfile.TemporaryDirectory(prefix="held-out-") as scratch:
         parts = []
         for fold in range(folds):
             folder_of_fold = Path(scratch, str(fold))
             folder_of_fold.mkdir()
             rows = hold_out(files, folder_of_fold, share=share, parts=[1], seed=settings.seed, fold=fold)
-            parts.append(_Fold.of(rows, with_words=settings.words))
-        labels = np.concatenate([part.labels for part in parts])
-        words = np.concatenate([part.words for part in parts if part.words is not None]) if settings.words else None
-        first = model.get_weights()
-        rates = dict.fromkeys([settings.learning_rate, *settings.learning_rates])
-        trials, diverged = [], None
+            parts.append(_Part.of(rows, with_words=settings.words))
+        trained = _Training(settings, model, round(settings.epochs / (1 - share)) if folds > 1 else settings.epochs)
+        trials: dict[Trial, _Fit] = {}
+        diverged = None
         for number, rate in enumerate(rates, start=1):
-            tried = settings.model_copy(update={"learning_rate": rate})
+            name = "frozen encoder" if rate is None else f"learning_rate {rate:.2e}"
             try:
-                trial = _try(tried, model, first, parts, labels, words)
+                began = time.monotonic()
+                fit = trained.on(parts[0], rate)
+                trial = _judge(rate, fit, parts[0], time.monotonic() - began)
             except Diverged as error:
                 diverged = error
-                logger.info("trial %d of %d  learning_rate %.2e  %s", number, len(rates), rate, error)
+                logger.info("trial %d of %d  %s  %s", number, len(rates), name, error)
             else:
-                trials.append(trial)
+                trials[trial] = fit
                 logger.info(
-                    "trial %d of %d  learning_rate %.2e  epochs %d  held-out loss %.4f  %.1f s",
-                    *(number, len(rates), rate, trial.epochs, trial.loss, trial.seconds),
+                    "trial %d of %d  %s  epochs %d  held-out loss %.4f  %.1f s",
+                    *(number, len(rates), name, trial.epochs, trial.loss, trial.seconds),
                     extra={"notice": True},
                 )
-        model.set_weights(first)
-    if not trials:
-        assert diverged is not None
-        raise diverged
+        if not trials:
+            assert diverged is not None
+            raise diverged
+        best = min(trials, key=lambda trial: trial.loss)
+        fits = [trials[best], *(trained.on(part, best.learning_rate) for part in parts[1:])]
+        trained.begin()
+    labels = np.concatenate([part.labels for part in parts])
+    words = np.concatenate([part.words for part in parts if part.words is not None]) if settings.words else None
+    finished = dataclasses.replace(
+        best,
+        epochs=round(statistics.mean(fit.epochs for fit in fits)),
+        blend=None if words is None else fit_blend(labels, np.concatenate([fit.logits for fit in fits]), words),
+    )
     choice = Choice(
         held_out_rows=len(labels) // 2,  # each is there twice
-        words_loss=None if words is None else _loss(labels, words),
-        trials=trials,
+        words_loss=None if parts[0].words is None else _loss(parts[0].labels, parts[0].words),
+        trials=[finished if trial is best else trial for trial in trials],
     )
     if kept:
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -169,7 +185,7 @@ def fit_blend(labels: np.ndarray, encoder: np.ndarray, words: np.ndarray) -> Ble
     return Blend(float(weights[0]), float(weights[1]), float(fitted.intercept_[0]))
 
 
-class _Fold(NamedTuple):
+class _Part(NamedTuple):
     """Rows that are held out, each as it is and lower-cased, and what is known of them."""
 
     rows: Holdout
@@ -187,36 +203,60 @@ class _Fold(NamedTuple):
         return cls(rows, titles, labels, wide.logits_of_counts(weights, wide.count(titles)))
 
 
-def _try(
-    settings: TrainerSettings,
-    model: tf_keras.Model,
-    first: list[np.ndarray],
-    folds: Sequence[_Fold],
-    labels: np.ndarray,
-    words: np.ndarray | None,
-) -> Trial:
-    began = time.monotonic()
-    fitted = []
-    for fold in folds:
-        model.set_weights(first)
-        fitted.append(_fit(settings, model, fold))
-    encoder = np.concatenate([logits for logits, _ in fitted])
-    encoder_loss = _loss(labels, encoder)
-    blend = None if words is None else fit_blend(labels, encoder, words)
-    loss = encoder_loss if blend is None or words is None else _loss(labels, blend.logits(encoder, words))
+class _Fit(NamedTuple):
+    """What a model says of the rows that were held out of its training."""
+
+    logits: np.ndarray
+    epochs: int
+    """After which it said it best, of those that the training itself is to have."""
+
+
+class _Training:
+    """Trains one model again and again, each time from its first weights.
+
+    Args:
+      settings: of the training.
+      model: it.
+      epochs: of a trial.
+    """
+
+    def __init__(self, settings: TrainerSettings, model: tf_keras.Model, epochs: int):
+        self._settings = settings
+        self._model = model
+        self._epochs = epochs
+        self._first = model.get_weights()
+
+    def begin(self) -> None:
+        """Gives the model its first weights."""
+        self._model.set_weights(self._first)
+
+    def on(self, part: _Part, rate: float | None) -> _Fit:
+        """Trains on the rows that are not held out, by a learning rate, or without one the dense layer alone."""
+        self.begin()
+        settings, model, epochs = self._settings, self._model, 0
+        if rate is None:
+            recipe.fit_head(model, settings, *inputs.read_rows([part.rows.train[1]]))
+        else:
+            tried = settings.model_copy(update={"learning_rate": rate, "epochs": self._epochs})
+            with training_graphs(settings.precision):
+                held_out = recipe.validation_rows([part.rows.validation], settings)
+                model, history = recipe.train_trial(model, tried, part.rows.train[1], held_out)
+            best = 1 + int(np.argmin(history["val_loss"])) if settings.early_stopping_patience else self._epochs
+            epochs = max(1, round(best * settings.epochs / self._epochs))
+        logits = logits_of(model, part.titles, batch_size=settings.eval_batch_size, policy=settings.casing)
+        return _Fit(logits, epochs)
+
+
+def _judge(rate: float | None, fit: _Fit, part: _Part, seconds: float) -> Trial:
+    encoder_loss = _loss(part.labels, fit.logits)
+    if part.words is None:
+        blend, loss = None, encoder_loss
+    else:
+        blend = fit_blend(part.labels, fit.logits, part.words)
+        loss = _loss(part.labels, blend.logits(fit.logits, part.words))
     if not math.isfinite(loss):
         raise Diverged(f"The loss on the held-out rows must be finite. Received: {loss}. Lower training.learning_rate.")
-    epochs = round(statistics.mean(epochs for _, epochs in fitted))
-    return Trial(settings.learning_rate, epochs, encoder_loss, loss, blend, round(time.monotonic() - began, 1))
-
-
-def _fit(settings: TrainerSettings, model: tf_keras.Model, fold: _Fold) -> tuple[np.ndarray, int]:
-    """Trains on the rows that are not held out; returns the logits of those that are, and the best number of epochs."""
-    held_out = recipe.validation_rows([fold.rows.validation], settings)
-    with training_graphs(settings.precision):
-        tried, history = recipe.train_trial(model, settings, fold.rows.train[1], held_out)
-    logits = logits_of(tried, fold.titles, batch_size=settings.eval_batch_size, policy=settings.casing)
-    return logits, 1 + int(np.argmin(history["val_loss"])) if settings.early_stopping_patience else settings.epochs
+    return Trial(rate, fit.epochs, encoder_loss, loss, blend, round(seconds, 1))
 
 
 def _loss(labels: np.ndarray, logits: np.ndarray) -> float:

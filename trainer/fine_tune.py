@@ -7,6 +7,7 @@ import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 import dataclasses
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -59,11 +60,12 @@ def _train(
 ) -> None:
     train_files, eval_files = inputs.matching_files(fn_args.train_files), inputs.matching_files(fn_args.eval_files)
     rows = inputs.count_rows(train_files)
+    settings = settings.for_rows(rows)
 
     if settings.has_trials and spread.workers > 1:
         raise SettingsError(
-            "training.words, learning_rates and early_stopping_patience must have one worker. Received: "
-            f"{spread.workers}. Leave them out, or train on one machine."
+            "training.words, learning_rates, try_frozen and early_stopping_patience must have one worker. "
+            f"Received: {spread.workers}. Leave them out, or train on one machine."
         )
     base = weights_of(fn_args.base_model) if settings.warm_start else None
     identity = {**settings.identity, "encoder_digest": encoder.digest}
@@ -80,7 +82,10 @@ def _train(
     as_training = training_graphs(settings.precision)
     warm = as_training(_start_warm)(model, base, encoder, validation) if settings.warm_start else None
     choice = choose(settings, model, train_files, folder) if settings.has_trials else None
-    if choice:
+    frozen = choice is not None and choice.best.learning_rate is None
+    if frozen:
+        settings = settings.model_copy(update={"fine_tune": False})
+    elif choice:
         settings = settings.model_copy(update={"learning_rate": choice.best.learning_rate})
         recipe.prepare(model, settings, rows)
     last_epoch = choice.best.epochs if choice else settings.epochs
@@ -91,14 +96,63 @@ def _train(
         writes=spread.writes,
         within_epochs=spread.workers == 1,
     )
+    if frozen:
+        checkpoints.progress.history = _fit_head(model, settings, train_files, validation)
+    else:
+        _fit(
+            model,
+            settings,
+            train_files,
+            validation,
+            *(last_epoch, steps_per_epoch),
+            spread=spread,
+            checkpoints=checkpoints,
+            folder_of_logs=fn_args.model_run_dir,
+        )
+
+    if not spread.writes:
+        return
+    words = Words(wide.fit(*inputs.read_rows(train_files)), choice.best.blend) if choice and choice.best.blend else None
+    export_model(model, fn_args.serving_model_dir, policy=settings.casing, words=words)
+    note_encoder(fn_args.serving_model_dir, encoder.digest)
+    facts = {
+        "settings": {**settings.model_dump(), "encoder_digest": encoder.digest},
+        "asked": configured.model_dump(),
+        "warm_start": warm,
+        "choice": dataclasses.asdict(choice) if choice else None,
+        "train_rows": rows,
+        "steps": 0 if frozen else steps_per_epoch * len(checkpoints.progress.history["loss"]),
+        "trainable_parameters": int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),
+        "fit_seconds": round(checkpoints.seconds_spent, 3),
+        "epochs": checkpoints.progress.history,
+    }
+    history = Path(fn_args.model_run_dir, HISTORY_FILE)
+    history.parent.mkdir(parents=True, exist_ok=True)  # by TensorBoard's callback, where an epoch was left
+    history.write_text(json.dumps(facts, indent=2), encoding="utf-8")
+    checkpoints.discard()
+
+
+def _fit(
+    model: tf_keras.Model,
+    settings: TrainerSettings,
+    files: Sequence[str],
+    validation: tf.data.Dataset,
+    last_epoch: int,
+    steps_per_epoch: int,
+    *,
+    spread: Spread,
+    checkpoints: Checkpoints,
+    folder_of_logs: str,
+) -> None:
+    """Trains from the last checkpoint, if there is one, to the end."""
     start = checkpoints.restore()
-    training = inputs.training_dataset(train_files, settings, first_epoch=start.epoch, first_batch=start.batch)
+    training = inputs.training_dataset(files, settings, first_epoch=start.epoch, first_batch=start.batch)
     logs = [
-        tf_keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False, profile_batch=0),
+        tf_keras.callbacks.TensorBoard(folder_of_logs, write_graph=False, profile_batch=0),
         LogProgress(last_epoch, steps_per_epoch),
     ]
     try:
-        as_training(model.fit)(
+        training_graphs(settings.precision)(model.fit)(
             shard(training, spread),
             validation_data=validation,
             initial_epoch=start.epoch,
@@ -115,26 +169,16 @@ def _train(
         checkpoints.discard()  # resumed, the training would diverge again
         raise
 
-    if not spread.writes:
-        return
-    words = Words(wide.fit(*inputs.read_rows(train_files)), choice.best.blend) if choice and choice.best.blend else None
-    export_model(model, fn_args.serving_model_dir, policy=settings.casing, words=words)
-    note_encoder(fn_args.serving_model_dir, encoder.digest)
-    facts = {
-        "settings": {**settings.model_dump(), "encoder_digest": encoder.digest},
-        "asked": configured.model_dump(),
-        "warm_start": warm,
-        "choice": dataclasses.asdict(choice) if choice else None,
-        "train_rows": rows,
-        "steps": steps_per_epoch * len(checkpoints.progress.history["loss"]),
-        "trainable_parameters": int(sum(np.prod(weight.shape) for weight in model.trainable_weights)),
-        "fit_seconds": round(checkpoints.seconds_spent, 3),
-        "epochs": checkpoints.progress.history,
-    }
-    history = Path(fn_args.model_run_dir, HISTORY_FILE)
-    history.parent.mkdir(parents=True, exist_ok=True)  # by TensorBoard's callback, where an epoch was left
-    history.write_text(json.dumps(facts, indent=2), encoding="utf-8")
-    checkpoints.discard()
+
+def _fit_head(
+    model: tf_keras.Model, settings: TrainerSettings, files: Sequence[str], validation: tf.data.Dataset
+) -> dict[str, list[float]]:
+    """Fits the dense layer alone; returns the metrics of the training and the validated rows, as of one epoch."""
+    model.get_layer("encoder").trainable = False
+    recipe.fit_head(model, settings, *inputs.read_rows(files))
+    loss, accuracy = model.evaluate(recipe.validation_rows(files, settings), verbose=0)
+    val_loss, val_accuracy = model.evaluate(validation, verbose=0)
+    return {"loss": [loss], "accuracy": [accuracy], "val_loss": [val_loss], "val_accuracy": [val_accuracy]}
 
 
 def _start_warm(

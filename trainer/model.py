@@ -7,7 +7,7 @@ from trainer.settings import TrainingConfig
 
 from trainer.tensorflow_setup import threads  # noqa: F401  isort: skip
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -112,10 +112,20 @@ def logits_of(model: tf_keras.Model, titles: Sequence[bytes], *, batch_size: int
       batch_size: how many are scored at a time.
       policy: their casing's, one of `trainer.casing.POLICIES`.
     """
+    return _by_batches(lambda title: encoder_logits(model, title)[:, 0], titles, batch_size, policy)
 
+
+def vectors_of(model: tf_keras.Model, titles: Sequence[bytes], *, batch_size: int, policy: str) -> np.ndarray:
+    """Returns the encoder's vectors, float32 [n, dim], of titles; arguments as of `logits_of`."""
+    return _by_batches(model.get_layer("encoder"), titles, batch_size, policy)
+
+
+def _by_batches(
+    compute: Callable[[tf.Tensor], tf.Tensor], titles: Sequence[bytes], batch_size: int, policy: str
+) -> np.ndarray:
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
-    def score(batch: tf.Tensor) -> tf.Tensor:
-        return encoder_logits(model, casing.normalise(batch, policy))[:, 0]
+    def of_batch(batch: tf.Tensor) -> tf.Tensor:
+        return compute(casing.normalise(batch, policy))
 
     batches = (titles[begin : begin + batch_size] for begin in range(0, len(titles), batch_size))
-    return np.concatenate([score(tf.constant(batch)).numpy() for batch in batches])
+    return np.concatenate([of_batch(tf.constant(batch)).numpy() for batch in batches])

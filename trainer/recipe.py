@@ -8,17 +8,23 @@ import gc
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
+from sklearn.linear_model import LogisticRegression
 
-from trainer import inputs
+from trainer import features, inputs
+from trainer.casing import lower
 from trainer.encoders.errors import EncoderError
 from trainer.encoders.resolve import ResolvedEncoder, resolve_encoder
 from trainer.fitting.divergence import StopAtDivergence
 from trainer.fitting.schedule import StopEarly, Unfreeze
 from trainer.fitting.steps_per_call import MOST_STEPS, Pace
-from trainer.model import build_model, compile_model
+from trainer.model import build_model, compile_model, vectors_of
 from trainer.settings import TrainerSettings
+
+#: Inverse strength of the penalty on the dense layer's weights, as scikit-learn's `C`; vectors have length 1.
+_C = 10.0
 
 
 def find_encoder(settings: TrainerSettings) -> ResolvedEncoder:
@@ -64,6 +70,23 @@ def validation_rows(files: Sequence[str], settings: TrainerSettings, first_rows:
     return inputs.evaluation_dataset(
         files, batch_size=settings.eval_batch_size, policy=settings.casing, first_rows=first_rows
     )
+
+
+def fit_head(model: tf_keras.Model, settings: TrainerSettings, titles: Sequence[bytes], labels: np.ndarray) -> None:
+    """Fits the dense layer to the encoder's vectors as they are, by logistic regression.
+
+    Args:
+      model: from `build`.
+      settings: the training's. Where its casing is `augment`, each title counts as it is and lower-cased.
+      titles: as they are.
+      labels: 0 or 1 [n], and both.
+    """
+    seen = [*titles, *lower(tf.constant(titles)).numpy()] if settings.casing == "augment" else titles
+    vectors = vectors_of(model, seen, batch_size=settings.eval_batch_size, policy=settings.casing)
+    copies = len(seen) // len(titles)
+    fitted = LogisticRegression(C=_C / copies, solver="newton-cholesky").fit(vectors, np.tile(labels, copies))
+    head = model.get_layer(features.PROBABILITY)
+    head.set_weights([fitted.coef_.T.astype(np.float32), fitted.intercept_.astype(np.float32)])
 
 
 def callbacks(settings: TrainerSettings, early: StopEarly | None = None) -> list[tf_keras.callbacks.Callback]:

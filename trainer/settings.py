@@ -16,6 +16,9 @@ TUNED = ("learning_rate", "epochs", "casing", "batch_size")
 """The settings that the Tuner tries other values of."""
 
 
+_LEAST_BATCH = 16  # headlines, for `least_steps`
+
+
 class SettingsError(ValueError):
     """A model cannot be trained by these settings."""
 
@@ -85,6 +88,17 @@ class TrainingConfig(Section):
     learning_rates: list[Annotated[float, Field(gt=0, le=1)]] = Field(
         [], description="Learning rates that are tried on the held-out rows beside learning_rate; none: no trial."
     )
+    try_frozen: bool = Field(
+        False,
+        description="Try on the held-out rows, too, the encoder as it is under a dense layer that logistic regression "
+        "fits, in seconds.",
+    )
+    least_steps: int | None = Field(
+        None,
+        ge=1,
+        description="Steps that a training on few rows must have: while it has fewer, the batch is halved, down to 16 "
+        "headlines, and the learning rate falls by the square root; null: batches as given.",
+    )
     early_stopping_patience: int | None = Field(
         None,
         ge=1,
@@ -95,9 +109,9 @@ class TrainingConfig(Section):
         0.2,
         gt=0,
         lt=1,
-        description="Part of the training rows, from 0 to 1, that the trials are judged by where words, learning_rates "
-        "or early_stopping_patience ask for one; of fewer than 3,000 rows each is held out once, a third at a time. "
-        "The training itself has all rows.",
+        description="Part of the training rows, from 0 to 1, that the trials are judged by where words, "
+        "learning_rates, try_frozen or early_stopping_patience ask for one; of fewer than 3,000 rows each is held out "
+        "once, a third at a time. The training itself has all rows.",
     )
     # For the curve: 98.9 % of so many are known to half a point.
     validation_rows: int | None = Field(
@@ -154,7 +168,7 @@ class TrainingConfig(Section):
     @property
     def has_trials(self) -> bool:
         """Whether something of the recipe is chosen on rows that are held out of the training split."""
-        return self.words or bool(self.learning_rates) or self.early_stopping_patience is not None
+        return self.words or self.try_frozen or bool(self.learning_rates) or self.early_stopping_patience is not None
 
     @model_validator(mode="after")
     def _something_is_fine_tuned(self) -> TrainingConfig:
@@ -216,6 +230,20 @@ class TrainerSettings(TrainingConfig):
                 f"The Trainer's settings must keep their bounds, which `clickbait config` shows. Received: "
                 f"{'; '.join(problems)}."
             ) from error
+
+    def for_rows(self, rows: int) -> Self:
+        """Returns a copy for a training on so many rows: with smaller batches, where `least_steps` asks for them."""
+        batch_size = self.batch_size
+        while self.least_steps and batch_size >= 2 * _LEAST_BATCH:
+            if -(-rows // batch_size) * self.epochs >= self.least_steps:
+                break
+            batch_size //= 2
+        factor = (batch_size / self.batch_size) ** 0.5
+        rates = {
+            "learning_rate": factor * self.learning_rate,
+            "learning_rates": [factor * rate for rate in self.learning_rates],
+        }
+        return self.model_copy(update={"batch_size": batch_size, **rates})
 
     def with_hyperparameters(self, hyperparameters: Mapping[str, Mapping[str, JsonValue]] | None) -> Self:
         """Returns a copy with the values of a trial of the Tuner, in KerasTuner's format; None changes nothing."""

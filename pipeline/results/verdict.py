@@ -118,10 +118,11 @@ class WarmStart(Recorded):
 class HeldOutTrial(Recorded):
     """A training of the Trainer on the rows that it did not hold out."""
 
-    learning_rate: float
+    learning_rate: float | None
+    """None: the encoder stayed as it is, under a dense layer that was fitted to its vectors."""
     epochs: int
     encoder_loss: float
-    """Binary cross-entropy of the held-out rows, each as it is and lower-cased."""
+    """Binary cross-entropy of the rows held out of all trials, each as it is and lower-cased."""
     loss: float
     """The same with the words, where they take part."""
     blend: Mapping[str, float] | None

@@ -75,6 +75,13 @@ def test_each_learning_rate_is_tried_and_the_best_is_known(choice):
     assert choice.best.loss < choice.best.encoder_loss
 
 
+def test_the_encoder_as_it_is_is_tried_in_both_casings(settings, model, train_file):
+    frozen = settings.model_copy(update={"try_frozen": True, "learning_rates": [], "learning_rate": 1e-12, "epochs": 1})
+    made = choose(frozen.model_copy(update={"casing": "augment"}), model, [train_file], None)
+    assert [trial.learning_rate for trial in made.trials] == [1e-12, None]
+    assert (made.best.learning_rate, made.best.epochs) == (None, 0)
+
+
 def test_of_many_rows_a_part_is_held_out(settings, model, train_file, monkeypatch):
     monkeypatch.setattr("trainer.choosing._FEW_ROWS", 200)
     once = settings.model_copy(update={"learning_rates": [], "epochs": 1, "early_stopping_patience": None})

@@ -185,6 +185,20 @@ def test_training_has_as_many_epochs_as_were_best_on_held_out_rows(run):
     assert written["trainable_parameters"] == 16 + 1  # the encoder was to follow in the third epoch
 
 
+def test_an_encoder_that_is_best_as_it_is_stays_so(run):
+    # The rate moves nothing, so that the dense layer alone learns.
+    done = run(casing="lower", learning_rate=1e-12, try_frozen=True, words=True)
+    written = facts(done)
+    assert [trial["learning_rate"] for trial in written["choice"]["trials"]] == [1e-12, None]
+    assert (written["steps"], written["trainable_parameters"]) == (0, 16 + 1)
+    assert {name: len(values) for name, values in written["epochs"].items()} == dict.fromkeys(
+        ["loss", "accuracy", "val_loss", "val_accuracy"], 1
+    )
+    assert written["epochs"]["accuracy"][0] > 0.9
+    served = tf.saved_model.load(str(done.model)).signatures["serving_default"]
+    assert served(title=tf.constant(["You won't believe this"]))["probability"].shape == (1, 1)
+
+
 def test_equal_seeds_give_equal_models(again, trained):
     np.testing.assert_allclose(scores(again), scores(trained), atol=1e-5)
     np.testing.assert_allclose(facts(again)["epochs"]["loss"], facts(trained)["epochs"]["loss"], atol=1e-5)

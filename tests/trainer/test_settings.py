@@ -37,6 +37,21 @@ def test_an_encoder_that_would_stay_frozen_is_refused():
     assert TrainerSettings.from_custom_config({**frozen, "fine_tune": False}).frozen_epochs == 2
 
 
+@pytest.mark.parametrize(
+    ("rows", "batch_size", "factor"), [(2000, 64, 1), (1600, 64, 1), (1500, 32, 0.5**0.5), (500, 16, 0.5), (9, 16, 0.5)]
+)
+def test_few_rows_have_small_batches_and_smaller_steps(rows, batch_size, factor):
+    asked = {"least_steps": 100, "learning_rate": 4e-4, "learning_rates": [1e-4]}
+    settings = TrainerSettings.from_custom_config({**CUSTOM_CONFIG, **asked}).for_rows(rows)
+    assert settings.batch_size == batch_size
+    assert [settings.learning_rate, *settings.learning_rates] == pytest.approx([4e-4 * factor, 1e-4 * factor])
+
+
+def test_batches_are_as_given_unless_steps_are_asked_for():
+    settings = TrainerSettings.from_custom_config(CUSTOM_CONFIG)
+    assert settings.for_rows(9) == settings
+
+
 def test_only_what_decides_the_model_is_its_identity():
     settings = TrainerSettings.from_custom_config(CUSTOM_CONFIG)
     elsewhere = settings.model_copy(update={"encoder": "/a/copy", "offline": True, "checkpoint_seconds": None})

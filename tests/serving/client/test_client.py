@@ -154,11 +154,11 @@ def test_a_server_short_of_threads_is_asked_until_the_deadline(connect, options,
     model.faults.extend([Fault("RESOURCE_EXHAUSTED", "")] * 100_000)
     began = time.monotonic()
     with (
-        connect(options=options, rows_per_call=rows_per_call, timeout_s=0.5, retry=Retry(2, 0.005, 0.02)) as client,
-        pytest.raises(ServingError, match="thread for each call.*grpc_max_threads=64|within 0.5 s"),
+        connect(options=options, rows_per_call=rows_per_call, timeout_s=1.5, retry=Retry(2, 0.005, 0.02)) as client,
+        pytest.raises(ServingError, match="thread for each call.*grpc_max_threads=64|within 1.5 s"),
     ):
         client.predict(TEXTS)
-    assert time.monotonic() - began >= 0.4
+    assert time.monotonic() - began >= 1.2
     assert len(model.faults) < 100_000 - 5
 
 
