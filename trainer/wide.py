@@ -133,9 +133,11 @@ def _count(titles: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     words = tf.strings.ngrams(tokens, _WORDS, separator=" ")
     parts = tf.strings.split(spaced)
     distinct, places = tf.unique(parts.flat_values)
-    spelled = tf.strings.unicode_split(tf.strings.join([" ", distinct, " "]), "UTF-8")
+    spelled = tf.strings.unicode_decode(tf.strings.join([" ", distinct, " "]), "UTF-8")
+    # `unicode_split` copies a word for each of its characters.
+    spelled = spelled.with_flat_values(tf.strings.unicode_encode(spelled.flat_values[:, tf.newaxis], "UTF-8"))
     characters = tf.gather(tf.strings.ngrams(spelled, _CHARACTERS, separator=""), places)
-    rows = tf.concat([words.value_rowids(), tf.gather(parts.value_rowids(), characters.value_rowids())], axis=0)
+    rows = tf.concat([_row_ids(words), tf.gather(_row_ids(parts), _row_ids(characters))], axis=0)
     buckets = tf.concat(
         [
             tf.strings.to_hash_bucket_fast(words.flat_values, WORD_BUCKETS),
@@ -145,6 +147,13 @@ def _count(titles: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     )
     distinct_pairs, _, counts = tf.unique_with_counts(rows * BUCKETS + buckets)
     return distinct_pairs // BUCKETS, distinct_pairs % BUCKETS, tf.cast(counts, tf.float32)
+
+
+def _row_ids(ragged: tf.RaggedTensor) -> tf.Tensor:
+    """Returns `value_rowids()`, int64 [values], which in a graph takes the memory of all rows times the longest."""
+    splits, count = ragged.row_splits, tf.size(ragged.flat_values, tf.int64)
+    begun = tf.math.unsorted_segment_sum(tf.ones_like(splits[1:-1]), splits[1:-1], count + 1)
+    return tf.cumsum(begun[:-1])
 
 
 #: `_count` as a graph, whose operations need no Python in between.

@@ -3,6 +3,7 @@
 import collections
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -134,3 +135,17 @@ def test_training_leaves_it_alone(layer):
 def test_exported_it_scores_the_same(exported, layer):
     titles = tf.constant(TITLES + EDGES)
     np.testing.assert_allclose(exported(titles), layer(titles), atol=1e-6)
+
+
+def test_a_long_title_among_many_takes_its_own_memory_alone():
+    """Not that of as many words as there are, each as long as the longest."""
+
+    def megabytes(field):
+        (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field)]
+        return int(line.split()[1]) / 1024
+
+    titles = [*(f"title {number} of the world" for number in range(254)), "x" * 10_000, "y " * 5_000]
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before = megabytes("VmRSS")
+    assert wide.count(titles).shape[0] == 256
+    assert megabytes("VmHWM") - before < 300
