@@ -173,7 +173,7 @@ def fit_blend(labels: np.ndarray, encoder: np.ndarray, words: np.ndarray) -> Ble
       words: logits [n].
     """
     middle, half = (encoder + words) / 2, (encoder - words) / 2
-    model = LogisticRegression(C=0.1, solver="newton-cholesky")
+    model = LogisticRegression(C=1.0, solver="newton-cholesky")
     fitted = model.fit(np.stack([middle, _SHRINKING * half], axis=1), labels)
     of_middle, of_half = fitted.coef_[0, 0], _SHRINKING * fitted.coef_[0, 1]
     weights = np.array([of_middle + of_half, of_middle - of_half]) / 2
