@@ -13,8 +13,7 @@ from components.evaluator.results import LEAST
 from components.evaluator.rules import ABSOLUTE_BOUNDS
 from components.evaluator.thresholds import Choice, ThresholdError
 from components.headline_example_gen.files import find_csv_files
-from components.headline_example_gen.resolve import Candidate, resolve
-from components.headline_example_gen.rows import Fault, read_rows
+from components.headline_example_gen.resolve import read_titles
 from pipeline.results.report.facts import read_facts
 from pipeline.results.verdict import Verdict
 from serving.versions import version_folder
@@ -83,19 +82,12 @@ def scores_of_file(path: str, settings: DataConfig, model_dir: Path) -> Labelled
       PushError: the version is not whole.
     """
     version_folder.require_whole(model_dir)
-    paths = find_csv_files(path).paths
-    rows = [(file, row) for file, name in enumerate(paths) for row in read_rows(name, settings)]
-    candidates = [
-        Candidate(0, row.title, file, row.line, row.label, features.EVAL_SPLIT)
-        for file, row in rows
-        if not isinstance(row, Fault)
-    ]
-    kept = [found.kept for found in resolve(candidates, paths, settings.label_names) if found.kept]
+    kept, left_out = read_titles(find_csv_files(path).paths, settings, split=features.EVAL_SPLIT)
     from components.text_scorer import TextScorer
 
     scores = TextScorer(model_dir, _BATCH_ROWS)([row.title for row in kept])
     labels = np.array([row.label for row in kept], np.int64)
-    return LabelledScores(labels, scores.astype(np.float64), path, len(rows) - len(kept))
+    return LabelledScores(labels, scores.astype(np.float64), path, left_out)
 
 
 def record_choice(
