@@ -15,6 +15,7 @@ EXIT_INTERRUPTED = 130
 _COMMANDS = {
     "clean": "pipeline.commands.clean:clean",
     "config": "pipeline.commands.config:config",
+    "curve": "pipeline.commands.curve:curve",
     "doctor": "pipeline.commands.doctor:doctor",
     "embed": "pipeline.commands.embed:embed",
     "encoder": "pipeline.commands.encoder:encoder",

@@ -66,6 +66,10 @@ class RunningServer:
         """None while it runs."""
         return self._process.poll()
 
+    def wait(self) -> int:
+        """Returns the exit code once it has ended by itself."""
+        return self._process.wait()
+
     @property
     def last_words(self) -> str:
         """The end of its log, in one line."""

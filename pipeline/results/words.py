@@ -29,6 +29,16 @@ CONTENDERS = {
     "tfidf_lower": "linear model, lower-cased",
     "last_blessed": "last blessed model",
 }
+FINE_TUNED, WARM_START, PUSHED, FROZEN = "fine_tuned", "warm_start", "pushed", "frozen"
+RECIPES = {
+    FINE_TUNED: "fine-tuned",
+    WARM_START: "last pushed model, fine-tuned",
+    PUSHED: "last pushed model as it is",
+    FROZEN: "frozen encoder",
+    "tfidf_cased": CONTENDERS["tfidf_cased"],
+    "tfidf_lower": CONTENDERS["tfidf_lower"],
+}
+"""The models of a learning curve."""
 SLICES = {
     ("starts_with_digit", "yes"): "starts with a number",
     ("starts_with_digit", "no"): "starts with no number",

@@ -13,7 +13,8 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from pipeline.results.words import CONTENDERS
+from components.evaluator.intervals import Estimate
+from pipeline.results.words import CONTENDERS, FINE_TUNED, FROZEN, PUSHED, RECIPES, WARM_START
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,6 +34,14 @@ _STYLES = {  # neither colour nor shape alone
     "tfidf_cased": (_SERIES[1], "s", "--"),
     "tfidf_lower": (_SERIES[2], "^", "-."),
     "last_blessed": (_SERIES[3], "D", ":"),
+}
+_RECIPE_STYLES = {
+    FINE_TUNED: _STYLES["candidate"],
+    WARM_START: (_INK, "v", "-"),
+    PUSHED: (_MUTED, "", ":"),
+    FROZEN: _STYLES["last_blessed"],
+    "tfidf_cased": _STYLES["tfidf_cased"],
+    "tfidf_lower": _STYLES["tfidf_lower"],
 }
 _RC: dict[RcKeyType, object] = {
     "svg.fonttype": "none",
@@ -260,6 +269,57 @@ def histogram(scores: Histogram) -> Markup:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{count:,.0f}"))
         axes.set_xlabel("score")
         axes.set_ylabel("headlines")
+        _legend(figure, axes, columns=2)
+    return svg()
+
+
+def learning_curves(
+    lines: Mapping[str, Sequence[tuple[int, Estimate]]],
+    metric: str,
+    law: tuple[Sequence[int], Sequence[float]] | None = None,
+) -> Markup:
+    """Draws a metric by the rows that were trained on, with intervals.
+
+    Args:
+      lines: by recipe, points of rows and metric; 0 rows for a model that was not trained on any.
+      metric: its name.
+      law: rows and values of a line that goes on.
+    """
+    label = f"Line chart of {metric} by labelled rows, for each model; the table has the numbers"
+    with _figure(4.6, 3.9, label) as (svg, figure):
+        axes = figure.subplots()
+        sizes = sorted({rows for points in lines.values() for rows, _ in points if rows})
+        if law:
+            axes.plot(*law, color=_INK, linewidth=0.8, label="power law")
+        for number, (recipe, points) in reversed([*enumerate(lines.items())]):
+            colour, marker, line = _RECIPE_STYLES[recipe]
+            values = [estimate for _, estimate in points]
+            if recipe == PUSHED:
+                axes.axhspan(values[0].low, values[0].high, color=colour, alpha=0.12, linewidth=0)
+                axes.axhline(values[0].value, color=colour, linestyle=line, label=RECIPES[recipe])
+                continue
+            # Beside each other, so that the bars of one size can be told apart.
+            places = [rows * (1 + 0.025 * (number - (len(lines) - 1) / 2)) for rows, _ in points]
+            axes.errorbar(
+                places,
+                [estimate.value for estimate in values],
+                yerr=[
+                    [estimate.value - estimate.low for estimate in values],
+                    [estimate.high - estimate.value for estimate in values],
+                ],
+                color=colour,
+                marker=marker,
+                markersize=5,
+                linestyle=line,
+                elinewidth=1,
+                label=RECIPES[recipe],
+            )
+        axes.set_xscale("log")
+        axes.set_xticks(sizes, [f"{rows:,}" for rows in sizes])
+        axes.minorticks_off()
+        axes.set_xlabel("labelled rows")
+        axes.set_ylabel(metric)
+        axes.yaxis.set_major_formatter(_PERCENT)
         _legend(figure, axes, columns=2)
     return svg()
 

@@ -107,6 +107,16 @@ def render_model_card(verdict: Verdict, facts: Facts) -> str:
     return _environment(autoescape=False).get_template("model_card.md.j2").render(**context)
 
 
+def render_page(template: str, **view: object) -> str:
+    """Renders a page that is no run's.
+
+    Args:
+      template: its name among those of the report.
+      view: the template's variables.
+    """
+    return _environment().get_template(template).render(**view)
+
+
 class _Plain(str):
     """Markdown that is meant as such."""
 

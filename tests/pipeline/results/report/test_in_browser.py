@@ -6,19 +6,28 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from pipeline.labelling.curve_page import render_curve
+from pipeline.labelling.curve_record import Fit, with_forecast
 from pipeline.results.report.facts import Facts
 from pipeline.results.report.render import render_comparison, render_report
+from pipeline.results.words import PUSHED, RECIPES
 from tests.helpers.browser import chromium, opened
+from tests.helpers.curves import a_curve
 from tests.helpers.reports import HOSTILE, a_report_run
 from tests.helpers.verdicts import a_verdict
 
 pytestmark = pytest.mark.slow
 
+FITS = [
+    *[Fit(recipe, rows, 1) for recipe in RECIPES if recipe != PUSHED for rows in (250, 500, 1000)],
+    Fit(PUSHED, 0, 0),
+]
 PAGES = {
     "blessed": lambda: render_report(*a_report_run()),
     "refused": lambda: render_report(*a_report_run(casing="as_is")),
     "overridden": lambda: render_report(*a_report_run(casing="as_is", bless_anyway=HOSTILE)),
     "failed": lambda: render_report(a_verdict(status="failed", reason=HOSTILE, thresholds=[], components={}), Facts()),
+    "curve": lambda: render_curve(with_forecast(a_curve(FITS))),
     "comparison": lambda: render_comparison(a_report_run(casing="as_is"), a_report_run()),
 }
 MOST_BYTES = 3_000_000
