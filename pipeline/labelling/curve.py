@@ -36,6 +36,7 @@ _SHOWN_EPOCH_ROWS = 256  # in an epoch's metrics, which nobody sees here
 _COSTS = {FINE_TUNED: (20, 9e-3, 4e-3), FROZEN: (10, 2e-3, 2e-3), PUSHED: (8, 0, 2e-3)}
 _COSTS[WARM_START] = _COSTS[FINE_TUNED]
 _LINEAR_COSTS = (3, 1e-3, 2e-4)
+_FEW_ROWS = 3000
 _OUT_OF_MEMORY = 137  # a shell's exit code for a process that was killed
 
 
@@ -165,9 +166,10 @@ def _cost(fit: Fit, held_out: int, training: TrainingConfig) -> float:
     start, trained, scored = _costs(fit.recipe)
     passes = 1.0
     if fit.recipe in (FINE_TUNED, WARM_START):
-        # A trial of few rows is one on two thirds of them, three times.
-        trials = 2 * len({training.learning_rate, *training.learning_rates}) if training.has_trials else 0
-        passes = training.epochs * (1.0 + trials)
+        # A trial of few rows is one on two thirds of them, three times; see `training.held_out_share`.
+        of_trial = 2.0 if fit.rows < _FEW_ROWS else 1 - training.held_out_share
+        trials = len({training.learning_rate, *training.learning_rates}) if training.has_trials else 0
+        passes = training.epochs * (1 + trials * of_trial)
     return start + trained * passes * fit.rows + scored * held_out
 
 
