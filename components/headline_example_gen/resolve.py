@@ -11,7 +11,7 @@ import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from components.headline_example_gen.rows import Fault, Row, read_rows
+from components.headline_example_gen.rows import Fault, Row
 from components.headline_example_gen.settings import DataConfig
 from components.titles import normalize, title_key
 from trainer.features import EVAL_SPLIT, TRAIN_SPLIT
@@ -64,37 +64,6 @@ def make_candidate(row: Row, file: int, settings: DataConfig, *, is_eval_data: b
         bucket = hashed.split % (settings.train_buckets + settings.eval_buckets)
         split = TRAIN_SPLIT if bucket < settings.train_buckets else EVAL_SPLIT
     return Candidate(key.order, row.title, file, row.line, row.label, split, row.group)
-
-
-def read_titles(
-    paths: Sequence[str], settings: DataConfig, eval_paths: Sequence[str] = (), split: str | None = None
-) -> tuple[list[Candidate], int]:
-    """Reads the rows of a run that fit into memory, without those that it rejects.
-
-    Args:
-      paths: of the CSV files.
-      settings: of the data; `limit_rows` is not looked at.
-      eval_paths: of those of `data.eval_data`.
-      split: of all rows, where their own does not count.
-
-    Returns:
-      A row for each title, in the order of `Candidate`, and how many others there are: rejected, repeated, with both
-      labels, or in both splits.
-
-    Raises:
-      InputError: a file cannot be read.
-    """
-    names = [*paths, *eval_paths]
-    rows = [(file, row) for file, name in enumerate(names) for row in read_rows(name, settings)]
-    candidates = [
-        make_candidate(row, file, settings, is_eval_data=file >= len(paths))
-        for file, row in rows
-        if not isinstance(row, Fault)
-    ]
-    if split is not None:
-        candidates = [candidate._replace(split=split) for candidate in candidates]
-    kept = [resolution.kept for resolution in resolve(candidates, names, settings.label_names) if resolution.kept]
-    return kept, len(rows) - len(kept)
 
 
 def is_group(text: str) -> bool:

@@ -84,7 +84,7 @@ def curve(
     if config.data.path is None:
         raise click.UsageError("--data must be given. Received: nothing. Give a CSV file with labelled rows.")
     console = open_console(pipe_width=_PIPE_WIDTH)
-    labelled = curves.read_labelled(config.data, config.data.path)
+    labelled = curves.read_split(config.data, config.data.path)
     pushed = _pushed(paths.serving_model)
     if pushed is None and {PUSHED, WARM_START} & {*names}:
         names = [name for name in names if name not in (PUSHED, WARM_START)]

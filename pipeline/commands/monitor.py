@@ -20,6 +20,8 @@ from serving.untrusted import visible
 
 if TYPE_CHECKING:
     from components.data_gate.policy import Finding
+    from components.evaluator.results import Metric
+    from pipeline.monitoring.label_report import LabelledSlice, LabelReport
     from pipeline.monitoring.monitor import Report
 
     _ParamType = click.ParamType[float, str | float]
@@ -27,14 +29,16 @@ else:
     _ParamType = click.ParamType  # older clicks' is not generic
 
 _UNITS_S = {"m": 60, "h": 3600, "d": 86_400}
-_COLOURS = {"fine": "green", "drifted": "red", "not judged": "yellow"}
+_COLOURS = {"fine": "green", "drifted": "red", "below threshold": "red", "not judged": "yellow"}
 _OUTCOMES = {
     "kept": "[green]passed[/]",
     "warn": "[yellow]failed, warning only[/]",
     "fail": "[bold red]failed[/]",
 }
+_NAMES_OF_FAILED = {"labels": "below"}
 _SHOWN_TIME = len("2026-01-01T00:00")
 _PIPE_WIDTH = 240
+_SHOWN_DAYS = 31
 
 
 class Since(_ParamType):
@@ -63,6 +67,13 @@ class Since(_ParamType):
 @click.option(
     "--since", type=Since(), metavar="TIME", help="Judge what was served since: 30m, 24h, 7d or a date in UTC."
 )
+@click.option(
+    "--labels",
+    type=click.Path(exists=True, dir_okay=False),
+    help="CSV of labels that came late: accuracy, AUC and calibration of what was served.",
+)
+@click.option("--text-column", help="The column of texts in --labels.  [default: title]")
+@click.option("--label-column", help="The column of labels in --labels.  [default: label]")
 @click.option("--preset", default="default", show_default=True, help="default, own, article or smoke.")
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="YAML over the preset.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="E.g. monitor.drift=off.")
@@ -75,6 +86,9 @@ def monitor(
     model: str | None,
     version: int | None,
     since: float | None,
+    labels: str | None,
+    text_column: str | None,
+    label_column: str | None,
     preset: str,
     config_file: Path | None,
     overrides: tuple[str, ...],
@@ -85,16 +99,21 @@ def monitor(
     LOGS are folders, files or globs: TFRecords of PredictionLog, which `serve --request_log_dir=DIR` and
     `predict --log-to DIR` write. They hold users' texts; the report holds single words of them at most.
 
-    Exit codes: 0 it is like the training data, or there is too little to judge; 3 it has drifted: train anew; 2 the
-    call is wrong, or there is no log of this model that can be read.
+    With --labels, texts are joined to the logs exactly as they are written. Each counts once for a version, and once
+    for each of its days, by its last score.
+
+    Exit codes: 0 it is like the training data, or there is too little to judge; 3 it has drifted, or with --labels is
+    below monitor.min_accuracy or monitor.min_auc: train anew; 2 the call is wrong, or there is no log of this model
+    that can be read.
     """
     from pipeline.config.pipeline_config import load_config
     from pipeline.monitoring.monitor import judge_logs, open_logs, report_folder, write_report
 
-    config = load_config(preset, config_file, overrides, {"output": output, "model_name": model})
+    flags = {"output": output, "model_name": model, "data.text_column": text_column, "data.label_column": label_column}
+    config = load_config(preset, config_file, overrides, flags)
     console = open_console(pipe_width=_PIPE_WIDTH)
     with report_folder(OutputPaths.of(config).monitor) as folder:
-        opened = open_logs(config, logs, version=version, since=since or 0.0)
+        opened = open_logs(config, logs, version=version, since=since or 0.0, labels=labels)
         if not as_json:
             print_logs(console, opened.report)
         with captured_output(folder / "log.txt", verbose=False):
@@ -136,6 +155,8 @@ def print_logs(console: Console, report: Report) -> None:
 def print_findings(console: Console, report: Report, file: Path) -> None:
     """Prints the findings, the status and the next command."""
     console.print()
+    if report.labels:
+        print_labels(console, report.labels)
     if any(finding.outcome in _OUTCOMES for finding in report.findings):
         console.print(finding_table(report.findings))
     for finding in report.findings:
@@ -144,15 +165,60 @@ def print_findings(console: Console, report: Report, file: Path) -> None:
             detail = f" ({finding.detail})" if finding.detail else ""
             _line(console, "", f"{finding.rule} is not judged: {compared}{detail}")
         if finding.outcome in ("fail", "warn"):
-            name = "drifted" if finding.outcome == "fail" else "warning"
+            name = _NAMES_OF_FAILED.get(finding.rule, "drifted") if finding.outcome == "fail" else "warning"
             _line(console, name, f"{finding.rule} of {finding.where}: {compared} ({finding.detail})")
             for example in finding.examples:
                 _line(console, "", example)
     status = report.status
     console.print(f"[bold {_COLOURS[status]}]{status}[/]: {escape(report.reason)}", soft_wrap=True)
     _line(console, "report", shorten(file))
-    if status == "drifted":
+    if report.exit_code:
         _line(console, "next", "clickbait run --data NEW.csv, with rows like those that are served and their labels")
+
+
+def print_labels(console: Console, labels: LabelReport) -> None:
+    """Prints the counts of late labels, and the metrics by them: of the judged version by day, too."""
+    in_log = labels.texts - labels.not_in_log
+    _line(
+        console, "labels", f"{labels.texts:,} texts of {labels.file} · {in_log:,} in the log, {labels.not_in_log:,} not"
+    )
+    left_out = {
+        **labels.rejected,
+        "repeated rows": labels.repeats,
+        "rows of texts with both labels": labels.contradictory,
+    }
+    if counts := [f"{count:,} {name}" for name, count in left_out.items() if count]:
+        _line(console, "", f"left out: {', '.join(counts)}")
+    days = [part for part in labels.slices if part.day and part.version == labels.version]
+    shown = [part for part in labels.slices if not part.day or part in days[-_SHOWN_DAYS:]]
+    if not shown:
+        return
+    console.print(label_table(shown))
+    if len(days) > _SHOWN_DAYS:
+        _line(console, "", f"the last {_SHOWN_DAYS} of {len(days):,} days are shown")
+    if lost := sum(part.non_finite for part in labels.slices if not part.day):
+        _line(console, "warning", f"{lost:,} scores are no numbers: they count as wrong, and leave no AUC and no ECE")
+    if any(part.clickbait in (0, part.rows) for part in shown):
+        _line(console, "", "no AUC where all labels are of one class")
+
+
+def label_table(slices: Sequence[LabelledSlice]) -> Table:
+    """Returns a table of metrics with their 95 % intervals, a line for each slice."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    titles = ("version", "day (UTC)", "texts", "clickbait", "accuracy", "AUC", "ECE", "mean score - share")
+    for title in titles:
+        table.add_column(title, justify="left" if title in titles[:2] else "right", no_wrap=True)
+    for part in slices:
+        metrics = [_estimate(metric) for metric in part.metrics.values()]
+        table.add_row(part.version, part.day or "all", f"{part.rows:,}", f"{part.clickbait / part.rows:.1%}", *metrics)
+    return table
+
+
+def _estimate(metric: Metric) -> str:
+    if metric.value is None or metric.interval is None:
+        return "-"
+    low, high = metric.interval
+    return f"{metric.value:.3f} ({low:.3f} to {high:.3f})"
 
 
 def finding_table(findings: Sequence[Finding]) -> Table:

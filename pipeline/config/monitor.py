@@ -23,6 +23,26 @@ class MonitorConfig(Section):
         description="Jensen-Shannon divergence of the scores from those on the evaluation split, from 0 to 1; 0.05 is "
         "some 25 points of the share of clickbait, from half.",
     )
+    labels: Action = Field(
+        "fail", description="With --labels, accuracy and area under the ROC curve reach min_accuracy and min_auc."
+    )
+    min_accuracy: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Least accuracy on texts with late labels, as a share from 0 to 1; failed where the whole 95 % "
+        "interval lies below it. null: none.",
+    )
+    min_auc: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Least area under the ROC curve on texts with late labels, as a share from 0 to 1; failed where "
+        "the whole 95 % interval lies below it. null: none.",
+    )
+    min_labelled_rows: int = Field(
+        100, ge=1, description="Least served texts with late labels to judge by; fewer differ by chance."
+    )
     min_compared_rows: int = Field(
         500, ge=1, description="Least rows on each side to judge by; fewer differ by chance."
     )

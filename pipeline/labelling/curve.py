@@ -16,7 +16,8 @@ import pipeline
 from components.errors import DataRefused
 from components.evaluator.intervals import area_under_roc, calibration_error, proportion
 from components.headline_example_gen.files import data_digest, find_csv_files
-from components.headline_example_gen.resolve import Candidate, read_titles
+from components.headline_example_gen.labelled import read_labelled
+from components.headline_example_gen.resolve import Candidate
 from components.headline_example_gen.settings import LOCATIONS, DataConfig
 from components.local_infra_validator.running import RunningServer
 from components.local_infra_validator.servers import ServerPlan
@@ -88,7 +89,7 @@ def parse_recipes(text: str) -> list[str]:
     return [name for name in RECIPES if name in names]
 
 
-def read_labelled(settings: DataConfig, path: str) -> Labelled:
+def read_split(settings: DataConfig, path: str) -> Labelled:
     """Reads labelled CSV files and splits their rows as a run does.
 
     Raises:
@@ -97,8 +98,8 @@ def read_labelled(settings: DataConfig, path: str) -> Labelled:
     """
     paths = find_csv_files(path, window_spans=settings.window_spans, last_span=settings.last_span).paths
     eval_paths = find_csv_files(settings.eval_data).paths if settings.eval_data else ()
-    rows, left_out = read_titles(paths, settings, eval_paths)
-    rows = rows[: settings.limit_rows]
+    read = read_labelled(paths, settings, eval_paths)
+    rows = read.kept[: settings.limit_rows]
     splits = {split: [row for row in rows if row.split == split] for split in (TRAIN_SPLIT, EVAL_SPLIT)}
     for split, of_split in splits.items():
         counts = [sum(row.label == label for row in of_split) for label in (0, 1)]
@@ -107,7 +108,7 @@ def read_labelled(settings: DataConfig, path: str) -> Labelled:
                 f"A curve must have {_LEAST_OF_CLASS} rows or more of each class in train and in eval. Received: "
                 f"{path}, with {counts[0]:,} of class 0 and {counts[1]:,} of class 1 in {split}. Give more rows."
             )
-    return Labelled(splits[TRAIN_SPLIT], splits[EVAL_SPLIT], left_out, data_digest(paths, eval_paths))
+    return Labelled(splits[TRAIN_SPLIT], splits[EVAL_SPLIT], read.left_out, data_digest(paths, eval_paths))
 
 
 def draw(labelled: Labelled, rows: int, seed: int) -> list[Candidate]:
@@ -166,10 +167,10 @@ def _cost(fit: Fit, held_out: int, training: TrainingConfig) -> float:
     start, trained, scored = _costs(fit.recipe)
     passes = 1.0
     if fit.recipe in (FINE_TUNED, WARM_START):
-        # A trial of few rows is one on two thirds of them, three times; see `training.held_out_share`.
-        of_trial = 2.0 if fit.rows < _FEW_ROWS else 1 - training.held_out_share
+        # Of few rows a trial has as many steps as the training, and the best has two more; see `trainer.choosing`.
         trials = len({training.learning_rate, *training.learning_rates}) if training.has_trials else 0
-        passes = training.epochs * (1 + trials * of_trial)
+        of_trials = trials + 2 if fit.rows < _FEW_ROWS else (1 - training.held_out_share) * trials
+        passes = training.epochs * (1 + (of_trials if trials else 0))
     return start + trained * passes * fit.rows + scored * held_out
 
 

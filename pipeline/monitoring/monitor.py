@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import JsonValue
 from pydantic.dataclasses import dataclass
@@ -20,6 +20,7 @@ from components.recorded import KEEPS_UNKNOWN, Recorded
 from pipeline.config.monitor import MonitorConfig
 from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
+from pipeline.monitoring.label_report import LABELS, LabelReport
 from pipeline.monitoring.served_version import MonitorError, TrainedFrom, choose_version, find_trained_from
 from pipeline.monitoring.traffic import Logs, Row, Sample, Traffic, read_logs, too_few
 from pipeline.results.run_folders import new_run_id
@@ -29,10 +30,13 @@ from serving.versions import version_folder
 from serving.versions.version_folder import VersionCard
 from serving.whole_file import write_whole
 
+if TYPE_CHECKING:
+    from pipeline.monitoring.labels import LateLabels
+
 SCHEMA_VERSION = 1
 REPORT_FILE = "monitor.json"
-FINE, DRIFTED, NOT_JUDGED = "fine", "drifted", "not judged"
-EXIT_CODES = {FINE: 0, NOT_JUDGED: 0, DRIFTED: 3}
+FINE, DRIFTED, BELOW, NOT_JUDGED = "fine", "drifted", "below threshold", "not judged"
+EXIT_CODES = {FINE: 0, NOT_JUDGED: 0, DRIFTED: 3, BELOW: 3}
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
@@ -71,7 +75,7 @@ class UnsureCount(Recorded):
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
 class Report(Recorded):
-    """`monitor.json`; the last four fields are known once the logs are compared."""
+    """`monitor.json`; the last five fields are known once the logs are compared."""
 
     schema_version: int
     monitored_at: str
@@ -83,6 +87,8 @@ class Report(Recorded):
     policy: Mapping[str, JsonValue]
     unsure: UnsureCount | None = None
     """None where the version's card has no band, or nothing was served."""
+    labels: LabelReport | None = None
+    """None without late labels."""
     status: str = NOT_JUDGED
     exit_code: int = 0
     reason: str = ""
@@ -98,10 +104,19 @@ class Opened(NamedTuple):
     """Of the version that is judged."""
     made_from: TrainedFrom | None
     """None where too few texts were served to compare them."""
+    late: LateLabels | None = None
+    """None without late labels."""
+    logged_as: int | None = None
+    """The version that is judged as the logs name it."""
 
 
 def open_logs(
-    config: PipelineConfig, paths: Sequence[str], *, version: int | None = None, since: float = 0.0
+    config: PipelineConfig,
+    paths: Sequence[str],
+    *,
+    version: int | None = None,
+    since: float = 0.0,
+    labels: str | None = None,
 ) -> Opened:
     """Reads logs. Needs no TensorFlow.
 
@@ -110,13 +125,20 @@ def open_logs(
       paths: folders, files or globs of logs.
       version: the one to judge; the newest in the serving folder when not given.
       since: what was served from then on is judged, in seconds since 1970.
+      labels: a CSV file of late labels, with the columns and labels of the section `data`.
 
     Raises:
       RequestLogError: there are no logs.
+      InputError: the labels cannot be read.
       MonitorError: they cannot be read, or are not of this model.
     """
     policy, output = config.monitor, OutputPaths.of(config)
-    logs = read_logs(find_logs(paths), config.model_name, since=since, most_rows=policy.max_compared_rows)
+    files, late = find_logs(paths), None
+    if labels is not None:
+        from pipeline.monitoring.labels import LateLabels
+
+        late = LateLabels.read(labels, config.data)
+    logs = read_logs(files, config.model_name, since=since, most_rows=policy.max_compared_rows, sink=late)
     if not (logs.versions or logs.other_models or logs.other_entries):
         reasons = "; ".join(f"{path}: {reason}" for path, reason in logs.faults.items())
         raise MonitorError(
@@ -125,10 +147,10 @@ def open_logs(
     is_given = version is not None
     version = choose_version(logs, output.serving_model, version)
     # Requests over REST may not name their version: they count where --version does.
-    found = logs.versions.get(version) or (logs.versions.get(None) if is_given else None)
-    traffic = found or Traffic(Sample(0), Sample(0))
+    logged_as = None if is_given and version not in logs.versions else version
+    traffic = logs.versions.get(logged_as) or Traffic(Sample(0), Sample(0))
     made_from = None if too_few(len(traffic.recent.rows), policy) else find_trained_from(output, version)
-    return Opened(_open(config, logs, output, version, traffic, since), traffic, made_from)
+    return Opened(_open(config, logs, output, version, traffic, since), traffic, made_from, late, logged_as)
 
 
 def judge_logs(config: PipelineConfig, opened: Opened) -> Report:
@@ -137,9 +159,16 @@ def judge_logs(config: PipelineConfig, opened: Opened) -> Report:
     findings = too_few(len(opened.traffic.recent.rows), policy)
     if opened.made_from:
         findings = _judge(opened, opened.made_from, OutputPaths.of(config), policy)
+    labels = None
+    if opened.late:
+        from pipeline.monitoring.labels import judge_labels
+
+        labels, of_labels = judge_labels(opened.late, opened.logged_as, policy)
+        findings = [*findings, *of_labels]
     status = _status(findings)
     return dataclasses.replace(
         opened.report,
+        labels=labels,
         status=status,
         exit_code=EXIT_CODES[status],
         reason=_reason(status, findings),
@@ -252,21 +281,38 @@ def _count_unsure(rows: Sequence[Row], card: VersionCard | None) -> UnsureCount 
 
 
 def _status(findings: Sequence[Finding]) -> str:
-    outcomes = {finding.outcome for finding in findings}
-    if FAIL in outcomes:
-        return DRIFTED
-    return FINE if outcomes & {PASSED, WARN} else NOT_JUDGED
+    failed = {finding.rule for finding in findings if finding.outcome == FAIL}
+    if failed:
+        return BELOW if failed == {LABELS} else DRIFTED
+    return FINE if {finding.outcome for finding in findings} & {PASSED, WARN} else NOT_JUDGED
 
 
 def _reason(status: str, findings: Sequence[Finding]) -> str:
-    if status == DRIFTED:
-        failed = [
-            f"{finding.rule} of {finding.where} {finding.observed}" for finding in findings if finding.outcome == FAIL
-        ]
-        return f"what is served is not what the model was trained on: {', '.join(failed)}"
-    if status == FINE:
-        return "what is served is like what the model was trained on"
-    return f"expected {findings[0].bound}, observed {findings[0].observed}"
+    if status == NOT_JUDGED:
+        return f"expected {findings[0].bound}, observed {findings[0].observed}"
+    return "; ".join([*_reason_of_texts(findings), *_reason_of_labels(findings)])
+
+
+def _reason_of_texts(findings: Sequence[Finding]) -> Iterator[str]:
+    judged = [finding for finding in findings if finding.rule != LABELS and finding.outcome in (PASSED, WARN, FAIL)]
+    if failed := [
+        f"{finding.rule} of {finding.where} {finding.observed}" for finding in judged if finding.outcome == FAIL
+    ]:
+        yield f"what is served is not what the model was trained on: {', '.join(failed)}"
+    elif judged:
+        yield "what is served is like what the model was trained on"
+
+
+def _reason_of_labels(findings: Sequence[Finding]) -> Iterator[str]:
+    judged = [finding for finding in findings if finding.rule == LABELS and finding.outcome in (PASSED, WARN, FAIL)]
+    if failed := [
+        f"{finding.where} {finding.observed}, expected {finding.bound}"
+        for finding in judged
+        if finding.outcome != PASSED
+    ]:
+        yield f"the model is below its thresholds on texts with late labels: {', '.join(failed)}"
+    elif judged:
+        yield "the model reaches its thresholds on texts with late labels"
 
 
 def _utc(seconds: float) -> str:

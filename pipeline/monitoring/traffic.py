@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from google.protobuf.message import DecodeError
 
@@ -83,7 +83,22 @@ class Logs:
     """Files that could be read only up to somewhere, and why."""
 
 
-def read_logs(paths: Sequence[Path], model: str, *, since: float = 0.0, most_rows: int) -> Logs:
+class RowSink(Protocol):
+    """Takes served rows, beside the samples."""
+
+    def add(self, version: int | None, served_at: float, row: Row) -> None:
+        """Takes a row.
+
+        Args:
+          version: that scored it; None where its log does not name it.
+          served_at: in seconds since 1970.
+          row: the text and its score.
+        """
+
+
+def read_logs(
+    paths: Sequence[Path], model: str, *, since: float = 0.0, most_rows: int, sink: RowSink | None = None
+) -> Logs:
     """Reads the requests to a model.
 
     Args:
@@ -91,13 +106,14 @@ def read_logs(paths: Sequence[Path], model: str, *, since: float = 0.0, most_row
       model: its name on the server.
       since: entries from then on are judged, in seconds since 1970.
       most_rows: a version has at most so many recent and so many earlier ones.
+      sink: takes all the recent rows, not only those that are drawn.
     """
     logs = Logs(len(paths), {}, Counter(), 0, {})
     for path in paths:
         try:
             written = path.stat().st_mtime
             for entry in read_log(path):
-                _add(entry, logs, model, since, written, most_rows)
+                _add(entry, logs, model, since, written, most_rows, sink)
         except (RecordError, OSError) as error:
             logs.faults[str(path)] = getattr(error, "strerror", None) or str(error)
     return logs
@@ -124,7 +140,15 @@ def read_rows(entry: PredictionLog) -> Iterator[Row]:
     return map(Row, texts, map(float, scores))
 
 
-def _add(entry: PredictionLog, logs: Logs, model: str, since: float, written: float, most_rows: int) -> None:
+def _add(
+    entry: PredictionLog,
+    logs: Logs,
+    model: str,
+    since: float,
+    written: float,
+    most_rows: int,
+    sink: RowSink | None,
+) -> None:
     spec = entry.log_metadata.model_spec
     spec = spec if spec.name else entry.predict_log.response.model_spec
     if spec.name != model:
@@ -144,6 +168,8 @@ def _add(entry: PredictionLog, logs: Logs, model: str, since: float, written: fl
         traffic.first, traffic.last = min(traffic.first, served_at), max(traffic.last, served_at)
     for row in rows:
         (traffic.recent if is_recent else traffic.earlier).add(row)
+        if sink and is_recent:
+            sink.add(version, served_at, row)
 
 
 def _strings(tensor: TensorProto) -> list[bytes]:

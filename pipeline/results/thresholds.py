@@ -13,7 +13,7 @@ from components.evaluator.results import LEAST
 from components.evaluator.rules import ABSOLUTE_BOUNDS
 from components.evaluator.thresholds import Choice, ThresholdError
 from components.headline_example_gen.files import find_csv_files
-from components.headline_example_gen.resolve import read_titles
+from components.headline_example_gen.labelled import read_labelled
 from pipeline.results.report.facts import read_facts
 from pipeline.results.verdict import Verdict
 from serving.versions import version_folder
@@ -82,12 +82,12 @@ def scores_of_file(path: str, settings: DataConfig, model_dir: Path) -> Labelled
       PushError: the version is not whole.
     """
     version_folder.require_whole(model_dir)
-    kept, left_out = read_titles(find_csv_files(path).paths, settings, split=features.EVAL_SPLIT)
+    labelled = read_labelled(find_csv_files(path).paths, settings, split=features.EVAL_SPLIT)
     from components.text_scorer import TextScorer
 
-    scores = TextScorer(model_dir, _BATCH_ROWS)([row.title for row in kept])
-    labels = np.array([row.label for row in kept], np.int64)
-    return LabelledScores(labels, scores.astype(np.float64), path, left_out)
+    scores = TextScorer(model_dir, _BATCH_ROWS)([row.title for row in labelled.kept])
+    labels = np.array([row.label for row in labelled.kept], np.int64)
+    return LabelledScores(labels, scores.astype(np.float64), path, labelled.left_out)
 
 
 def record_choice(

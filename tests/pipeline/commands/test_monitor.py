@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
+import math
 import time
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from components.data_gate.policy import Finding
+from pipeline.cli import main
 from pipeline.commands.monitor import Since
 from pipeline.config.pipeline_config import load_config
-from pipeline.monitoring.monitor import judge_logs, open_logs, write_report
+from pipeline.monitoring.monitor import _reason, _status, judge_logs, open_logs, write_report
 from pipeline.monitoring.served_version import MonitorError
 from serving.versions.version_folder import ChosenThreshold, VersionCard, write_card
 from tests.helpers.request_logs import an_entry, write_log
@@ -150,3 +155,114 @@ def test_at_most_so_many_rows_are_compared(output, tmp_path):
     assert len(opened.traffic.recent.rows) == 30
     report = judge_logs(load_config(overrides=overrides, environ={}), opened)
     assert (report.logs.rows, report.logs.compared_rows) == (40, 30)
+
+
+def monitored(output, *arguments):
+    """The command's result, in this process."""
+    call = ["monitor", *map(str, arguments), "--output", str(output)]
+    return CliRunner().invoke(main, call, env={"COLUMNS": "240"})
+
+
+def logged_and_labelled(folder, rows=40, days=2):
+    """A log of a model that is right on each text but every fourth, with its labels and a text that was never sent."""
+    scores = [0.25 + (row % 2) / 2 if row % 4 else 0.75 for row in range(rows)]
+    texts = [f"text {row}" for row in range(rows)]
+    entries = [an_entry(texts, scores, time=1_767_225_600 + 86_400 * day) for day in range(days)]
+    write_log(folder / "1.tfrecord", [*entries, an_entry(texts[:2], [0.5, math.nan], version=6, time=1_767_225_600)])
+    lines = [f"{text},{row % 2}" for row, text in enumerate(texts)]
+    (folder / "labels.csv").write_text("\n".join(["title,label", *lines, *lines[:1], "never sent,1", "x,7", ""]))
+    return [folder / "1.tfrecord", "--labels", folder / "labels.csv", "--set", "monitor.min_labelled_rows=10"]
+
+
+def test_late_labels_are_measured_by_version_and_day(output, tmp_path):
+    done = monitored(output, *logged_and_labelled(tmp_path))
+    assert (done.exit_code, done.stderr) == (0, "")
+    for part in (
+        f"labels   41 texts of {tmp_path}/labels.csv · 40 in the log, 1 not",
+        "left out: 1 unknown_label, 1 repeated rows",
+        "7        all            40      50.0%  0.750 (0.598 to 0.858)",
+        "7        2026-01-02     40      50.0%  0.750 (0.598 to 0.858)",
+        "1 scores are no numbers: they count as wrong",
+    ):
+        assert part in done.stdout
+    (folder,) = (output / "monitor").iterdir()
+    report = json.loads((folder / "monitor.json").read_text())["labels"]
+    assert (report["version"], report["not_in_log"], report["rejected"]) == ("7", 1, {"unknown_label": 1})
+    assert [(part["version"], part["day"]) for part in report["slices"]] == [
+        ("6", None),
+        ("6", "2026-01-01"),
+        ("7", None),
+        ("7", "2026-01-01"),
+        ("7", "2026-01-02"),
+    ]
+    assert report["slices"][0]["metrics"]["auc"] == {"value": None, "interval": None}
+
+
+@pytest.mark.parametrize(
+    ("least", "action", "code", "part"),
+    [
+        (0.8, "fail", 0, "fine: the model reaches its thresholds on texts with late labels"),
+        (0.9, "fail", 3, "below threshold: the model is below its thresholds on texts with late labels: accuracy 0.75"),
+        (0.9, "warn", 0, "fine: the model is below its thresholds on texts with late labels: accuracy 0.75"),
+    ],
+)
+def test_late_labels_below_a_threshold_are_an_alarm(output, tmp_path, least, action, code, part):
+    call = [
+        *logged_and_labelled(tmp_path),
+        "--set",
+        f"monitor.min_accuracy={least}",
+        "--set",
+        f"monitor.labels={action}",
+    ]
+    done = monitored(output, *call)
+    assert (done.exit_code, done.stderr) == (code, "")
+    assert part in done.stdout
+    assert ("next     clickbait run --data NEW.csv" in done.stdout) == (code == 3)
+    assert ("below    labels of accuracy" in done.stdout) == (code == 3)
+
+
+def test_days_beyond_a_month_and_one_class(output, tmp_path):
+    call = logged_and_labelled(tmp_path, rows=1, days=33)
+    done = monitored(output, *call)
+    assert done.exit_code == 0
+    for part in (
+        "the last 31 of 33 days are shown",
+        "no AUC where all labels are of one class",
+        "labels is not judged: expected >= 10 labelled texts in the log, observed 1",
+    ):
+        assert part in done.stdout
+
+
+def test_labels_of_texts_that_were_never_sent(output, tmp_path):
+    logged_and_labelled(tmp_path)
+    (tmp_path / "labels.csv").write_text("text,kind\nother,1\n")
+    call = [
+        tmp_path / "1.tfrecord",
+        "--labels",
+        tmp_path / "labels.csv",
+        "--text-column",
+        "text",
+        "--label-column",
+        "kind",
+    ]
+    done = monitored(output, *call)
+    assert done.exit_code == 0
+    assert f"labels   1 texts of {tmp_path}/labels.csv · 0 in the log, 1 not" in done.stdout
+    assert "mean score" not in done.stdout
+
+
+def test_texts_and_labels_are_one_reason():
+    failed = Finding("skew", "title_words", "<= 0.1", 0.3, False, outcome="fail")
+    passed = Finding("labels", "accuracy", ">= 0.9", "0.95", True, outcome="kept")
+    below = Finding("labels", "AUC", ">= 0.9", "0.5", False, outcome="fail")
+    assert _status([failed, below]) == "drifted"
+    assert _reason("drifted", [failed, passed]) == (
+        "what is served is not what the model was trained on: skew of title_words 0.3; "
+        "the model reaches its thresholds on texts with late labels"
+    )
+    fine = dataclasses.replace(failed, outcome="kept")
+    assert _status([fine, below]) == "below threshold"
+    assert _reason("below threshold", [fine, below]) == (
+        "what is served is like what the model was trained on; "
+        "the model is below its thresholds on texts with late labels: AUC 0.5, expected >= 0.9"
+    )

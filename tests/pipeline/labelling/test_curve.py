@@ -26,7 +26,7 @@ OWN = load_config("own", environ={}).training
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory):
     path = write_rows(tmp_path_factory.mktemp("rows") / "rows.csv")
-    return curves.read_labelled(DataConfig(), str(path))
+    return curves.read_split(DataConfig(), str(path))
 
 
 # ---- The call
@@ -63,11 +63,11 @@ def test_rows_are_read_as_a_run_reads_them(tmp_path):
     title = first.rpartition(",")[0]
     path.write_text(f"{path.read_text()}{first}\nboth,0\nboth,1\n,1\nx,?\n")
     held_out = write_rows(tmp_path / "held_out.csv", 40)
-    labelled = curves.read_labelled(DataConfig(eval_data=str(held_out)), str(path))
+    labelled = curves.read_split(DataConfig(eval_data=str(held_out)), str(path))
     assert (len(labelled.train), len(labelled.held_out)) == (60, 40)  # 40 titles are in both
     assert labelled.left_out == 40 + 5
     assert title not in {row.title for row in labelled.train}
-    limited = curves.read_labelled(DataConfig(limit_rows=50), str(path))
+    limited = curves.read_split(DataConfig(limit_rows=50), str(path))
     assert len(limited.train) + len(limited.held_out) == 50
 
 
@@ -75,7 +75,7 @@ def test_rows_are_read_as_a_run_reads_them(tmp_path):
 def test_a_class_without_rows_is_refused(tmp_path, rows, label):
     path = write_rows(tmp_path / "rows.csv", rows, label)
     with pytest.raises(DataRefused, match="2 rows or more of each class in train and in eval") as raised:
-        curves.read_labelled(DataConfig(), str(path))
+        curves.read_split(DataConfig(), str(path))
     assert raised.value.exit_code == 3
 
 
