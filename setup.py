@@ -18,7 +18,7 @@ setup(
     package_data={
         **{name: ["py.typed"] for name in PACKAGES},
         "pipeline": ["py.typed", "config/presets/*.yaml", "results/report/templates/*"],
-        "data": ["py.typed", "schema.pbtxt", "sample/*"],
+        "data": ["py.typed", "schema.pbtxt", "behaviours.yaml", "sample/*"],
         "serving": ["py.typed", "protocol/*.pb"],
     },
     install_requires=[

@@ -11,7 +11,7 @@ from kubeflow.spec.messages import Json
 from kubeflow.spec.parameters import default_values
 from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.inputs import NOT_THE_MODEL, DataSource, RunInputs, choose_data, choose_schema
+from pipeline.inputs import NOT_THE_MODEL, DataSource, RunInputs, choose_behaviours, choose_data, choose_schema
 
 #: Kubeflow Pipelines puts the run's id in its place.
 RUN_ID = "{{$.pipeline_job_uuid}}"
@@ -23,18 +23,25 @@ def cluster_inputs(config: PipelineConfig) -> RunInputs:
     """Returns what no parameter says: nothing of this machine, and nothing that is known only when a run starts."""
     schema = choose_schema(config)
     text = schema.path.read_text(encoding="utf-8")
+    data = DataSource(CsvInput("", "", ()), "given", "")
+    behaviours = choose_behaviours(config.evaluation, data)
     return RunInputs(
         run_id=RUN_ID,
-        data=DataSource(CsvInput("", "", ()), "given", ""),
+        data=data,
         schema=dataclasses.replace(schema, path=schema.path.relative_to(schema.path.parent), text=text),
         encoder_digest=config.encoder.digest or "",
         data_fingerprint=_digest(config.data.model_dump_json(exclude={*LOCATIONS})),
         accepted_data=None,
         accepted_baseline=_LATEST,
         baseline_version="",
-        fingerprint=_digest(config.model_dump_json(exclude=dict.fromkeys(NOT_THE_MODEL, True)), schema.digest),
+        fingerprint=_digest(
+            config.model_dump_json(exclude={"evaluation": {"behaviours"}, **dict.fromkeys(NOT_THE_MODEL, True)}),
+            schema.digest,
+            *([behaviours] if behaviours else []),
+        ),
         infra_attempt="",
         bulk_digest="",
+        behaviours=behaviours,
     )
 
 

@@ -9,16 +9,18 @@ from pathlib import Path
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.behaviours import read_behaviours
 from components.bulk_example_gen.settings import BulkConfig
 from components.data_gate import accepted
 from components.errors import InputError
+from components.evaluator.policy import EvaluationConfig
 from components.headline_example_gen.files import CsvInput, data_digest, file_digest, find_csv_files
 from components.headline_example_gen.rows import read_header
 from components.headline_example_gen.settings import LOCATIONS
 from components.headline_example_gen.spans import parse_specs
 from components.local_infra_validator.servers import identify_server
-from data.fetch import DEFAULT_DESTINATION
-from pipeline.config.paths import SAMPLE_FILE, SCHEMA_FILE, OutputPaths
+from data.fetch import CSV_SHA256, DEFAULT_DESTINATION
+from pipeline.config.paths import BEHAVIOURS_FILE, SAMPLE_FILE, SCHEMA_FILE, OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.results.run_folders import new_run_id, newest_refusal
 from pipeline.stored_data import Spans, copy_csv_files
@@ -111,6 +113,8 @@ class RunInputs:
     """What infra validation depends on besides the model: the server, and the newest run that it refused, if any."""
     bulk_digest: str
     """Of the file whose texts are scored; empty where there is none."""
+    behaviours: str
+    """The cases of `evaluation.behaviours` as JSON; empty where there are none."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +133,7 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
       data: from `choose_data`; chosen when not given.
 
     Raises:
-      InputError: the data is not there or has not the columns, or the schema is none.
+      InputError: the data is not there or has not the columns, or the schema is none, or the behaviours are not.
       ServerUnavailable: there is no server of the kind that is to validate the model.
       FileError: the file to be scored is not there or has not the column.
       EncoderError: the encoder cannot be had.
@@ -137,19 +141,20 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
     data = data or choose_data(config)
     schema = choose_schema(config)
     encoder = resolve_encoder(config.encoder.source, offline=config.encoder.offline, digest=config.encoder.digest)
-    paths = OutputPaths.of(config)
+    paths, behaviours = OutputPaths.of(config), choose_behaviours(config.evaluation, data)
     fingerprint = _digest(
         config.model_dump_json(
             exclude={
                 "data": {"path", "eval_data"},
                 "encoder": {"digest"},
-                "evaluation": {"bless_anyway"},
+                "evaluation": {"bless_anyway", "behaviours"},
                 **dict.fromkeys(NOT_THE_MODEL, True),
             }
         ),
         data.digest,
         schema.digest,
         encoder.digest,
+        *([behaviours] if behaviours else []),
     )
     data_fingerprint = _digest(config.data.model_dump_json(exclude={*LOCATIONS}), data.digest)
     # Invented headlines are no measure of anybody's data, nor the other way round.
@@ -167,6 +172,7 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
         fingerprint=fingerprint,
         infra_attempt=choose_attempt(paths.runs.parent, identify_server(config.infra.server)),
         bulk_digest=_bulk_digest(config.bulk),
+        behaviours=behaviours,
     )
 
 
@@ -226,6 +232,26 @@ def choose_schema(config: PipelineConfig) -> SchemaSource:
             "data/schema.pbtxt."
         ) from error
     return SchemaSource(path, file_digest(str(path)))
+
+
+def choose_behaviours(settings: EvaluationConfig, data: DataSource) -> str:
+    """Returns the cases of `evaluation.behaviours` as JSON; empty where there are none.
+
+    Raises:
+      InputError: they cannot be read, or `min_behaviours_passed` names a group that is not among them.
+    """
+    path = settings.behaviours
+    is_stop_clickbait = data.origin == "fetched" or data.digest == f"sha256:{CSV_SHA256}"
+    if path == "auto":
+        path = "english" if is_stop_clickbait else None
+    found = read_behaviours(BEHAVIOURS_FILE if path == "english" else path) if path else None
+    known = [group.group for group in found.groups] if found else []
+    if unknown := [name for name in settings.min_behaviours_passed if name not in known]:
+        raise InputError(
+            f"evaluation.min_behaviours_passed must name groups of evaluation.behaviours. Received: {unknown[0]!r}; "
+            f"there are {', '.join(map(repr, known)) or 'none; behaviours=english has some'}."
+        )
+    return found.model_dump_json(exclude_defaults=True) if found else ""
 
 
 def choose_accepted(folder: Path, data_fingerprint: str, min_rows: int) -> str:

@@ -139,10 +139,11 @@ def create_pipeline(
         model=trainer.outputs["model"],
         baseline_model=latest_blessed_model.outputs["model"],
         batch_rows=config.evaluation.batch_size,
+        behaviours=inputs.behaviours,
     )
     evaluator = Evaluator(
         examples=model_scorer.outputs["predictions"],
-        policy=config.evaluation.model_dump_json(exclude={"batch_size"}),
+        policy=config.evaluation.model_dump_json(exclude={"batch_size", "behaviours"}),
         **{name: parameter(name) for name in BOUNDS},
     )
     infra_validator = LocalInfraValidator(

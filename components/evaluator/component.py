@@ -9,6 +9,7 @@ from tfx.dsl.component.experimental.annotations import BeamComponentParameter
 from tfx.types.standard_artifacts import Examples, ModelBlessing, ModelEvaluation
 from tfx.utils import io_utils
 
+from components.evaluator.behaviours import read_results
 from components.evaluator.evaluate import evaluate_predictions
 from components.evaluator.policy import EvaluationConfig
 from components.evaluator.rules import describe
@@ -55,7 +56,8 @@ def Evaluator(  # noqa: N802  components are named as classes
     }
     config = EvaluationConfig.model_validate_json(policy).with_bounds(overrides)
     folders = [f"{examples.uri}/Split-{split}" for split in (features.TRAIN_SPLIT, features.EVAL_SPLIT)]
-    verdict = evaluate_predictions(beam_pipeline, folders, evaluation.uri, config)
+    behaviours = read_results(examples.uri)
+    verdict = evaluate_predictions(beam_pipeline, folders, evaluation.uri, config, behaviours)
     for judged in verdict.thresholds:
         level = logging.WARNING if judged.refuses else logging.INFO
         logger.log(level, "%s: %s", judged.outcome, describe(judged))

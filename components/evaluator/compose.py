@@ -6,8 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 
 from components.evaluator import measures
+from components.evaluator.behaviours import judge_behaviours
 from components.evaluator.policy import EvaluationConfig, Slice
 from components.evaluator.results import (
+    BehaviourResult,
     Contender,
     Evaluation,
     EvaluationVerdict,
@@ -21,15 +23,21 @@ from components.slices import AS_IS
 from trainer.features import EVAL_SPLIT
 
 
-def compose_verdict(slices: Sequence[Slice], contenders: Sequence[str], policy: EvaluationConfig) -> EvaluationVerdict:
+def compose_verdict(
+    slices: Sequence[Slice],
+    contenders: Sequence[str],
+    policy: EvaluationConfig,
+    behaviours: Sequence[BehaviourResult] = (),
+) -> EvaluationVerdict:
     """Judges the metrics, and returns both as a verdict.
 
     Args:
       slices: the metrics, by slice.
       contenders: the names of the models that the candidate is compared with.
       policy: the thresholds.
+      behaviours: the cases that passed and failed, by group.
     """
-    judged = judge(slices, policy)
+    judged = [*judge(slices, policy), *judge_behaviours(behaviours, policy)]
     blessed = not any(judgement.refuses for judgement in judged)
     reason = None if blessed else policy.bless_anyway
     overall = next((part.metrics for part in slices if part.split == EVAL_SPLIT and not part.key), {})
@@ -42,6 +50,7 @@ def compose_verdict(slices: Sequence[Slice], contenders: Sequence[str], policy: 
             _operating(overall, policy.wanted_precision),
             Override(reason) if reason else None,
         ),
+        behaviours,
     )
 
 

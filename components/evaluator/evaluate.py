@@ -17,7 +17,7 @@ import components.evaluator.metrics  # noqa: F401  registers what the EvalConfig
 from components.evaluator.compose import compose_verdict
 from components.evaluator.eval_config import CONTENDERS, SLICING_FEATURES, create_eval_config, numbers_read
 from components.evaluator.policy import EvaluationConfig, Slice
-from components.evaluator.results import EvaluationVerdict, write_verdict
+from components.evaluator.results import BehaviourResult, EvaluationVerdict, write_verdict
 from components.record_batches import singles
 from components.slices import AS_IS, NATURAL_SLICES, SPLIT, VARIANT, VARIANTS
 
@@ -31,7 +31,11 @@ _BATCH = 8192  # rows; TFMA's default tries its way up from 1
 
 
 def evaluate_predictions(
-    pipeline: beam.Pipeline, folders: Sequence[str], output: str, policy: EvaluationConfig
+    pipeline: beam.Pipeline,
+    folders: Sequence[str],
+    output: str,
+    policy: EvaluationConfig,
+    behaviours: Sequence[BehaviourResult] = (),
 ) -> EvaluationVerdict:
     """Measures and judges a model, and writes TFMA's files and `verdict.json` into a folder.
 
@@ -40,6 +44,7 @@ def evaluate_predictions(
       folders: of splits, with the examples of ModelScorer.
       output: the folder.
       policy: the thresholds.
+      behaviours: the cases that passed and failed, by group.
 
     Returns:
       The verdict.
@@ -59,7 +64,7 @@ def evaluate_predictions(
             )
         )
     slices = read_slices(output)
-    verdict = compose_verdict(slices, [name for name in contenders if name != AS_IS], policy)
+    verdict = compose_verdict(slices, [name for name in contenders if name != AS_IS], policy, behaviours)
     write_verdict(output, verdict)
     return verdict
 

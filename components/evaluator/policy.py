@@ -100,6 +100,18 @@ class EvaluationConfig(Section):
         description="`not_worse`: the 95 % interval of the accuracy less the linear model's may not lie below 0 as a "
         "whole; `better`: it must lie above 0 as a whole.",
     )
+    behaviours: str | None = Field(
+        "auto",
+        min_length=1,
+        description="YAML file of cases that a person can read, as data/behaviours.yaml, which are scored and shown by "
+        "group; `english`: those of that file; `auto`: those where the data is Stop Clickbait; null: none.",
+    )
+    min_behaviours_passed: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
+        {},
+        description="Least cases that pass, as a share from 0 to 1, by group of behaviours; a model is refused for "
+        "those that are named.",
+        json_schema_extra={"examples": ["{plain news: 1, plain clickbait: 0.9}"]},
+    )
     min_slice_rows: int = Field(
         200, ge=1, description="Least rows of a variant or natural slice to judge by; fewer differ by chance."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 
@@ -26,6 +26,7 @@ METRIC_NAMES = {
     "ece": "ECE",
     "brier": "Brier score",
     "non_finite": "scores that are no numbers",
+    "passed": "cases that passed",
 }
 """The metrics' names in messages."""
 
@@ -167,12 +168,36 @@ class Evaluation(Recorded):
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class BehaviourCase(Recorded):
+    """A title or a pair of titles, with the candidate's scores; None for one that is no number."""
+
+    titles: list[str]
+    scores: list[float | None]
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class BehaviourResult(Recorded):
+    """The cases of a group of `evaluation.behaviours`."""
+
+    group: str
+    expected: str
+    """`clickbait` or `news`, the class of single titles; `must not fall` or `must not rise`, the scores of pairs."""
+    tolerance: float | None
+    """Of the scores of a pair."""
+    cases: int
+    passed: int
+    failed: list[BehaviourCase]
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
 class EvaluationVerdict(Recorded):
     """The Evaluator's `verdict.json`."""
 
     blessed: bool
     thresholds: list[Judgement]
     evaluation: Evaluation
+    behaviours: Sequence[BehaviourResult] = ()
+    """By group; empty without cases."""
 
 
 def write_verdict(folder: str | Path, verdict: EvaluationVerdict) -> None:

@@ -8,6 +8,7 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples, Model
 from tfx.utils import path_utils
 
+from components.behaviours import BEHAVIOURS_FILE, Behaviours
 from components.model_scorer.explanations import EXPLANATIONS_FILE, Explanations
 from trainer import features, saved_model
 
@@ -21,6 +22,7 @@ def ModelScorer(  # noqa: N802  components are named as classes
     explanations: tfx.dsl.components.OutputArtifact[Explanations],
     batch_rows: tfx.dsl.components.Parameter[int] = 128,
     explained_errors: tfx.dsl.components.Parameter[int] = 50,
+    behaviours: tfx.dsl.components.Parameter[str] = "",
 ):
     """Scores each distinct text once, by the signature that takes texts, and explains the most confident errors.
 
@@ -34,8 +36,10 @@ def ModelScorer(  # noqa: N802  components are named as classes
       explanations: of errors on the evaluation rows as they are, see `Explanations`.
       batch_rows: texts scored at a time.
       explained_errors: how many, at most.
+      behaviours: cases as JSON, see `components.behaviours`, whose scores by the candidate lie beside the predictions;
+        empty: none. The cases themselves and no path: the cache goes by them, and a cluster has no file.
     """
-    from components.model_scorer.score import explain_errors, score_splits
+    from components.model_scorer.score import explain_errors, score_behaviours, score_splits
     from components.text_scorer import TextScorer
 
     splits = artifact_utils.decode_split_names(examples.split_names)
@@ -50,6 +54,9 @@ def ModelScorer(  # noqa: N802  components are named as classes
     # Before the first push LatestBlessedModel emits an artifact without a model.
     last_blessed = TextScorer(baseline, batch_rows) if (baseline / saved_model.GRAPH).is_file() else None
     score_splits(sources, targets, candidate, last_blessed)
+    if behaviours:
+        scored = score_behaviours(Behaviours.model_validate_json(behaviours), candidate)
+        Path(predictions.uri, BEHAVIOURS_FILE).write_text(scored.model_dump_json(), encoding="utf-8")
     found = explain_errors(targets[features.EVAL_SPLIT], candidate, explained_errors)
     Path(explanations.uri).mkdir(parents=True, exist_ok=True)
     Path(explanations.uri, EXPLANATIONS_FILE).write_text(

@@ -11,6 +11,7 @@ import pyarrow as pa
 import tensorflow as tf
 
 from components.baseline_scorer.models import BASELINES
+from components.behaviours import Behaviours, ScoredBehaviours
 from components.record_batches import add_columns, numbers, read_split, read_values, texts
 from components.slices import AS_IS, ROW, VARIANT
 from serving.word_effects import explain_texts
@@ -73,6 +74,14 @@ def explain_errors(folder: str, candidate: Scorer, count: int) -> dict[str, Any]
         error["words"] = [{"word": word.text, "effect": _finite(word.effect)} for word in explanation.words]
         error["words_left"] = explanation.words_left
     return {"threshold": THRESHOLD, "errors": errors}
+
+
+def score_behaviours(behaviours: Behaviours, candidate: Scorer) -> ScoredBehaviours:
+    """Returns the cases with the candidate's scores."""
+    scores = map(float, candidate(behaviours.texts))
+    return ScoredBehaviours(
+        behaviours=behaviours, scores=dict(zip(behaviours.texts, map(_finite, scores), strict=True))
+    )
 
 
 def _look_up(scores: Mapping[str, np.float32], titles: Sequence[str]) -> np.ndarray:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 DATA_DIR = Path(data.__file__).parent
 SCHEMA_FILE = DATA_DIR / "schema.pbtxt"
+BEHAVIOURS_FILE = DATA_DIR / "behaviours.yaml"
 SAMPLE_FILE = DATA_DIR / "sample" / "headlines.csv"
 
 KEPT_RUNS = 5

@@ -213,6 +213,9 @@ def _print_evaluation(console: Console, verdict: Verdict) -> None:
         _line(console, "slices", " · ".join(map(_natural, natural)))
     if operating := evaluation.operating_threshold:
         _line(console, "wanted", _operating(operating))
+    if verdict.behaviours:
+        groups = (f"{result.group} {result.passed}/{result.cases}" for result in verdict.behaviours)
+        _line(console, "cases", " · ".join(groups))
     if evaluation.override:
         _line(console, "override", f"failed rules are overridden: {evaluation.override.reason}")
 
@@ -249,6 +252,8 @@ def _rule_name(judged: Judgement) -> str:
     if judged.against != BOUND:
         metric = "" if judged.metric == "binary_accuracy" else f"{_METRICS.get(judged.metric, judged.metric)} "
         return f"{metric}vs {_AGAINST.get(judged.against, judged.against)}"
+    if judged.rule == "behaviours":
+        return ", ".join(judged.slice.values())
     natural = [f"{key}={value}" for key, value in judged.slice.items()]
     return natural[0] if natural else _METRICS.get(judged.metric, judged.metric)
 

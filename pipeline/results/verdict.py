@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 
 from components.data_gate.policy import GateVerdict
 from components.evaluator.policy import EvaluationConfig
-from components.evaluator.results import Evaluation, Judgement, MeasuredSlice
+from components.evaluator.results import BehaviourResult, Evaluation, Judgement, MeasuredSlice
 from components.local_infra_validator.policy import InfraVerdict
 from components.recorded import KEEPS_UNKNOWN, Recorded
 from data.fetch import CSV_SHA256
@@ -241,6 +241,8 @@ class Verdict(Recorded):
     thresholds: Sequence[Judgement] = ()
     """Every rule for the model."""
     evaluation: Evaluation | None = None
+    behaviours: Sequence[BehaviourResult] = ()
+    """The cases of `evaluation.behaviours` that passed and failed, by group."""
     infra: InfraVerdict | None = None
     blessed: bool | None = None
     pushed: Pushed | None = None

@@ -63,7 +63,7 @@ OUTCOMES = {
     "off": "off",
 }
 """How people are shown the outcomes that files hold."""
-SPLITS = {"train": "training", "eval": "evaluation"}
+SPLITS = {"train": "training", "eval": "evaluation", "behaviours": "cases"}
 AGAINST = {
     "as_is": "the rows as written",
     "tfidf_lower": "the lower-cased linear model",

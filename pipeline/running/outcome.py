@@ -54,7 +54,12 @@ def judge_model(verdict: Verdict, outputs: Outputs, bulk: BulkConfig | None = No
         verdict = replace(verdict, baseline_version=baseline.custom_properties["version"].string_value)
     if evaluation := outputs.get("Evaluator", {}).get("evaluation"):
         evaluated = lineage.evaluation_verdict(evaluation)
-        verdict = replace(verdict, thresholds=evaluated.thresholds, evaluation=evaluated.evaluation)
+        verdict = replace(
+            verdict,
+            thresholds=evaluated.thresholds,
+            evaluation=evaluated.evaluation,
+            behaviours=evaluated.behaviours,
+        )
     if blessing := outputs.get("LocalInfraValidator", {}).get("blessing"):
         verdict = replace(verdict, infra=lineage.infra_verdict(blessing))
     if pushed_model := outputs.get("VersionedPusher", {}).get("pushed_model"):

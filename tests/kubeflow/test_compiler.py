@@ -220,6 +220,15 @@ def test_an_override_is_no_part_of_a_compiled_pipeline_unless_that_is_allowed():
     assert json.loads(policy)["bless_anyway"] == "we must"
 
 
+def test_cases_travel_in_the_spec_and_not_as_a_path(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("groups: [{group: mine, expected: news, titles: [Storm]}]")
+    spec = compile_with(f"evaluation.behaviours={path}")
+    given = tasks(spec)["ModelScorer"]["inputs"]["parameters"]["behaviours"]["runtimeValue"]["constant"]
+    assert json.loads(given) == {"groups": [{"group": "mine", "expected": "news", "titles": ["Storm"]}]}
+    assert str(path) not in json.dumps(spec)
+
+
 def test_scoring_a_file_is_no_part_of_a_compiled_pipeline():
     with pytest.raises(SpecError, match=r"bulk.path must be unset .* Received: texts.csv. Leave it out"):
         compile_with("bulk.path=texts.csv")

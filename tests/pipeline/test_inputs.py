@@ -210,6 +210,46 @@ def test_data_is_other_data_when_it_is_read_otherwise(override, same):
     assert (one.data_fingerprint == other.data_fingerprint) is same
 
 
+# ---- Behaviours
+
+
+def test_the_english_cases_are_for_stop_clickbait_alone_unless_they_are_given(work):
+    path = write_csv(work / "mine.csv")
+    mine = f"data.path={path}"
+    assert prepare_inputs(configure()).behaviours == ""
+    assert prepare_inputs(configure(mine)).behaviours == ""
+    given = prepare_inputs(configure(mine, "evaluation.behaviours=english")).behaviours
+    assert "plain news" in given
+    write_csv(DEFAULT_DESTINATION)
+    assert prepare_inputs(configure()).behaviours == given
+    for overrides in (["evaluation.behaviours=null"], []):
+        config = load_config("own" if not overrides else "default", overrides=overrides, environ={})
+        assert prepare_inputs(config).behaviours == ""
+
+
+def test_the_fetched_data_under_another_name_is_stop_clickbait_too(monkeypatch, work):
+    path = write_csv(work / "mine.csv")
+    digest = choose_data(configure(f"data.path={path}")).digest
+    monkeypatch.setattr(inputs, "CSV_SHA256", digest.removeprefix("sha256:"))
+    assert "plain news" in prepare_inputs(configure(f"data.path={path}")).behaviours
+
+
+def test_cases_of_ones_own_count_by_their_content(work):
+    text = "groups: [{group: mine, expected: news, titles: [%s]}]"
+    for name, title in (("one.yaml", "Storm"), ("copy.yaml", "Storm"), ("other.yaml", "Rain")):
+        (work / name).write_text(text % title)
+    least = "evaluation.min_behaviours_passed={mine: 0.5}"
+    one, copy, other = (
+        prepare_inputs(configure(f"evaluation.behaviours={name}.yaml", least)) for name in ("one", "copy", "other")
+    )
+    assert one.behaviours == copy.behaviours == '{"groups":[{"group":"mine","expected":"news","titles":["Storm"]}]}'
+    assert one.fingerprint == copy.fingerprint != other.fingerprint
+    with pytest.raises(InputError, match="must name groups of evaluation.behaviours. Received: 'mine'; there are none"):
+        prepare_inputs(configure(least))
+    with pytest.raises(InputError, match="Received: 'mine'; there are 'plain news', 'plain clickbait'"):
+        prepare_inputs(configure(least, "evaluation.behaviours=english"))
+
+
 # ---- Baseline
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tfx.types.standard_artifacts import Examples, Model
 
+from components.behaviours import BEHAVIOURS_FILE, BehaviourGroup, Behaviours, ScoredBehaviours
 from components.model_scorer.component import ModelScorer
 from components.model_scorer.explanations import Explanations
 from tests.helpers.serving import write_model
@@ -30,13 +31,20 @@ def test_both_models_score_and_the_errors_are_explained(tmp_path, has_baseline):
     for name, artifact in made.items():
         artifact.uri = str(tmp_path / folders.get(name, name))
     made["examples"].split_names = '["train", "eval"]'
-    ModelScorer.EXECUTOR_SPEC.executor_class._FUNCTION(**made, batch_rows=2, explained_errors=50)
+    group = BehaviourGroup(group="news", expected="news", titles=["Storm", "Rain on it"])
+    behaviours = Behaviours(groups=[group]).model_dump_json(exclude_defaults=True) if has_baseline else ""
+    ModelScorer.EXECUTOR_SPEC.executor_class._FUNCTION(**made, batch_rows=2, explained_errors=50, behaviours=behaviours)
 
     assert made["predictions"].split_names == '["train", "eval"]'
     for folder in splits_of(tmp_path / "predictions").values():
         for row in read_rows(folder):
             assert row["probability"] == len(row["title"]) * 0.0625
             assert row.get("last_blessed") == (len(row["title"]) * 0.03125 if has_baseline else None)
+    scored = tmp_path / "predictions" / BEHAVIOURS_FILE
+    assert scored.is_file() == has_baseline
+    if has_baseline:
+        found = ScoredBehaviours.model_validate_json(scored.read_bytes())
+        assert (found.behaviours.groups, found.scores) == ([group], {"Storm": 0.3125, "Rain on it": 0.625})
     told = json.loads(Path(made["explanations"].uri, "explanations.json").read_text(encoding="utf-8"))
     assert [(error["title"], error["label"], error["probability"]) for error in told["errors"]] == [
         ("Cats", 1, 0.25),

@@ -12,7 +12,7 @@ from components.data_gate.policy import Finding
 from components.evaluator.compose import compose_verdict
 from components.evaluator.measures import measure
 from components.evaluator.policy import Slice
-from components.evaluator.results import OperatingThreshold
+from components.evaluator.results import BehaviourResult, OperatingThreshold
 from components.local_infra_validator.policy import Finding as InfraFinding
 from data.fetch import CSV_SHA256
 from pipeline.results.diagnosis import cause_of
@@ -141,6 +141,15 @@ def test_scores_that_are_numbers_go_without_saying_and_others_do_not():
     assert ["eval", "not", "finite", "<=", "0", "1", "failed"] in [
         line.split() for line in summary(**evaluated(lost)).splitlines()
     ]
+
+
+def test_cases_are_a_line_and_a_group_with_a_threshold_is_a_row():
+    results = [BehaviourResult("plain news", "news", None, 10, 8, []), BehaviourResult("bait", "news", None, 2, 2, [])]
+    judged = compose_verdict(good_slices(), [], a_policy(min_behaviours_passed={"plain news": 0.9}), results)
+    printed = summary(thresholds=judged.thresholds, evaluation=judged.evaluation, behaviours=judged.behaviours)
+    assert "cases    plain news 8/10 · bait 2/2" in printed
+    row = next(line.split() for line in printed.splitlines() if line.startswith("behaviours"))
+    assert row == ["behaviours", "plain", "news", ">=", "0.9000", "0.8000", "failed"]
 
 
 def test_an_override_is_said():

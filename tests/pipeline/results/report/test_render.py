@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from components.evaluator.results import Metric
+from components.evaluator.results import BehaviourCase, BehaviourResult, Metric
 from pipeline.results.report.curves import Curves
 from pipeline.results.report.facts import Facts
-from pipeline.results.report.render import render_comparison, render_report
+from pipeline.results.report.render import render_comparison, render_model_card, render_report
 from pipeline.results.verdict import Timing, Trial, Verdict
 from tests.helpers.reports import HOSTILE, a_report_run
 from tests.helpers.verdicts import a_verdict
@@ -130,6 +130,29 @@ def test_an_override_stands_where_the_rules_stand():
     page = render_report(*a_report_run(casing="as_is", bless_anyway="a demo <for> the board"))
     assert "<strong>Override:</strong>" in page
     assert "a demo &lt;for&gt; the board" in page
+
+
+def test_cases_are_a_table_by_group_beside_the_variants():
+    assert "Behaviours" not in render_report(*a_report_run())
+    failed = [BehaviourCase([HOSTILE, "Storm"], [0.25, None])]
+    groups = [
+        BehaviourResult("plain news", "news", None, 10, 10, []),
+        BehaviourResult("bait added", "must not fall", 0.05, 4, 3, failed),
+    ]
+    verdict, facts = a_report_run(behaviours=groups)
+    page = render_report(verdict, facts)
+    assert '<a href="#behaviours">' in page and "<script" not in page
+    table = re.search(r'<table>\s*<caption><span id="t-behaviours">.*?</table>', page, re.DOTALL)[0]
+    rows = [re.sub(r"<[^>]+>", "|", row) for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)][1:]
+    cells = [[cell.strip() for cell in row.split("|") if cell.strip()] for row in rows]
+    assert cells[:2] == [
+        ["minimum functionality", "plain news", "news", "10", "10", "100.00\u00a0%"],
+        ["directional", "bait added", "must not fall by more than 0.05", "4", "3", "75.00\u00a0%"],
+    ]
+    assert [row[0] for row in cells[2:]] == ["invariance"] * 9
+    assert cells[2][1:4] == ["lower case", "accuracy of the rows as written, within 0.0200", "1,000"]
+    assert "0.2500<br>no number" in page
+    assert "| bait added | must not fall | 3 of 4 |" in render_model_card(verdict, facts)
 
 
 def test_a_comparison_tells_the_casing_story_first():
