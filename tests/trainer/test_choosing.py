@@ -76,8 +76,9 @@ def test_each_learning_rate_is_tried_and_the_best_is_known(choice):
 
 
 def test_the_encoder_as_it_is_is_tried_in_both_casings(settings, model, train_file):
-    frozen = settings.model_copy(update={"try_frozen": True, "learning_rates": [], "learning_rate": 1e-12, "epochs": 1})
-    made = choose(frozen.model_copy(update={"casing": "augment"}), model, [train_file], None)
+    alone = {"words": False, "learning_rates": [], "learning_rate": 1e-12, "epochs": 1}
+    frozen = settings.model_copy(update={**alone, "try_frozen": True, "casing": "augment"})
+    made = choose(frozen, model, [train_file], None)
     assert [trial.learning_rate for trial in made.trials] == [1e-12, None]
     assert (made.best.learning_rate, made.best.epochs) == (None, 0)
 
