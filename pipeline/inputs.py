@@ -14,7 +14,8 @@ from components.bulk_example_gen.settings import BulkConfig
 from components.data_gate import accepted
 from components.errors import InputError
 from components.evaluator.policy import EvaluationConfig
-from components.headline_example_gen.files import CsvInput, data_digest, file_digest, find_csv_files
+from components.headline_example_gen.files import CsvInput, data_digest, file_digest, files_digest, find_csv_files
+from components.headline_example_gen.fixes import read_fixes
 from components.headline_example_gen.rows import read_header
 from components.headline_example_gen.settings import LOCATIONS
 from components.headline_example_gen.spans import parse_specs
@@ -49,10 +50,16 @@ class DataSource:
     """The files of `data.eval_data`, if any."""
     eval_data: str | None = None
     """How they were given."""
+    label_fixes: CsvInput | None = None
+    """The files of `data.label_fixes`, if any."""
+    fixes_digest: str | None = None
+    """Of these."""
+    fixes: int = 0
+    """How many titles they have an answer for."""
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """All files."""
+        """All files with rows."""
         return (*self.csv.paths, *(self.eval_csv.paths if self.eval_csv else ()))
 
     @property
@@ -68,7 +75,8 @@ class DataSource:
             "sample": "the bundled sample: no --data, none fetched (`clickbait fetch` gets 32,000 rows)",
         }
         evaluated = f", evaluated on {shorten(self.eval_data)} by --eval-data" if self.eval_data else ""
-        return f"{shorten(files)} · {self._spans()}{reasons[self.origin]}{evaluated}"
+        fixed = f", {self.fixes:,} answers of data.label_fixes" if self.label_fixes else ""
+        return f"{shorten(files)} · {self._spans()}{reasons[self.origin]}{evaluated}{fixed}"
 
     def _spans(self) -> str:
         specs = parse_specs(self.csv.pattern) if self.csv.spans else None
@@ -145,7 +153,7 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
     fingerprint = _digest(
         config.model_dump_json(
             exclude={
-                "data": {"path", "eval_data"},
+                "data": {"path", "eval_data", "label_fixes"},
                 "encoder": {"digest"},
                 "evaluation": {"bless_anyway", "behaviours"},
                 **dict.fromkeys(NOT_THE_MODEL, True),
@@ -177,12 +185,13 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
 
 
 def choose_data(config: PipelineConfig) -> DataSource:
-    """Returns `--data` if given, else the fetched CSV, else the bundled sample; and `--eval-data`, if given.
+    """Returns `--data` if given, else the fetched CSV, else the bundled sample; `--eval-data` and `data.label_fixes`.
 
     Data in an object store is copied into the output.
 
     Raises:
-      InputError: nothing is there, a file has not the columns, or is of both.
+      InputError: nothing is there, a file has not the columns, or is of both, or an answer of `data.label_fixes` is no
+        label.
       StoreError: the store cannot be read.
       OutputError: the output cannot be written.
     """
@@ -202,11 +211,29 @@ def choose_data(config: PipelineConfig) -> DataSource:
     url = path if is_url(path) else None
     inputs = OutputPaths.of(config).inputs
     csv = _find_files(path, inputs, spans)
-    eval_csv = _find_files(eval_data, inputs, {"window_spans": 1, "last_span": None}) if eval_data else None
-    data = DataSource(csv, origin, "", url, eval_csv, eval_data)
+    newest: Spans = {"window_spans": 1, "last_span": None}
+    eval_csv = _find_files(eval_data, inputs, newest) if eval_data else None
+    label_fixes = config.data.label_fixes
+    if label_fixes is not None and is_url(label_fixes):
+        label_fixes = copy_csv_files(label_fixes, inputs, **newest).location
+    fixes = read_fixes(label_fixes, config.data)
+    data = DataSource(
+        csv,
+        origin,
+        "",
+        url,
+        eval_csv,
+        eval_data,
+        find_csv_files(label_fixes) if label_fixes else None,
+        files_digest(fixes.digests) if fixes.digests else None,
+        len(fixes.labels),
+    )
     for file in data.paths:
         read_header(file, config.data)
-    return dataclasses.replace(data, digest=data_digest(csv.paths, eval_csv.paths if eval_csv else ()))
+    digest = data_digest(
+        csv.paths, eval_csv.paths if eval_csv else (), data.label_fixes.paths if data.label_fixes else ()
+    )
+    return dataclasses.replace(data, digest=digest)
 
 
 def _find_files(path: str, inputs: Path, spans: Spans) -> CsvInput:

@@ -62,6 +62,7 @@ def create_pipeline(
         content_digest=parameter("data_digest", inputs.data.digest),
         location=parameter("data"),
         eval_location=parameter("eval_data", inputs.data.eval_csv and inputs.data.eval_csv.location),
+        label_fixes=parameter("label_fixes", inputs.data.label_fixes and inputs.data.label_fixes.location),
         settings=config.data.model_dump_json(exclude={*LOCATIONS}),
     )
     schema_gen = ImportSchemaGen(

@@ -85,6 +85,7 @@ def DataGate(  # noqa: N802  components are named as classes
         *rules.judge_classes(counts, judged_by),
         *rules.judge_split(counts, train_share, judged_by, split),
         *rules.judge_leakage(*leaks, judged_by, report["rows"].get("in_eval", 0), report.get("in_eval", ())),
+        *rules.judge_label_fixes(report.get("label_fixes"), judged_by),
         *comparison.judge_drift(by_split[features.TRAIN_SPLIT], before, name, schema_proto, judged_by),
         *comparison.judge_skew(by_split[features.TRAIN_SPLIT], by_split[features.EVAL_SPLIT], schema_proto, judged_by),
     ]

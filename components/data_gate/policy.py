@@ -41,6 +41,7 @@ class GateConfig(Section):
     classes: Action = Field("fail", description="Each split has both classes, the smaller min_minority_share.")
     split: Action = Field("fail", description="The splits have the configured shares, within split_tolerance.")
     leakage: Action = Field("fail", description="No title is in both splits.")
+    label_fixes: Action = Field("warn", description="Each title with an answer in data.label_fixes is in the data.")
     drift: Action = Field("fail", description="The train split is like the last accepted one (bounds: the schema).")
     skew: Action = Field("fail", description="The evaluation split is like the train split (bounds: the schema).")
     max_rejected_share: float = Field(0.01, ge=0, le=1, description="Of all rows, as a share from 0 to 1.")

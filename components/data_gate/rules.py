@@ -139,6 +139,27 @@ def judge_leakage(
     )
 
 
+def judge_label_fixes(fixes: Mapping[str, Any] | None, policy: GateConfig) -> Iterator[Finding]:
+    """Judges that the data has each title that `data.label_fixes` has an answer for.
+
+    Args:
+      fixes: `label_fixes` of the ingest's report; None where there are none.
+      policy: whether titles are masked.
+    """
+    if fixes is None:
+        return
+    yield Finding(
+        rule="label_fixes",
+        where="data.label_fixes",
+        bound="each title is in the data",
+        observed=fixes["absent"],
+        kept=fixes["absent"] == 0,
+        detail=f"{fixes['answers']:,} answers: {fixes['relabelled']:,} rows have another label by them, and "
+        f"{fixes['absent']:,} titles are no row's exactly",
+        examples=[f"{answer['place']}: {shown(answer['title'], policy)}" for answer in fixes["shown"]],
+    )
+
+
 def judge_anomalies(anomalies: Mapping[str, anomalies_pb2.Anomalies], policy: GateConfig) -> Iterator[Finding]:
     """Yields ExampleValidator's anomalies as findings, by their severity."""
     rules = {anomalies_pb2.AnomalyInfo.ERROR: "schema_errors", anomalies_pb2.AnomalyInfo.WARNING: "schema_warnings"}

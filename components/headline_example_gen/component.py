@@ -20,6 +20,7 @@ class HeadlineExampleGenSpec(component_spec.ComponentSpec):
         "content_digest": component_spec.ExecutionParameter(type=str, optional=True),
         "location": component_spec.ExecutionParameter(type=str, optional=True),
         "eval_location": component_spec.ExecutionParameter(type=str, optional=True),
+        "label_fixes": component_spec.ExecutionParameter(type=str, optional=True),
     }
     INPUTS: dict[str, component_spec.ChannelParameter] = {}
     OUTPUTS = {
@@ -44,11 +45,12 @@ class HeadlineExampleGen(base_beam_component.BaseBeamComponent):
       input_base: folder of the CSV files.
       pattern: of the files below it: a glob, with TFX's `{SPAN}`, `{YYYY}`, `{MM}`, `{DD}`, `{VERSION}` or `{DATE}`.
       settings: the section `data`, `DataConfig` as JSON; `location` or `input_base` and `pattern` stand for its `path`,
-        `eval_location` for its `eval_data`.
+        `eval_location` and `label_fixes` for its settings of that kind.
       content_digest: of the files, see `files.data_digest`. The cache goes by it, and an ingest of other content fails.
       location: stands for both `input_base` and `pattern`, as `--data` does, for a run whose data is known only when it
         starts.
       eval_location: of the files whose rows evaluate, where those of the others all train.
+      label_fixes: of the files whose answers stand for labels.
     """
 
     SPEC_CLASS = HeadlineExampleGenSpec
@@ -63,6 +65,7 @@ class HeadlineExampleGen(base_beam_component.BaseBeamComponent):
         content_digest: str | None = None,
         location: str | None = None,
         eval_location: str | None = None,
+        label_fixes: str | None = None,
     ):
         spec = HeadlineExampleGenSpec(
             input_base=input_base,
@@ -71,6 +74,7 @@ class HeadlineExampleGen(base_beam_component.BaseBeamComponent):
             content_digest=content_digest,
             location=location,
             eval_location=eval_location,
+            label_fixes=label_fixes,
             examples=types.Channel(type=standard_artifacts.Examples),
             ingest=types.Channel(type=Ingest),
         )

@@ -19,6 +19,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from components import Properties
 from components.errors import DataRefused, InputError
 from components.headline_example_gen.files import files_digest, find_csv_files, require_apart, resolve_pattern
+from components.headline_example_gen.fixes import LabelFixes, read_fixes
 from components.headline_example_gen.groups import GroupCounts, add_up, require_one_split
 from components.headline_example_gen.rejects import REJECTS_FILE, merge_parts
 from components.headline_example_gen.report import REPORT_FILE, SHOWN_FAULTS, make_report, sum_tallies
@@ -48,7 +49,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Runs the ingest.
 
         Raises:
-          InputError: a file cannot be read as a CSV; all such files are named. Or one is of both splits.
+          InputError: a file cannot be read as a CSV; all such files are named. Or one is of both splits, or an answer
+            is no label.
           DataRefused: the rows of a group are in both splits.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
@@ -65,6 +67,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             csv_input = resolve_pattern(base, pattern, window_spans=window, last_span=last)
         eval_paths = find_csv_files(eval_data).paths if eval_data else ()
         paths, first_of_eval = (*csv_input.paths, *eval_paths), len(csv_input.paths)
+        fixes = read_fixes(exec_properties.get("label_fixes"), settings)
         folders = {split: f"{examples.uri}/Split-{split}" for split in _SPLITS}
         parts = f"{ingest.uri}/parts"
         for folder in (*folders.values(), parts):
@@ -73,7 +76,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         shards = _number_of_shards(paths)
         with self._make_beam_pipeline() as pipeline:
             files = pipeline | "Files" >> beam.Create(list(enumerate(paths))) | "Spread" >> beam.Reshuffle()
-            read = beam.ParDo(ReadFile(settings, shards, first_of_eval, parts))
+            read = beam.ParDo(ReadFile(settings, shards, first_of_eval, parts, fixes.labels))
             if settings.group_column:
                 rows = files | "Read" >> read.with_outputs(GROUPS, main="rows")
                 groups = rows[GROUPS] | "ByGroup" >> beam.GroupByKey()
@@ -92,13 +95,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
         groups = add_up(GroupCounts(*json.loads(_read(part))) for part in _list(parts, "groups-*.json"))
         try:
-            _check_files(paths, first_of_eval, parts, exec_properties.get("content_digest"))
+            answered = _check_files(paths, first_of_eval, parts, fixes, exec_properties.get("content_digest"))
             require_one_split(groups, settings, paths)
         except (InputError, DataRefused):
             for folder in (*folders.values(), parts):
                 fileio.rmtree(folder)
             raise
-        _report(paths, settings, groups, parts, ingest.uri)
+        _report(paths, settings, groups, fixes, answered, parts, ingest.uri)
         fileio.rmtree(parts)
         _fill_empty_splits(folders)
         examples.split_names = artifact_utils.encode_split_names(list(_SPLITS))
@@ -113,20 +116,33 @@ def _number_of_shards(paths: Sequence[str]) -> int:
     return 1 + sum(sizes) // _SHARD_BYTES
 
 
-def _check_files(paths: Sequence[str], first_of_eval: int, parts: str, expected_digest: str | None) -> None:
+def _check_files(
+    paths: Sequence[str], first_of_eval: int, parts: str, fixes: LabelFixes, expected_digest: str | None
+) -> set[str]:
+    """Returns the titles of `fixes` that are in the data."""
     outcomes = [json.loads(_read(part)) for part in _list(parts, "outcome-*.json")]
     if refused := [outcome["refused"] for outcome in outcomes if "refused" in outcome]:
         raise InputError("\n".join(refused))
     digests = [outcome["digest"] for outcome in outcomes]
     require_apart(paths, digests, first_of_eval)
-    if expected_digest and files_digest(digests[:first_of_eval], digests[first_of_eval:]) != expected_digest:
+    digest = files_digest(digests[:first_of_eval], digests[first_of_eval:], fixes.digests)
+    if expected_digest and digest != expected_digest:
         raise InputError(
             f"The data must not change while a run reads it. Received: {len(paths)} files from {paths[0]} on, which "
             "have changed since the run began. Run again."
         )
+    return {title for outcome in outcomes for title in outcome["answered"]}
 
 
-def _report(paths: Sequence[str], settings: DataConfig, groups: GroupCounts, parts: str, target: str) -> None:
+def _report(
+    paths: Sequence[str],
+    settings: DataConfig,
+    groups: GroupCounts,
+    fixes: LabelFixes,
+    answered: set[str],
+    parts: str,
+    target: str,
+) -> None:
     rejects = f"{target}/{REJECTS_FILE}"
     merge_parts(_list(parts, "file-*.csv"), _list(parts, "shard-*.csv"), paths, settings, rejects)
     with open_csv(rejects) as stream:
@@ -143,7 +159,8 @@ def _report(paths: Sequence[str], settings: DataConfig, groups: GroupCounts, par
         split |= {"groups": groups.groups, "units": groups.units}
     total = sum_tallies(map(_read, _list(parts, "tally-*.json")))
     with fileio.open(f"{target}/{REPORT_FILE}", "w") as stream:
-        stream.write(json.dumps(make_report(total, paths, _SPLITS, faults, split), indent=2))
+        report = make_report(total, paths, _SPLITS, faults, split, fixes.report(answered, total))
+        stream.write(json.dumps(report, indent=2))
 
 
 def _fill_empty_splits(folders: dict[str, str]) -> None:

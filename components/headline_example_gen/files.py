@@ -107,15 +107,15 @@ def resolve_pattern(base: str, pattern: str, *, window_spans: int = 1, last_span
     return CsvInput(base, pattern, tuple(str(Path(base) / name) for name in names), tuple(chosen))
 
 
-def data_digest(paths: Sequence[str], eval_paths: Sequence[str] = ()) -> str:
-    """Returns `files_digest` of the files at `paths` and of those of `data.eval_data`, each in that order.
+def data_digest(paths: Sequence[str], eval_paths: Sequence[str] = (), fix_paths: Sequence[str] = ()) -> str:
+    """Returns `files_digest` of the files at `paths`, of `data.eval_data` and of `data.label_fixes`, in their order.
 
     Raises:
       InputError: a file cannot be read, or is in both.
     """
     digests = [*map(file_digest, (*paths, *eval_paths))]
     require_apart((*paths, *eval_paths), digests, len(paths))
-    return files_digest(digests[: len(paths)], digests[len(paths) :])
+    return files_digest(digests[: len(paths)], digests[len(paths) :], [*map(file_digest, fix_paths)])
 
 
 def file_digest(path: str) -> str:
@@ -150,17 +150,20 @@ def require_apart(paths: Sequence[str], digests: Sequence[str], first_of_eval: i
             )
 
 
-def files_digest(digests: Iterable[str], eval_digests: Sequence[str] = ()) -> str:
+def files_digest(digests: Iterable[str], eval_digests: Sequence[str] = (), fix_digests: Sequence[str] = ()) -> str:
     """Returns one digest for files of these digests, in their order; the files' names do not count.
 
     One file's stays what it is. That of more is what `sha256sum FILES | cut -c-64 | sha256sum` prints, so that two
     files are not the same as one that holds both. With files of `data.eval_data` it is what `sha256sum` prints of the
-    two lines `train DIGEST` and `eval DIGEST`, each digest without its `sha256:`.
+    two lines `train DIGEST` and `eval DIGEST`, each digest without its `sha256:`; files of `data.label_fixes` add a
+    line `fixes DIGEST`.
     """
     digests = list(digests)
-    if eval_digests:
-        train, held_out = (files_digest(part).removeprefix("sha256:") for part in (digests, eval_digests))
-        lines = f"train {train}\neval {held_out}\n"
+    if eval_digests or fix_digests:
+        parts = {"train": digests, "eval": eval_digests, "fixes": fix_digests}
+        lines = "".join(
+            f"{name} {files_digest(part).removeprefix('sha256:')}\n" for name, part in parts.items() if part
+        )
     elif len(digests) == 1:
         return digests[0]
     else:

@@ -24,7 +24,8 @@ class Tally:
     Attributes:
       files: by number of the file, Counter of `read`, `accepted`, `duplicates`, `in_eval`: rows of train whose title
         is in eval, too, among the duplicates, `rejected`, `rejected_lines`: the lines that the rejected rows span,
-        `left_out`: rows that `data.limit_rows` leaves out, among the accepted.
+        `left_out`: rows that `data.limit_rows` leaves out, among the accepted; `answered`: rows whose title has an
+        answer in `data.label_fixes`, `relabelled`: those whose label it changes.
       rules: rejected rows by rule.
       splits: by split, Counter of `rows` and `clickbait`.
       in_eval: the first rows of train whose title is in eval, too.
@@ -81,6 +82,7 @@ def make_report(
     splits: Sequence[str],
     faults: Sequence[Mapping[str, str]],
     split: Mapping[str, JsonValue],
+    label_fixes: Mapping[str, JsonValue] | None = None,
 ) -> dict[str, JsonValue]:
     """Returns the report of a whole ingest.
 
@@ -91,6 +93,7 @@ def make_report(
       faults: the first rejected rows.
       split: how the rows were split: `by`, see `DataConfig.split_by`, and of groups their number `groups`, and
         `units`: how many groups of equal size would differ by chance as much as these.
+      label_fixes: from `LabelFixes.report`; None where there are none.
     """
     rows: Counter[str] = Counter()
     for counts in total.files.values():
@@ -109,4 +112,5 @@ def make_report(
         "faults": [{**fault} for fault in faults],
         "split": {**split},
         "in_eval": [show_pair(pair, paths) for pair in total.in_eval],
+        **({"label_fixes": {**label_fixes}} if label_fixes else {}),
     }

@@ -48,6 +48,13 @@ _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 REJECT_NOTES = ("file", "line", "rule", "reason")
 """The columns of a fixed `rejects.csv`, in which an apostrophe precedes what a spreadsheet would run."""
 
+ANSWER = "answer"
+REVIEW_NOTES = ("score", "suspect", "contradictions", ANSWER)
+"""The columns of a file of `clickbait review`, in which an apostrophe precedes what a spreadsheet would run, too.
+
+A row's answer stands for its label, where there is one.
+"""
+
 
 class Row(NamedTuple):
     """A row that passes the rules."""
@@ -136,14 +143,18 @@ def _row_check(header: list[str], settings: DataConfig) -> Callable[[int, list[s
     group_at = header.index(group_column) if group_column else None
     labels, limit = settings.labels, settings.max_title_characters
     expected = " or ".join(labels)
-    is_rejects = {*REJECT_NOTES} <= {*header}
+    is_review = {*REVIEW_NOTES} <= {*header}
+    escaped = is_review or {*REJECT_NOTES} <= {*header}
+    answer_at = header.index(ANSWER) if is_review else label_at
 
     def check(line: int, fields: list[str]) -> Row | Fault:
         count = len(fields)
         text, label = (fields[text_at], fields[label_at]) if count == width else (_as_csv(fields), "")
         split = fields[split_at] if split_at is not None and count == width else ""
         group = fields[group_at] if group_at is not None and count == width else ""
-        if is_rejects:
+        if count == width and fields[answer_at].strip():
+            label = fields[answer_at]
+        if escaped:
             text, label, split, group = map(plain_cell, (text, label, split, group))
 
         def fault(rule: str, reason: str) -> Fault:

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from trainer.features import EVAL_SPLIT, TRAIN_SPLIT
 from trainer.section import Section
 
-LOCATIONS = frozenset({"path", "eval_data", "schema_file"})
+LOCATIONS = frozenset({"path", "eval_data", "label_fixes", "schema_file"})
 """Settings that only locate files; a run goes by the digests of these."""
 
 SPLIT_NAMES = {
@@ -37,6 +37,12 @@ class DataConfig(Section):
         min_length=1,
         description="CSV file, folder or glob, or a URL as of path, whose rows evaluate; all rows of path train. Of "
         "spans the newest. null: path has the rows of both splits.",
+    )
+    label_fixes: str | None = Field(
+        None,
+        min_length=1,
+        description="CSV file, folder or glob of `clickbait review`, or a URL as of path: its answers stand for the "
+        "labels of rows with exactly their titles. null: labels are as the data has them.",
     )
     text_column: str = Field("title", min_length=1, description="Name of the CSV column that holds the headline.")
     label_column: str = Field("label", min_length=1, description="Name of the CSV column that holds the label.")

@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import json
 import pickle
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import apache_beam as beam
 import numpy as np
 import tensorflow as tf
+from pydantic import JsonValue
 from tfx.dsl.io import fileio
 
 from components.errors import InputError
@@ -43,19 +44,24 @@ class ReadFile(beam.DoFn):
       shards: how many shards the titles are spread over.
       first_of_eval: the number of the first file of `data.eval_data`.
       parts: the folder of the parts.
+      answers: labels by title, which stand for those of the rows.
     """
 
-    def __init__(self, settings: DataConfig, shards: int, first_of_eval: int, parts: str):
+    def __init__(
+        self, settings: DataConfig, shards: int, first_of_eval: int, parts: str, answers: Mapping[str, int] = {}
+    ):
         self._settings = settings
         self._shards = shards
         self._first_of_eval = first_of_eval
         self._parts = parts
+        self._answers = answers
 
     def process(self, element: tuple[int, str]) -> Iterator[Batch | beam.pvalue.TaggedOutput]:
         number, path = element
         name = f"file-{number:05}"
         groups = GroupCounter()
-        tally, faults, outcome = Tally(), PartWriter(f"{self._parts}/{name}.csv"), {}
+        tally, faults, answered = Tally(), PartWriter(f"{self._parts}/{name}.csv"), set[str]()
+        outcome: dict[str, JsonValue] = {}
         batches: list[list[tuple[object, ...]]] = [[] for _ in range(self._shards)]
         read = rejected = rejected_lines = 0
         try:
@@ -67,6 +73,12 @@ class ReadFile(beam.DoFn):
                     rejected += 1
                     rejected_lines += row.lines
                     continue
+                answer = self._answers.get(row.title)
+                if answer is not None:
+                    answered.add(row.title)
+                    tally.count(number, "answered")
+                    tally.count(number, "relabelled", answer != row.label)
+                    row = row._replace(label=answer)
                 candidate = make_candidate(row, number, self._settings, is_eval_data=number >= self._first_of_eval)
                 batch = batches[candidate.order % self._shards]
                 batch.append(tuple(candidate))
@@ -78,7 +90,7 @@ class ReadFile(beam.DoFn):
                     if len(groups) == _BATCH_ROWS:
                         yield from self._group_batches(groups)
             # Last, so that a file that grows while it is read does not pass for what it was.
-            outcome["digest"] = file_digest(path)
+            outcome |= {"digest": file_digest(path), "answered": [*sorted(answered)]}
         except (InputError, OSError) as error:
             outcome["refused"] = str(error)  # an exception would leave Beam as another one
         yield from ((shard, pickle.dumps(batch)) for shard, batch in enumerate(batches) if batch)

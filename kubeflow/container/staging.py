@@ -17,7 +17,7 @@ from serving.versions.stores import download, explained, find_names, is_url, ope
 logger = logging.getLogger("kubeflow")
 
 #: Parameters of executors that are read from a store, and of those that are written to, too.
-_READ, _WRITTEN = ("location", "eval_location", "accepted_dir"), ("accepted_dir",)
+_READ, _WRITTEN = ("location", "eval_location", "label_fixes", "accepted_dir"), ("accepted_dir",)
 _LAST = "card.json"  # without which an entry of accepted data is none
 
 

@@ -43,7 +43,7 @@ _FOLDER = "rehearsal"
 _UNFINISHED = "unfinished.json"
 _VERDICT_TASK = "Verdict"
 #: Parameters whose defaults are this machine's.
-_LOCAL = ("data", "eval_data", "data_digest", "push_destination", "accepted_data")
+_LOCAL = ("data", "eval_data", "label_fixes", "data_digest", "push_destination", "accepted_data")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +88,11 @@ def rehearse(
         _check_store(options.store)
     os.environ.update(_endpoint(options))  # for what this process itself reads and writes
     known = definitions(spec)
-    data_values = {"data": config.data.path, "eval_data": _eval_data(config, spec)}
+    data_values = {
+        "data": config.data.path,
+        "eval_data": _optional(spec, "eval_data", config.data.eval_data, "--eval-data"),
+        "label_fixes": _optional(spec, "label_fixes", config.data.label_fixes, "data.label_fixes"),
+    }
     data_values |= {name: given[name] for name in data_values if name in given}
     config = _with_parameters(_as_compiled(config, spec), data_values)
     data, local = local_values(config)
@@ -129,15 +133,15 @@ def _as_compiled(config: PipelineConfig, spec: Spec) -> PipelineConfig:
     return config.model_copy(update={"data": settings.model_copy(update=here)})
 
 
-def _eval_data(config: PipelineConfig, spec: Spec) -> Json:
-    """Returns where the rows are that evaluate, by the configuration or the spec; None without `eval_data`."""
-    known, given = definitions(spec), config.data.eval_data
-    if "eval_data" in known:
-        return given or known["eval_data"].get("defaultValue")
+def _optional(spec: Spec, name: str, given: str | None, option: str) -> Json:
+    """Returns the value of a parameter that not every spec has, by the configuration or the spec; None without it."""
+    known = definitions(spec)
+    if name in known:
+        return given or known[name].get("defaultValue")
     if given:
         raise ParameterError(
-            f"--eval-data must be given to `kubeflow compile`, too. Received: {given}, and a spec without the "
-            "parameter eval_data. Compile it again, or leave it out."
+            f"{option} must be given to `kubeflow compile`, too. Received: {given}, and a spec without the "
+            f"parameter {name}. Compile it again, or leave it out."
         )
     return None
 

@@ -25,6 +25,7 @@ class RunParameter(NamedTuple):
 PARAMETERS = (
     RunParameter("data", str, "data.path", "CSV file, folder or pattern, as --data; also s3://, gs:// or minio://."),
     RunParameter("eval_data", str, "data.eval_data", "Of the rows that evaluate, as data.", optional=True),
+    RunParameter("label_fixes", str, "data.label_fixes", "Of the answers to labels, as data.", optional=True),
     RunParameter("data_digest", str, "", "sha256 of the data; the cache goes by it, and other content is refused."),
     RunParameter("encoder", str, "encoder.source", "Text encoder, as --encoder."),
     RunParameter("epochs", int, "training.epochs", "Passes over the training rows."),

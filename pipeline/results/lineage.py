@@ -77,7 +77,9 @@ def _run_that_pushed(store: MetadataStore, run_id: str) -> int | None:
 def ingest_counts(ingest: mlmd.Artifact) -> tuple[Ingest, dict[str, SplitRows]]:
     """Reads HeadlineExampleGen's counts of all rows and of each split, see `components.headline_example_gen.report`."""
     report = json.loads(Path(ingest.uri, REPORT_FILE).read_text(encoding="utf-8"))
-    counts = Ingest.from_dict({**report["rows"], "rejected_by_rule": report["rejected_by_rule"]})
+    fixes = report.get("label_fixes")  # of some runs only
+    known = {name: fixes[name] for name in ("answers", "answered", "relabelled", "absent")} if fixes else None
+    counts = Ingest.from_dict({**report["rows"], "rejected_by_rule": report["rejected_by_rule"], "label_fixes": known})
     return counts, {split: SplitRows.from_dict(rows) for split, rows in report["splits"].items()}
 
 

@@ -151,6 +151,9 @@ def _ingested(ingest: Ingest, folder: Path) -> str:
     if ingest.rejected:
         by_rule = ", ".join(f"{count:,} {rule}" for rule, count in ingest.rejected_by_rule.items())
         counts.append(f"{ingest.rejected:,} rejected ({by_rule}), see {shorten(folder / REJECTS_FILE)}")
+    if fixes := ingest.label_fixes:
+        absent = f", {fixes.absent:,} not in the data" if fixes.absent else ""
+        counts.append(f"{fixes.relabelled:,} relabelled by {fixes.answers:,} answers{absent}")
     if ingest.left_out:
         counts.append(f"{ingest.left_out:,} left out by --limit")
     return " · ".join(counts)

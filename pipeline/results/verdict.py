@@ -42,6 +42,10 @@ class Data(Recorded):
     """For people."""
     files: Sequence[str] = ()
     sha256: str | None = None
+    """Of the rows, and of the answers where there are any."""
+    label_fixes: str | None = None
+    """Where the answers came from that stand for labels."""
+    label_fixes_sha256: str | None = None
     schema_sha256: str | None = None
 
     def setting(self, name: str) -> JsonValue:
@@ -64,6 +68,20 @@ class Encoder(Recorded):
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN, kw_only=True)
+class LabelFixes(Recorded):
+    """What the answers of `data.label_fixes` did."""
+
+    answers: int
+    """Titles that have one."""
+    answered: int
+    """Rows with such a title."""
+    relabelled: int
+    """Those of them that had another label."""
+    absent: int
+    """Titles that no row has."""
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN, kw_only=True)
 class Ingest(Recorded):
     """Counts of rows: read = accepted + duplicates + rejected."""
 
@@ -78,6 +96,7 @@ class Ingest(Recorded):
     left_out: int | None = None
     """By `data.limit_rows`, among the accepted."""
     rejected_by_rule: dict[str, int]
+    label_fixes: LabelFixes | None = None
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)

@@ -82,8 +82,9 @@ def open_verdict(config: PipelineConfig, run_id: str, data: DataSource, schema: 
     source = {
         "origin": data.origin,
         "description": data.description,
-        "files": list(data.paths),
+        "files": [*data.paths, *(data.label_fixes.paths if data.label_fixes else ())],
         "sha256": data.digest,
+        "label_fixes_sha256": data.fixes_digest,
         "schema_sha256": schema.digest,
     }
     return Verdict(

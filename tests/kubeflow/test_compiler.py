@@ -125,6 +125,15 @@ def test_eval_data_is_a_parameter_of_the_ingest_where_it_is_given():
     assert "train_share" not in tasks(compiled)["DataGate"]["inputs"]["parameters"]
 
 
+def test_label_fixes_are_a_parameter_of_the_ingest_where_they_are_given():
+    compiled = compile_with("data.label_fixes=s3://bucket/fixes.csv")
+    definition = compiled["root"]["inputDefinitions"]["parameters"]["label_fixes"]
+    assert (definition["parameterType"], definition["defaultValue"]) == ("STRING", "s3://bucket/fixes.csv")
+    ingest = tasks(compiled)["HeadlineExampleGen"]["inputs"]["parameters"]
+    assert ingest["label_fixes"] == {"componentInputParameter": "label_fixes"}
+    assert "fixes.csv" not in ingest["settings"]["runtimeValue"]["constant"]
+
+
 def test_every_parameter_reaches_a_task(compiled):
     used = {
         source["componentInputParameter"]

@@ -7,6 +7,7 @@ import pytest
 
 from components.data_gate.accepted import write_accepted
 from components.errors import InputError
+from components.headline_example_gen.files import file_digest
 from data.fetch import DEFAULT_DESTINATION
 from pipeline import inputs
 from pipeline.config.paths import SAMPLE_FILE, SCHEMA_FILE, OutputPaths
@@ -126,6 +127,25 @@ def test_eval_data_that_cannot_be(work, overrides, message):
         (work / "c.csv").unlink()
     with pytest.raises(InputError, match=message):
         choose_data(configure(*overrides))
+
+
+# ---- Answers that stand for labels
+
+
+def test_label_fixes_are_described_and_count_by_their_content(work):
+    data, fixes = write_csv(work / "data.csv"), work / "fixes.csv"
+    fixes.write_text("title,answer\nA,1\nB,\n", encoding="utf-8")
+    plain = choose_data(configure(f"data.path={data}"))
+    fixed = configure(f"data.path={data}", f"data.label_fixes={fixes}")
+    source = choose_data(fixed)
+    assert source.description.endswith("by --data, 1 answers of data.label_fixes")
+    assert source.label_fixes is not None
+    assert (source.label_fixes.paths, source.fixes_digest) == ((str(fixes),), file_digest(str(fixes)))
+    fixes.write_text("title,answer\nA,0\n", encoding="utf-8")
+    assert len({plain.digest, source.digest, choose_data(fixed).digest}) == 3
+    fixes.write_text("title,answer\nA,perhaps\n", encoding="utf-8")
+    with pytest.raises(InputError, match="fixes.csv:2: an answer of data.label_fixes must be 0 or 1"):
+        choose_data(fixed)
 
 
 def test_split_column_and_eval_data_exclude_each_other():

@@ -82,6 +82,16 @@ def test_data_to_evaluate_by_is_copied_as_the_data_is(put, choose, tmp_path):
         choose("s3://bucket/in/a.csv", "data.eval_data=s3://bucket/in/b.csv")
 
 
+def test_answers_to_labels_are_copied_as_the_data_is(put, choose, tmp_path):
+    put("a.csv")
+    put("fixes.csv", content=b"title,answer\nOne,0\n")
+    source = choose("s3://bucket/in/a.csv", "data.label_fixes=s3://bucket/in/fixes.csv")
+    assert source.label_fixes
+    (copy,) = source.label_fixes.paths
+    assert copy.startswith(f"{tmp_path}/output/inputs/")
+    assert source.digest == data_digest(source.csv.paths, fix_paths=[copy])
+
+
 def test_google_cloud_storage_is_read_in_the_same_way(choose):
     with gcs_server() as buckets:
         buckets["bucket"]["in/a.csv"] = CSV

@@ -73,7 +73,7 @@ def run_executor(data: Path | str, output: Path, *, beam_flags: Sequence[str] = 
     from components.headline_example_gen.ingest import Ingest
 
     section = DataConfig(**{key: settings.pop(key) for key in {*settings} & {*DataConfig.model_fields}})
-    settings = {"eval_location": section.eval_data, **settings}
+    settings = {"eval_location": section.eval_data, "label_fixes": section.label_fixes, **settings}
     found = find_csv_files(str(data), window_spans=section.window_spans, last_span=section.last_span)
     places = {"input_base": found.base, "pattern": found.pattern}
     component = HeadlineExampleGen(settings=section.model_dump_json(), **{**places, **settings})

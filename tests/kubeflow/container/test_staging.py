@@ -66,10 +66,13 @@ def test_a_store_that_cannot_be_reached_is_explained(url, tmp_path, monkeypatch)
 
 def test_parameters_of_google_cloud_storage_are_staged_and_what_was_written_goes_back():
     with gcs_server() as buckets:
-        buckets["bucket"].update({"in/span-1/a.csv": b"a", "eval.csv": b"b", "accepted/1/card.json": b"{}"})
+        buckets["bucket"].update(
+            {"in/span-1/a.csv": b"a", "eval.csv": b"b", "fixes.csv": b"c", "accepted/1/card.json": b"{}"}
+        )
         values = {
             "location": "gs://bucket/in/span-{SPAN}/*.csv",
             "eval_location": "gs://bucket/eval.csv",
+            "label_fixes": "gs://bucket/fixes.csv",
             "accepted_dir": "gs://bucket/accepted",
             "epochs": 2,
         }
@@ -78,6 +81,7 @@ def test_parameters_of_google_cloud_storage_are_staged_and_what_was_written_goes
             assert staged["location"].endswith("/location/span-{SPAN}/*.csv")
             assert Path(staged["location"]).parents[1].joinpath("span-1", "a.csv").read_bytes() == b"a"
             assert Path(staged["eval_location"]).read_bytes() == b"b"
+            assert Path(staged["label_fixes"]).read_bytes() == b"c"
             accepted = Path(staged["accepted_dir"])
             (accepted / "1" / "card.json").unlink()
             (accepted / "2").mkdir()

@@ -66,3 +66,8 @@ def test_columns_are_those_that_the_spec_was_compiled_with(rehearse, tmp_path):
 
 def test_eval_data_that_the_spec_does_not_read(rehearse):
     assert "--eval-data must be given to `kubeflow compile`, too. Received: e.csv" in rehearse("--eval-data", "e.csv")
+
+
+def test_label_fixes_that_the_spec_does_not_read(rehearse):
+    message = "data.label_fixes must be given to `kubeflow compile`, too. Received: f.csv"
+    assert message in rehearse("--set", "data.label_fixes=f.csv")

@@ -239,6 +239,10 @@ INGEST = {"read": 1_010, "accepted": 1_000, "duplicates": 0, "rejected": 0, "lef
             "1,010 rows · 1,000 accepted · 3 rejected (1 nul, 2 conflict), see output/runs/r1/rejects.csv",
         ),
         ({"left_out": 700}, "1,010 rows · 1,000 accepted · 700 left out by --limit"),
+        (
+            {"label_fixes": {"answers": 40, "answered": 39, "relabelled": 30, "absent": 2}},
+            "1,010 rows · 1,000 accepted · 30 relabelled by 40 answers, 2 not in the data",
+        ),
     ],
 )
 def test_every_row_that_was_read_is_accounted_for(counts, line):
