@@ -25,6 +25,7 @@ _COMMANDS = {
     "monitor": "pipeline.commands.monitor:monitor",
     "predict": "serving.client.cli:predict_command",
     "report": "pipeline.commands.report:report",
+    "review": "pipeline.commands.review:review",
     "rollback": "pipeline.commands.versions:rollback",
     "run": "pipeline.commands.run:run",
     "runs": "pipeline.commands.runs:runs",

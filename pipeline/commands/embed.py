@@ -19,18 +19,15 @@ def embed(texts: tuple[str, ...], source: str, offline: bool, whole: bool) -> No
     with quiet() as terminal:
         from trainer.encoders.check import check_encoder
         from trainer.encoders.resolve import resolve_encoder
+        from trainer.encoders.vectors import encode
 
         encoder = resolve_encoder(source, offline=offline)
 
         check_encoder(encoder.path, source=source, fine_tune=False)
 
         import numpy as np
-        import tensorflow as tf
-        import tensorflow_hub as hub
 
-        vectors = hub.load(str(encoder.path))(
-            tf.constant([text.encode(errors="surrogateescape") for text in texts])
-        ).numpy()
+        vectors = encode(encoder.path, texts)
         for text, vector in zip(texts, vectors, strict=True):
             count = vector.size if whole else min(vector.size, _SHOWN_VALUES)
             shown = ", ".join(f"{value:+.4f}" for value in vector[:count])

@@ -1,1 +1,1 @@
-"""How many labels a model needs, which of them are wrong, and which to give next."""
+"""How many labels a model needs, which of them are likely wrong, and which texts to label next."""
