@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _PIPE_WIDTH = 240
 _CHUNK_ROWS = 10_000
+_WEAK_AUC = 0.7
 
 
 @click.command()
@@ -105,7 +106,10 @@ def review(
     if texts is None:
         share = suspected.suspects / len(labelled.titles)
         both = f", {suspected.contradictions:,} titles have rows of both labels" if suspected.contradictions else ""
-        _line(console, "suspects", f"{suspected.suspects:,} labels are likely wrong ({share:.1%}){both}")
+        is_weak = suspected.auc < _WEAK_AUC
+        weak, likely = (": too weak to call a label wrong", "may be wrong") if is_weak else ("", "are likely wrong")
+        _line(console, "models", f"AUC {suspected.auc:.4f} on titles that they did not see{weak}")
+        _line(console, "suspects", f"{suspected.suspects:,} labels {likely} ({share:.1%}){both}")
         following = f"fill the column answer of {file}, then: clickbait run --set data.label_fixes={file}"
     else:
         _line(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
 from components.headline_example_gen.settings import DataConfig
 from components.titles import normalize
@@ -31,6 +32,8 @@ class Suspected(NamedTuple):
     """How many labels are likely wrong, of all titles without an answer."""
     contradictions: int
     """How many titles have rows of both labels."""
+    auc: float
+    """Of the models, on titles that they did not see: how well they tell the labels apart."""
 
 
 class ToLabel(NamedTuple):
@@ -75,7 +78,8 @@ def review_labels(
         )
         for row in order[:count]
     ]
-    return Suspected(rows, int((suspects.is_suspect & opened).sum()), int(contradicts.sum()))
+    auc = float(roc_auc_score(labelled.labels, scored.probabilities))
+    return Suspected(rows, int((suspects.is_suspect & opened).sum()), int(contradicts.sum()), auc)
 
 
 def choose_texts(labelled: LabelledTitles, texts: Sequence[str], encoder: Path, limit: int | None) -> ToLabel:

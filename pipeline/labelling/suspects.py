@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+_ROUNDING = 1e-9
+
 
 class Suspects(NamedTuple):
     """Labels by how little they fit."""
@@ -24,7 +26,7 @@ def find_suspects(labels: np.ndarray, probabilities: np.ndarray) -> Suspects:
     """Ranks labels.
 
     A class's threshold is the mean probability that rows with its label have for it. A label is a suspect where the
-    other class reaches its threshold and this one does not, or less surely.
+    other class exceeds its threshold and this one does not, or less surely: scores that are all equal suspect nothing.
 
     Args:
       labels: 0 or 1 [rows], and both.
@@ -39,5 +41,5 @@ def find_suspects(labels: np.ndarray, probabilities: np.ndarray) -> Suspects:
     thresholds = np.array([of_class[label, labels == label].mean() for label in (0, 1)])
     rows = np.arange(len(labels))
     given, other = of_class[labels, rows], of_class[1 - labels, rows]
-    is_suspect = (other >= thresholds[1 - labels]) & ((given < thresholds[labels]) | (other > given))
+    is_suspect = (other > thresholds[1 - labels] + _ROUNDING) & ((given < thresholds[labels]) | (other > given))
     return Suspects(np.lexsort((given, ~is_suspect)), is_suspect)

@@ -55,6 +55,7 @@ def test_flipped_labels_are_found_and_answers_are_left_out_next_time(review, tmp
     assert "read     202 rows · 200 titles · 1 repeated · 1 rejected, which a run lists" in output
     assert re.search(r"suspects [456] labels are likely wrong \(\d\.\d%\), 1 titles have rows of both labels\n", output)
     assert "file     review.csv · 7 rows" in output
+    assert "too weak" not in output
     assert "fill the column answer of review.csv, then: clickbait run --set data.label_fixes=review.csv" in output
     shown = read(tmp_path / "review.csv")
     assert {row["title"] for row in shown} == {*wrong, rows[0][0]}
@@ -87,6 +88,17 @@ def test_texts_to_label_are_neither_known_nor_repeats(review, tmp_path):
     assert "amazing budget x" in {row["title"] for row in shown}
     (tmp_path / "known.txt").write_text(known[3][0] + "\n")
     assert "review.csv · 0 rows" in review("--data", "data.csv", "--unlabelled", "known.txt")
+
+
+def test_models_that_know_nothing_say_so(review, tmp_path):
+    draw = random.Random(0)
+    write_csv(
+        tmp_path / "data.csv",
+        [(f"{title} {number}", draw.randrange(2)) for number, (title, _) in enumerate(titles(60))],
+    )
+    output = review("--data", "data.csv")
+    assert re.search(r"models   AUC 0\.\d{4} on titles that they did not see: too weak to call a label wrong\n", output)
+    assert re.search(r"suspects \d+ labels may be wrong", output)
 
 
 def test_bad_input_ends_before_anything_is_scored(review, tmp_path):

@@ -33,3 +33,8 @@ def test_a_row_that_fits_both_classes_is_no_suspect_where_its_own_fits_better():
     labels = np.array([0, 0, 1, 1])
     probabilities = np.array([0.9, 0.35, 0.3, 0.3])
     assert not find_suspects(labels, probabilities).is_suspect[1]
+
+
+def test_scores_that_are_all_equal_suspect_nothing():
+    labels = np.array([0] * 40 + [1] * 20)
+    assert not find_suspects(labels, np.full(60, 1 / 3)).is_suspect.any()
