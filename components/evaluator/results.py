@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic.dataclasses import dataclass
 
+from components.challenges import ChallengeRows
 from components.recorded import KEEPS_UNKNOWN, Recorded
 from components.slices import VARIANT
 
@@ -190,6 +191,49 @@ class BehaviourResult(Recorded):
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class AtShare(Recorded):
+    """Metrics at the threshold that about as many rows reach as are clickbait."""
+
+    threshold: float
+    """A score of at least that is clickbait."""
+    accuracy: Metric
+    precision: Metric
+    recall: Metric
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN, kw_only=True)
+class ChallengeFigures(Recorded):
+    """Metrics of a challenge's rows, by model: `model`, `last_blessed`, `linear_lower`, as far as there are scores.
+
+    A value is None where a score is no number, and where the rows allow no such metric.
+    """
+
+    auc: dict[str, Metric]
+    """None where all rows are of one class."""
+    accuracy: dict[str, Metric]
+    """At a threshold of 0.5."""
+    accuracy_at_share: dict[str, AtShare | None]
+    """None where all rows are of one class."""
+    ece: dict[str, Metric]
+    """Without interval."""
+    brier: dict[str, Metric]
+    non_finite: dict[str, int]
+    """How many scores are no numbers."""
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN, kw_only=True)
+class Challenge(ChallengeFigures, ChallengeRows):
+    """The metrics of labelled texts from elsewhere, as they are."""
+
+    clickbait_share: float | None
+    """None without rows."""
+    lower: ChallengeFigures
+    """The same of the texts in lower case."""
+    findings: list[str]
+    """What the figures cannot show, such as `all rows are clickbait: there is no AUC`; for people."""
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
 class EvaluationVerdict(Recorded):
     """The Evaluator's `verdict.json`."""
 
@@ -198,6 +242,7 @@ class EvaluationVerdict(Recorded):
     evaluation: Evaluation
     behaviours: Sequence[BehaviourResult] = ()
     """By group; empty without cases."""
+    challenges: Sequence[Challenge] = ()
 
 
 def write_verdict(folder: str | Path, verdict: EvaluationVerdict) -> None:

@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 
 from components.data_gate.policy import GateVerdict
 from components.evaluator.policy import EvaluationConfig
-from components.evaluator.results import BehaviourResult, Evaluation, Judgement, MeasuredSlice
+from components.evaluator.results import BehaviourResult, Challenge, Evaluation, Judgement, MeasuredSlice
 from components.local_infra_validator.policy import InfraVerdict
 from components.recorded import KEEPS_UNKNOWN, Recorded
 from data.fetch import CSV_SHA256
@@ -262,6 +262,8 @@ class Verdict(Recorded):
     evaluation: Evaluation | None = None
     behaviours: Sequence[BehaviourResult] = ()
     """The cases of `evaluation.behaviours` that passed and failed, by group."""
+    challenges: Sequence[Challenge] = ()
+    """What the models are worth on texts from elsewhere."""
     infra: InfraVerdict | None = None
     blessed: bool | None = None
     pushed: Pushed | None = None

@@ -59,6 +59,7 @@ def judge_model(verdict: Verdict, outputs: Outputs, bulk: BulkConfig | None = No
             thresholds=evaluated.thresholds,
             evaluation=evaluated.evaluation,
             behaviours=evaluated.behaviours,
+            challenges=evaluated.challenges,
         )
     if blessing := outputs.get("LocalInfraValidator", {}).get("blessing"):
         verdict = replace(verdict, infra=lineage.infra_verdict(blessing))

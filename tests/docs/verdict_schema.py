@@ -11,6 +11,7 @@ from types import ModuleType
 
 from pydantic import TypeAdapter
 
+import components.challenges
 import components.data_gate.policy
 import components.evaluator.results
 import components.local_infra_validator.policy
@@ -20,6 +21,7 @@ from pipeline.results.verdict import Verdict
 SCHEMA = Path(__file__).parents[2] / "docs" / "verdict.schema.json"
 UPDATE = "python -m tests.docs.verdict_schema"
 DECLARED_IN = (
+    components.challenges,
     components.data_gate.policy,
     components.evaluator.results,
     components.local_infra_validator.policy,
