@@ -14,11 +14,12 @@ from components.bulk_example_gen.settings import BulkConfig
 from components.data_gate import accepted
 from components.errors import InputError
 from components.evaluator.policy import EvaluationConfig
-from components.headline_example_gen.files import CsvInput, data_digest, file_digest, files_digest, find_csv_files
+from components.headline_example_gen.files import CsvInput, data_digest, files_digest, find_csv_files
 from components.headline_example_gen.fixes import read_fixes
-from components.headline_example_gen.rows import read_header
 from components.headline_example_gen.settings import LOCATIONS
 from components.headline_example_gen.spans import parse_specs
+from components.labelled_csv.digests import file_digest
+from components.labelled_csv.rows import read_header
 from components.local_infra_validator.servers import identify_server
 from data.fetch import CSV_SHA256, DEFAULT_DESTINATION
 from pipeline.config.paths import BEHAVIOURS_FILE, SAMPLE_FILE, SCHEMA_FILE, OutputPaths

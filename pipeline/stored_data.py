@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 from components.errors import InputError
-from components.headline_example_gen.files import CsvInput, file_digest, find_csv_files, resolve_pattern
+from components.headline_example_gen.files import CsvInput, find_csv_files, resolve_pattern
+from components.labelled_csv.digests import file_digest
 from pipeline.results.run_folders import unwritable
 from serving.versions import stores
 

@@ -24,8 +24,8 @@ from components.headline_example_gen.groups import GroupCounts, add_up, require_
 from components.headline_example_gen.rejects import REJECTS_FILE, merge_parts
 from components.headline_example_gen.report import REPORT_FILE, SHOWN_FAULTS, make_report, sum_tallies
 from components.headline_example_gen.settings import DataConfig
-from components.headline_example_gen.streams import open_csv
 from components.headline_example_gen.transforms import GROUPS, FirstLeftOut, ReadFile, WriteShard, write_group_counts
+from components.labelled_csv.streams import open_csv
 from serving.untrusted import plain_cell
 from trainer import features
 

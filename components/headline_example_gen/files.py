@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from components.errors import InputError
 from components.headline_example_gen.spans import SpanVersion, expand_date, parse_specs
+from components.labelled_csv.digests import explained, file_digest
 
 _ENDINGS = (".csv", ".csv.gz")
 # The pattern of a folder. No glob can say "either ending", so this one is filtered; it is spelled as nobody spells
@@ -63,7 +63,7 @@ def find_csv_files(path: str, *, window_spans: int = 1, last_span: int | str | N
     Raises:
       InputError: nothing is there, the specs are at fault, or spans are asked for and there are no specs.
     """
-    with _explained(path):
+    with explained(path):
         base, pattern = _split(Path(path).expanduser(), path)
     return resolve_pattern(base, pattern, window_spans=window_spans, last_span=last_span)
 
@@ -90,7 +90,7 @@ def resolve_pattern(base: str, pattern: str, *, window_spans: int = 1, last_span
             f"window_spans={window_spans} and last_span={last_span} for {shown}, which has none. "
             "Leave them out, or put {SPAN} or {DATE} into --data."
         )
-    with _explained(shown):
+    with explained(shown):
         names = _glob(base, specs.glob if specs else pattern)
     if not names and pattern == FOLDER_PATTERN:
         raise InputError(
@@ -116,19 +116,6 @@ def data_digest(paths: Sequence[str], eval_paths: Sequence[str] = (), fix_paths:
     digests = [*map(file_digest, (*paths, *eval_paths))]
     require_apart((*paths, *eval_paths), digests, len(paths))
     return files_digest(digests[: len(paths)], digests[len(paths) :], [*map(file_digest, fix_paths)])
-
-
-def file_digest(path: str) -> str:
-    """Returns the sha256 of a file's bytes.
-
-    Raises:
-      InputError: the file cannot be read.
-    """
-    digest = hashlib.sha256()
-    with _explained(path), Path(path).open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return f"sha256:{digest.hexdigest()}"
 
 
 def require_apart(paths: Sequence[str], digests: Sequence[str], first_of_eval: int) -> None:
@@ -197,13 +184,3 @@ def _glob(base: str, pattern: str) -> list[str]:
     if pattern == FOLDER_PATTERN:
         found = {name for name in found if name.endswith(_ENDINGS)}
     return sorted(found)
-
-
-@contextlib.contextmanager
-def _explained(path: str) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, RuntimeError) as error:  # no permission, a name too long, no such home
-        raise InputError(
-            f"The data must be there. Received: {path}: {getattr(error, 'strerror', None) or error}."
-        ) from error

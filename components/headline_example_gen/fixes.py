@@ -8,10 +8,11 @@ from typing import NamedTuple
 from pydantic import JsonValue
 
 from components.errors import InputError
-from components.headline_example_gen.files import file_digest, find_csv_files
+from components.headline_example_gen.files import find_csv_files
 from components.headline_example_gen.report import Tally
-from components.headline_example_gen.rows import ANSWER, Fault, read_rows
 from components.headline_example_gen.settings import DataConfig
+from components.labelled_csv.digests import file_digest
+from components.labelled_csv.rows import ANSWER, Fault, read_rows
 
 _SHOWN_TITLES = 5
 _SHOWN_CHARACTERS = 120

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from components.headline_example_gen.resolve import Candidate, make_candidate, resolve
-from components.headline_example_gen.rows import Fault, read_rows
 from components.headline_example_gen.settings import DataConfig
+from components.labelled_csv.rows import Fault, read_rows
 
 
 class LabelledRows(NamedTuple):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from tfx.dsl.io import fileio
 
-from components.headline_example_gen.rows import REJECT_NOTES, Fault
 from components.headline_example_gen.settings import DataConfig
-from components.headline_example_gen.streams import open_csv
+from components.labelled_csv.rows import REJECT_NOTES, Fault
+from components.labelled_csv.streams import open_csv
 from serving.untrusted import inert_cell
 
 if TYPE_CHECKING:

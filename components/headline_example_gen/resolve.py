@@ -11,8 +11,8 @@ import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from components.headline_example_gen.rows import Fault, Row
 from components.headline_example_gen.settings import DataConfig
+from components.labelled_csv.rows import Fault, Row
 from components.titles import normalize, title_key
 from trainer.features import EVAL_SPLIT, TRAIN_SPLIT
 

@@ -6,17 +6,11 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from trainer.features import EVAL_SPLIT, TRAIN_SPLIT
+from components.labelled_csv.rules import MAX_ROW_LINES, MAX_TITLE_CHARACTERS, both_classes
 from trainer.section import Section
 
 LOCATIONS = frozenset({"path", "eval_data", "label_fixes", "schema_file"})
 """Settings that only locate files; a run goes by the digests of these."""
-
-SPLIT_NAMES = {
-    **dict.fromkeys(("train", "training"), TRAIN_SPLIT),
-    **dict.fromkeys(("eval", "evaluation", "val", "valid", "validation", "dev", "test", "testing"), EVAL_SPLIT),
-}
-"""Values of `split_column`, as `normalize` leaves them, to the splits."""
 
 
 class DataConfig(Section):
@@ -65,10 +59,10 @@ class DataConfig(Section):
         "split_column or eval_data, a group in both splits is refused. null: by the title.",
     )
     max_title_characters: int = Field(
-        10_000, ge=1, le=1_000_000, description="Longer titles are rejected, in characters."
+        MAX_TITLE_CHARACTERS, ge=1, le=1_000_000, description="Longer titles are rejected, in characters."
     )
     max_row_lines: int = Field(
-        20,
+        MAX_ROW_LINES,
         ge=1,
         description="A row that spans more lines is rejected: its quote was closed by another row's.",
     )
@@ -117,14 +111,7 @@ class DataConfig(Section):
             return "data.eval_data"
         return f"the hash of the column {self.group_column!r}" if self.group_column else ""
 
-    @field_validator("labels")
-    @classmethod
-    def _both_classes(cls, labels: dict[str, int]) -> dict[str, int]:
-        mapped = {name.strip().lower(): label for name, label in labels.items()}
-        contradictory = any(mapped[name.strip().lower()] != label for name, label in labels.items())
-        if set(mapped.values()) != {0, 1} or "" in mapped or contradictory:
-            raise ValueError("must name both classes, each label once")
-        return mapped
+    _both_classes = field_validator("labels")(both_classes)
 
     @model_validator(mode="after")
     def _one_split(self) -> Self:

@@ -18,13 +18,13 @@ from pydantic import JsonValue
 from tfx.dsl.io import fileio
 
 from components.errors import InputError
-from components.headline_example_gen.files import file_digest
 from components.headline_example_gen.groups import GroupCounter, GroupRows, count_groups
 from components.headline_example_gen.rejects import PartWriter
 from components.headline_example_gen.report import Tally, first_pairs
 from components.headline_example_gen.resolve import CONFLICT, Candidate, Resolution, make_candidate, resolve
-from components.headline_example_gen.rows import Fault, read_rows
 from components.headline_example_gen.settings import DataConfig
+from components.labelled_csv.digests import file_digest
+from components.labelled_csv.rows import Fault, read_rows
 from trainer import features
 
 GROUPS = "groups"

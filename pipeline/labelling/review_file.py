@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from components.errors import InputError
-from components.headline_example_gen.rows import ANSWER, REVIEW_NOTES
 from components.headline_example_gen.settings import DataConfig
+from components.labelled_csv.rows import ANSWER, REVIEW_NOTES
 from serving.untrusted import inert_cell
 from serving.whole_file import write_whole
 

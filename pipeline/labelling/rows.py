@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from components.errors import InputError
-from components.headline_example_gen.rows import Fault, read_rows
 from components.headline_example_gen.settings import DataConfig
+from components.labelled_csv.rows import Fault, read_rows
 from components.titles import normalize
 
 MIN_TITLES = 20

@@ -13,8 +13,8 @@ import pyarrow as pa
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from components.headline_example_gen.rows import Fault, Row, read_rows
 from components.headline_example_gen.settings import DataConfig
+from components.labelled_csv.rows import Fault, Row, read_rows
 from components.statistics_gen.derived import derive
 from trainer import features
 

@@ -7,7 +7,7 @@ import pytest
 
 from components.data_gate.accepted import write_accepted
 from components.errors import InputError
-from components.headline_example_gen.files import file_digest
+from components.labelled_csv.digests import file_digest
 from data.fetch import DEFAULT_DESTINATION
 from pipeline import inputs
 from pipeline.config.paths import SAMPLE_FILE, SCHEMA_FILE, OutputPaths

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from components.headline_example_gen.files import find_csv_files
 from components.headline_example_gen.resolve import Resolution, make_candidate, resolve
-from components.headline_example_gen.rows import Fault, Row, read_rows
 from components.headline_example_gen.settings import DataConfig
+from components.labelled_csv.rows import Fault, Row, read_rows
 
 DATA = DataConfig()
 

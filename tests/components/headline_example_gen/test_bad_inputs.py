@@ -17,7 +17,7 @@ import pytest
 
 from components.errors import InputError
 from components.headline_example_gen.resolve import CONFLICT
-from components.headline_example_gen.rows import Fault, Row, read_header, read_rows
+from components.labelled_csv.rows import Fault, Row, read_header, read_rows
 from tests.components.headline_example_gen.bad_inputs import (
     BAD_FILES,
     BAD_ROWS,

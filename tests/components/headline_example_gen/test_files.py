@@ -13,11 +13,11 @@ from components.headline_example_gen.files import (
     FOLDER_PATTERN,
     CsvInput,
     data_digest,
-    file_digest,
     files_digest,
     find_csv_files,
     resolve_pattern,
 )
+from components.labelled_csv.digests import file_digest
 
 
 @pytest.fixture

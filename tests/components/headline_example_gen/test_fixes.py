@@ -9,11 +9,12 @@ import pytest
 from components.data_gate.policy import GateConfig
 from components.data_gate.rules import judge_label_fixes
 from components.errors import InputError
-from components.headline_example_gen.files import data_digest, file_digest
+from components.headline_example_gen.files import data_digest
 from components.headline_example_gen.fixes import LabelFixes, read_fixes
 from components.headline_example_gen.report import Tally
-from components.headline_example_gen.rows import REVIEW_NOTES, Fault, Row, read_rows
 from components.headline_example_gen.settings import DataConfig
+from components.labelled_csv.digests import file_digest
+from components.labelled_csv.rows import REVIEW_NOTES, Fault, Row, read_rows
 from serving.untrusted import inert_cell
 from tests.components.headline_example_gen.ingests import run_executor, write_csv
 

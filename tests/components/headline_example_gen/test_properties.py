@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from components.errors import InputError
 from components.headline_example_gen.rejects import PartWriter, merge_parts
-from components.headline_example_gen.rows import Fault, Row
+from components.labelled_csv.rows import Fault, Row
 from components.titles import normalize
 from serving.untrusted import MAX_FIELD_CHARACTERS, inert_cell
 from tests.components.headline_example_gen.ingests import DATA, Account, account, run_executor, write_csv

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from components.headline_example_gen.rejects import PartWriter, header, merge_parts
-from components.headline_example_gen.rows import Fault, read_rows
 from components.headline_example_gen.settings import DataConfig
+from components.labelled_csv.rows import Fault, read_rows
 from serving.untrusted import MAX_FIELD_CHARACTERS, plain_cell
 from tests.components.headline_example_gen.ingests import DATA
 

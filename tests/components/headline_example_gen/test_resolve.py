@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from components.headline_example_gen.resolve import Candidate, Resolution, resolve
-from components.headline_example_gen.rows import Fault
+from components.labelled_csv.rows import Fault
 
 PATHS = ("a.csv", "b.csv")
 

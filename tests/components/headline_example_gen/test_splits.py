@@ -12,8 +12,8 @@ from components.errors import DataRefused, InputError
 from components.headline_example_gen.files import FOLDER_PATTERN, CsvInput, data_digest, files_digest, find_csv_files
 from components.headline_example_gen.groups import GroupCounter, GroupCounts, add_up, count_groups, require_one_split
 from components.headline_example_gen.resolve import Candidate, Resolution, resolve
-from components.headline_example_gen.rows import Fault, Row, read_header, read_rows
 from components.headline_example_gen.settings import DataConfig
+from components.labelled_csv.rows import Fault, Row, read_header, read_rows
 from components.titles import title_key
 from tests.components.headline_example_gen.ingests import Ingested, account, run_executor, write_csv
 

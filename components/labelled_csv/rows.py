@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from components.errors import InputError
-from components.headline_example_gen.settings import SPLIT_NAMES, DataConfig
-from components.headline_example_gen.streams import TfxFile
+from components.labelled_csv.rules import SPLIT_NAMES, RowRules
+from components.labelled_csv.streams import TfxFile
 from components.titles import normalize
 from serving.untrusted import (
     MAX_FIELD_CHARACTERS,
@@ -93,7 +93,7 @@ class Fault(NamedTuple):
     """As it was read, where there is `data.group_column`."""
 
 
-def read_header(path: str, settings: DataConfig) -> list[str]:
+def read_header(path: str, settings: RowRules) -> list[str]:
     """Checks that a file is a CSV with the columns that are read, and returns all its columns.
 
     Raises:
@@ -106,7 +106,7 @@ def read_header(path: str, settings: DataConfig) -> list[str]:
         raise _unreadable(path, error) from error
 
 
-def read_rows(path: str, settings: DataConfig) -> Iterator[Row | Fault]:
+def read_rows(path: str, settings: RowRules) -> Iterator[Row | Fault]:
     """Streams a file's rows, in order; blank lines are no rows.
 
     Raises:
@@ -135,7 +135,7 @@ def read_rows(path: str, settings: DataConfig) -> Iterator[Row | Fault]:
         raise _unreadable(path, error) from error
 
 
-def _row_check(header: list[str], settings: DataConfig) -> Callable[[int, list[str]], Row | Fault]:
+def _row_check(header: list[str], settings: RowRules) -> Callable[[int, list[str]], Row | Fault]:
     width, text_column, label_column = len(header), settings.text_column, settings.label_column
     text_at, label_at = header.index(text_column), header.index(label_column)
     split_column, group_column = settings.split_column, settings.group_column
@@ -194,7 +194,7 @@ def _row_check(header: list[str], settings: DataConfig) -> Callable[[int, list[s
     return check
 
 
-def _over_lines(row: Row | Fault, lines: int, settings: DataConfig) -> Row | Fault:
+def _over_lines(row: Row | Fault, lines: int, settings: RowRules) -> Row | Fault:
     if isinstance(row, Fault):
         return row._replace(lines=lines)
     if lines <= settings.max_row_lines:
@@ -232,7 +232,7 @@ def _malformed(path: str, line: int, lines: _Lines, error: csv.Error) -> Fault:
     return Fault(line, "quoting", f"text after a closing quote{end}; quotes inside a field are doubled", text, "", read)
 
 
-def _header(path: str, reader: Reader, settings: DataConfig) -> list[str]:
+def _header(path: str, reader: Reader, settings: RowRules) -> list[str]:
     *columns, last = map(repr, settings.columns.values())
     rule = f"the first line must have the columns {', '.join(columns)} and {last}"
     header: list[str] = []
@@ -265,7 +265,7 @@ def _header(path: str, reader: Reader, settings: DataConfig) -> list[str]:
     if settings.text_column == settings.label_column:
         raise InputError(
             f"The text and the label must be two columns. Received: {settings.text_column!r} for both. Give "
-            "--text-column and --label-column."
+            f"{' and '.join([*settings.columns][:2])}."
         )
     others: dict[str, str] = {}
     for option, column in settings.columns.items():

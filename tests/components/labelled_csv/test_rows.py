@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components.errors import InputError
-from components.headline_example_gen.rows import Fault, Row, read_header, read_rows
 from components.headline_example_gen.settings import DataConfig
+from components.labelled_csv.rows import Fault, Row, read_header, read_rows
 from components.titles import normalize
 from serving import untrusted
 from serving.untrusted import MAX_FIELD_CHARACTERS
