@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
 import hashlib
 import io
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -27,6 +29,16 @@ LABELS = {CLICKBAIT_FILE: 1, NEWS_FILE: 0}
 
 WAY_OUT = f"Use a folder or a web address that holds {CLICKBAIT_FILE} and {NEWS_FILE}: "
 WAY_OUT += "clickbait fetch --source FOLDER_OR_URL"
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """Files that are one and the same wherever they come from."""
+
+    sha256: Mapping[str, str]
+    """By their names."""
+    way_out: str
+    """Of messages about a source that has them not, or others."""
 
 
 class DataError(Exception):
@@ -66,23 +78,16 @@ def fetch(source: str | Path | None = None, destination: str | Path = DEFAULT_DE
     Raises:
         DataError: a file is missing, unreachable or not the pinned one, or the destination cannot be written.
     """
-    location = PUBLIC_SOURCE if source is None else str(source).strip()
     destination = Path(destination).expanduser()
     if destination.is_dir():
         raise DataError(f"The destination must be a CSV file. Received: the folder {destination}. Add a file name.")
-
-    if location.lower().startswith(("http://", "https://")):
-        packed = {name: _download(location, name, destination.parent / "downloads") for name in SHA256}
-        shown = _without_secrets(location)
-    else:
-        folder = _local_folder(location)
-        packed = {name: _read_local(folder, name) for name in SHA256}
-        shown = str(folder)
+    location = PUBLIC_SOURCE if source is None else str(source).strip()
+    packed, shown = read_pinned(location, Pinned(SHA256, WAY_OUT), destination.parent / "downloads")
 
     rows = [(title, LABELS[name]) for name, content in packed.items() for title in _titles(content)]
     rows.sort(key=_shuffling_key)
-    content = _csv_bytes(rows)
-    _write_whole(destination, content)
+    content = csv_bytes(rows)
+    write_file(destination, content)
     return FetchResult(
         path=destination,
         rows=len(rows),
@@ -92,53 +97,80 @@ def fetch(source: str | Path | None = None, destination: str | Path = DEFAULT_DE
     )
 
 
-def _local_folder(location: str) -> Path:
+def read_pinned(location: str, pinned: Pinned, downloads: Path) -> tuple[dict[str, bytes], str]:
+    """Returns the content of files, and where they came from, for people.
+
+    Args:
+        location: a folder, or the http(s) address of one.
+        pinned: the files.
+        downloads: the folder where files from the web are kept.
+
+    Raises:
+        DataError: a file is missing, unreachable or not the pinned one, or cannot be kept.
+    """
+    if location.lower().startswith(("http://", "https://")):
+        return {name: _download(location, name, pinned, downloads) for name in pinned.sha256}, _without_secrets(
+            location
+        )
+    folder = local_folder(location, pinned.way_out)
+    return {name: _read_local(folder, name, pinned) for name in pinned.sha256}, str(folder)
+
+
+def local_folder(location: str, way_out: str) -> Path:
+    """Returns the folder that a source names.
+
+    Raises:
+        DataError: it is none.
+    """
     if location.startswith(("file:///", "file://localhost/")):
         folder = Path(unquote(urlsplit(location).path))
     elif "://" in location or not location:
-        raise DataError(f"The source must be a folder or an http(s) address. Received: {location!r}. {WAY_OUT}")
+        raise DataError(f"The source must be a folder or an http(s) address. Received: {location!r}. {way_out}")
     else:
         folder = Path(location).expanduser()
     if not folder.is_dir():
         kind = "a file" if folder.exists() else "nothing there"
-        raise DataError(f"The source must be a folder that exists. Received: {folder} ({kind}). {WAY_OUT}")
+        raise DataError(f"The source must be a folder that exists. Received: {folder} ({kind}). {way_out}")
     return folder.resolve()
 
 
-def _read_local(folder: Path, name: str) -> bytes:
+def _read_local(folder: Path, name: str, pinned: Pinned) -> bytes:
     path = folder / name
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise DataError(f"The source must hold {name}. Received: {folder}, which does not. {WAY_OUT}") from None
+        raise DataError(f"The source must hold {name}. Received: {folder}, which does not. {pinned.way_out}") from None
     except OSError as error:
-        raise DataError(f"{path} must be readable. Received: {error.strerror or error}. {WAY_OUT}") from error
-    _check_sum(name, hashlib.sha256(content).hexdigest(), str(path))
+        raise DataError(f"{path} must be readable. Received: {error.strerror or error}. {pinned.way_out}") from error
+    _check_sum(name, hashlib.sha256(content).hexdigest(), str(path), pinned)
     return content
 
 
-def _download(base: str, name: str, folder: Path) -> bytes:
+def _download(base: str, name: str, pinned: Pinned, folder: Path) -> bytes:
     from data.download import DownloadError, download
 
+    way_out = pinned.way_out
     try:
         parts = urlsplit(base)
     except ValueError as error:
-        raise DataError(f"The source must be a folder or an http(s) address. Received: {base!r}. {WAY_OUT}") from error
+        raise DataError(f"The source must be a folder or an http(s) address. Received: {base!r}. {way_out}") from error
     url = parts._replace(path=f"{parts.path.rstrip('/')}/{name}").geturl()
     shown = _without_secrets(url)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return download(url, SHA256[name], folder / name, lambda got: _check_sum(name, got, shown))
+        check = functools.partial(_check_sum, name, where=shown, pinned=pinned)
+        return download(url, pinned.sha256[name], folder / name, check)
     except DownloadError as error:
-        raise DataError(f"The source must be reachable. Received: {shown}, which {error} {WAY_OUT}") from error
+        raise DataError(f"The source must be reachable. Received: {shown}, which {error} {way_out}") from error
     except OSError as error:
         raise _cannot_write(folder / name, error) from error
 
 
-def _check_sum(name: str, got: str, where: str) -> None:
-    if got != SHA256[name]:
+def _check_sum(name: str, got: str, where: str, pinned: Pinned) -> None:
+    expected = pinned.sha256[name]
+    if got != expected:
         raise DataError(
-            f"{name} must be the pinned file, sha256 {SHA256[name]}. Received: sha256 {got} from {where}. {WAY_OUT}"
+            f"{name} must be the pinned file, sha256 {expected}. Received: sha256 {got} from {where}. {pinned.way_out}"
         )
 
 
@@ -161,7 +193,8 @@ def _shuffling_key(row: tuple[str, int]) -> tuple[str, str]:
     return hashlib.sha256(f"row order:{title}".encode()).hexdigest(), title
 
 
-def _csv_bytes(rows: list[tuple[str, int]]) -> bytes:
+def csv_bytes(rows: Iterable[tuple[str, int]]) -> bytes:
+    """Returns a CSV with the columns `title` and `label`."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("title", "label"))
@@ -169,7 +202,12 @@ def _csv_bytes(rows: list[tuple[str, int]]) -> bytes:
     return text.getvalue().encode("utf-8")
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes) -> None:
+    """Writes a file, whole or not at all.
+
+    Raises:
+        DataError: it cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, content)
