@@ -2,9 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field, TypeAdapter, field_validator
 from pydantic.dataclasses import dataclass
 
+from components.labelled_csv.rules import MAX_ROW_LINES, MAX_TITLE_CHARACTERS, both_classes
 from components.recorded import KEEPS_UNKNOWN, Recorded
+from trainer.section import Section
+
+CHALLENGES_PROPERTY = "challenges"
+"""The property of Examples with a split of challenges: its `ChallengeRows` as JSON, see `rows_to_json`."""
+
+
+class ChallengeConfig(Section):
+    """Labelled texts from elsewhere. Their columns are read as those of `data`, and by the same rules."""
+
+    name: str = Field(
+        pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        description="What it is called in the verdict and the report; each has a name of its own.",
+    )
+    path: str = Field(min_length=1, description="CSV file, plain or gzip, also s3://, gs:// or minio://.")
+    text_column: str = Field("title", min_length=1, description="Name of its column that holds the text.")
+    label_column: str = Field("label", min_length=1, description="Name of its column that holds the label.")
+    labels: dict[str, Literal[0, 1]] = Field(
+        {"0": 0, "1": 1},
+        min_length=2,
+        description="The label column's values, in any casing, to 0 and 1 (1 is clickbait).",
+    )
+    min_auc: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Least area under the ROC curve on it, as a share from 0 to 1; null: shown, and no rule.",
+    )
+    max_auc_below_linear: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="How far the area under the ROC curve may lie below that of the linear model on lower-cased text, "
+        "as a share from 0 to 1; null: no rule.",
+    )
+
+    _both_classes = field_validator("labels")(both_classes)
+
+    @property
+    def split_column(self) -> None:
+        """None: all rows are measured."""
+
+    @property
+    def group_column(self) -> None:
+        """None, as `split_column`."""
+
+    @property
+    def max_title_characters(self) -> int:
+        """As the default of `data`."""
+        return MAX_TITLE_CHARACTERS
+
+    @property
+    def max_row_lines(self) -> int:
+        """As the default of `data`."""
+        return MAX_ROW_LINES
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that are read, by the setting that names each."""
+        place = f"of {self.name} in evaluation.challenges"
+        return {f"text_column {place}": self.text_column, f"label_column {place}": self.label_column}
+
+
+class ChallengeSource(Section):
+    """Where the rows of a challenge are, and the content that they must have."""
+
+    name: str
+    path: str
+    """File or URL."""
+    sha256: str
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN, kw_only=True)
@@ -28,3 +102,42 @@ class ChallengeRows(Recorded):
     """Which are measured."""
     clickbait: int
     """How many of them are clickbait."""
+
+
+def settings_to_json(settings: Sequence[ChallengeConfig]) -> str:
+    """Returns the parameter `settings` of ChallengeExampleGen."""
+    return _SETTINGS.dump_json([*settings]).decode()
+
+
+def settings_from_json(text: str) -> list[ChallengeConfig]:
+    """Reads what `settings_to_json` returned."""
+    return _SETTINGS.validate_json(text)
+
+
+def sources_to_json(sources: Sequence[ChallengeSource]) -> str:
+    """Returns the parameter `sources` of ChallengeExampleGen."""
+    return _SOURCES.dump_json([*sources]).decode()
+
+
+def sources_from_json(text: str) -> list[ChallengeSource]:
+    """Reads what `sources_to_json` returned.
+
+    Raises:
+      pydantic.ValidationError: it is something else.
+    """
+    return _SOURCES.validate_json(text)
+
+
+def rows_to_json(rows: Sequence[ChallengeRows]) -> str:
+    """Returns the value of `CHALLENGES_PROPERTY`."""
+    return _ROWS.dump_json([*rows]).decode()
+
+
+def rows_from_json(text: str) -> list[ChallengeRows]:
+    """Reads what `rows_to_json` returned; of an empty text none."""
+    return _ROWS.validate_json(text) if text else []
+
+
+_SETTINGS = TypeAdapter(list[ChallengeConfig])
+_SOURCES = TypeAdapter(list[ChallengeSource])
+_ROWS = TypeAdapter(list[ChallengeRows])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +12,31 @@ import pyarrow.compute as pc
 import tensorflow as tf
 from tfx_bsl.coders import example_coder
 
+from components.slices import CHALLENGE_VARIANTS
+
 _BATCH_ROWS = 8192
 # Compressing by zlib's default took most of the time of writing; this takes a third of that.
 _COMPRESSION = tf.io.TFRecordOptions("GZIP", compression_level=1)
 
 
-def list_files(folder: str | Path) -> list[Path]:
+Split = str | Path | Sequence[Path]
+"""The folder of a split, or some of its files."""
+
+
+def list_files(split: Split) -> list[Path]:
     """Returns the files of a split, in the order in which its rows are counted."""
-    return sorted(Path(folder).glob("*.gz"))
+    return sorted(Path(split).glob("*.gz")) if isinstance(split, str | Path) else [*split]
+
+
+def parts_of_challenges(folder: str | Path) -> list[list[Path]]:
+    """Returns the files of each part of the challenges' rows, which has all variants of its rows.
+
+    Part by part, memory stays bounded however many rows there are. VariantExampleGen writes all files of a variant
+    before those of the next.
+    """
+    files = list_files(folder)
+    parts = len(files) // len(CHALLENGE_VARIANTS)
+    return [files[number::parts] for number in range(parts)]
 
 
 def read_batches(file: str | Path) -> Iterator[pa.RecordBatch]:
@@ -29,28 +46,28 @@ def read_batches(file: str | Path) -> Iterator[pa.RecordBatch]:
         yield decoder.DecodeBatch(list(records))
 
 
-def read_split(folder: str | Path) -> Iterator[pa.RecordBatch]:
+def read_split(split: Split) -> Iterator[pa.RecordBatch]:
     """Reads the rows of all files of a split."""
-    for file in list_files(folder):
+    for file in list_files(split):
         yield from read_batches(file)
 
 
-def read_values(folder: str | Path, types: Mapping[str, tf.DType]) -> Iterator[dict[str, np.ndarray]]:
+def read_values(split: Split, types: Mapping[str, tf.DType]) -> Iterator[dict[str, np.ndarray]]:
     """Reads some columns of all files, one value per row, at half the cost of whole batches; a text is `bytes`.
 
     Args:
-      folder: of the split.
+      split: with these columns.
       types: of the columns, by their names: `tf.string`, `tf.int64` or `tf.float32`.
     """
     spec = {name: tf.io.FixedLenFeature([], kind) for name, kind in types.items()}
-    for file in list_files(folder):
+    for file in list_files(split):
         records = tf.data.TFRecordDataset(str(file), "GZIP").batch(_BATCH_ROWS)
         yield from records.map(lambda batch: tf.io.parse_example(batch, spec)).as_numpy_iterator()
 
 
-def distinct_texts(folders: Iterable[str | Path], name: str) -> set[str]:
+def distinct_texts(splits: Iterable[Split], name: str) -> set[str]:
     """Returns the distinct texts of a column of these splits."""
-    values = (batch[name] for folder in folders for batch in read_values(folder, {name: tf.string}))
+    values = (batch[name] for split in splits for batch in read_values(split, {name: tf.string}))
     return {text.decode() for batch in values for text in batch}
 
 
@@ -68,13 +85,11 @@ def open_writer(file: str | Path) -> Iterator[Callable[[pa.RecordBatch], None]]:
         yield write
 
 
-def add_columns(
-    source: str | Path, target: str | Path, make: Callable[[pa.RecordBatch], Mapping[str, np.ndarray]]
-) -> None:
+def add_columns(source: Split, target: str | Path, make: Callable[[pa.RecordBatch], Mapping[str, np.ndarray]]) -> None:
     """Writes a split again, file by file, with columns added.
 
     Args:
-      source: its folder.
+      source: the split.
       target: the folder of the new split.
       make: the values of a batch's new columns, by their names.
     """

@@ -22,6 +22,12 @@ VARIANTS = (
 )
 """All variants; the title as it is comes first."""
 
+CHALLENGE = "challenge"
+"""The split of labelled texts from elsewhere, and the feature of its rows that has the name of their challenge."""
+
+CHALLENGE_VARIANTS = (AS_IS, "lower")
+"""The variants that the rows of challenges are scored in."""
+
 STARTS_WITH_DIGIT = "starts_with_digit"
 """`yes` or `no`; punctuation and signs before the digit do not count."""
 

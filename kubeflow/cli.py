@@ -14,7 +14,7 @@ import click
 
 from kubeflow.rehearsal.releases import NEWEST, RELEASES, changes_text
 from kubeflow.spec.pipeline_spec import check_name, write_spec
-from pipeline.commands.options import CONFIG_FILE, OUTPUT, OVERRIDES, PRESET
+from pipeline.commands.options import CHALLENGE, CONFIG_FILE, OUTPUT, OVERRIDES, PRESET
 from pipeline.terminal import open_console, quiet
 from serving.untrusted import visible
 
@@ -99,6 +99,7 @@ def _load_config(
 @_SPEC
 @click.option("--data", "data_path", help="Default of the parameter `data`: where the cluster finds the CSV.")
 @click.option("--eval-data", metavar="FILE", help="Makes the parameter `eval_data`, with this default; as for run.")
+@CHALLENGE
 @click.option("--text-column", help="As for run.")
 @click.option("--label-column", help="As for run.")
 @click.option("--encoder", help="Default of the parameter `encoder`.  [default: embedded]")
@@ -112,6 +113,7 @@ def compile_command(
     spec: Path,
     data_path: str | None,
     eval_data: str | None,
+    challenges: list[dict[str, str]] | None,
     text_column: str | None,
     label_column: str | None,
     encoder: str | None,
@@ -129,6 +131,7 @@ def compile_command(
     flags = {
         "data.path": data_path,
         "data.eval_data": eval_data,
+        "evaluation.challenges": challenges,
         "data.text_column": text_column,
         "data.label_column": label_column,
         "encoder.source": encoder,
@@ -164,6 +167,7 @@ def compile_command(
 @_SPEC
 @click.option("--data", "data_path", help="As for run.")
 @click.option("--eval-data", metavar="FILE", help="As for run.")
+@CHALLENGE
 @click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Of the run, e.g. epochs=3.")
 @click.option("--store", metavar="URL", help="Artifacts go there, e.g. s3://bucket/artifacts.  [default: plain files]")
 @click.option("--endpoint", metavar="URL", help="Address of the store, where it is not the provider's own.")
@@ -183,6 +187,7 @@ def rehearse(
     spec: Path,
     data_path: str | None,
     eval_data: str | None,
+    challenges: list[dict[str, str]] | None,
     parameters: tuple[str, ...],
     store: str | None,
     endpoint: str | None,
@@ -213,7 +218,12 @@ def rehearse(
     _require_kfp()
     from kubeflow.rehearsal.run import Options, rehearse
 
-    flags = {"data.path": data_path, "data.eval_data": eval_data, "output": output}
+    flags = {
+        "data.path": data_path,
+        "data.eval_data": eval_data,
+        "evaluation.challenges": challenges,
+        "output": output,
+    }
     config = _load_config(preset, config_file, overrides, flags)
     options = Options(parallel, isolated, store, endpoint, verbose, release)
     ctx.exit(rehearse(config, spec, parameters, options))

@@ -16,6 +16,7 @@ from tfx.types import artifact
 from tfx.types.channel import Channel
 from tfx.utils import name_utils
 
+from components.challenges import sources_to_json
 from kubeflow.inputs import RUN_ID, cluster_inputs
 from kubeflow.platform import container_env, task_settings
 from kubeflow.spec.caching import ARTIFACT_STORE, UNCACHED, store_of
@@ -70,7 +71,8 @@ def compile_pipeline(config: PipelineConfig, values: Mapping[str, Json] | None =
     parameters = {item.name: RuntimeParameter(name=item.name, ptype=item.kind) for item in parameters_of(config)}
     newest_version = NewestVersion(serving_model_dir=parameters["push_destination"])
     known = {**parameters, "baseline_version": newest_version.outputs["version"].future()[0].value}
-    pipeline = create_pipeline(config, cluster_inputs(config), known)
+    inputs = cluster_inputs(config)
+    pipeline = create_pipeline(config, inputs, known)
     _add(pipeline, [newest_version], _cluster_tasks(pipeline.components, config, parameters))
     runner = tfx.orchestration.experimental.KubeflowV2DagRunner(
         tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(
@@ -80,7 +82,8 @@ def compile_pipeline(config: PipelineConfig, values: Mapping[str, Json] | None =
     spec: Spec = runner.run(pipeline, write_out=False)["pipelineSpec"]
     _name(spec, config)
     _set_arguments(spec, pipeline.components, config.kubeflow.pipeline_root)
-    _set_defaults(spec, parameters_of(config), {**default_values(config), **(values or {})})
+    challenges = sources_to_json(inputs.challenges.sources)
+    _set_defaults(spec, parameters_of(config), {**default_values(config), "challenges": challenges, **(values or {})})
     for name, task in spec["root"]["dag"]["tasks"].items():
         _name_producers(task)
         settings = task_settings(config.kubeflow, name)

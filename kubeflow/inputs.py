@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import tempfile
+from pathlib import Path
 
+from components.challenges import ChallengeConfig, ChallengeSource, sources_to_json
+from components.errors import InputError
 from components.headline_example_gen.files import CsvInput
 from components.headline_example_gen.settings import LOCATIONS
+from components.labelled_csv.digests import file_digest
+from components.labelled_csv.rows import read_header
 from kubeflow.spec.messages import Json
 from kubeflow.spec.parameters import default_values
 from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.inputs import NOT_THE_MODEL, DataSource, RunInputs, choose_behaviours, choose_data, choose_schema
+from pipeline.inputs import (
+    NOT_THE_MODEL,
+    ChallengeInputs,
+    DataSource,
+    RunInputs,
+    choose_behaviours,
+    choose_challenges,
+    choose_data,
+    choose_schema,
+)
+from serving.versions.stores import download, is_url
 
 #: Kubeflow Pipelines puts the run's id in its place.
 RUN_ID = "{{$.pipeline_job_uuid}}"
@@ -20,7 +36,13 @@ _LATEST = "latest"
 
 
 def cluster_inputs(config: PipelineConfig) -> RunInputs:
-    """Returns what no parameter says: nothing of this machine, and nothing that is known only when a run starts."""
+    """Returns what no parameter says: nothing of this machine, and nothing that is known only when a run starts.
+
+    Raises:
+      InputError: a challenge is on this machine, or has not the columns.
+      StoreError: a challenge cannot be read.
+    """
+    challenges = tuple(config.evaluation.challenges or ())
     schema = choose_schema(config)
     text = schema.path.read_text(encoding="utf-8")
     data = DataSource(CsvInput("", "", ()), "given", "")
@@ -42,7 +64,30 @@ def cluster_inputs(config: PipelineConfig) -> RunInputs:
         infra_attempt="",
         bulk_digest="",
         behaviours=behaviours,
+        challenges=ChallengeInputs(challenges, tuple(map(_read_source, challenges))),
     )
+
+
+def _read_source(challenge: ChallengeConfig) -> ChallengeSource:
+    """Returns where a cluster finds a challenge, with its digest, by which the cluster's cache goes."""
+    url = challenge.path
+    if not is_url(url):
+        raise InputError(
+            "A challenge of a compiled pipeline must be in an object store (s3://, gs:// or minio://), for a cluster "
+            f"does not see this machine's files. Received: {challenge.name}={url}. Upload it, and give its URL."
+        )
+    with tempfile.TemporaryDirectory(prefix="clickbait-") as folder:
+        copy = Path(folder, url.rpartition("/")[2] or "files")
+        download(url, copy)
+        if not copy.is_file():
+            raise InputError(
+                f"A challenge must be one CSV file. Received: {challenge.name}={url}, which is not one. Give its URL."
+            )
+        try:
+            read_header(str(copy), challenge)
+        except InputError as error:
+            raise InputError(str(error).replace(str(copy), url)) from None
+        return ChallengeSource(name=challenge.name, path=url, sha256=file_digest(str(copy)))
 
 
 def local_values(config: PipelineConfig) -> tuple[DataSource, dict[str, Json]]:
@@ -52,13 +97,15 @@ def local_values(config: PipelineConfig) -> tuple[DataSource, dict[str, Json]]:
       InputError: the data is not there or has not the columns.
     """
     data, paths = choose_data(config), OutputPaths.of(config)
-    values = {
+    given = bool(config.evaluation.challenges)  # what was fetched is not in the spec
+    values: dict[str, Json] = {
         "push_destination": str(paths.serving_model),
         # Invented headlines are no measure of anybody's data, nor the other way round.
         "accepted_data": str(paths.accepted_data / ("sample" if data.origin == "sample" else "data")),
         **default_values(config),
         "data": config.data.path or data.csv.paths[0],
         "data_digest": data.digest,
+        **({"challenges": sources_to_json(choose_challenges(config, data).sources)} if given else {}),
     }
     return data, values
 

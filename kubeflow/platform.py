@@ -19,7 +19,14 @@ from pipeline.config.kubeflow import LEAST_RELEASE, KubeflowConfig
 from pipeline.config.kubeflow_tasks import NodeRequirement, SecretKey, TaskConfig
 
 #: The tasks whose own process opens an object store. The others read and write what KFP's launcher copies.
-STORE_TASKS = ("HeadlineExampleGen", "DataGate", "NewestVersion", "LatestBlessedModel", "VersionedPusher")
+STORE_TASKS = (
+    "HeadlineExampleGen",
+    "DataGate",
+    "NewestVersion",
+    "LatestBlessedModel",
+    "ChallengeExampleGen",
+    "VersionedPusher",
+)
 
 # The Secret has the same name and keys in all releases from 2.14.0 on.
 _SECRET = "mlpipeline-minio-artifact"

@@ -11,6 +11,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.behaviours import read_behaviours
 from components.bulk_example_gen.settings import BulkConfig
+from components.challenges import ChallengeConfig, ChallengeSource
 from components.data_gate import accepted
 from components.errors import InputError
 from components.evaluator.policy import EvaluationConfig
@@ -21,6 +22,7 @@ from components.headline_example_gen.spans import parse_specs
 from components.labelled_csv.digests import file_digest
 from components.labelled_csv.rows import read_header
 from components.local_infra_validator.servers import identify_server
+from data.challenges import find_fetched
 from data.fetch import CSV_SHA256, DEFAULT_DESTINATION
 from pipeline.config.paths import BEHAVIOURS_FILE, SAMPLE_FILE, SCHEMA_FILE, OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
@@ -101,6 +103,27 @@ class SchemaSource:
 
 
 @dataclasses.dataclass(frozen=True)
+class ChallengeInputs:
+    """The challenges of a run."""
+
+    settings: tuple[ChallengeConfig, ...] = ()
+    """Without their bounds, which the Evaluator has."""
+    sources: tuple[ChallengeSource, ...] = ()
+    """In the order of `settings`."""
+    fetched: bool = False
+    """Whether they are those of `clickbait fetch --challenges`, which nobody named."""
+
+    @property
+    def description(self) -> str:
+        """What they are and why they were chosen, for people; empty where there are none."""
+        if not self.settings:
+            return ""
+        folder = shorten(Path(self.sources[0].path).parent) if self.fetched else ""
+        reason = f"of {folder}, fetched; --no-challenges leaves them out" if self.fetched else "by --challenge"
+        return f"{', '.join(challenge.name for challenge in self.settings)}, from elsewhere · {reason}"
+
+
+@dataclasses.dataclass(frozen=True)
 class RunInputs:
     """The inputs of a run."""
 
@@ -124,6 +147,7 @@ class RunInputs:
     """Of the file whose texts are scored; empty where there is none."""
     behaviours: str
     """The cases of `evaluation.behaviours` as JSON; empty where there are none."""
+    challenges: ChallengeInputs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,21 +157,28 @@ class LocalInputs(RunInputs):
     encoder: ResolvedEncoder
 
 
-def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: DataSource | None = None) -> LocalInputs:
+def prepare_inputs(
+    config: PipelineConfig,
+    run_id: str | None = None,
+    data: DataSource | None = None,
+    challenges: ChallengeInputs | None = None,
+) -> LocalInputs:
     """Finds the inputs of a configuration, and builds or fetches the encoder if this machine does not have it yet.
 
     Args:
       config: all settings of the run.
       run_id: the run's id; a new one when not given.
       data: from `choose_data`; chosen when not given.
+      challenges: from `choose_challenges`; chosen when not given.
 
     Raises:
-      InputError: the data is not there or has not the columns, or the schema is none, or the behaviours are not.
+      InputError: the data, a challenge or the behaviours are not there or have not the columns, or the schema is none.
       ServerUnavailable: there is no server of the kind that is to validate the model.
       FileError: the file to be scored is not there or has not the column.
       EncoderError: the encoder cannot be had.
     """
     data = data or choose_data(config)
+    challenges = challenges or choose_challenges(config, data)
     schema = choose_schema(config)
     encoder = resolve_encoder(config.encoder.source, offline=config.encoder.offline, digest=config.encoder.digest)
     paths, behaviours = OutputPaths.of(config), choose_behaviours(config.evaluation, data)
@@ -156,7 +187,7 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
             exclude={
                 "data": {"path", "eval_data", "label_fixes"},
                 "encoder": {"digest"},
-                "evaluation": {"bless_anyway", "behaviours"},
+                "evaluation": {"bless_anyway": True, "behaviours": True, "challenges": {"__all__": {"path"}}},
                 **dict.fromkeys(NOT_THE_MODEL, True),
             }
         ),
@@ -164,6 +195,7 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
         schema.digest,
         encoder.digest,
         *([behaviours] if behaviours else []),
+        *(source.sha256 for source in challenges.sources),
     )
     data_fingerprint = _digest(config.data.model_dump_json(exclude={*LOCATIONS}), data.digest)
     # Invented headlines are no measure of anybody's data, nor the other way round.
@@ -182,6 +214,7 @@ def prepare_inputs(config: PipelineConfig, run_id: str | None = None, data: Data
         infra_attempt=choose_attempt(paths.runs.parent, identify_server(config.infra.server)),
         bulk_digest=_bulk_digest(config.bulk),
         behaviours=behaviours,
+        challenges=challenges,
     )
 
 
@@ -239,6 +272,49 @@ def choose_data(config: PipelineConfig) -> DataSource:
 
 def _find_files(path: str, inputs: Path, spans: Spans) -> CsvInput:
     return copy_csv_files(path, inputs, **spans) if is_url(path) else find_csv_files(path, **spans)
+
+
+def choose_challenges(config: PipelineConfig, data: DataSource) -> ChallengeInputs:
+    """Returns the challenges that are given, else, beside the fetched headlines, those that were fetched, too.
+
+    A challenge in an object store is copied into the output.
+
+    Args:
+      config: all settings of the run.
+      data: of the run.
+
+    Raises:
+      InputError: a file is not there, is no file, or has not the columns.
+      StoreError: the store cannot be read.
+      OutputError: the output cannot be written.
+    """
+    given, folder = config.evaluation.challenges, OutputPaths.of(config).inputs
+    fetched = given is None and data.origin == "fetched"
+    if given is None:
+        given = [ChallengeConfig(name=name, path=str(path)) for name, path in find_fetched()] if fetched else []
+    sources = []
+    for challenge in given:
+        csv = _challenge_file(challenge, folder)
+        read_header(csv, challenge)
+        sources.append(ChallengeSource(name=challenge.name, path=csv, sha256=file_digest(csv)))
+    settings = (challenge.model_copy(update={"min_auc": None, "max_auc_below_linear": None}) for challenge in given)
+    return ChallengeInputs((*settings,), (*sources,), fetched)
+
+
+def _challenge_file(challenge: ChallengeConfig, folder: Path) -> str:
+    """Returns the path of the file of a challenge on this machine."""
+    path = Path(challenge.path).expanduser()
+    if is_url(challenge.path):
+        paths: tuple[str, ...] = copy_csv_files(challenge.path, folder, window_spans=1, last_span=None).paths
+    else:
+        paths = (str(path.absolute()),) if path.is_file() else ()
+    if len(paths) != 1:
+        raise InputError(
+            f"A challenge must be one CSV file. Received: {challenge.name}={challenge.path}, "
+            f"{'which is not one file' if paths or path.exists() else 'where there is nothing'}. Give --challenge "
+            f"{challenge.name}=FILE."
+        )
+    return paths[0]
 
 
 def choose_schema(config: PipelineConfig) -> SchemaSource:

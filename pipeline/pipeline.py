@@ -15,6 +15,8 @@ from tfx.components.example_validator.component import ExampleValidator
 from components.baseline_scorer.component import BaselineScorer
 from components.bulk_example_gen.component import BulkExampleGen
 from components.bulk_inferrer.component import BulkInferrer
+from components.challenge_example_gen.component import ChallengeExampleGen
+from components.challenges import settings_to_json, sources_to_json
 from components.data_gate.component import DataGate
 from components.evaluator.component import Evaluator
 from components.evaluator.policy import BOUNDS
@@ -131,8 +133,19 @@ def create_pipeline(
     )
 
     # Each row, and for evaluation its variants, with the scores of all models, which the Evaluator only reads.
+    challenges = []
+    if inputs.challenges.settings:
+        challenges = [
+            ChallengeExampleGen(
+                examples=example_gen.outputs["examples"],
+                settings=settings_to_json(inputs.challenges.settings),
+                sources=parameter("challenges", sources_to_json(inputs.challenges.sources)),
+            )
+        ]
     variant_example_gen = VariantExampleGen(
-        examples=example_gen.outputs["examples"], data_verdict=data_gate.outputs["verdict"]
+        examples=example_gen.outputs["examples"],
+        data_verdict=data_gate.outputs["verdict"],
+        challenges=challenges[0].outputs["challenges"] if challenges else None,
     )
     baseline_scorer = BaselineScorer(examples=variant_example_gen.outputs["variants"])
     model_scorer = ModelScorer(
@@ -183,6 +196,7 @@ def create_pipeline(
         *tuning,
         trainer,
         latest_blessed_model,
+        *challenges,
         variant_example_gen,
         baseline_scorer,
         model_scorer,

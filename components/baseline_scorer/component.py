@@ -6,6 +6,8 @@ import tfx.v1 as tfx
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples
 
+from components.challenges import CHALLENGES_PROPERTY
+
 logger = logging.getLogger("components")
 
 
@@ -20,8 +22,8 @@ def BaselineScorer(  # noqa: N802  components are named as classes
     Args:
       examples: VariantExampleGen's; the rows of the split train are trained on.
       scored: the same rows in the same order and files, with `tfidf_cased` and `tfidf_lower` (floats), the
-        probabilities of clickbait. Where the training rows allow no such model both are left out, and the property
-        `no_baseline` has the reason; else it is empty.
+        probabilities of clickbait; the rows of challenges with the latter alone. Where the training rows allow no such
+        model both are left out, and the property `no_baseline` has the reason; else it is empty.
       max_train_rows: more are not learnt from; the first ones are, for the rows are in the order of a hash.
     """
     from components.baseline_scorer.score import score_splits
@@ -34,3 +36,5 @@ def BaselineScorer(  # noqa: N802  components are named as classes
     if no_baseline := score_splits(sources, targets, max_train_rows):
         logger.warning("%s", no_baseline)
     scored.set_string_custom_property("no_baseline", no_baseline)
+    if counts := examples.get_string_custom_property(CHALLENGES_PROPERTY):
+        scored.set_string_custom_property(CHALLENGES_PROPERTY, counts)

@@ -9,15 +9,16 @@ import pyarrow as pa
 import tensorflow as tf
 from sklearn.pipeline import Pipeline
 
-from components.baseline_scorer.models import BASELINES, NoBaselineError, score_texts, train_baseline
-from components.record_batches import add_columns, distinct_texts, read_values, texts
+from components.baseline_scorer.models import BASELINES, TFIDF_LOWER, NoBaselineError, score_texts, train_baseline
+from components.record_batches import Split, add_columns, distinct_texts, parts_of_challenges, read_values, texts
+from components.slices import CHALLENGE
 from trainer import features
 
 _CHUNK_ROWS = 65_536
 
 
 def score_splits(sources: Mapping[str, str], targets: Mapping[str, str], max_train_rows: int) -> str:
-    """Writes the rows with a column for each of `BASELINES`.
+    """Writes the rows with a column for each of `BASELINES`, and those of challenges with `tfidf_lower`.
 
     Args:
       sources: the folders of the splits, by name.
@@ -27,14 +28,22 @@ def score_splits(sources: Mapping[str, str], targets: Mapping[str, str], max_tra
     Returns:
       Why there are no such columns; empty where there are.
     """
-    scores, reason = {}, ""
+    models, reason = {}, ""
     try:
         models = _train(sources[features.TRAIN_SPLIT], max_train_rows)
     except NoBaselineError as error:
         reason = str(error)
-    else:
-        titles = distinct_texts(sources.values(), features.TITLE)
-        scores = {name: _score_distinct(model, map(BASELINES[name], titles)) for name, model in models.items()}
+    _score(models, {split: source for split, source in sources.items() if split != CHALLENGE}, targets)
+    if CHALLENGE in sources:
+        lower = {name: model for name, model in models.items() if name == TFIDF_LOWER}
+        for part in parts_of_challenges(sources[CHALLENGE]):
+            _score(lower, {CHALLENGE: part}, targets)
+    return reason
+
+
+def _score(models: Mapping[str, Pipeline], sources: Mapping[str, Split], targets: Mapping[str, str]) -> None:
+    titles = distinct_texts(sources.values(), features.TITLE) if models else set()
+    scores = {name: _score_distinct(model, map(BASELINES[name], titles)) for name, model in models.items()}
 
     def columns_of(batch: pa.RecordBatch) -> dict[str, np.ndarray]:
         titles = texts(batch, features.TITLE)
@@ -45,7 +54,6 @@ def score_splits(sources: Mapping[str, str], targets: Mapping[str, str], max_tra
 
     for split, source in sources.items():
         add_columns(source, targets[split], columns_of)
-    return reason
 
 
 def _train(folder: str, max_rows: int) -> dict[str, Pipeline]:

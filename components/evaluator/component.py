@@ -9,10 +9,13 @@ from tfx.dsl.component.experimental.annotations import BeamComponentParameter
 from tfx.types.standard_artifacts import Examples, ModelBlessing, ModelEvaluation
 from tfx.utils import io_utils
 
+from components.challenges import CHALLENGES_PROPERTY, rows_from_json
 from components.evaluator.behaviours import read_results
+from components.evaluator.challenges import measure_challenges
 from components.evaluator.evaluate import evaluate_predictions
 from components.evaluator.policy import EvaluationConfig
 from components.evaluator.rules import describe
+from components.slices import CHALLENGE
 from trainer import features
 
 logger = logging.getLogger("components")
@@ -57,7 +60,9 @@ def Evaluator(  # noqa: N802  components are named as classes
     config = EvaluationConfig.model_validate_json(policy).with_bounds(overrides)
     folders = [f"{examples.uri}/Split-{split}" for split in (features.TRAIN_SPLIT, features.EVAL_SPLIT)]
     behaviours = read_results(examples.uri)
-    verdict = evaluate_predictions(beam_pipeline, folders, evaluation.uri, config, behaviours)
+    counts = rows_from_json(examples.get_string_custom_property(CHALLENGES_PROPERTY))
+    challenges = measure_challenges(f"{examples.uri}/Split-{CHALLENGE}", counts) if counts else []
+    verdict = evaluate_predictions(beam_pipeline, folders, evaluation.uri, config, behaviours, challenges)
     for judged in verdict.thresholds:
         level = logging.WARNING if judged.refuses else logging.INFO
         logger.log(level, "%s: %s", judged.outcome, describe(judged))

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from components.evaluator import measures
 from components.evaluator.behaviours import judge_behaviours
+from components.evaluator.challenges import judge_challenges
 from components.evaluator.policy import EvaluationConfig, Slice
 from components.evaluator.results import (
     BehaviourResult,
+    Challenge,
     Contender,
     Evaluation,
     EvaluationVerdict,
@@ -28,6 +30,7 @@ def compose_verdict(
     contenders: Sequence[str],
     policy: EvaluationConfig,
     behaviours: Sequence[BehaviourResult] = (),
+    challenges: Sequence[Challenge] = (),
 ) -> EvaluationVerdict:
     """Judges the metrics, and returns both as a verdict.
 
@@ -36,8 +39,13 @@ def compose_verdict(
       contenders: the names of the models that the candidate is compared with.
       policy: the thresholds.
       behaviours: the cases that passed and failed, by group.
+      challenges: the metrics on texts from elsewhere.
     """
-    judged = [*judge(slices, policy), *judge_behaviours(behaviours, policy)]
+    judged = [
+        *judge(slices, policy),
+        *judge_behaviours(behaviours, policy),
+        *judge_challenges(challenges, policy.challenges or []),
+    ]
     blessed = not any(judgement.refuses for judgement in judged)
     reason = None if blessed else policy.bless_anyway
     overall = next((part.metrics for part in slices if part.split == EVAL_SPLIT and not part.key), {})
@@ -51,6 +59,7 @@ def compose_verdict(
             Override(reason) if reason else None,
         ),
         behaviours,
+        challenges,
     )
 
 

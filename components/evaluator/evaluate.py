@@ -17,7 +17,7 @@ import components.evaluator.metrics  # noqa: F401  registers what the EvalConfig
 from components.evaluator.compose import compose_verdict
 from components.evaluator.eval_config import CONTENDERS, SLICING_FEATURES, create_eval_config, numbers_read
 from components.evaluator.policy import EvaluationConfig, Slice
-from components.evaluator.results import BehaviourResult, EvaluationVerdict, write_verdict
+from components.evaluator.results import BehaviourResult, Challenge, EvaluationVerdict, write_verdict
 from components.record_batches import singles
 from components.slices import AS_IS, NATURAL_SLICES, SPLIT, VARIANT, VARIANTS
 
@@ -36,6 +36,7 @@ def evaluate_predictions(
     output: str,
     policy: EvaluationConfig,
     behaviours: Sequence[BehaviourResult] = (),
+    challenges: Sequence[Challenge] = (),
 ) -> EvaluationVerdict:
     """Measures and judges a model, and writes TFMA's files and `verdict.json` into a folder.
 
@@ -45,6 +46,7 @@ def evaluate_predictions(
       output: the folder.
       policy: the thresholds.
       behaviours: the cases that passed and failed, by group.
+      challenges: the metrics on texts from elsewhere.
 
     Returns:
       The verdict.
@@ -64,7 +66,8 @@ def evaluate_predictions(
             )
         )
     slices = read_slices(output)
-    verdict = compose_verdict(slices, [name for name in contenders if name != AS_IS], policy, behaviours)
+    compared = [name for name in contenders if name != AS_IS]
+    verdict = compose_verdict(slices, compared, policy, behaviours, challenges)
     write_verdict(output, verdict)
     return verdict
 

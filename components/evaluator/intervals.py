@@ -85,6 +85,14 @@ def mean(values: np.ndarray) -> Estimate:
     return _clipped(values.mean(), _Z * values.std(ddof=1) / np.sqrt(len(values)))
 
 
+def binned_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Returns the value of `calibration_error` without its interval, which takes 200 times as long; NaN of no rows."""
+    if not len(labels):
+        return np.nan
+    bins, gaps = np.searchsorted(_BIN_EDGES, probabilities), probabilities - labels
+    return _error(np.bincount(bins, gaps, ECE_BINS), len(labels))
+
+
 def calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> Estimate:
     """Returns the expected calibration error over 15 bins of equal width (Naeini et al. 2015; Guo et al. 2017).
 

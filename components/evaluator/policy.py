@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from components.challenges import ChallengeConfig
 from components.slices import NATURAL_SLICES, VARIANTS
 from trainer.section import Section
 
@@ -121,6 +122,12 @@ class EvaluationConfig(Section):
         le=1,
         description="Find the least score from which on precision is that, as a share from 0 to 1; null: none.",
     )
+    challenges: list[ChallengeConfig] | None = Field(
+        None,
+        description="Labelled texts from elsewhere that the model is measured on, without those it was trained on. "
+        "null: those of `clickbait fetch --challenges` beside the fetched headlines, else none.",
+        json_schema_extra={"examples": ["[{name: youtube, path: youtube.csv, min_auc: 0.8}]"]},
+    )
     bless_anyway: str | None = Field(
         None,
         pattern=r"\S",
@@ -150,6 +157,14 @@ class EvaluationConfig(Section):
         if {*by_slice} - {f"{name}={value}" for name, values in NATURAL_SLICES.items() for value in values}:
             raise ValueError("must name natural slices")
         return by_slice
+
+    @field_validator("challenges")
+    @classmethod
+    def _own_names(cls, challenges: list[ChallengeConfig] | None) -> list[ChallengeConfig] | None:
+        names = [challenge.name for challenge in challenges or ()]
+        if len({*names}) < len(names):
+            raise ValueError("must each have a name of its own")
+        return challenges
 
     def with_bounds(self, given: Mapping[str, float | None]) -> EvaluationConfig:
         """Returns the thresholds with those of `BOUNDS` that are given; None and, for one that is null, 0 are none."""

@@ -33,6 +33,16 @@ class OperatingPoint(NamedTuple):
     recall: float
 
 
+class SharePoint(NamedTuple):
+    """The threshold that about as many rows reach as are positive."""
+
+    threshold: float
+    taken: int
+    """How many rows have at least that score."""
+    hits: int
+    """How many of them are positive."""
+
+
 class Choice(NamedTuple):
     """A decision threshold, and the band of scores that are too unsure for a class."""
 
@@ -101,6 +111,18 @@ def operating_point(labels: np.ndarray, scores: np.ndarray, precision: float) ->
     at = reached[-1]
     hits = int(ranking.hits[at])
     return OperatingPoint(float(ranking.scores[at]), hits / int(ranking.taken[at]), hits / ranking.positive)
+
+
+def share_point(labels: np.ndarray, scores: np.ndarray) -> SharePoint:
+    """Returns the threshold whose number of rows is nearest to that of the positive ones; of two the higher one.
+
+    Args:
+      labels: 0 or 1, [rows], of at least one row.
+      scores: numbers, [rows].
+    """
+    ranking = _Ranking(labels, scores)
+    at = int(np.argmin(np.abs(ranking.taken - ranking.positive)))
+    return SharePoint(float(ranking.scores[at]), int(ranking.taken[at]), int(ranking.hits[at]))
 
 
 def choose_threshold(labels: np.ndarray, scores: np.ndarray, wanted: str, share: float) -> Choice:

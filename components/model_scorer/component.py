@@ -9,6 +9,7 @@ from tfx.types.standard_artifacts import Examples, Model
 from tfx.utils import path_utils
 
 from components.behaviours import BEHAVIOURS_FILE, Behaviours
+from components.challenges import CHALLENGES_PROPERTY
 from components.model_scorer.explanations import EXPLANATIONS_FILE, Explanations
 from trainer import features, saved_model
 
@@ -45,6 +46,8 @@ def ModelScorer(  # noqa: N802  components are named as classes
     splits = artifact_utils.decode_split_names(examples.split_names)
     predictions.split_names = examples.split_names
     predictions.set_string_custom_property("model_uri", model.uri)
+    if counts := examples.get_string_custom_property(CHALLENGES_PROPERTY):
+        predictions.set_string_custom_property(CHALLENGES_PROPERTY, counts)
     sources, targets = (
         {split: artifact_utils.get_split_uri([artifact], split) for split in splits}
         for artifact in (examples, predictions)

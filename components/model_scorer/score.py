@@ -12,8 +12,16 @@ import tensorflow as tf
 
 from components.baseline_scorer.models import BASELINES
 from components.behaviours import Behaviours, ScoredBehaviours
-from components.record_batches import add_columns, numbers, read_split, read_values, texts
-from components.slices import AS_IS, ROW, VARIANT
+from components.record_batches import (
+    Split,
+    add_columns,
+    numbers,
+    parts_of_challenges,
+    read_split,
+    read_values,
+    texts,
+)
+from components.slices import AS_IS, CHALLENGE, ROW, VARIANT
 from serving.word_effects import explain_texts
 from trainer import features
 
@@ -36,9 +44,20 @@ def score_splits(
     Args:
       sources: the folders of the splits, by name; each row has a copy whose variant is `as_is`.
       targets: the folders of the splits that are written.
-      candidate: scores texts; called once, with each distinct text once.
+      candidate: scores texts; called once, with each distinct text once, and again for each part of the challenges:
+        so a row's batch, and its score to the last bit, does not depend on them.
       last_blessed: the same.
     """
+    home = {split: source for split, source in sources.items() if split != CHALLENGE}
+    challenges = parts_of_challenges(sources[CHALLENGE]) if CHALLENGE in sources else []
+    _score_rows(home, targets, candidate, last_blessed)
+    for part in challenges:
+        _score_rows({CHALLENGE: part}, targets, candidate, last_blessed)
+
+
+def _score_rows(
+    sources: Mapping[str, Split], targets: Mapping[str, str], candidate: Scorer, last_blessed: Scorer | None
+) -> None:
     originals, titles = _read_titles(sources)
     scorers = {features.PROBABILITY: candidate, LAST_BLESSED: last_blessed}
     scores = {
@@ -88,7 +107,7 @@ def _look_up(scores: Mapping[str, np.float32], titles: Sequence[str]) -> np.ndar
     return np.array([scores[title] for title in titles], np.float32)
 
 
-def _read_titles(sources: Mapping[str, str]) -> tuple[dict[str, dict[int, str]], list[str]]:
+def _read_titles(sources: Mapping[str, Split]) -> tuple[dict[str, dict[int, str]], list[str]]:
     """Returns the titles as they are, by split and row; and each distinct text once, in the order of scoring.
 
     Originals of a length go together, so that a batch pads little, each beside its variants: an encoder may compute

@@ -4,8 +4,9 @@ import tfx.v1 as tfx
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples
 
+from components.challenges import CHALLENGES_PROPERTY
 from components.data_gate.verdict import DataVerdict, require_accepted
-from components.slices import VARIANTS
+from components.slices import CHALLENGE, CHALLENGE_VARIANTS, VARIANTS
 from components.variant_example_gen.write import write_variants
 from trainer import features
 
@@ -15,6 +16,7 @@ def VariantExampleGen(  # noqa: N802  components are named as classes
     examples: tfx.dsl.components.InputArtifact[Examples],
     data_verdict: tfx.dsl.components.InputArtifact[DataVerdict],
     variants: tfx.dsl.components.OutputArtifact[Examples],
+    challenges: tfx.dsl.components.InputArtifact[Examples] = None,
 ):
     """Writes each row of both splits as it is, and each row of eval once more for each other variant.
 
@@ -25,13 +27,23 @@ def VariantExampleGen(  # noqa: N802  components are named as classes
       data_verdict: DataGate's; nothing else is evaluated.
       variants: in the same splits, with `title` and `label`; `split`; `variant`, one of `slices.VARIANTS`;
         `row`, the number of the original in its split; and the natural slices that the original is in, see `slices`.
+        Where there are challenges, their rows are in the split `challenge`, as they are and lower-cased.
+      challenges: ChallengeExampleGen's.
 
     Raises:
       DataRefused: the verdict does not accept the data.
     """
     require_accepted(data_verdict.uri)
-    variants.split_names = artifact_utils.encode_split_names([features.TRAIN_SPLIT, features.EVAL_SPLIT])
-    for split, wanted in ((features.TRAIN_SPLIT, VARIANTS[:1]), (features.EVAL_SPLIT, VARIANTS)):
-        source = artifact_utils.get_split_uri([examples], split)
-        rows = write_variants(source, artifact_utils.get_split_uri([variants], split), split, wanted)
+    wanted = {
+        features.TRAIN_SPLIT: (examples, VARIANTS[:1]),
+        features.EVAL_SPLIT: (examples, VARIANTS),
+    }
+    if challenges:
+        wanted[CHALLENGE] = (challenges, CHALLENGE_VARIANTS)
+        counts = challenges.get_string_custom_property(CHALLENGES_PROPERTY)
+        variants.set_string_custom_property(CHALLENGES_PROPERTY, counts)
+    variants.split_names = artifact_utils.encode_split_names([*wanted])
+    for split, (source, names) in wanted.items():
+        folder, target = (artifact_utils.get_split_uri([artifact], split) for artifact in (source, variants))
+        rows = write_variants(folder, target, split, names)
         variants.set_int_custom_property(f"{split}_rows", rows)

@@ -28,7 +28,7 @@ from kubeflow.spec.caching import store_of
 from kubeflow.spec.messages import Json, Platform, Spec
 from kubeflow.spec.parameters import PARAMETERS, ParameterError
 from kubeflow.spec.pipeline_spec import load_platforms, load_spec, require_rehearsable
-from kubeflow.spec.values import definitions, ingest_settings, parse_values
+from kubeflow.spec.values import challenge_settings, definitions, ingest_settings, parse_values
 from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.results.verdict import Verdict
@@ -43,7 +43,7 @@ _FOLDER = "rehearsal"
 _UNFINISHED = "unfinished.json"
 _VERDICT_TASK = "Verdict"
 #: Parameters whose defaults are this machine's.
-_LOCAL = ("data", "eval_data", "label_fixes", "data_digest", "push_destination", "accepted_data")
+_LOCAL = ("data", "eval_data", "label_fixes", "data_digest", "challenges", "push_destination", "accepted_data")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +125,17 @@ def rehearse(
 
 
 def _as_compiled(config: PipelineConfig, spec: Spec) -> PipelineConfig:
-    """Returns the configuration with the settings of the spec's ingest: it is the spec that runs."""
+    """Returns the configuration with the settings of the spec's ingest and challenges: it is the spec that runs."""
+    if given := config.evaluation.challenges:
+        known = {challenge.name: challenge for challenge in challenge_settings(spec)}
+        if unknown := [challenge.name for challenge in given if challenge.name not in known]:
+            raise ParameterError(
+                f"--challenge must be given to `kubeflow compile`, too. Received: {', '.join(unknown)}, and a spec "
+                f"with {' and '.join(known) or 'none'}. Compile it again, or leave it out."
+            )
+        challenges = [known[challenge.name].model_copy(update={"path": challenge.path}) for challenge in given]
+        evaluation = config.evaluation.model_copy(update={"challenges": challenges})
+        config = config.model_copy(update={"evaluation": evaluation})
     settings = ingest_settings(spec)
     if settings is None:
         return config
@@ -151,7 +161,7 @@ def _with_parameters(config: PipelineConfig, values: Mapping[str, Json]) -> Pipe
     sections: dict[str, dict[str, Json]] = {}
     for parameter in PARAMETERS:
         section, _, key = parameter.setting.partition(".")
-        if parameter.setting and parameter.name in values:
+        if parameter.setting and parameter.name in values and parameter.name != "challenges":  # has no bound
             sections.setdefault(section, {})[key] = values[parameter.name]
     bounds = cast("dict[str, float]", sections.pop("evaluation", {}))
     changed = {name: getattr(config, name).model_copy(update=update) for name, update in sections.items()}

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
+from components.challenges import sources_from_json
 from components.evaluator.policy import BOUNDS
 from kubeflow.spec.messages import Json
 from pipeline.config.pipeline_config import ConfigError, PipelineConfig, load_config
@@ -27,6 +30,13 @@ PARAMETERS = (
     RunParameter("eval_data", str, "data.eval_data", "Of the rows that evaluate, as data.", optional=True),
     RunParameter("label_fixes", str, "data.label_fixes", "Of the answers to labels, as data.", optional=True),
     RunParameter("data_digest", str, "", "sha256 of the data; the cache goes by it, and other content is refused."),
+    RunParameter(
+        "challenges",
+        str,
+        "evaluation.challenges",
+        "JSON: name, path (a URL) and sha256 of each challenge; the cache goes by it, and other content is refused.",
+        optional=True,
+    ),
     RunParameter("encoder", str, "encoder.source", "Text encoder, as --encoder."),
     RunParameter("epochs", int, "training.epochs", "Passes over the training rows."),
     RunParameter("seed", int, "training.seed", "Seed of weights, shuffling and casing."),
@@ -41,25 +51,29 @@ PARAMETERS = (
 
 def parameters_of(config: PipelineConfig) -> list[RunParameter]:
     """Returns the parameters of the spec that a configuration is compiled to."""
-    values = default_values(config)
-    return [parameter for parameter in PARAMETERS if not parameter.optional or parameter.name in values]
+    return [parameter for parameter in PARAMETERS if not parameter.optional or _setting(config, parameter)]
 
 
 def default_values(config: PipelineConfig) -> dict[str, Json]:
     """Returns the values that a configuration gives; the others must be given when a run starts.
 
-    No parameter is null: for a threshold that is, there is 0.
+    No parameter is null: for a threshold that is, there is 0. That of the challenges has digests, which no
+    configuration knows.
     """
-    settings = config.model_dump()
-    values = {}
+    values: dict[str, Json] = {}
     for parameter in PARAMETERS:
-        section, _, key = parameter.setting.partition(".")
-        value = settings[section][key] if parameter.setting else None
-        if value is None and key in BOUNDS:
+        value = _setting(config, parameter)
+        if value is None and parameter.setting.partition(".")[2] in BOUNDS:
             value = 0.0
-        if value is not None:
+        if value is not None and not isinstance(value, list):
             values[parameter.name] = value
     return values
+
+
+def _setting(config: PipelineConfig, parameter: RunParameter) -> Json:
+    section, _, key = parameter.setting.partition(".")
+    value: Json = config.model_dump()[section][key] if parameter.setting else None
+    return value
 
 
 class ParameterError(Exception):
@@ -75,6 +89,13 @@ def check_bounds(values: Mapping[str, Json]) -> None:
       ParameterError: a value is out of bounds.
     """
     flags = {item.setting: values[item.name] for item in PARAMETERS if item.setting and item.name in values}
+    try:
+        if challenges := flags.pop("evaluation.challenges", None):
+            sources_from_json(str(challenges))
+    except ValidationError as error:
+        raise ParameterError(
+            f"The parameter challenges must be JSON, a list of name, path and sha256. Received: {challenges}. Give one."
+        ) from error
     try:
         load_config(flags=flags, environ={})
     except ConfigError as error:

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 
+from components.challenges import ChallengeConfig, settings_from_json
 from components.headline_example_gen.settings import DataConfig
 from kubeflow.spec.messages import Json, ParameterDefinition, Spec
 from kubeflow.spec.parameters import PARAMETERS, ParameterError, check_bounds
@@ -25,9 +26,19 @@ def definitions(spec: Spec) -> Mapping[str, ParameterDefinition]:
 
 def ingest_settings(spec: Spec) -> DataConfig | None:
     """Returns the section `data` that a spec was compiled with; None of a spec without our ingest."""
-    parameters = spec["root"]["dag"]["tasks"].get(INGEST, {}).get("inputs", {}).get("parameters", {})
-    settings = parameters.get("settings", {}).get("runtimeValue", {}).get("constant")
+    settings = _settings_of(spec, INGEST)
     return DataConfig.model_validate_json(settings) if isinstance(settings, str) else None
+
+
+def challenge_settings(spec: Spec) -> list[ChallengeConfig]:
+    """Returns the challenges that a spec was compiled with."""
+    settings = _settings_of(spec, "ChallengeExampleGen")
+    return settings_from_json(settings) if isinstance(settings, str) else []
+
+
+def _settings_of(spec: Spec, task: str) -> Json:
+    parameters = spec["root"]["dag"]["tasks"].get(task, {}).get("inputs", {}).get("parameters", {})
+    return parameters.get("settings", {}).get("runtimeValue", {}).get("constant")
 
 
 def check_values(spec: Spec, texts: Iterable[str]) -> dict[str, Json]:

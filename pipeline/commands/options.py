@@ -6,6 +6,28 @@ from pathlib import Path
 
 import click
 
+
+def _challenges(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> list[dict[str, str]] | None:
+    """Returns the challenges of `NAME=PATH` each as `evaluation.challenges` has them; None where there are none."""
+    challenges = []
+    for value in values:
+        name, equals, path = value.partition("=")
+        if not (name.strip() and equals and path.strip()):
+            raise click.UsageError(
+                f"--challenge must be NAME=PATH. Received: {value}. Give a name and a CSV file of labelled texts."
+            )
+        challenges.append({"name": name.strip(), "path": path})
+    return challenges or None
+
+
+CHALLENGE = click.option(
+    "--challenge",
+    "challenges",
+    multiple=True,
+    metavar="NAME=PATH",
+    callback=_challenges,
+    help="Labelled CSV from elsewhere to measure the model on; may be given again.",
+)
 OUTPUT = click.option("--output", help="Folder that holds all that runs write.  [default: output]")
 # `run` reads the variable in the configuration's order of layers.
 OUTPUT_TO_READ = click.option(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands.options import CONFIG_FILE, OUTPUT, OVERRIDES, PRESET
+from pipeline.commands.options import CHALLENGE, CONFIG_FILE, OUTPUT, OVERRIDES, PRESET
 
 
 def _reason(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
@@ -39,6 +39,8 @@ def _reason(ctx: click.Context, option: click.Parameter, value: str | None) -> s
 @click.option("--epochs", type=int, help="Passes over the training rows.")
 @click.option("--tune", type=click.IntRange(min=1), metavar="N", help="Try N recipes, and train by the best.")
 @click.option("--seed", type=int, help="Of weights, shuffling and casing.")
+@CHALLENGE
+@click.option("--no-challenges", is_flag=True, help="Measure on no texts from elsewhere, not even on fetched ones.")
 @click.option("--bulk", metavar="FILE", help="Texts to score by the model, if it is blessed; as for predict --input.")
 @click.option(
     "--bless-anyway",
@@ -67,6 +69,8 @@ def run(
     epochs: int | None,
     tune: int | None,
     seed: int | None,
+    challenges: list[dict[str, str]] | None,
+    no_challenges: bool,
     bulk: str | None,
     bless_anyway: str | None,
     from_node: str | None,
@@ -78,6 +82,8 @@ def run(
     from pipeline.config.pipeline_config import load_config
     from pipeline.running.local_runner import run_pipeline
 
+    if challenges and no_challenges:
+        raise click.UsageError("--challenge and --no-challenges must not be given together. Received: both. Drop one.")
     flags = {
         "data.path": data_path,
         "data.eval_data": eval_data,
@@ -90,6 +96,7 @@ def run(
         "training.seed": seed,
         "tuner.trials": tune,
         "bulk.path": bulk,
+        "evaluation.challenges": [] if no_challenges else challenges,
         "evaluation.bless_anyway": bless_anyway,
         "output": output,
         "cache": False if fresh else None,

@@ -173,6 +173,13 @@ def group_fields(schema: ValueSchema) -> dict[str, ValueSchema]:
     return schema.get("additionalProperties", {}).get("properties", {})
 
 
+def inner_fields(schema: ValueSchema) -> dict[str, ValueSchema]:
+    """Returns the fields of each value, by name, where a key takes a mapping to sections or a list of them."""
+    options = schema.get("anyOf", [schema])
+    lists = (option["items"].get("properties", {}) for option in options if "items" in option)
+    return group_fields(schema) or next(lists, {})
+
+
 def put_over(lower: Given | None, upper: Given, schema: ValueSchema) -> Given:
     """Returns what a key has when `upper` is given after `lower`: it wins, in mappings to sections field by field."""
     if lower is None or not group_fields(schema):

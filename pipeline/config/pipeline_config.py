@@ -28,7 +28,7 @@ from pipeline.config.layers import (
     LayerReader,
     ValueSchema,
     allowed,
-    group_fields,
+    inner_fields,
     put_over,
     schema_at,
     shown,
@@ -218,11 +218,14 @@ def _refused_values(error: ValidationError, given: Layer, preset: str) -> list[s
             continue
         source = given[key].source if key in given else f"preset {preset}"
         inside = path[key.count(".") + 1 :]
-        if inside and group_fields(setting_schemas()[key]):
+        if inside and inner_fields(setting_schemas()[key]):
             place = ".".join([key, *inside]).removesuffix(".[key]")
             lines.setdefault(place, f"{place} ({source}): {_refused_field(key, inside, detail)}")
             continue
         received = shown(given[key].value) if key in given else "nothing"
+        if detail["type"] == "value_error" and inner_fields(setting_schemas()[key]):  # of all the sections together
+            lines[key] = f"{key} ({source}): {detail['ctx']['error']}. Received: {received}."
+            continue
         lines[key] = f"{key} ({source}): must be {allowed(setting_schemas()[key])}. Received: {received}."
     return list(lines.values())
 

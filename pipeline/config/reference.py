@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, JsonValue
 
-from pipeline.config.layers import ValueSchema, allowed, group_fields
+from pipeline.config.layers import ValueSchema, allowed, group_fields, inner_fields
 from pipeline.config.pipeline_config import PipelineConfig, setting_schemas
 
 _HEAD = """# Configuration
@@ -60,7 +60,7 @@ def _sections() -> Iterator[str]:
         summary = inspect.getdoc(type(model)) if section else "What belongs to no section."
         yield "\n".join([f"## {section or 'At the top'}", "", summary or "", "", _TABLE_HEAD, *lines, ""])
         for key, schema in setting_schemas().items():
-            if key.rpartition(".")[0] == section and (fields := group_fields(schema)):
+            if key.rpartition(".")[0] == section and (fields := inner_fields(schema)):
                 yield "\n".join([f"### Fields of {key}", "", _FIELDS_HEAD, *_field_rows(fields), ""])
 
 

@@ -14,9 +14,10 @@ from rich.table import Table
 from components.data_gate.policy import GateVerdict
 from components.evaluator.results import BOUND, NOT_JUDGED, Judgement, MeasuredSlice, OperatingThreshold
 from components.local_infra_validator.policy import InfraVerdict
+from components.slices import CHALLENGE
 from pipeline.results.run_folders import LOG_FILE, REJECTS_FILE, REPORT_FILE
 from pipeline.results.verdict import VERDICT_FILE, Ingest, Verdict
-from pipeline.results.words import NARROW_CONTENDERS, NARROW_SLICES, OUTCOMES
+from pipeline.results.words import NARROW_CONTENDERS, NARROW_SLICES, OUTCOMES, elsewhere
 from pipeline.terminal import shorten
 from trainer.features import EVAL_SPLIT, TRAIN_SPLIT
 
@@ -67,6 +68,12 @@ def print_head(console: Console, verdict: Verdict, folder: Path) -> None:
     _line(console, "run", f"{verdict.run_id} · log {shorten(folder / LOG_FILE)}")
 
 
+def print_challenges(console: Console, description: str) -> None:
+    """Prints the texts from elsewhere that a run measures its model on, where there are any."""
+    if description:
+        _line(console, "sets", description)
+
+
 def print_summary(console: Console, verdict: Verdict, folder: Path) -> None:
     """Prints the result of a run."""
     console.print()
@@ -90,6 +97,9 @@ def print_summary(console: Console, verdict: Verdict, folder: Path) -> None:
         _line(console, "version", shorten(pushed.path) + served)
     if bulk := verdict.bulk:
         _line(console, "scored", f"{bulk.rows:,} texts of {shorten(bulk.file)} · {shorten(bulk.path)}")
+    if verdict.challenges:
+        seen = "; see report" if (folder / REPORT_FILE).is_file() else ""
+        console.print(escape(f"{elsewhere(verdict.challenges)}{seen}"), soft_wrap=True)
     if (folder / REPORT_FILE).is_file():
         _line(console, "report", shorten(folder / REPORT_FILE))
     _line(console, "verdict", f"{shorten(folder / VERDICT_FILE)} · {verdict.seconds or 0:.0f} s")
@@ -252,6 +262,9 @@ def _mark(judged: Judgement) -> str:
 def _rule_name(judged: Judgement) -> str:
     if judged.rule == "variant_drop":
         return "vs as is"
+    if challenge := judged.slice.get(CHALLENGE):
+        against = "" if judged.against == BOUND else f" vs {_AGAINST.get(judged.against, judged.against)}"
+        return f"{challenge} {_METRICS.get(judged.metric, judged.metric)}{against}"
     if judged.against != BOUND:
         metric = "" if judged.metric == "binary_accuracy" else f"{_METRICS.get(judged.metric, judged.metric)} "
         return f"{metric}vs {_AGAINST.get(judged.against, judged.against)}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from components.evaluator.results import BOUND, LEAST, METRIC_NAMES, NOT_JUDGED, PASSED, Judgement
+from components.evaluator.results import BOUND, LEAST, METRIC_NAMES, NOT_JUDGED, PASSED, Challenge, Judgement
+from components.slices import CHALLENGE
 from pipeline.results.verdict import Verdict
 
 GOOD, BAD, WARN = "good", "bad", "warn"
@@ -63,7 +64,7 @@ OUTCOMES = {
     "off": "off",
 }
 """How people are shown the outcomes that files hold."""
-SPLITS = {"train": "training", "eval": "evaluation", "behaviours": "cases"}
+SPLITS = {"train": "training", "eval": "evaluation", "behaviours": "cases", "challenge": "challenge"}
 AGAINST = {
     "as_is": "the rows as written",
     "tfidf_lower": "the lower-cased linear model",
@@ -121,11 +122,26 @@ def headline(verdict: Verdict) -> Headline:
 def rule_name(judged: Judgement) -> str:
     """Returns the name of what a rule of `Verdict.thresholds` measures."""
     name = METRICS.get(judged.metric, judged.metric)
+    if challenge := judged.slice.get(CHALLENGE):
+        name = f"{name} on {challenge}"
     if judged.rule == "variant_drop" and judged.variant:
         return f"{name}, {VARIANTS.get(judged.variant, judged.variant)}"
     if judged.against != BOUND:
         return f"{name}, less that of {AGAINST.get(judged.against, 'the ' + judged.against)}"
     return name
+
+
+def elsewhere(challenges: Sequence[Challenge]) -> str:
+    """Returns what a model is worth on texts from elsewhere in one line, the best challenge first."""
+    areas = [(area, challenge.name) for challenge in challenges if (area := challenge.auc["model"].value) is not None]
+    by_area = sorted(areas, key=lambda pair: (-pair[0], pair[1]))
+    parts = [f"{name} {area:.2f}" for area, name in by_area]
+    parts += [f"{challenge.name} none" for challenge in challenges if challenge.auc["model"].value is None]
+    if not by_area:
+        reasons = (": ".join([challenge.name, *challenge.findings[:1]]) for challenge in challenges)
+        return f"on headlines from elsewhere: no AUC ({'; '.join(reasons)})"
+    span = f"{by_area[-1][0]:.2f}" + (f" to {by_area[0][0]:.2f}" if len(by_area) > 1 else "")
+    return f"on headlines from elsewhere: AUC {span} ({', '.join(parts)})"
 
 
 def slice_name(key: Mapping[str, str]) -> str:

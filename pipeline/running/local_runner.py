@@ -14,10 +14,19 @@ from absl import logging as absl_logging
 from pipeline.config.beam import require_engine
 from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
-from pipeline.inputs import DataSource, LocalInputs, RunInputs, choose_data, prepare_inputs
+from pipeline.inputs import (
+    ChallengeInputs,
+    DataSource,
+    LocalInputs,
+    RunInputs,
+    choose_challenges,
+    choose_data,
+    prepare_inputs,
+)
+from pipeline.results.summary import print_challenges
 from pipeline.results.verdict import Encoder
 from pipeline.running.attempt import Attempt, open_attempt
-from pipeline.running.partial_run import PartialRunError, check_nodes, from_nodes, reuse_last
+from pipeline.running.partial_run import PartialRunError, check_challenges, check_nodes, from_nodes, reuse_last
 from pipeline.running.progress_view import RunView
 from serving.imports import uncollected_imports
 
@@ -49,7 +58,10 @@ def run_pipeline(
     check_nodes(config, from_node, to_node)
     require_engine(config.beam)
     data = choose_data(config)
+    challenges = choose_challenges(config, data)
+    check_challenges(challenges.sources, from_node, to_node)
     with open_attempt(config, data, began=began, verbose=verbose) as attempt:
+        print_challenges(attempt.terminal.out, challenges.description)
         if not config.cache:  # nor is an interrupted training continued
             shutil.rmtree(OutputPaths.of(config).checkpoints, ignore_errors=True)
         attempt.terminal.out.print()
@@ -58,9 +70,9 @@ def run_pipeline(
             attempt.judged(view.timings, "the same command goes on from the finished components"),
             view.listening(),
         ):
-            inputs = _prepare(view, attempt, config, data)
+            inputs = _prepare(view, attempt, config, data, challenges)
             if from_node:
-                attempt.verdict = reuse_last(config, from_node, attempt.verdict, attempt.earlier)
+                attempt.verdict = reuse_last(config, from_node, attempt.verdict, attempt.earlier, challenges.sources)
             ended = False
             try:
                 _run_dag(view, config, inputs, from_node, to_node)
@@ -75,9 +87,11 @@ def run_pipeline(
         return attempt.print_outcome()
 
 
-def _prepare(view: RunView, attempt: Attempt, config: PipelineConfig, data: DataSource) -> LocalInputs:
+def _prepare(
+    view: RunView, attempt: Attempt, config: PipelineConfig, data: DataSource, challenges: ChallengeInputs
+) -> LocalInputs:
     view.say("looking for the encoder")
-    inputs = prepare_inputs(config, attempt.run_id, data)
+    inputs = prepare_inputs(config, attempt.run_id, data, challenges)
     encoder = Encoder(config.encoder.source, config.training.fine_tune, inputs.encoder.digest)
     attempt.verdict = replace(attempt.verdict, encoder=encoder)
     view.say("checking the encoder")
@@ -105,7 +119,8 @@ def _run_dag(
     sys.argv = sys.argv[:1]
     options = None
     if from_node or to_node:
-        options = RunOptions(from_nodes=from_nodes(config, from_node) or None, to_nodes=[to_node] if to_node else None)
+        first = from_nodes(config, from_node, has_challenges=bool(inputs.challenges.settings))
+        options = RunOptions(from_nodes=first or None, to_nodes=[to_node] if to_node else None)
     try:
         tfx.orchestration.LocalDagRunner().run(create_pipeline(config, inputs), run_options=options)
     except RuntimeError as error:

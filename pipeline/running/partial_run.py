@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from components.challenges import ChallengeSource
 from components.headline_example_gen.settings import LOCATIONS, DataConfig
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.results.verdict import Data, Verdict
@@ -14,6 +15,9 @@ BULK_NODES = ("BulkExampleGen", "BulkInferrer")
 
 #: In the DAG where there are recipes to be tried.
 TUNER_NODE = "Tuner"
+
+#: In the DAG where there are texts from elsewhere to measure the model on.
+CHALLENGE_NODE = "ChallengeExampleGen"
 
 #: The components in the order of the DAG, known without importing TFX.
 NODES = (
@@ -25,6 +29,7 @@ NODES = (
     TUNER_NODE,
     "Trainer",
     "LatestBlessedModel",
+    CHALLENGE_NODE,
     "VariantExampleGen",
     "BaselineScorer",
     "ModelScorer",
@@ -42,7 +47,7 @@ _DATA_KEYS = (
 
 
 #: What depends on the data or the serving folder and not on the Trainer: the baseline, and the rows to be evaluated.
-_ALONGSIDE = ("LatestBlessedModel", "VariantExampleGen")
+_ALONGSIDE = ("LatestBlessedModel", CHALLENGE_NODE, "VariantExampleGen")
 
 
 class PartialRunError(Exception):
@@ -72,7 +77,23 @@ def check_nodes(config: PipelineConfig, from_node: str | None, to_node: str | No
         )
 
 
-def reuse_last(config: PipelineConfig, from_node: str, verdict: Verdict, earlier: Sequence[Verdict]) -> Verdict:
+def check_challenges(challenges: Sequence[ChallengeSource], from_node: str | None, to_node: str | None) -> None:
+    """Refuses to begin or end with the challenges where there are none.
+
+    Raises:
+      PartialRunError: with the way out.
+    """
+    if not challenges and CHALLENGE_NODE in (from_node, to_node):
+        raise PartialRunError(f"{CHALLENGE_NODE} must have a challenge. Received: none. Give --challenge NAME=PATH.")
+
+
+def reuse_last(
+    config: PipelineConfig,
+    from_node: str,
+    verdict: Verdict,
+    earlier: Sequence[Verdict],
+    challenges: Sequence[ChallengeSource] = (),
+) -> Verdict:
     """Takes over the last run's results of the components before `from_node`, which do not run again.
 
     A run of other data is refused; after the Trainer, one of another encoder or training; and after a component that
@@ -83,6 +104,7 @@ def reuse_last(config: PipelineConfig, from_node: str, verdict: Verdict, earlier
       from_node: its first component.
       verdict: its verdict so far.
       earlier: the verdicts of the runs before it, oldest first.
+      challenges: that it measures on.
 
     Returns:
       The verdict with the counts of rows and the gate's findings of the last run that had them of the same data.
@@ -127,10 +149,14 @@ def reuse_last(config: PipelineConfig, from_node: str, verdict: Verdict, earlier
             differing.append("tuner")
         if (verdict.encoder and verdict.encoder.digest) != last.training.settings.get("encoder_digest"):
             differing.append("encoder")
+    if NODES.index(from_node) > NODES.index(CHALLENGE_NODE):
+        measured = [(challenge.name, challenge.sha256) for challenge in last.challenges]
+        if measured != [(challenge.name, challenge.sha256) for challenge in challenges]:
+            differing.append("evaluation.challenges")
     if differing:
         raise PartialRunError(
             f"--from must have the settings and data of the last run, {last.run_id}. Received: --from {from_node} "
-            f"with another {', '.join(differing)}. {way_out}"
+            f"with another {', '.join(dict.fromkeys(differing))}. {way_out}"
         )
     counted = next((run for run in reversed(ran) if run.rows is not None and not _differing_data(run, verdict)), None)
     if counted is None:
@@ -148,11 +174,12 @@ def _schema(verdict: Verdict) -> str | None:
     return verdict.data.schema_sha256 if verdict.data else None
 
 
-def from_nodes(config: PipelineConfig, from_node: str | None) -> list[str]:
+def from_nodes(config: PipelineConfig, from_node: str | None, *, has_challenges: bool = False) -> list[str]:
     """Returns TFX's `from_nodes`: also the roots that come later in the DAG's order and do not depend on it."""
     if from_node is None:
         return []
-    roots = [node for node in _ALONGSIDE if NODES.index(from_node) < NODES.index(node)]
+    alongside = (node for node in _ALONGSIDE if has_challenges or node != CHALLENGE_NODE)
+    roots = [node for node in alongside if NODES.index(from_node) < NODES.index(node)]
     if config.bulk.path is not None and from_node not in BULK_NODES:
         roots.append("BulkExampleGen")
     return [from_node, *roots]

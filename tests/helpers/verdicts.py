@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from components.evaluator.results import Challenge
 from components.local_infra_validator.policy import Finding as InfraFinding
 from components.local_infra_validator.policy import InfraVerdict
 from pipeline.results.verdict import Verdict, write_verdict
@@ -69,3 +70,30 @@ def write_run(output: Path, verdict: Verdict) -> Path:
     folder.mkdir(parents=True)
     write_verdict(folder, verdict)
     return folder
+
+
+def a_challenge(name: str, auc: float | None = 0.75, **changes: Any) -> Challenge:
+    """Returns the metrics of a challenge with this area under the ROC curve, with `changes`."""
+    figures = {
+        "auc": {"model": {"value": auc, "interval": auc and [auc - 0.01, auc + 0.01]}},
+        "accuracy": {"model": {"value": 0.7, "interval": [0.69, 0.71]}},
+        "accuracy_at_share": {"model": None},
+        "ece": {"model": {"value": 0.2, "interval": None}},
+        "brier": {"model": {"value": 0.2, "interval": [0.19, 0.21]}},
+        "non_finite": {"model": 0},
+    }
+    left_out = {"rejected": 0, "rejected_by_rule": {}, "repeats": 0, "trained_on": 0, "trained_on_exactly": 0}
+    challenge = {
+        "name": name,
+        "path": f"{name}.csv",
+        "sha256": f"sha256:{name}",
+        "read": 500,
+        **left_out,
+        "rows": 500,
+        "clickbait": 250,
+        "clickbait_share": 0.5,
+        "findings": [],
+        **figures,
+        "lower": figures,
+    }
+    return Challenge.from_dict({**challenge, **changes})

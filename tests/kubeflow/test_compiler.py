@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -13,10 +14,13 @@ from click.testing import CliRunner
 from kubeflow.platform import STORE_TASKS
 from kubeflow.spec.parameters import PARAMETERS, default_values
 from kubeflow.spec.pipeline_spec import SpecError, load_platforms, load_spec, write_spec
+from kubeflow.spec.values import challenge_settings
 from pipeline.config.pipeline_config import load_config
 from tests.kubeflow import golden
 
 pytestmark = pytest.mark.slow  # imports TFX
+
+CONTENT = "title,label\nOne,1\n"
 
 
 @pytest.fixture(scope="module")
@@ -302,3 +306,44 @@ def test_a_pipeline_root_that_moves_to_another_bucket_changes_what_the_cache_goe
         for name in tasks(compiled):
             arguments = container(compiled, name)["args"]
             assert arguments[1 + arguments.index("--artifact_store")] == store
+
+
+def test_a_challenge_is_a_task_with_a_url_and_a_digest(monkeypatch):
+    from kubeflow import inputs
+
+    monkeypatch.setattr(inputs, "download", lambda url, target: target.write_text(CONTENT))
+    spec = compile_with("evaluation.challenges=[{name: tube, path: s3://bucket/tube.csv, min_auc: 0.7}]")
+    definition = spec["root"]["inputDefinitions"]["parameters"]["challenges"]
+    (source,) = json.loads(definition["defaultValue"])
+    assert (source["name"], source["path"]) == ("tube", "s3://bucket/tube.csv")
+    assert source["sha256"] == f"sha256:{hashlib.sha256(CONTENT.encode()).hexdigest()}"
+    task = tasks(spec)["ChallengeExampleGen"]["inputs"]
+    assert task["parameters"]["sources"] == {"componentInputParameter": "challenges"}
+    taken = tasks(spec)["VariantExampleGen"]["inputs"]["artifacts"]["challenges"]["taskOutputArtifact"]
+    assert taken == {"outputArtifactKey": "challenges", "producerTask": "ChallengeExampleGen"}
+    assert [challenge.name for challenge in challenge_settings(spec)] == ["tube"]
+    assert '"min_auc":0.7' in tasks(spec)["Evaluator"]["inputs"]["parameters"]["policy"]["runtimeValue"]["constant"]
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "message"),
+    [
+        ("tube.csv", "", "must be in an object store .* Received: tube=tube.csv. Upload it, and give its URL."),
+        (
+            "s3://bucket/a.csv",
+            "headline,label\n",
+            "s3://bucket/a.csv:1: the first line must have the columns 'title' and",
+        ),
+        ("s3://bucket/a", None, "must be one CSV file. Received: tube=s3://bucket/a, which is not one"),
+    ],
+)
+def test_a_challenge_that_a_cluster_could_not_read_is_refused(monkeypatch, path, content, message):
+    from components.errors import InputError
+    from kubeflow import inputs
+
+    def download(url, target):
+        target.mkdir() if content is None else target.write_text(content)
+
+    monkeypatch.setattr(inputs, "download", download)
+    with pytest.raises(InputError, match=message):
+        compile_with(f"evaluation.challenges=[{{name: tube, path: {path}}}]")

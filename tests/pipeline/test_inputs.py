@@ -16,6 +16,7 @@ from pipeline.inputs import (
     choose_accepted,
     choose_attempt,
     choose_baseline,
+    choose_challenges,
     choose_data,
     choose_schema,
     prepare_inputs,
@@ -395,3 +396,75 @@ def test_output_paths_are_absolute_and_below_the_output(work, monkeypatch):
         tuner=work / "out" / "tuner",
     )
     assert OutputPaths.of(configure("output=~/out")).runs == Path("/home/me/out/runs")
+
+
+# ---- Challenges
+
+
+def choose(*overrides: str):
+    config = configure(*overrides)
+    return choose_challenges(config, choose_data(config))
+
+
+def test_challenges_are_those_that_are_named_each_with_its_digest(work):
+    path = write_csv(work / "elsewhere.csv")
+    found = choose("evaluation.challenges=[{name: tube, path: elsewhere.csv, min_auc: 0.5}]")
+    (source,), (settings,) = found.sources, found.settings
+    assert (source.name, source.path) == ("tube", str(path))
+    assert source.sha256 == choose_data(configure("data.path=elsewhere.csv")).digest
+    assert settings.min_auc is None  # a bound is the Evaluator's, and no reason to read the rows anew
+    assert found.description == "tube, from elsewhere · by --challenge"
+
+
+def test_fetched_challenges_are_for_the_fetched_headlines_alone(work):
+    for name in ("youtube.csv", "ta1c.csv.gz"):
+        write_csv(work / "data" / "challenge" / name.removesuffix(".gz"))
+    assert choose().settings == ()  # the sample
+    path = write_csv(work / DEFAULT_DESTINATION)
+    found = choose()
+    assert [challenge.name for challenge in found.settings] == ["ta1c", "youtube"]
+    assert found.description == (
+        "ta1c, youtube, from elsewhere · of data/challenge, fetched; --no-challenges leaves them out"
+    )
+    assert choose("evaluation.challenges=[]").settings == ()
+    assert choose(f"data.path={path}").settings == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("gone.csv", "must be one CSV file. Received: a=gone.csv, where there is nothing. Give --challenge a=FILE."),
+        ("data", "Received: a=data, which is not one file"),
+        ("other.csv", r"other.csv:1: .*'title' and 'label'. Received: headline, label. Name .* text_column of a in"),
+        (
+            "same.csv",
+            r"Received: 'title' for both. Give text_column of a in evaluation.challenges and label_col",
+        ),
+    ],
+)
+def test_a_challenge_that_cannot_be_read_ends_the_run_before_it_begins(work, path, message):
+    (work / "data").mkdir(exist_ok=True)
+    write_csv(work / "other.csv", "headline,label")
+    write_csv(work / "same.csv")
+    column = ", label_column: title" if path == "same.csv" else ""
+    with pytest.raises(InputError, match=message):
+        choose(f"evaluation.challenges=[{{name: a, path: {path}{column}}}]")
+
+
+def test_another_challenge_is_another_configuration_wherever_it_lies(work):
+    for name in ("a.csv", "b.csv"):
+        write_csv(work / name)
+    (work / "c.csv").write_text("title,label\nThree,1\n")
+    without, first, moved, changed = (
+        prepare_inputs(configure(*overrides)).fingerprint
+        for overrides in ([], *([f"evaluation.challenges=[{{name: x, path: {name}.csv}}]"] for name in "abc"))
+    )
+    assert first == moved
+    assert len({without, first, changed}) == 3
+
+
+def test_challenges_must_each_have_a_name_of_its_own():
+    with pytest.raises(ConfigError, match=r"challenges \(--set\): must each have a name of its own. Received"):
+        configure("evaluation.challenges=[{name: a, path: b}, {name: a, path: c}]")
+    with pytest.raises(ConfigError, match="evaluation.challenges.0.pth .*Did you mean path"):
+        configure("evaluation.challenges=[{name: a, pth: b}]")

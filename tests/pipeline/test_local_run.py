@@ -226,3 +226,33 @@ def _read_scores(folder: str) -> list[tuple[str, float]]:
 
 def _newest(output: Path) -> dict:
     return read_run(output)
+
+
+def test_elsewhere_the_model_is_measured_and_refused_below_a_bound(first_verdict, output, make_config, tmp_path):
+    with SAMPLE_FILE.open(encoding="utf-8", newline="") as stream:
+        rows = [(row["title"], row["label"]) for row in csv.DictReader(stream)][: ROWS + 100]
+    with (tmp_path / "more.csv").open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([("title", "label"), *rows])
+    (tmp_path / "one.csv").write_text("title,label\nAnother,0\n")
+    more, one_class = (f"path: {tmp_path / name}" for name in ("more.csv", "one.csv"))
+    challenges = [
+        f"{{name: more, {more}, min_auc: 0.6}}",
+        f"{{name: turned, {more}, labels: {{0: 1, 1: 0}}, min_auc: 0.5}}",
+        f"{{name: one, {one_class}, min_auc: 1}}",
+    ]
+    code = run_pipeline(make_config(f"evaluation.challenges=[{', '.join(challenges)}]"))
+    verdict = _newest(output)
+    assert (code, verdict.status) == (4, "not blessed")
+    assert [judged.slice for judged in verdict.failed_rules] == [{"challenge": "turned"}]
+    versions = [path.name for path in (output / "serving" / "clickbait").iterdir()]
+    assert versions == [str(first_verdict.pushed.version)]
+    found, _, few = verdict.challenges
+    assert (found.read, found.trained_on) == (ROWS + 100, first_verdict.rows["train"].rows)
+    assert found.rows == found.read - found.trained_on
+    assert {*found.auc} == {*found.lower.auc} == {"model", "last_blessed", "linear_lower"}
+    assert (few.auc["model"].value, few.findings) == (None, ["all 1 rows are news: there is no AUC"])
+    before, after = (
+        [{name: part.metrics[name] for name in ("binary_accuracy", "auc", "ece", "brier")} for part in run.evaluated]
+        for run in (first_verdict, verdict)
+    )
+    assert before == after  # to the last digit

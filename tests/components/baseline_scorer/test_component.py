@@ -8,7 +8,9 @@ from tfx.types.standard_artifacts import Examples
 
 from components.baseline_scorer.component import BaselineScorer
 from components.baseline_scorer.models import BASELINES, score_texts, train_baseline
-from tests.helpers.variants import read_rows, splits_of, write_variant_splits
+from components.baseline_scorer.score import score_splits
+from components.variant_example_gen.write import write_variants
+from tests.helpers.variants import read_rows, splits_of, write_titles, write_variant_splits
 
 TRAIN = [("Storm hits coast", 0), ("You Won't Believe This", 1), ("Court rules on budget", 0), ("What Cats Know", 1)]
 EVAL = [("Storm rules", 0), ("What You Know", 1)]
@@ -63,3 +65,19 @@ def test_without_a_baseline_the_scores_are_absent_and_it_says_why(tmp_path, trai
 def test_no_more_rows_are_learnt_from_than_asked_for(tmp_path):
     scored, _ = run(tmp_path, max_train_rows=2)
     assert "Received: 1 of class 0 and 1 of class 1" in scored.get_string_custom_property("no_baseline")
+
+
+def test_challenges_get_the_score_of_the_lower_cased_model(tmp_path):
+    before = write_variant_splits(tmp_path, TRAIN, EVAL, VARIANTS)
+    write_titles(tmp_path / "titles" / "Split-challenge", [("What Rules", 1)], [("STORM You", 0)])
+    folder = tmp_path / "variants" / "Split-challenge"
+    write_variants(tmp_path / "titles" / "Split-challenge", folder, "challenge", ("as_is", "lower"))
+    targets = {split: str(tmp_path / "scored" / split) for split in (*before, "challenge")}
+    assert score_splits({**before, "challenge": str(folder)}, targets, 1000) == ""
+    titles, labels = zip(*TRAIN, strict=True)
+    model = train_baseline([title.lower() for title in titles], labels)
+    rows = read_rows(targets["challenge"])
+    assert sorted(row["title"] for row in rows) == ["STORM You", "What Rules", "storm you", "what rules"]
+    expected = score_texts(model, [row["title"].lower() for row in rows])
+    assert np.allclose([row["tfidf_lower"] for row in rows], expected, rtol=0, atol=1e-7)
+    assert all("tfidf_cased" not in row for row in rows)

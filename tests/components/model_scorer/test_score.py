@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from components.model_scorer.score import explain_errors, score_splits
-from tests.helpers.variants import read_rows, splits_of, write_variant_splits
+from components.slices import CHALLENGE_VARIANTS
+from components.variant_example_gen.write import write_variants
+from tests.helpers.variants import read_rows, splits_of, write_titles, write_variant_splits
 
 TRAIN = [("Storm hits coast", 0), ("You Won't Believe", 1)]
 EVAL = [("You win 9 of 10", 1), ("Budget passed", 0), ("You again", 0), ("Cats", 1), ("Cats", 0)]
@@ -114,3 +116,20 @@ def test_an_effect_that_is_no_number_is_null(tmp_path, sources):
         splits_of(tmp_path / "predictions")["eval"], Model(lambda text: math.nan if text == "You" else 0.5), 1
     )
     assert told["errors"][0]["words"] == [{"word": "You", "effect": 0.0}, {"word": "again", "effect": None}]
+
+
+def test_challenges_are_scored_part_by_part_and_change_no_other_batch(tmp_path, sources):
+    alone, beside = Model(cased), Model(cased)
+    scored(tmp_path / "alone", sources, alone)
+    elsewhere = tmp_path / "elsewhere"
+    write_titles(elsewhere / "titles", [("You here", 1), ("Cats", 0)], [("Storm there", 0)])
+    write_variants(elsewhere / "titles", elsewhere / "Split-challenge", "challenge", CHALLENGE_VARIANTS)
+    splits = {**sources, "challenge": str(elsewhere / "Split-challenge")}
+    targets = {**splits_of(tmp_path / "beside"), "challenge": str(tmp_path / "beside" / "Split-challenge")}
+    score_splits(splits, targets, beside, None)
+    home, *parts = beside.asked
+    assert [home] == alone.asked
+    assert parts == [["Cats", "cats", "You here", "you here"], ["Storm there", "storm there"]]
+    rows = read_rows(targets["challenge"])
+    assert [(row["title"], row["probability"]) for row in rows] == [(row["title"], cased(row["title"])) for row in rows]
+    assert len(rows) == 6

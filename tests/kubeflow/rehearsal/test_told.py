@@ -71,3 +71,8 @@ def test_eval_data_that_the_spec_does_not_read(rehearse):
 def test_label_fixes_that_the_spec_does_not_read(rehearse):
     message = "data.label_fixes must be given to `kubeflow compile`, too. Received: f.csv"
     assert message in rehearse("--set", "data.label_fixes=f.csv")
+
+
+def test_a_challenge_that_the_spec_does_not_know(rehearse):
+    message = "--challenge must be given to `kubeflow compile`, too. Received: tube, and a spec with none."
+    assert message in rehearse("--challenge", "tube=t.csv")

@@ -114,3 +114,12 @@ def test_the_settings_of_the_ingest_are_those_of_the_spec():
 
 def test_a_spec_without_an_ingest_has_no_settings_of_it():
     assert ingest_settings(pipeline_of([container_task("any", "true")])) is None
+
+
+def test_challenges_are_a_list_of_sources():
+    text = '[{"name": "a", "path": "s3://b/a.csv", "sha256": "sha256:1"}]'
+    assert parse_values(spec(**OURS), [f"challenges={text}"]) == {"challenges": text}
+    with pytest.raises(
+        ParameterError, match="challenges must be JSON, a list of name, path and sha256. Received: a.csv"
+    ):
+        parse_values(spec(**OURS), ["challenges=a.csv"])

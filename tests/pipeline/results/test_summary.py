@@ -16,10 +16,10 @@ from components.evaluator.results import BehaviourResult, OperatingThreshold
 from components.local_infra_validator.policy import Finding as InfraFinding
 from data.fetch import CSV_SHA256
 from pipeline.results.diagnosis import cause_of
-from pipeline.results.summary import next_command, print_head, print_summary, run_table, shorten
+from pipeline.results.summary import next_command, print_challenges, print_head, print_summary, run_table, shorten
 from pipeline.results.verdict import Verdict
 from tests.helpers.evaluations import a_policy, a_slice, good_slices
-from tests.helpers.verdicts import a_verdict, an_infra_verdict
+from tests.helpers.verdicts import a_challenge, a_verdict, an_infra_verdict
 
 
 @pytest.fixture(autouse=True)
@@ -374,3 +374,25 @@ def test_the_table_of_runs_has_a_line_a_run_with_what_each_reached():
     head, *lines = [line.split() for line in text.splitlines()]
     assert head == ["run", "status", "data", "eval", "train", "version", "seconds"]
     assert lines == [["r1", "pushed", "given", "0.9877", "1.0000", "7", "61"], ["r2", "failed"]]
+
+
+def test_the_last_lines_say_what_the_model_is_worth_elsewhere(work):
+    assert "elsewhere" not in summary()
+    line = "on headlines from elsewhere: AUC 0.75 (youtube 0.75)"
+    assert line in summary(challenges=[a_challenge("youtube")]).splitlines()
+    (work / "output" / "runs" / "r1").mkdir(parents=True)
+    (work / "output" / "runs" / "r1" / "report.html").touch()
+    assert f"{line}; see report" in summary(challenges=[a_challenge("youtube")]).splitlines()
+
+
+def test_the_sets_that_a_run_measures_on_are_named_where_there_are_any():
+    assert shown(print_challenges, "") == ""
+    assert shown(print_challenges, "a, from elsewhere").split(maxsplit=1) == ["sets", "a, from elsewhere\n"]
+
+
+def test_bounds_elsewhere_stand_among_the_rules():
+    judged = rule(metric="auc", rule="challenge_auc", split="challenge", slice={"challenge": "youtube"})
+    below = replace(judged, against="tfidf_lower", observed=-0.05, bound=-0.01, passed=False, outcome="broken")
+    shown_rules = summary(thresholds=[judged, below])
+    assert "youtube AUC" in shown_rules
+    assert "youtube AUC vs linear, lower" in shown_rules

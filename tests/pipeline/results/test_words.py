@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.results.words import BAD, GOOD, WARN, headline, number, percent
+from pipeline.results.words import BAD, GOOD, WARN, elsewhere, headline, number, percent, rule_name
 from tests.helpers.reports import a_report_run
-from tests.helpers.verdicts import a_verdict
+from tests.helpers.verdicts import a_challenge, a_verdict
 
 
 def test_a_pushed_model_is_praised_with_its_figures():
@@ -74,3 +74,19 @@ def test_differences_are_in_points_and_a_missing_value_is_no_zero():
     assert number(-0.3483, rule) == "\u221234.83 points"
     assert number(None, rule) == "no number"
     assert number(None, replace(rule, outcome="not judged")) == percent(None) == "\u2013"
+
+
+def test_what_a_model_is_worth_elsewhere_stands_in_one_line():
+    two = [a_challenge("ta1c", 0.68), a_challenge("youtube", 0.857)]
+    assert elsewhere(two) == "on headlines from elsewhere: AUC 0.68 to 0.86 (youtube 0.86, ta1c 0.68)"
+    assert elsewhere(two[:1]) == "on headlines from elsewhere: AUC 0.68 (ta1c 0.68)"
+    none = a_challenge("few", None, findings=["all 5 rows are news: there is no AUC"])
+    assert elsewhere([*two[:1], none]) == "on headlines from elsewhere: AUC 0.68 (ta1c 0.68, few none)"
+    assert elsewhere([none]) == "on headlines from elsewhere: no AUC (few: all 5 rows are news: there is no AUC)"
+
+
+def test_a_bound_elsewhere_is_named_with_its_challenge():
+    rule = replace(a_verdict().thresholds[0], metric="auc", slice={"challenge": "youtube"})
+    assert rule_name(rule) == "AUC on youtube"
+    below = replace(rule, against="tfidf_lower")
+    assert rule_name(below) == "AUC on youtube, less that of the lower-cased linear model"

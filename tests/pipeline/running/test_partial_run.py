@@ -4,11 +4,20 @@ from dataclasses import replace
 
 import pytest
 
+from components.challenges import ChallengeSource
 from components.data_gate.policy import GateVerdict
 from components.headline_example_gen.settings import LOCATIONS, DataConfig
 from pipeline.config.pipeline_config import load_config
 from pipeline.results.verdict import Data, Encoder, SplitRows, Timing, Training, Verdict
-from pipeline.running.partial_run import NODES, PartialRunError, check_nodes, from_nodes, reuse_last
+from pipeline.running.partial_run import (
+    NODES,
+    PartialRunError,
+    check_challenges,
+    check_nodes,
+    from_nodes,
+    reuse_last,
+)
+from tests.helpers.verdicts import a_challenge
 
 CONFIG = load_config("smoke", environ={})
 DATA = {"sha256": "sha256:1", "text_column": "title", "label_column": "label", "limit_rows": None}
@@ -64,7 +73,10 @@ def test_the_nodes_are_those_of_the_dag_in_its_order(tmp_path):
 
     texts = tmp_path / "new.csv"
     texts.write_text("title\nOne\n")
-    config = load_config("smoke", flags={"output": tmp_path, "bulk.path": texts, "tuner.trials": 2}, environ={})
+    (tmp_path / "elsewhere.csv").write_text("title,label\nOne,1\n")
+    challenges = [{"name": "elsewhere", "path": str(tmp_path / "elsewhere.csv")}]
+    flags = {"output": tmp_path, "bulk.path": texts, "tuner.trials": 2, "evaluation.challenges": challenges}
+    config = load_config("smoke", flags=flags, environ={})
     known = [component.id for component in create_pipeline(config).components]
     # TFX sorts by dependencies; of components that do not depend on each other either may come first.
     assert sorted(known) == sorted(NODES)
@@ -132,3 +144,20 @@ def test_a_run_that_scores_a_file_reads_the_file_wherever_it_begins():
 def test_what_scores_a_file_is_no_node_without_one():
     with pytest.raises(PartialRunError, match="Give --bulk FILE"):
         check_nodes(CONFIG, "BulkInferrer", None)
+
+
+def test_a_run_goes_on_with_the_challenges_that_the_last_one_measured_on():
+    measured = replace(last(), challenges=[a_challenge("a")])
+    same = [ChallengeSource(name="a", path="elsewhere.csv", sha256=measured.challenges[0].sha256)]
+    reuse_last(CONFIG, "Evaluator", verdict(), [measured], same)
+    for run, challenges in ((measured, []), (last(), same), (measured, [same[0].model_copy(update={"sha256": "x"})])):
+        with pytest.raises(PartialRunError, match="with another evaluation.challenges"):
+            reuse_last(CONFIG, "Evaluator", verdict(), [run], challenges)
+        reuse_last(CONFIG, "ChallengeExampleGen", verdict(), [run], challenges)
+
+
+def test_challenges_are_read_again_beside_what_does_not_depend_on_them():
+    assert "ChallengeExampleGen" in from_nodes(CONFIG, "Trainer", has_challenges=True)
+    assert "ChallengeExampleGen" not in from_nodes(CONFIG, "Trainer")
+    with pytest.raises(PartialRunError, match="ChallengeExampleGen must have a challenge. Received: none. Give --chal"):
+        check_challenges([], "ChallengeExampleGen", None)

@@ -1,0 +1,1 @@
+"""Labelled texts from elsewhere as tf.Examples, without those that were trained on."""
