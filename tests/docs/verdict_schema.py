@@ -6,6 +6,7 @@ import ast
 import inspect
 import itertools
 import json
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -43,7 +44,16 @@ def make_schema() -> str:
 
 
 def _field_docstrings(module: ModuleType) -> dict[str, dict[str, str]]:
-    """Of a module's classes, by their names and those of the fields."""
+    """Of a module's classes, by their names and those of the fields; those that a class inherits, too."""
+    own = _own_field_docstrings(module)
+    for name in own:
+        bases = [base for base in getattr(module, name).__mro__[:0:-1] if base.__module__.startswith("components.")]
+        inherited = [_own_field_docstrings(sys.modules[base.__module__])[base.__name__] for base in bases]
+        own[name] = {field: text for fields in [*inherited, own[name]] for field, text in fields.items()}
+    return own
+
+
+def _own_field_docstrings(module: ModuleType) -> dict[str, dict[str, str]]:
     classes = (node for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.ClassDef))
     return {
         node.name: {
