@@ -222,12 +222,16 @@ def _rules(failed: Sequence[Judgement]) -> str:
     return "; ".join(
         dict.fromkeys(
             judged.detail
-            or f"{rule_name(judged)} on the {SPLITS.get(judged.split, judged.split)} rows is "
+            or f"{rule_name(judged)} on {_rows(judged)} is "
             f"{number(judged.observed, judged)}, and must be {'at least' if judged.direction == LEAST else 'at most'} "
             f"{number(judged.bound, judged)}"
             for judged in failed
         )
     )
+
+
+def _rows(judged: Judgement) -> str:
+    return judged.slice.get(CHALLENGE) or f"the {SPLITS.get(judged.split, judged.split)} rows"
 
 
 def _praise(verdict: Verdict) -> str:

@@ -34,6 +34,15 @@ def test_any_other_failed_rule_is_named_with_value_and_threshold():
     )
 
 
+def test_a_failed_rule_of_a_challenge_names_it():
+    verdict = a_report_run()[0]
+    failed = replace(
+        verdict.thresholds[0], metric="auc", split="challenge", slice={"challenge": "youtube"}, passed=False
+    )
+    sentence = headline(replace(verdict, status="not blessed", thresholds=[failed])).sentence
+    assert sentence.startswith("It fails 1 rule: AUC on youtube is ")
+
+
 def test_the_cause_of_a_failure_and_the_step_stand_last():
     cause = {"name": "overfitted", "detail": "the loss rose", "step": "clickbait run --epochs 2"}
     for status in ("not blessed", "refused"):
