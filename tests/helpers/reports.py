@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from components.data_gate.policy import Finding
 from components.evaluator.compose import compose_verdict
+from components.evaluator.intervals import Estimate, area_under_roc, calibration_error, mean, proportion
 from components.evaluator.measures import measure
 from components.evaluator.policy import Slice
+from components.evaluator.results import Challenge
 from components.local_infra_validator.policy import Finding as InfraFinding
 from components.slices import AS_IS, NATURAL_SLICES, VARIANTS
 from pipeline.results.report.artifacts import CANDIDATE, likely_label_errors
 from pipeline.results.report.curves import describe_scores
-from pipeline.results.report.facts import Facts
+from pipeline.results.report.facts import ChallengeFacts, ExplainedError, Facts
 from pipeline.results.verdict import Verdict
 from tests.helpers.evaluations import a_policy
 from tests.helpers.verdicts import a_verdict, an_infra_verdict
@@ -22,6 +25,9 @@ from tests.helpers.verdicts import a_verdict, an_infra_verdict
 ROWS = 1000
 HOSTILE = '<script>document.title = "hacked"</script><img src=x onerror="document.title = 1">'
 """What a headline may be."""
+
+SCORED = {"model": CANDIDATE, "linear_lower": "tfidf_lower", "last_blessed": "last_blessed"}
+"""The models of a challenge's figures, by the names of its curves."""
 
 _BASELINES = {"tfidf_cased": 0.006, "tfidf_lower": 0.02}
 
@@ -31,12 +37,13 @@ def a_report_run(*, casing: str = "augment", **changes: Any) -> tuple[Verdict, F
 
     Args:
       casing: by `as_is`, the model relies on capitals, and is refused.
-      changes: of the verdict; `bless_anyway` is one of the policy.
+      changes: of the verdict; `bless_anyway` is one of the policy, and with `elsewhere` it is measured there, too.
     """
     policy = a_policy(bless_anyway=changes.pop("bless_anyway", None))
     slices, scores, labels = _measured(casing)
     judged = compose_verdict(slices, list(_BASELINES), policy)
     refused = not judged.blessed
+    challenges, challenge_facts = _elsewhere() if changes.pop("elsewhere", False) else ([], None)
     outcome: dict[str, Any] = {}
     if refused and not policy.bless_anyway:
         outcome = {
@@ -87,9 +94,86 @@ def a_report_run(*, casing: str = "augment", **changes: Any) -> tuple[Verdict, F
         },
         thresholds=judged.thresholds,
         evaluation=judged.evaluation,
+        challenges=challenges,
         **outcome,
     )
-    return a_verdict(**{**verdict, **changes}), _facts(scores, labels, casing)
+    return a_verdict(**{**verdict, **changes}), replace(_facts(scores, labels, casing), challenges=challenge_facts)
+
+
+def a_challenge(name: str, labels: np.ndarray, scores: dict[str, np.ndarray], **changes: Any) -> Challenge:
+    """A challenge of these rows, without AUC where they are of one class, with `changes`.
+
+    Args:
+      name: of it.
+      labels: 0 or 1, [rows].
+      scores: by the models of `ChallengeFigures`, [rows].
+      changes: of its fields.
+    """
+    counts = {
+        "name": name,
+        "path": f"{name}.csv",
+        "sha256": "sha256:" + "56" * 32,
+        "read": len(labels) + 18,
+        "rejected": 3,
+        "rejected_by_rule": {"label": 2, "text": 1},
+        "repeats": 4,
+        "trained_on": 11,
+        "trained_on_exactly": 7,
+        "rows": len(labels),
+        "clickbait": int(labels.sum()),
+        "clickbait_share": float(labels.mean()),
+        "findings": [],
+    }
+    figures = _figures(labels, scores)
+    lower = _figures(labels, {model: values * 0.9 for model, values in scores.items()})
+    return Challenge.from_dict({**counts, **figures, "lower": lower, **changes})
+
+
+def _figures(labels: np.ndarray, scores: dict[str, np.ndarray]) -> dict[str, Any]:
+    both = 0 < labels.sum() < len(labels)
+    right = {model: int(np.sum((values > 0.5) == labels)) for model, values in scores.items()}
+    share = {"value": 0.625, "interval": [0.5, 0.75]}
+    at_share = {"threshold": 0.75, "accuracy": share, "precision": share, "recall": share} if both else None
+    return {
+        "auc": {model: _metric(area_under_roc(labels, values)) for model, values in scores.items()},
+        "accuracy": {model: _metric(proportion(count, len(labels))) for model, count in right.items()},
+        "accuracy_at_share": dict.fromkeys(scores, at_share),
+        "ece": {model: {"value": calibration_error(labels, scores[model]).value, "interval": None} for model in scores},
+        "brier": {model: _metric(mean((values - labels) ** 2)) for model, values in scores.items()},
+        "non_finite": dict.fromkeys(scores, 0),
+    }
+
+
+def _metric(estimate: Estimate) -> dict[str, Any]:
+    value, *interval = (float(number) if np.isfinite(number) else None for number in estimate)
+    return {"value": value, "interval": interval if value is not None else None}
+
+
+def _elsewhere() -> tuple[list[Challenge], list[ChallengeFacts]]:
+    """A challenge with all models, one on which the linear one is the better, and one of news alone."""
+    random = np.random.default_rng(3)
+    challenges, facts = [], []
+    for name, rows, own, linear in (
+        ("youtube", 900, 0.16, 0.1),
+        ("spanish_teasers", 300, 0.05, 0.12),
+        ("agency", 40, 0, 0),
+    ):
+        labels = np.arange(rows) % 3 // 2 if own else np.zeros(rows, int)
+        scores = {
+            model: np.clip(random.beta(0.7, 0.7, rows) + shift * (2 * labels - 1), 0.001, 0.999)
+            for model, shift in (("model", own), ("linear_lower", linear), ("last_blessed", own))
+        }
+        if name == "spanish_teasers":
+            del scores["last_blessed"]
+        findings = [] if own else [f"all {rows} rows are news: there is no AUC"]
+        challenges.append(a_challenge(name, labels, scores, findings=findings))
+        drawn = describe_scores(labels, {SCORED[model]: values for model, values in scores.items()}, CANDIDATE)
+        errors = [
+            ExplainedError(title=title, label=0, probability=0.99, others={"tfidf_lower": 0.25}, words=[], words_left=0)
+            for title in (HOSTILE, "A title from elsewhere")
+        ]
+        facts.append(ChallengeFacts(name, drawn.roc, drawn.reliability, errors))
+    return challenges, facts
 
 
 def a_finding(rule: str, where: str, *, outcome: str = "kept", observed: str = "0.01", detail: str = "") -> Finding:

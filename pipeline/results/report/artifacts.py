@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.utils.path_utils import serving_model_path
 
-from components.baseline_scorer.models import BASELINES
+from components.baseline_scorer.models import BASELINES, TFIDF_LOWER
 from components.model_scorer.explanations import EXPLANATIONS_FILE
-from components.model_scorer.score import LAST_BLESSED
+from components.model_scorer.score import LAST_BLESSED, THRESHOLD
 from components.record_batches import numbers, read_split, texts
-from components.slices import AS_IS, VARIANT
+from components.slices import AS_IS, CHALLENGE, VARIANT
 from components.statistics_gen.derived import TITLE_CASING, TITLE_LENGTH
 from pipeline.results.lineage import split_uris
-from pipeline.results.report.curves import Curves, describe_scores
+from pipeline.results.report.curves import Curves, comparable, describe_scores, reliability, roc_points
 from pipeline.results.report.facts import (
+    CHALLENGE_ERRORS,
     LIKELY_LABEL_ERRORS,
+    ChallengeFacts,
     ExplainedError,
     LabelError,
     Lengths,
@@ -32,6 +36,9 @@ from trainer import features
 CANDIDATE = "candidate"
 _SURE = 0.9  # a likely label error: all models give the other class at least this much
 _KEPT_SHARE_DIGITS = 6
+_SHOWN_CHARACTERS = 300  # of a text from elsewhere, which need not be a headline
+_CHALLENGE_SCORES = {CANDIDATE: features.PROBABILITY, TFIDF_LOWER: TFIDF_LOWER, LAST_BLESSED: LAST_BLESSED}
+"""The models that score challenges, and the features of their probabilities."""
 
 
 def model_bytes(model: mlmd.Artifact) -> int:
@@ -115,6 +122,95 @@ def explanation_facts(explanations: mlmd.Artifact, shown: Callable[[str], str]) 
         )
         for error in errors
     ]
+
+
+def challenge_facts(predictions: mlmd.Artifact, shown: Callable[[str], str]) -> list[ChallengeFacts] | None:
+    """Computes curves, and the most confident errors, of each challenge's texts as they are.
+
+    A challenge without rows is left out. Of all rows only the numbers are held: 13 bytes each at most.
+
+    Args:
+      predictions: ModelScorer's; without challenges there are no facts.
+      shown: returns a text as it may be shown.
+    """
+    folder = split_uris(predictions).get(CHALLENGE)
+    if folder is None:
+        return None
+    labels: dict[str, list[np.ndarray]] = {}
+    scores: dict[str, dict[str, list[np.ndarray]]] = {}
+    errors: dict[str, list[ExplainedError]] = {}
+    for batch in read_split(folder):
+        as_is = np.array([variant == AS_IS for variant in texts(batch, VARIANT)], bool)
+        if not as_is.any():
+            continue
+        names = np.array(texts(batch, CHALLENGE))
+        for name in dict.fromkeys(names[as_is].tolist()):
+            part = batch.take(pa.array(np.flatnonzero(as_is & (names == name))))
+            columns = _challenge_scores(part)
+            labels.setdefault(name, []).append(numbers(part, features.LABEL).astype(np.int8))
+            for model, values in columns.items():
+                scores.setdefault(name, {}).setdefault(model, []).append(values)
+            errors[name] = _surest([*errors.get(name, []), *_challenge_errors(part, columns)])
+    return [
+        _describe_challenge(
+            name,
+            np.concatenate(parts),
+            {model: np.concatenate(values) for model, values in scores[name].items()},
+            [dataclasses.replace(error, title=_cut(shown(error.title))) for error in errors[name]],
+        )
+        for name, parts in labels.items()
+    ]
+
+
+def _describe_challenge(
+    name: str, labels: np.ndarray, scores: dict[str, np.ndarray], errors: list[ExplainedError]
+) -> ChallengeFacts:
+    own = scores[CANDIDATE].astype(np.float64)
+    return ChallengeFacts(
+        name,
+        {model: roc_points(labels, values) for model, values in comparable(labels, scores).items()},
+        reliability(labels, own) if np.isfinite(own).all() else None,
+        errors,
+    )
+
+
+def _challenge_scores(batch: pa.RecordBatch) -> dict[str, np.ndarray]:
+    return {
+        model: numbers(batch, feature).astype(np.float32)
+        for model, feature in _CHALLENGE_SCORES.items()
+        if feature in batch.schema.names
+    }
+
+
+def _challenge_errors(batch: pa.RecordBatch, scores: dict[str, np.ndarray]) -> list[ExplainedError]:
+    """Returns the most confident errors of a batch."""
+    labels, own = numbers(batch, features.LABEL), scores[CANDIDATE]
+    wrong = np.flatnonzero(np.isfinite(own) & ((own > THRESHOLD) != (labels == 1)))
+    rows = wrong[np.argsort(-np.abs(own[wrong] - THRESHOLD), kind="stable")[:CHALLENGE_ERRORS]]
+    titles = texts(batch.take(pa.array(rows)), features.TITLE)
+    return [
+        ExplainedError(
+            title=title,
+            label=int(labels[row]),
+            probability=float(own[row]),
+            others={model: _finite(float(values[row])) for model, values in scores.items() if model != CANDIDATE},
+            words=[],
+            words_left=0,
+        )
+        for row, title in zip(rows.tolist(), titles, strict=True)
+    ]
+
+
+def _surest(errors: list[ExplainedError]) -> list[ExplainedError]:
+    return sorted(errors, key=lambda error: -abs((error.probability or 0.0) - THRESHOLD))[:CHALLENGE_ERRORS]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1].rstrip() + "\u2026"
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None  # JSON has no other numbers
 
 
 def _shares(feature: statistics_pb2.FeatureNameStatistics) -> dict[str, float]:

@@ -7,14 +7,19 @@ from collections.abc import Iterator, Mapping
 from pydantic import JsonValue
 from pydantic.dataclasses import dataclass
 
-from components.evaluator.results import MeasuredSlice
+from components.evaluator.results import Challenge, MeasuredSlice, Metric
 from components.recorded import KEEPS_UNKNOWN, Recorded
 from pipeline.results.verdict import Data, Settings, Verdict
 from pipeline.results.words import METRICS, short_digest
 from trainer.features import EVAL_SPLIT
 
+MODEL = "model"
+"""The name of the run's own model among those of `ChallengeFigures`."""
+
 #: Settings of where results are written, which do not change them.
 _PATHS = ("output", "cache", "kubeflow.", "beam.", "monitor.", "serving.")
+CHALLENGE_METRICS = {"auc": METRICS["auc"], "accuracy": "accuracy", "ece": METRICS["ece"]}
+"""The figures of challenges that are compared, by the names of `ChallengeFigures`."""
 _METRICS = ("binary_accuracy", "auc", "precision", "recall", "ece", "brier")
 
 
@@ -29,7 +34,12 @@ class Change(Recorded):
 
 def describe_changes(before: Verdict, settings_before: Settings, now: Verdict, settings_now: Settings) -> list[Change]:
     """Compares the data, the encoder, the settings and the metrics."""
-    pairs = [*_inputs(before, now), *_settings(settings_before, settings_now), *_reached(before, now)]
+    pairs = [
+        *_inputs(before, now),
+        *_settings(settings_before, settings_now),
+        *_reached(before, now),
+        *_elsewhere(before, now),
+    ]
     return [Change(what, old, new) for what, old, new in pairs if old != new]
 
 
@@ -47,6 +57,18 @@ def flatten(settings: Settings, prefix: str = "") -> dict[str, JsonValue]:
 def overall(verdict: Verdict, split: str = EVAL_SPLIT) -> MeasuredSlice | None:
     """Returns the metrics of all rows of a split as they are; None where there are none."""
     return verdict.evaluation.overall(split) if verdict.evaluation else None
+
+
+def pair_challenges(before: Verdict, now: Verdict) -> dict[str, tuple[Challenge | None, Challenge | None]]:
+    """Returns both runs' metrics of each challenge by its name; None where a run was not measured on it."""
+    old, new = ({challenge.name: challenge for challenge in verdict.challenges} for verdict in (before, now))
+    return {name: (old.get(name), new.get(name)) for name in dict.fromkeys([*old, *new])}
+
+
+def challenge_metric(challenge: Challenge, name: str) -> float | None:
+    """Returns the model's figure of `CHALLENGE_METRICS`."""
+    by_model: Mapping[str, Metric] = getattr(challenge, name)
+    return by_model[MODEL].value if MODEL in by_model else None
 
 
 def _inputs(before: Verdict, now: Verdict) -> Iterator[tuple[str, ...]]:
@@ -77,6 +99,17 @@ def _reached(before: Verdict, now: Verdict) -> Iterator[tuple[str, ...]]:
     for name in _METRICS:
         if name in old.metrics and name in new.metrics:
             yield METRICS[name], _number(old.metrics[name].value), _number(new.metrics[name].value)
+
+
+def _elsewhere(before: Verdict, now: Verdict) -> Iterator[tuple[str, ...]]:
+    for name, (old, new) in pair_challenges(before, now).items():
+        if old is None or new is None:
+            yield name, *(f"{challenge.rows:,} rows" if challenge else "not measured" for challenge in (old, new))
+            continue
+        yield f"{name} sha256", short_digest(old.sha256), short_digest(new.sha256)
+        yield f"{name} rows", f"{old.rows:,}", f"{new.rows:,}"
+        for key, title in CHALLENGE_METRICS.items():
+            yield f"{title} on {name}", *(_number(challenge_metric(challenge, key)) for challenge in (old, new))
 
 
 def _number(value: float | None) -> str:

@@ -85,13 +85,16 @@ class Dots(NamedTuple):
     failed: bool = False
 
 
-def dot_plot(rows: Sequence[Dots], label: str, names: Mapping[str, str] = CONTENDERS) -> Markup:
-    """Draws accuracies, one line per row, with a dot for each model.
+def dot_plot(
+    rows: Sequence[Dots], label: str, names: Mapping[str, str] = CONTENDERS, metric: str = "accuracy"
+) -> Markup:
+    """Draws a metric, one line per row, with a dot for each model.
 
     Args:
       rows: from top to bottom.
       label: the text alternative of the chart.
       names: of the series, as the legend shows them.
+      metric: accuracies are shown in percent, others as numbers.
     """
     series = list(dict.fromkeys(name for row in rows for name in row.values))
     with _figure(4.6, 0.95 + _HEIGHT_OF_ROW * len(rows), label) as (svg, figure):
@@ -129,9 +132,10 @@ def dot_plot(rows: Sequence[Dots], label: str, names: Mapping[str, str] = CONTEN
                 tick.set_fontweight("bold")
         axes.set_ylim(0.4, len(rows) + 0.6)
         axes.grid(axis="y", visible=False)
-        axes.xaxis.set_major_formatter(_PERCENT)
+        if metric == "accuracy":
+            axes.xaxis.set_major_formatter(_PERCENT)
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-        axes.set_xlabel("accuracy")
+        axes.set_xlabel(metric)
         _legend(figure, axes, columns=2)
     return svg()
 
@@ -213,9 +217,15 @@ def lengths(statistics: Mapping[str, SplitStatistics]) -> Markup:
     return svg()
 
 
-def roc(curves: Mapping[str, Curve]) -> Markup:
-    """Draws ROC curves; of good ones the corner in which they lie."""
-    return _curves(curves, "False positive rate", "True positive rate (recall)", (0.0, 0.1), "ROC curves")
+def roc(curves: Mapping[str, Curve], of: str = "") -> Markup:
+    """Draws ROC curves; of good ones the corner in which they lie.
+
+    Args:
+      curves: of the models.
+      of: the name of the rows where they are not the evaluation's; the diagonal is drawn, too.
+    """
+    title = f"ROC curves on {of}" if of else "ROC curves"
+    return _curves(curves, "False positive rate", "True positive rate (recall)", (0.0, 0.1), title, chance=bool(of))
 
 
 def precision_recall(curves: Mapping[str, Curve]) -> Markup:
@@ -229,12 +239,12 @@ def precision_recall(curves: Mapping[str, Curve]) -> Markup:
     )
 
 
-def reliability(bins: Sequence[Bin]) -> Markup:
-    """Draws the share of clickbait against the score."""
-    with _figure(3.6, 3.1, "Chart of the share of clickbait among headlines by score, beside the ideal diagonal") as (
-        svg,
-        figure,
-    ):
+def reliability(bins: Sequence[Bin], of: str = "") -> Markup:
+    """Draws the share of clickbait against the score; of the rows of that name, or the evaluation's."""
+    headlines = f"headlines of {of}" if of else "headlines"
+    with _figure(
+        3.6, 3.1, f"Chart of the share of clickbait among {headlines} by score, beside the ideal diagonal"
+    ) as (svg, figure):
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=_MUTED, linestyle="--", linewidth=1, label="ideal")
         most = max(point.rows for point in bins)
@@ -324,9 +334,19 @@ def learning_curves(
     return svg()
 
 
-def _curves(curves: Mapping[str, Curve], x_label: str, y_label: str, corner: tuple[float, float], title: str) -> Markup:
+def _curves(
+    curves: Mapping[str, Curve],
+    x_label: str,
+    y_label: str,
+    corner: tuple[float, float],
+    title: str,
+    *,
+    chance: bool = False,
+) -> Markup:
     with _figure(3.6, 3.3, f"{title} of the compared models") as (svg, figure):
         axes = figure.subplots()
+        if chance:
+            axes.plot([0, 1], [0, 1], color=_MUTED, linestyle="--", linewidth=1, label="by chance")
         for name, points in reversed([*curves.items()]):
             colour, _, line = _STYLES[name]
             axes.plot(points.x, points.y, color=colour, linestyle=line, label=CONTENDERS[name])

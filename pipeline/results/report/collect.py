@@ -66,7 +66,8 @@ def collect_facts(
         facts = replace(facts, statistics=artifacts.statistics_facts(statistics))
     if predictions := outputs.get("ModelScorer", {}).get("predictions"):
         curves, label_errors = artifacts.score_facts(predictions, shown)
-        facts = replace(facts, curves=curves, label_errors=label_errors)
+        challenges = artifacts.challenge_facts(predictions, shown)
+        facts = replace(facts, curves=curves, label_errors=label_errors, challenges=challenges)
     if explanations := outputs.get("ModelScorer", {}).get("explanations"):
         facts = replace(facts, errors=artifacts.explanation_facts(explanations, shown))
     return facts

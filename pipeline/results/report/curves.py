@@ -68,14 +68,20 @@ def describe_scores(labels: np.ndarray, scores: Mapping[str, np.ndarray], candid
       scores: of each model, by its name.
       candidate: the name of the one that is judged.
     """
-    finite = {name: values for name, values in scores.items() if np.isfinite(values).all()}
-    drawn = finite if 0 < labels.sum() < len(labels) else {}
+    drawn = comparable(labels, scores)
+    finite = bool(np.isfinite(scores[candidate]).all())
     return Curves(
         {name: roc_points(labels, values) for name, values in drawn.items()},
         {name: precision_points(labels, values) for name, values in drawn.items()},
-        reliability(labels, finite[candidate]) if candidate in finite else None,
-        histogram(labels, finite[candidate]) if candidate in finite else None,
+        reliability(labels, scores[candidate]) if finite else None,
+        histogram(labels, scores[candidate]) if finite else None,
     )
+
+
+def comparable(labels: np.ndarray, scores: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns the scores that have curves: all numbers, of rows of both classes."""
+    both = 0 < np.count_nonzero(labels) < len(labels)
+    return {name: values for name, values in scores.items() if both and np.isfinite(values).all()}
 
 
 def roc_points(labels: np.ndarray, scores: np.ndarray) -> Curve:

@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from components.recorded import KEEPS_UNKNOWN, Recorded
 from pipeline.results.report.changes import Change
-from pipeline.results.report.curves import Curves
+from pipeline.results.report.curves import Bin, Curve, Curves
 from pipeline.results.run_folders import OutputError
 from pipeline.results.verdict import Settings
 from serving.whole_file import write_whole
@@ -20,6 +20,8 @@ from serving.whole_file import write_whole
 FACTS_FILE = "facts.json"
 LIKELY_LABEL_ERRORS = 30
 """At most."""
+CHALLENGE_ERRORS = 20
+"""At most, of each challenge."""
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
@@ -113,6 +115,19 @@ class ExplainedError(Recorded):
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class ChallengeFacts(Recorded):
+    """The scores of a challenge's texts as they are; their metrics are in the verdict."""
+
+    name: str
+    roc: dict[str, Curve]
+    """As `Curves.roc`."""
+    reliability: list[Bin] | None
+    """As `Curves.reliability`."""
+    errors: list[ExplainedError]
+    """The most confident ones, without the effects of words; long texts are cut."""
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
 class Facts(Recorded):
     """`facts.json`; what there was no artifact of is None."""
 
@@ -130,6 +145,7 @@ class Facts(Recorded):
     label_errors: list[LabelError] | None = None
     errors: list[ExplainedError] | None = None
     """The most confident ones."""
+    challenges: list[ChallengeFacts] | None = None
     compared: Annotated[bool, Field(exclude=True)] = True
     """Whether the earlier runs were at hand; is not in the file."""
 

@@ -13,11 +13,26 @@ from jinja2 import ChainableUndefined, Environment, PackageLoader, select_autoes
 from markupsafe import Markup
 from pydantic import JsonValue
 
-from components.evaluator.results import NOT_JUDGED, Judgement, MeasuredSlice, Metric
+from components.evaluator.results import NOT_JUDGED, Challenge, Judgement, MeasuredSlice, Metric
 from pipeline.results import words
 from pipeline.results.report import charts
-from pipeline.results.report.changes import describe_changes, overall
+from pipeline.results.report.changes import (
+    CHALLENGE_METRICS,
+    challenge_metric,
+    describe_changes,
+    overall,
+    pair_challenges,
+)
 from pipeline.results.report.charts import Dots
+from pipeline.results.report.elsewhere import (
+    AT_HOME,
+    Elsewhere,
+    area_dots,
+    area_range,
+    describe_limits,
+    elsewhere,
+    measured_areas,
+)
 from pipeline.results.report.facts import LIKELY_LABEL_ERRORS, Facts
 from pipeline.results.verdict import Data, Timing, Verdict
 from trainer.features import TRAIN_SPLIT
@@ -95,6 +110,7 @@ def render_comparison(first: Run, second: Run) -> str:
             rules=_paired_rules(first[0], second[0]),
             story=_comparison_story(first[0], second[0], names),
             charts=drawn,
+            elsewhere=_paired_challenges(first[0], second[0]),
             **paired,
         )
     )
@@ -156,6 +172,7 @@ def _environment(autoescape: bool = True) -> Environment:
         "METRICS": words.METRICS,
         "CONTENDERS": words.CONTENDERS,
         "SPLITS": words.SPLITS,
+        "AT_HOME": AT_HOME,
         "strong_effect": _STRONG_EFFECT,
         "most_label_errors": LIKELY_LABEL_ERRORS,
         "zip_epochs": lambda epochs: zip(*epochs.values(), strict=True),
@@ -169,6 +186,7 @@ def _view(verdict: Verdict, facts: Facts, *, drawn: bool = True) -> dict[str, ob
     variants = [part for part in verdict.evaluated if not part.slice or part.variant is not None]
     naturals = [part for part in verdict.evaluated if part.slice and part.variant is None]
     by_variant = {judged.variant: judged for judged in verdict.thresholds if judged.variant is not None}
+    challenges = elsewhere(verdict, facts)
     return {
         "verdict": verdict,
         "headline": words.headline(verdict),
@@ -185,6 +203,9 @@ def _view(verdict: Verdict, facts: Facts, *, drawn: bool = True) -> dict[str, ob
         "variants": variants,
         "naturals": naturals,
         "by_variant": by_variant,
+        "elsewhere": challenges,
+        "limits": describe_limits(verdict),
+        "lower_at_home": next((part for part in variants if part.variant == "lower"), None),
         "confusion": _confusion(measured),
         "figures": _figures(verdict, measured, facts),
         "timeline": _timeline(verdict.components or {}),
@@ -192,7 +213,9 @@ def _view(verdict: Verdict, facts: Facts, *, drawn: bool = True) -> dict[str, ob
         "statistics": facts.statistics or {},
         "data": verdict.data or Data(),
         "encoder": verdict.encoder,
-        "charts": _charts(verdict, facts, variants, naturals, by_variant) if drawn else {},
+        "charts": _charts(verdict, facts, variants, naturals, by_variant) | _charts_elsewhere(verdict, challenges)
+        if drawn
+        else {},
     }
 
 
@@ -230,6 +253,21 @@ def _charts(
     return drawn
 
 
+def _charts_elsewhere(verdict: Verdict, challenges: Sequence[Elsewhere]) -> dict[str, Markup]:
+    drawn: dict[str, Markup] = {}
+    if measured_areas(verdict):
+        label = (
+            "Area under the ROC curve of each model, at home and on headlines from elsewhere; the table has the numbers"
+        )
+        drawn["elsewhere"] = charts.dot_plot(area_dots(verdict), label, metric=words.METRICS["auc"])
+    for challenge, _, facts in challenges:
+        if facts and facts.roc:
+            drawn[f"roc-{challenge.name}"] = charts.roc(facts.roc, challenge.name)
+        if facts and facts.reliability:
+            drawn[f"reliability-{challenge.name}"] = charts.reliability(facts.reliability, challenge.name)
+    return drawn
+
+
 def _dots(part: MeasuredSlice, as_is: float | None, by_variant: Mapping[str, Judgement]) -> Dots:
     judged = by_variant.get(part.variant or "")
     others = {name: contender.binary_accuracy for name, contender in part.contenders.items()}
@@ -263,6 +301,8 @@ def _figures(verdict: Verdict, measured: MeasuredSlice | None, facts: Facts) -> 
         if simple and simple.binary_accuracy:
             share = words.percent(simple.binary_accuracy)
             figures.append(Figure(share, "accuracy of the simplest model", "linear, on lower-cased words"))
+    if reached := area_range(verdict, 2):
+        figures.append(Figure(reached, "AUC on headlines from elsewhere", _sets(verdict)))
     judged = [rule for rule in verdict.thresholds if rule.gates and rule.outcome != NOT_JUDGED]
     if judged:
         passed = sum(rule.passed for rule in judged)
@@ -274,6 +314,11 @@ def _figures(verdict: Verdict, measured: MeasuredSlice | None, facts: Facts) -> 
         note = f"{_seconds(facts.cpu_seconds)} of CPU time" if facts.cpu_seconds else ""
         figures.append(Figure(_seconds(verdict.seconds), "for the whole run", note))
     return figures
+
+
+def _sets(verdict: Verdict) -> str:
+    count = len(measured_areas(verdict))
+    return f"{count} set{'' if count == 1 else 's'}; 0.5 is by chance"
 
 
 def _interval(metric: Metric) -> str:
@@ -330,6 +375,29 @@ def _paired_slices(first: Verdict, second: Verdict, *, variants: bool) -> list[t
         for verdict in (first, second)
     )
     return [(words.slice_name(dict(key)), (before.get(key), now.get(key))) for key in dict.fromkeys([*before, *now])]
+
+
+def _paired_challenges(first: Verdict, second: Verdict) -> list[dict[str, object]]:
+    """Returns the challenges of both runs with each figure of both, and what keeps these from being compared."""
+    return [
+        {
+            "name": name,
+            "figures": [
+                (title, tuple(challenge_metric(challenge, key) if challenge else None for challenge in pair))
+                for key, title in CHALLENGE_METRICS.items()
+            ],
+            "note": _comparability(*pair),
+        }
+        for name, pair in pair_challenges(first, second).items()
+    ]
+
+
+def _comparability(before: Challenge | None, now: Challenge | None) -> str:
+    if before is None or now is None:
+        return f"in {'A' if before else 'B'} alone"
+    if before.sha256 != now.sha256:
+        return "the files differ"
+    return "" if before.rows == now.rows else f"on {before.rows:,} and {now.rows:,} rows"
 
 
 def _comparison_story(first: Verdict, second: Verdict, names: Sequence[str]) -> str:

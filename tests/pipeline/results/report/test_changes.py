@@ -38,3 +38,19 @@ def test_nested_settings_get_dotted_names():
         "training.x": {},
         "seed": 1,
     }
+
+
+def test_figures_on_challenges_are_compared_by_name():
+    verdict, facts = a_report_run(elsewhere=True)
+    youtube, spanish, agency = verdict.challenges
+    other = replace(verdict, challenges=[replace(youtube, rows=800, ece=youtube.lower.ece), spanish])
+    found = {
+        change.what: (change.before, change.now)
+        for change in describe_changes(verdict, facts.settings, other, facts.settings)
+    }
+    figures = [f"{challenge.ece['model'].value:.4f}" for challenge in (youtube, youtube.lower)]
+    assert found == {
+        "youtube rows": ("900", "800"),
+        "calibration error on youtube": tuple(figures),
+        "agency": (f"{agency.rows} rows", "not measured"),
+    }

@@ -24,11 +24,11 @@ FITS = [
 ]
 PAGES = {
     "blessed": lambda: render_report(*a_report_run()),
-    "refused": lambda: render_report(*a_report_run(casing="as_is")),
+    "refused": lambda: render_report(*a_report_run(casing="as_is", elsewhere=True)),
     "overridden": lambda: render_report(*a_report_run(casing="as_is", bless_anyway=HOSTILE)),
     "failed": lambda: render_report(a_verdict(status="failed", reason=HOSTILE, thresholds=[], components={}), Facts()),
     "curve": lambda: render_curve(with_forecast(a_curve(FITS))),
-    "comparison": lambda: render_comparison(a_report_run(casing="as_is"), a_report_run()),
+    "comparison": lambda: render_comparison(a_report_run(casing="as_is", elsewhere=True), a_report_run()),
 }
 MOST_BYTES = 3_000_000
 A4 = 718
