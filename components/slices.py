@@ -1,8 +1,9 @@
-"""The slices of the evaluation: the variant that a title is, and the natural slices that it is in."""
+"""The slices of the evaluation: the variant that a title is, its natural slices, and those by a column of the data."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 SPLIT, VARIANT, ROW = "split", "variant", "row"
 """The features of a row and its variants: the split, one of `VARIANTS`, and the number of the row in its split."""
@@ -42,6 +43,11 @@ LENGTHS = ("1-5 words", "6-9 words", "10-14 words", "15+ words")
 NATURAL_SLICES = {STARTS_WITH_DIGIT: ("yes", "no"), SAYS_YOU: ("yes", "no"), LENGTH: LENGTHS}
 """A feature of the variants' examples, and its values; a title stays in them in all its variants."""
 
+NO_VALUE, OTHER_VALUES = "(none)", "(other)"
+"""The slices of a column's rows without a value, and of all values that have no slice of their own."""
+
+_COLUMN = "slice:"
+_MOST_CHARACTERS = 100
 _LAST_WORDS = (5, 9, 14)
 _DIGIT_FIRST = re.compile(r"[\W_]*\d")
 _YOU = re.compile(r"\by(ou(r|rs|rself|rselves)?|['\u2019]all)\b", re.IGNORECASE)
@@ -55,6 +61,23 @@ def slice_title(title: str) -> dict[str, str]:
         SAYS_YOU: _yes_or_no(_YOU.search(title)),
         LENGTH: LENGTHS[sum(words > last for last in _LAST_WORDS)],
     }
+
+
+def column_features(columns: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    """Returns the features of a row that hold the slices by columns: names that no other feature has, and values.
+
+    Args:
+      columns: `data.slice_columns`.
+      cells: of the row, as they were read. A value is the cell with single blanks for white space and without any at
+        its ends, in 100 characters at most; a blank one is `NO_VALUE`.
+    """
+    values = (" ".join(cell.split())[:_MOST_CHARACTERS] or NO_VALUE for cell in cells)
+    return {f"{_COLUMN}{column}": value for column, value in zip(columns, values, strict=True)}
+
+
+def column_of(feature: str) -> str | None:
+    """Returns the column that a feature is of; None for one that `column_features` did not name."""
+    return feature.removeprefix(_COLUMN) if feature.startswith(_COLUMN) else None
 
 
 def _yes_or_no(found: re.Match[str] | None) -> str:

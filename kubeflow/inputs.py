@@ -10,7 +10,7 @@ from pathlib import Path
 from components.challenges import ChallengeConfig, ChallengeSource, sources_to_json
 from components.errors import InputError
 from components.headline_example_gen.files import CsvInput
-from components.headline_example_gen.settings import LOCATIONS
+from components.headline_example_gen.settings import LOCATIONS, NOT_THE_ROWS
 from components.labelled_csv.digests import file_digest
 from components.labelled_csv.rows import read_header
 from kubeflow.spec.messages import Json
@@ -52,12 +52,18 @@ def cluster_inputs(config: PipelineConfig) -> RunInputs:
         data=data,
         schema=dataclasses.replace(schema, path=schema.path.relative_to(schema.path.parent), text=text),
         encoder_digest=config.encoder.digest or "",
-        data_fingerprint=_digest(config.data.model_dump_json(exclude={*LOCATIONS})),
+        data_fingerprint=_digest(config.data.model_dump_json(exclude={*LOCATIONS, *NOT_THE_ROWS})),
         accepted_data=None,
         accepted_baseline=_LATEST,
         baseline_version="",
         fingerprint=_digest(
-            config.model_dump_json(exclude={"evaluation": {"behaviours"}, **dict.fromkeys(NOT_THE_MODEL, True)}),
+            config.model_dump_json(
+                exclude={
+                    "data": {*NOT_THE_ROWS},
+                    "evaluation": {"behaviours"},
+                    **dict.fromkeys(NOT_THE_MODEL, True),
+                }
+            ),
             schema.digest,
             *([behaviours] if behaviours else []),
         ),

@@ -17,7 +17,7 @@ from components.errors import InputError
 from components.evaluator.policy import EvaluationConfig
 from components.headline_example_gen.files import CsvInput, data_digest, files_digest, find_csv_files
 from components.headline_example_gen.fixes import read_fixes
-from components.headline_example_gen.settings import LOCATIONS
+from components.headline_example_gen.settings import LOCATIONS, NOT_THE_ROWS
 from components.headline_example_gen.spans import parse_specs
 from components.labelled_csv.digests import file_digest
 from components.labelled_csv.rows import read_header
@@ -185,7 +185,7 @@ def prepare_inputs(
     fingerprint = _digest(
         config.model_dump_json(
             exclude={
-                "data": {"path", "eval_data", "label_fixes"},
+                "data": {"path", "eval_data", "label_fixes", *NOT_THE_ROWS},
                 "encoder": {"digest"},
                 "evaluation": {"bless_anyway": True, "behaviours": True, "challenges": {"__all__": {"path"}}},
                 **dict.fromkeys(NOT_THE_MODEL, True),
@@ -197,7 +197,7 @@ def prepare_inputs(
         *([behaviours] if behaviours else []),
         *(source.sha256 for source in challenges.sources),
     )
-    data_fingerprint = _digest(config.data.model_dump_json(exclude={*LOCATIONS}), data.digest)
+    data_fingerprint = _digest(config.data.model_dump_json(exclude={*LOCATIONS, *NOT_THE_ROWS}), data.digest)
     # Invented headlines are no measure of anybody's data, nor the other way round.
     accepted_data = paths.accepted_data / ("sample" if data.origin == "sample" else "data")
     return LocalInputs(

@@ -21,7 +21,6 @@ from components.data_gate.component import DataGate
 from components.evaluator.component import Evaluator
 from components.evaluator.policy import BOUNDS
 from components.headline_example_gen.component import HeadlineExampleGen
-from components.headline_example_gen.settings import LOCATIONS
 from components.import_schema_gen.component import ImportSchemaGen
 from components.latest_blessed_model.component import LatestBlessedModel
 from components.local_infra_validator.component import LocalInfraValidator
@@ -65,7 +64,7 @@ def create_pipeline(
         location=parameter("data"),
         eval_location=parameter("eval_data", inputs.data.eval_csv and inputs.data.eval_csv.location),
         label_fixes=parameter("label_fixes", inputs.data.label_fixes and inputs.data.label_fixes.location),
-        settings=config.data.model_dump_json(exclude={*LOCATIONS}),
+        settings=config.data.to_json(),
     )
     schema_gen = ImportSchemaGen(
         schema_file=str(inputs.schema.path), content_digest=inputs.schema.digest, text=inputs.schema.text

@@ -90,7 +90,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 sample["left_out"] = beam.pvalue.AsSingleton(
                     grouped | "Sample" >> FirstLeftOut(paths, settings.label_names, settings.limit_rows)
                 )
-            write = WriteShard(paths, settings.label_names, shards, folders, parts)
+            write = WriteShard(paths, settings.label_names, shards, folders, parts, settings.slice_columns)
             _ = grouped | "Write" >> beam.ParDo(write, **sample)
 
         groups = add_up(GroupCounts(*json.loads(_read(part))) for part in _list(parts, "groups-*.json"))

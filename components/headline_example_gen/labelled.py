@@ -38,13 +38,14 @@ def read_labelled(
 
     Args:
       paths: of the files.
-      settings: of the data; `limit_rows` is not looked at.
+      settings: of the data; `limit_rows` and `slice_columns` are not looked at.
       eval_paths: of those of `data.eval_data`.
       split: of all rows, where their own does not count: a text that is in both splits is kept then.
 
     Raises:
       InputError: a file cannot be read.
     """
+    settings = settings.model_copy(update={"slice_columns": []})
     names = [*paths, *eval_paths]
     candidates: list[Candidate] = []
     rejected: Counter[str] = Counter()

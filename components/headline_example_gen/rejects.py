@@ -48,7 +48,8 @@ class PartWriter:
         if self._stream is None:
             self._stream = fileio.open(f"{self._path}.partial", "wb")
             self._writer = _writer(self._stream)
-        self._writer.writerow((file, *fault))
+        *fields, slices = fault
+        self._writer.writerow((file, *fields, *slices))
 
     def close(self) -> None:
         """Renames the finished part to its path; without a fault there is none."""
@@ -70,21 +71,23 @@ def merge_parts(
       settings: for the names of the columns.
       target: path of `rejects.csv`; without parts it holds a header alone.
     """
+    _, _, *others = settings.columns.values()
     by_file = itertools.chain.from_iterable(map(_read_part, file_parts))
     with fileio.open(target, "wb") as stream:
         sink = _writer(stream)
         sink.writerow(header(settings))
         for file, fault in heapq.merge(by_file, *map(_read_part, shard_parts), key=lambda row: (row[0], row[1].line)):
             title, label, path, reason = map(inert_cell, (fault.title, fault.label, paths[file], fault.reason))
-            split = [inert_cell(fault.split)] if settings.split_column else []
-            group = [inert_cell(fault.group)] if settings.group_column else []
-            sink.writerow((title, label, path, fault.line, fault.rule, reason, *split, *group))
+            cells: dict[str | None, str] = {settings.split_column: fault.split, settings.group_column: fault.group}
+            cells |= zip(settings.slice_columns, fault.slices, strict=False)  # a broken row has none
+            rest = (inert_cell(cells.get(column, "")) for column in others)
+            sink.writerow((title, label, path, fault.line, fault.rule, reason, *rest))
 
 
 def _read_part(path: str) -> Iterator[tuple[int, Fault]]:
     with open_csv(path) as stream:
-        for file, line, rule, reason, title, label, lines, split, group in csv.reader(stream):
-            yield int(file), Fault(int(line), rule, reason, title, label, int(lines), split, group)
+        for file, line, rule, reason, title, label, lines, split, group, *slices in csv.reader(stream):
+            yield int(file), Fault(int(line), rule, reason, title, label, int(lines), split, group, tuple(slices))
 
 
 def _writer(stream: BinaryIO) -> Writer:

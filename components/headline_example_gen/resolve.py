@@ -32,6 +32,8 @@ class Candidate(NamedTuple):
     split: str
     group: str = ""
     """As it was read."""
+    slices: tuple[str, ...] = ()
+    """As `Row.slices`."""
 
 
 class Resolution(NamedTuple):
@@ -63,7 +65,7 @@ def make_candidate(row: Row, file: int, settings: DataConfig, *, is_eval_data: b
         hashed = title_key(row.group) if is_group(row.group) else key
         bucket = hashed.split % (settings.train_buckets + settings.eval_buckets)
         split = TRAIN_SPLIT if bucket < settings.train_buckets else EVAL_SPLIT
-    return Candidate(key.order, row.title, file, row.line, row.label, split, row.group)
+    return Candidate(key.order, row.title, file, row.line, row.label, split, row.group, row.slices)
 
 
 def is_group(text: str) -> bool:
@@ -119,4 +121,6 @@ def _conflict(
     other = next(candidate for candidate in rows if candidate.label != row.label)
     here, there = labels[row.label], labels[other.label]
     reason = f"the same title is labelled {here} here and {there} in {paths[other.file]}:{other.line}"
-    return row.file, Fault(row.line, CONFLICT, reason, row.title, here, split=row.split, group=row.group)
+    return row.file, Fault(
+        row.line, CONFLICT, reason, row.title, here, split=row.split, group=row.group, slices=row.slices
+    )

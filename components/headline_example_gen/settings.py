@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from components.labelled_csv.rules import MAX_ROW_LINES, MAX_TITLE_CHARACTERS, both_classes
+from components.slices import NATURAL_SLICES, VARIANT
 from trainer.section import Section
 
 LOCATIONS = frozenset({"path", "eval_data", "label_fixes", "schema_file"})
 """Settings that only locate files; a run goes by the digests of these."""
+
+NOT_THE_ROWS = frozenset({"slice_columns"})
+"""Settings that change neither which rows there are nor their title, label and split."""
 
 
 class DataConfig(Section):
@@ -58,6 +62,11 @@ class DataConfig(Section):
         "split, which is by the hash of the value; rows without one by that of the title. With "
         "split_column or eval_data, a group in both splits is refused. null: by the title.",
     )
+    slice_columns: list[Annotated[str, Field(min_length=1)]] = Field(
+        [],
+        description="Names of CSV columns, as of the source or the language: the values of each are slices of the "
+        "evaluation, such as source=bbc. The model does not see them.",
+    )
     max_title_characters: int = Field(
         MAX_TITLE_CHARACTERS, ge=1, le=1_000_000, description="Longer titles are rejected, in characters."
     )
@@ -93,14 +102,26 @@ class DataConfig(Section):
 
     @property
     def columns(self) -> dict[str, str]:
-        """The columns that are read, by the option or setting that names each: text, label, split and group."""
+        """The columns that are read, by the option or setting that names each: text, label, split, group and slices.
+
+        A column is there once: a slice column that another setting names, too, stands under that one.
+        """
         named = {
             "--text-column": self.text_column,
             "--label-column": self.label_column,
             "data.split_column": self.split_column,
             "data.group_column": self.group_column,
         }
-        return {option: column for option, column in named.items() if column is not None}
+        columns = {option: column for option, column in named.items() if column is not None}
+        slices = {f"data.slice_columns[{place}]": column for place, column in enumerate(self.slice_columns)}
+        return columns | {option: column for option, column in slices.items() if column not in columns.values()}
+
+    def to_json(self) -> str:
+        """Returns HeadlineExampleGen's parameter: without `LOCATIONS`, and slice columns only where there are some.
+
+        So the cache knows the examples of versions that had no such setting.
+        """
+        return self.model_dump_json(exclude={*LOCATIONS, *(() if self.slice_columns else ("slice_columns",))})
 
     @property
     def split_by(self) -> str:
@@ -120,4 +141,22 @@ class DataConfig(Section):
                 "split_column and eval_data must not be given together, for each says which rows evaluate. Received: "
                 f"split_column={self.split_column!r} and eval_data={self.eval_data!r}. Leave one out."
             )
+        return self
+
+    @model_validator(mode="after")
+    def _columns_of_slices(self) -> Self:
+        names = self.slice_columns
+        own = {VARIANT, *NATURAL_SLICES}
+        faults = {
+            "which is the text or the label": {self.text_column, self.label_column},
+            f"which names slices of the evaluation's own, as {', '.join(sorted(own))} do": own,
+            "which has a =, by which a slice is named": {name for name in names if "=" in name},
+            "twice": {name for name in names if names.count(name) > 1},
+        }
+        for fault, refused in faults.items():
+            if wrong := [name for name in names if name in refused]:
+                raise ValueError(
+                    "slice_columns must name columns of slices, each once. Received: "
+                    f"{wrong[0]!r}, {fault}. Leave it out, or rename the column."
+                )
         return self

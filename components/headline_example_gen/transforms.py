@@ -25,6 +25,7 @@ from components.headline_example_gen.resolve import CONFLICT, Candidate, Resolut
 from components.headline_example_gen.settings import DataConfig
 from components.labelled_csv.digests import file_digest
 from components.labelled_csv.rows import Fault, read_rows
+from components.slices import column_features
 from trainer import features
 
 GROUPS = "groups"
@@ -146,6 +147,7 @@ class WriteShard(beam.DoFn):
       shards: how many shards there are.
       folders: of each split.
       parts: the folder of the parts.
+      slice_columns: as the setting of that name.
     """
 
     def __init__(
@@ -155,12 +157,14 @@ class WriteShard(beam.DoFn):
         shards: int,
         folders: dict[str, str],
         parts: str,
+        slice_columns: Sequence[str] = (),
     ):
         self._paths = paths
         self._labels = labels
         self._shards = shards
         self._folders = folders
         self._parts = parts
+        self._slice_columns = slice_columns
 
     def process(self, element: tuple[int, Iterable[bytes]], left_out: int | None = None) -> None:
         shard, batches = element
@@ -188,7 +192,7 @@ class WriteShard(beam.DoFn):
                 if left_out is not None and kept.order >= left_out:
                     tally.count(kept.file, "left_out")
                     continue
-                writers[kept.split].write(_serialized_example(kept))
+                writers[kept.split].write(_serialized_example(kept, self._slice_columns))
                 tally.count_split(kept.split, kept.label)
         for split, folder in self._folders.items():
             target = f"{folder}/data_tfrecord-{shard:05}-of-{self._shards:05}.gz"
@@ -207,11 +211,13 @@ def _resolutions(batches: Iterable[bytes], paths: Sequence[str], labels: Sequenc
     return resolve((Candidate(*row) for batch in batches for row in pickle.loads(batch)), paths, labels)
 
 
-def _serialized_example(row: Candidate) -> bytes:
+def _serialized_example(row: Candidate, slice_columns: Sequence[str]) -> bytes:
     example = tf.train.Example()
     feature = example.features.feature
     feature[features.TITLE].bytes_list.value.append(row.title.encode())
     feature[features.LABEL].int64_list.value.append(row.label)
+    for name, value in column_features(slice_columns, row.slices).items():
+        feature[name].bytes_list.value.append(value.encode())
     return example.SerializeToString(deterministic=True)
 
 

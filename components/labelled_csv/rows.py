@@ -68,6 +68,8 @@ class Row(NamedTuple):
     """Where `data.split_column` says so."""
     group: str = ""
     """Of `data.group_column`, as it was read; blank where the row has none."""
+    slices: tuple[str, ...] = ()
+    """Of each of `data.slice_columns`, as it was read."""
 
 
 class Fault(NamedTuple):
@@ -91,6 +93,8 @@ class Fault(NamedTuple):
     """As it was read, where there is `data.split_column`."""
     group: str = ""
     """As it was read, where there is `data.group_column`."""
+    slices: tuple[str, ...] = ()
+    """As `Row.slices`; empty where the row has not as many fields as the header."""
 
 
 def read_header(path: str, settings: RowRules) -> list[str]:
@@ -141,6 +145,7 @@ def _row_check(header: list[str], settings: RowRules) -> Callable[[int, list[str
     split_column, group_column = settings.split_column, settings.group_column
     split_at = header.index(split_column) if split_column else None
     group_at = header.index(group_column) if group_column else None
+    slices_at = [header.index(column) for column in settings.slice_columns]
     labels, limit = settings.labels, settings.max_title_characters
     expected = " or ".join(labels)
     is_review = {*REVIEW_NOTES} <= {*header}
@@ -152,14 +157,23 @@ def _row_check(header: list[str], settings: RowRules) -> Callable[[int, list[str
         text, label = (fields[text_at], fields[label_at]) if count == width else (_as_csv(fields), "")
         split = fields[split_at] if split_at is not None and count == width else ""
         group = fields[group_at] if group_at is not None and count == width else ""
+        slices = tuple(fields[at] for at in slices_at) if slices_at and count == width else ()
         if count == width and fields[answer_at].strip():
             label = fields[answer_at]
         if escaped:
-            text, label, split, group = map(plain_cell, (text, label, split, group))
+            text, label, split, group, *cells = map(plain_cell, (text, label, split, group, *slices))
+            slices = tuple(cells)
 
         def fault(rule: str, reason: str) -> Fault:
             return Fault(
-                line, rule, reason, _legible(text), _legible(label), split=_legible(split), group=_legible(group)
+                line=line,
+                rule=rule,
+                reason=reason,
+                title=_legible(text),
+                label=_legible(label),
+                split=_legible(split),
+                group=_legible(group),
+                slices=tuple(map(_legible, slices)),
             )
 
         whole = "".join(fields)
@@ -184,9 +198,9 @@ def _row_check(header: list[str], settings: RowRules) -> Callable[[int, list[str
                 return fault("blank_label", f"the {label_column} is blank, expected {expected}")
             return fault("unknown_label", f"the {label_column} is {_short(label)!r}, expected {expected}")
         if split_column is None:
-            return Row(line, text, known, group=group)
+            return Row(line, text, known, group=group, slices=slices)
         if name := SPLIT_NAMES.get(normalize(split)):
-            return Row(line, text, known, name, group)
+            return Row(line, text, known, name, group, slices)
         if not split.strip():
             return fault("blank_split", f"the {split_column} is blank, expected train or eval")
         return fault("unknown_split", f"the {split_column} is {_short(split)!r}, expected train or eval")
@@ -201,7 +215,7 @@ def _over_lines(row: Row | Fault, lines: int, settings: RowRules) -> Row | Fault
         return row
     most = settings.max_row_lines
     reason = f"the row spans {lines:,} lines, expected at most {most}; look for a quote that is closed late"
-    return Fault(row.line, "long_row", reason, row.title, "", lines, row.split or "", row.group)
+    return Fault(row.line, "long_row", reason, row.title, "", lines, row.split or "", row.group, row.slices)
 
 
 def _illegible(field: str) -> tuple[str, str] | None:

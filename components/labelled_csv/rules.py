@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 from trainer.features import EVAL_SPLIT, TRAIN_SPLIT
@@ -34,6 +34,9 @@ class RowRules(Protocol):
 
     @property
     def group_column(self) -> str | None: ...
+
+    @property
+    def slice_columns(self) -> Sequence[str]: ...
 
     @property
     def max_title_characters(self) -> int: ...

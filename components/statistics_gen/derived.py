@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.slices import column_of
 from trainer import features
 
 TITLE_LENGTH = "title_length"
@@ -37,7 +38,7 @@ _PUNCTUATION_AT_THE_ENDS = r"^[\p{P}\p{S}]+|[\p{P}\p{S}]+$"
 
 
 def derive(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Adds the derived features to a batch of Examples.
+    """Adds the derived features to a batch of Examples, and leaves out the slices by columns: the schema knows none.
 
     Args:
       batch: as tfx_bsl reads Examples: each column a list of values a row. A row without a title has none of the
@@ -49,6 +50,7 @@ def derive(batch: pa.RecordBatch) -> pa.RecordBatch:
     columns = dict(zip(batch.schema.names, batch.columns, strict=True))
     if features.TITLE not in columns or pa.types.is_null(columns[features.TITLE].type):  # null: no row has a value
         return batch
+    columns = {name: column for name, column in columns.items() if column_of(name) is None}
     titles = _first_values(columns[features.TITLE]).cast(pa.large_string())
     words, offsets = _words(titles)
     columns[TITLE_LENGTH] = _singles(pc.utf8_length(titles).cast(pa.int64()))

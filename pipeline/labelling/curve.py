@@ -18,7 +18,7 @@ from components.evaluator.intervals import area_under_roc, calibration_error, pr
 from components.headline_example_gen.files import data_digest, find_csv_files
 from components.headline_example_gen.labelled import read_labelled
 from components.headline_example_gen.resolve import Candidate
-from components.headline_example_gen.settings import LOCATIONS, DataConfig
+from components.headline_example_gen.settings import LOCATIONS, NOT_THE_ROWS, DataConfig
 from components.local_infra_validator.running import RunningServer
 from components.local_infra_validator.servers import ServerPlan
 from pipeline.labelling.curve_fit import JOB_FILE, RESULT_FILE, Fitted, Job
@@ -178,7 +178,7 @@ def decisive_settings(data: DataConfig, training: TrainingConfig, encoder_digest
     """Returns all that decides a point beside the data and the pushed model, by dotted keys."""
     no_matter = {"validation_rows", "checkpoint_seconds", "warm_start"}
     sections = {
-        "data": data.model_dump(mode="json", exclude={*LOCATIONS}),
+        "data": data.model_dump(mode="json", exclude={*LOCATIONS, *NOT_THE_ROWS}),
         "training": training.model_dump(mode="json", exclude=no_matter),
         "encoder": {"digest": encoder_digest},
     }

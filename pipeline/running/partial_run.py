@@ -167,7 +167,8 @@ def reuse_last(
 
 def _differing_data(verdict: Verdict, other: Verdict) -> list[str]:
     data, others = verdict.data or Data(), other.data or Data()
-    return [key for key in _DATA_KEYS if data.setting(key) != others.setting(key)]
+    # A run of a version without a setting that is a list has null for it.
+    return [key for key in _DATA_KEYS if (data.setting(key) or None) != (others.setting(key) or None)]
 
 
 def _schema(verdict: Verdict) -> str | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.slices import LENGTHS, slice_title
+from components.slices import LENGTHS, column_features, column_of, slice_title
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,10 @@ def test_lengths_part_at_their_names():
     found = {words: slice_title("w " * words)["length"] for words in (0, 1, 5, 6, 9, 10, 14, 15, 99)}
     short, medium, long, longest = LENGTHS
     assert found == {0: short, 1: short, 5: short, 6: medium, 9: medium, 10: long, 14: long, 15: longest, 99: longest}
+
+
+def test_a_column_is_a_feature_that_no_other_can_be_and_its_value_is_one_line():
+    found = column_features(["title", "Язык"], [" BBC\n  News ", "\u3000"])
+    assert found == {"slice:title": "BBC News", "slice:Язык": "(none)"}
+    assert [column_of(name) for name in (*found, "title")] == ["title", "Язык", None]
+    assert column_features(["a"], ["x" * 200]) == {"slice:a": "x" * 100}

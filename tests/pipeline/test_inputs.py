@@ -348,6 +348,15 @@ def test_the_fingerprint_changes_with_what_a_model_is_made_of_and_with_nothing_e
     assert (first == second) is same
 
 
+def test_columns_of_slices_make_no_other_data_and_no_other_model(work):
+    write_csv(work / "mine.csv", "title,label,source")
+    one, other = (
+        prepare_inputs(configure("data.path=mine.csv", f"data.slice_columns={columns}"))
+        for columns in ("[]", "[source]")
+    )
+    assert (one.data_fingerprint, one.fingerprint) == (other.data_fingerprint, other.fingerprint)
+
+
 def test_the_fingerprint_changes_with_the_data(work):
     path = write_csv(work / "mine.csv")
     before = prepare_inputs(configure("data.path=mine.csv")).fingerprint

@@ -122,3 +122,10 @@ def calls(function):
         sys.setprofile(None)
         gc.enable()
     return len([event for event in made if event in ("call", "c_call")])
+
+
+def test_slices_by_columns_have_no_statistics():
+    titles = batch("A Storm", "two storms")
+    column = pa.array([[b"bbc"], [b"(none)"]], BYTES)
+    rows = pa.RecordBatch.from_arrays([*titles.columns, column], [*titles.schema.names, "slice:source"])
+    assert derive(rows).equals(derive(titles))

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 
 import pytest
+import tensorflow as tf
 from tfx.types.standard_artifacts import Examples
 
 from components.data_gate.verdict import DataVerdict, write_verdict
@@ -14,6 +15,7 @@ from components.slices import VARIANTS
 from components.variant_example_gen.component import VariantExampleGen
 from components.variant_example_gen.perturbations import perturb
 from components.variant_example_gen.write import write_variants
+from tests.helpers.examples import serialized_example
 from tests.helpers.variants import read_rows, splits_of, write_titles
 
 TRAIN = [("Storm Hits Coast", 0), ("You Won't Believe It", 1), ("9 Cats", 1)]
@@ -78,3 +80,13 @@ def test_a_split_without_rows_stays_a_split(tmp_path):
 def test_refused_data_is_not_evaluated(tmp_path):
     with pytest.raises(DataRefused):
         run(tmp_path, accepted=False)
+
+
+def test_a_row_keeps_its_slices_by_columns_in_all_variants(tmp_path):
+    (tmp_path / "titles").mkdir()
+    with tf.io.TFRecordWriter(str(tmp_path / "titles" / "data.gz"), "GZIP") as writer:
+        example = tf.train.Example.FromString(serialized_example("One", 1))
+        example.features.feature["slice:источник"].bytes_list.value.append("Ä, b".encode())
+        writer.write(example.SerializeToString())
+    write_variants(tmp_path / "titles", tmp_path / "variants", "eval", VARIANTS)
+    assert [row["slice:источник"] for row in read_rows(tmp_path / "variants")] == ["Ä, b"] * len(VARIANTS)

@@ -56,6 +56,12 @@ def test_every_setting_that_the_rows_depend_on_is_compared():
             reuse_last(CONFIG, "StatisticsGen", verdict(**{name: "another"}), [last()])
 
 
+def test_a_list_without_items_is_what_a_run_before_that_setting_had():
+    assert reuse_last(CONFIG, "StatisticsGen", verdict(slice_columns=[]), [last()]).run_id == "r9"
+    with pytest.raises(PartialRunError, match=r"with another data.slice_columns\. "):
+        reuse_last(CONFIG, "StatisticsGen", verdict(slice_columns=["source"]), [last()])
+
+
 def test_after_the_trainer_a_tuned_run_goes_on_by_what_was_asked_for():
     config = load_config("smoke", flags={"tuner.trials": 2}, environ={})
     asked = {**config.training.model_dump(), "encoder_digest": "sha256:e"}
