@@ -56,6 +56,11 @@ class ChallengeConfig(Section):
         """None, as `split_column`."""
 
     @property
+    def slice_columns(self) -> tuple[str, ...]:
+        """None, as `split_column`."""
+        return ()
+
+    @property
     def max_title_characters(self) -> int:
         """As the default of `data`."""
         return MAX_TITLE_CHARACTERS

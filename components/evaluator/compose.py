@@ -19,6 +19,7 @@ from components.evaluator.results import (
     Metric,
     OperatingThreshold,
     Override,
+    SliceColumn,
 )
 from components.evaluator.rules import judge
 from components.slices import AS_IS
@@ -31,6 +32,8 @@ def compose_verdict(
     policy: EvaluationConfig,
     behaviours: Sequence[BehaviourResult] = (),
     challenges: Sequence[Challenge] = (),
+    *,
+    slice_columns: Sequence[SliceColumn] = (),
 ) -> EvaluationVerdict:
     """Judges the metrics, and returns both as a verdict.
 
@@ -40,6 +43,7 @@ def compose_verdict(
       policy: the thresholds.
       behaviours: the cases that passed and failed, by group.
       challenges: the metrics on texts from elsewhere.
+      slice_columns: the columns whose values are slices.
     """
     judged = [
         *judge(slices, policy),
@@ -57,6 +61,7 @@ def compose_verdict(
             [_describe(part, contenders) for part in slices],
             _operating(overall, policy.wanted_precision),
             Override(reason) if reason else None,
+            slice_columns,
         ),
         behaviours,
         challenges,

@@ -14,6 +14,7 @@ import tensorflow_model_analysis as tfma
 from tfx_bsl.tfxio import tf_example_record
 
 import components.evaluator.metrics  # noqa: F401  registers what the EvalConfig names
+from components.evaluator.columns import measure_columns
 from components.evaluator.compose import compose_verdict
 from components.evaluator.eval_config import CONTENDERS, SLICING_FEATURES, create_eval_config, numbers_read
 from components.evaluator.policy import EvaluationConfig, Slice
@@ -65,9 +66,10 @@ def evaluate_predictions(
                 eval_config=create_eval_config(policy, contenders), output_path=output, eval_shared_model=None
             )
         )
-    slices = read_slices(output)
+    by_column = measure_columns(folders, present, contenders, policy)
+    slices = [*read_slices(output), *by_column.slices]
     compared = [name for name in contenders if name != AS_IS]
-    verdict = compose_verdict(slices, compared, policy, behaviours, challenges)
+    verdict = compose_verdict(slices, compared, policy, behaviours, challenges, slice_columns=by_column.columns)
     write_verdict(output, verdict)
     return verdict
 

@@ -84,8 +84,9 @@ class EvaluationConfig(Section):
     )
     min_slice_accuracy: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
         {},
-        description="Least accuracy on natural slices of the evaluation rows, as a share from 0 to 1; a model is "
-        "refused for those that are named: starts_with_digit, says_you (yes, no), length (see docs/evaluation.md).",
+        description="Least accuracy on slices of the evaluation rows, as a share from 0 to 1; a model is refused for "
+        "those that are named: starts_with_digit, says_you (yes, no), length (see docs/evaluation.md), and values of "
+        "data.slice_columns, such as source=bbc.",
         json_schema_extra={"examples": ["{says_you=yes: 0.95, length=1-5 words: 0.9}"]},
     )
     gate_baseline: bool = Field(
@@ -114,7 +115,7 @@ class EvaluationConfig(Section):
         json_schema_extra={"examples": ["{plain news: 1, plain clickbait: 0.9}"]},
     )
     min_slice_rows: int = Field(
-        200, ge=1, description="Least rows of a variant or natural slice to judge by; fewer differ by chance."
+        200, ge=1, description="Least rows of a variant or slice to judge by; fewer differ by chance."
     )
     wanted_precision: float | None = Field(
         None,
@@ -153,9 +154,11 @@ class EvaluationConfig(Section):
 
     @field_validator("min_slice_accuracy")
     @classmethod
-    def _natural_slices(cls, by_slice: dict[str, float]) -> dict[str, float]:
-        if {*by_slice} - {f"{name}={value}" for name, values in NATURAL_SLICES.items() for value in values}:
-            raise ValueError("must name natural slices")
+    def _slices(cls, by_slice: dict[str, float]) -> dict[str, float]:
+        for name in by_slice:
+            feature, _, value = name.partition("=")
+            if not (feature and value) or value not in NATURAL_SLICES.get(feature, (value,)):
+                raise ValueError("must name natural slices, or a value of a column")
         return by_slice
 
     @field_validator("challenges")

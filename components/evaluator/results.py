@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from components.challenges import ChallengeRows
 from components.recorded import KEEPS_UNKNOWN, Recorded
-from components.slices import VARIANT
+from components.slices import NATURAL_SLICES, VARIANT
 
 PASSED, FAILED, NOT_JUDGED = "kept", "broken", "not judged"  # as files hold them since schema 1
 LEAST, MOST = ">=", "<="
@@ -131,6 +131,11 @@ class MeasuredSlice(Recorded):
         """The variant, if it is one."""
         return self.slice.get(VARIANT)
 
+    @property
+    def column(self) -> str | None:
+        """The column of `data.slice_columns` that it is a value of, if any."""
+        return next((name for name in self.slice if name not in (VARIANT, *NATURAL_SLICES)), None)
+
     @model_serializer(mode="wrap")
     def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
         return {"split": self.split, **self.slice, **super()._written(handler)}
@@ -154,6 +159,17 @@ class Override(Recorded):
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class SliceColumn(Recorded):
+    """A column of `data.slice_columns` on the evaluation rows."""
+
+    column: str
+    values: int
+    """How many it has, the missing one included."""
+    together: int
+    """How many of them are in the slice `(other)`."""
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
 class Evaluation(Recorded):
     """All metrics of an evaluation."""
 
@@ -162,6 +178,7 @@ class Evaluation(Recorded):
     slices: list[MeasuredSlice]
     operating_threshold: OperatingThreshold | None = field(default_factory=type(None))
     override: Override | None = field(default_factory=type(None))
+    slice_columns: Sequence[SliceColumn] = ()
 
     def overall(self, split: str) -> MeasuredSlice | None:
         """Returns the slice of all rows of a split as they are; None where there is none."""

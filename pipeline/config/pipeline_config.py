@@ -19,6 +19,7 @@ from components.data_gate.policy import GateConfig
 from components.evaluator.policy import EvaluationConfig
 from components.headline_example_gen.settings import DataConfig
 from components.local_infra_validator.policy import InfraConfig
+from components.slices import NATURAL_SLICES
 from components.versioned_pusher.settings import PushConfig
 from pipeline.config.beam import BeamConfig
 from pipeline.config.kubeflow import KubeflowConfig
@@ -135,6 +136,7 @@ def load_config(
     try:
         config = PipelineConfig.model_validate({**sections.pop(""), **sections})
         config._preset = preset
+        problems += _slices_of_no_column(config, given)
     except ValidationError as error:
         problems += _refused_values(error, given, preset)
     if problems:
@@ -205,6 +207,21 @@ def _inherited(given: Layer) -> list[str]:
     if key not in given or given[key].value is None or given[key].source in ("flag", "--set"):
         return []
     return [f"{key} ({given[key].source}): must be given for a single run. Take it out, and give --bless-anyway."]
+
+
+def _slices_of_no_column(config: PipelineConfig, given: Layer) -> list[str]:
+    """Refuses a bound on a slice that no section makes; each section alone cannot know."""
+    key = "evaluation.min_slice_accuracy"
+    features = {*NATURAL_SLICES, *config.data.slice_columns}
+    names = [name for name in config.evaluation.min_slice_accuracy if name.partition("=")[0] not in features]
+    if not names:
+        return []
+    value, source = given[key]
+    expected = allowed(setting_schemas()[key])
+    return [
+        f"{key} ({source}): must be {expected}, or of columns in data.slice_columns. Received: {shown(value)}. "
+        f"Add the column of {names[0]!r} there, or leave that out."
+    ]
 
 
 def _refused_values(error: ValidationError, given: Layer, preset: str) -> list[str]:

@@ -12,13 +12,21 @@ from rich.markup import escape
 from rich.table import Table
 
 from components.data_gate.policy import GateVerdict
-from components.evaluator.results import BOUND, NOT_JUDGED, Judgement, MeasuredSlice, OperatingThreshold
+from components.evaluator.results import (
+    BOUND,
+    NOT_JUDGED,
+    Judgement,
+    MeasuredSlice,
+    OperatingThreshold,
+    SliceColumn,
+)
 from components.local_infra_validator.policy import InfraVerdict
-from components.slices import CHALLENGE
+from components.slices import CHALLENGE, OTHER_VALUES
 from pipeline.results.run_folders import LOG_FILE, REJECTS_FILE, REPORT_FILE
 from pipeline.results.verdict import VERDICT_FILE, Ingest, Verdict
 from pipeline.results.words import NARROW_CONTENDERS, NARROW_SLICES, OUTCOMES, elsewhere
 from pipeline.terminal import shorten
+from serving.untrusted import visible
 from trainer.features import EVAL_SPLIT, TRAIN_SPLIT
 
 _COLOURS = {
@@ -50,6 +58,7 @@ _AGAINST = {
     "level of chance": "chance",
 }
 _OWN = "--preset own"
+_SHOWN_VALUES = 8  # of a column
 _OUTCOME_MARKS = {
     "kept": "[green]passed[/]",
     "broken": "[bold red]failed[/]",
@@ -222,8 +231,11 @@ def _print_evaluation(console: Console, verdict: Verdict) -> None:
     not_judged = {judged.detail: _rule_name(judged) for judged in verdict.thresholds if judged.outcome == NOT_JUDGED}
     for why, name in not_judged.items():
         _line(console, "", f"{name} is not judged: {why}")
-    if natural := [part for part in verdict.evaluated if part.slice and part.variant is None]:
+    slices = [part for part in verdict.evaluated if part.slice and part.variant is None]
+    if natural := [part for part in slices if part.column is None]:
         _line(console, "slices", " · ".join(map(_natural, natural)))
+    for column in evaluation.slice_columns:
+        _line(console, "", _by_column(column, [part for part in slices if part.column == column.column]))
     if operating := evaluation.operating_threshold:
         _line(console, "wanted", _operating(operating))
     if verdict.behaviours:
@@ -316,7 +328,16 @@ def _variants(evaluated: Sequence[MeasuredSlice], by_variant: Mapping[str, Judge
 
 def _natural(part: MeasuredSlice) -> str:
     ((name, value),) = part.slice.items()
-    return f"{NARROW_SLICES.get((name, value), value)} {_percent(part.accuracy.value)}"
+    return f"{NARROW_SLICES.get((name, value), visible(value))} {_percent(part.accuracy.value)}"
+
+
+def _by_column(column: SliceColumn, slices: Sequence[MeasuredSlice]) -> str:
+    """Returns the first values' accuracies, and how many others there are and where."""
+    more = [f"{len(slices) - _SHOWN_VALUES} more in the report"] if len(slices) > _SHOWN_VALUES else []
+    if column.together:
+        more.append(f"{OTHER_VALUES} is {column.together:,} of {column.values:,} values")
+    shown = [*map(_natural, slices[:_SHOWN_VALUES]), *more]
+    return f"{visible(column.column)}: {' · '.join(shown)}"
 
 
 def _operating(operating: OperatingThreshold) -> str:

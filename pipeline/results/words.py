@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from components.evaluator.results import BOUND, LEAST, METRIC_NAMES, NOT_JUDGED, PASSED, Challenge, Judgement
-from components.slices import CHALLENGE
+from components.slices import CHALLENGE, NATURAL_SLICES, VARIANT
 from pipeline.results.verdict import Verdict
+from serving.untrusted import visible
 
 GOOD, BAD, WARN = "good", "bad", "warn"
 
@@ -73,6 +74,7 @@ AGAINST = {
 }
 """What a value is compared with, in a sentence."""
 _SHOWN_DIGITS = 12
+_SHOWN_BY_VALUE = {VARIANT, CHALLENGE, *NATURAL_SLICES, "group"}
 
 
 class Headline(NamedTuple):
@@ -149,7 +151,9 @@ def slice_name(key: Mapping[str, str]) -> str:
     if not key:
         return VARIANTS["as_is"]
     ((feature, value),) = key.items()
-    return VARIANTS.get(value, value) if feature == "variant" else SLICES.get((feature, value), value)
+    if feature not in _SHOWN_BY_VALUE:
+        return visible(f"{feature}={value}")
+    return VARIANTS.get(value, value) if feature == VARIANT else SLICES.get((feature, value), value)
 
 
 def number(value: float | None, judged: Judgement) -> str:

@@ -38,6 +38,7 @@ from pipeline.results.verdict import Data, Timing, Verdict
 from trainer.features import TRAIN_SPLIT
 
 _STRONG_EFFECT = 0.05
+_VARIANTS, _SLICES, _COLUMNS = "variants", "slices", "columns"  # the kinds of slices, as templates name them
 
 Run = tuple[Verdict, Facts]
 
@@ -91,15 +92,15 @@ def render_comparison(first: Run, second: Run) -> str:
         }
         for name, verdict in zip(names, verdicts, strict=True)
     ]
-    paired = {key: _paired_slices(first[0], second[0], variants=key == "variants") for key in ("variants", "slices")}
+    paired = {kind: _paired_slices(first[0], second[0], kind) for kind in (_VARIANTS, _SLICES, _COLUMNS)}
     drawn = {
-        key: charts.dot_plot(
+        kind: charts.dot_plot(
             [Dots(name, dict(zip("AB", values, strict=True))) for name, values in pairs],
-            f"Accuracy of the two runs, by {'variant' if key == 'variants' else 'kind of headline'}",
+            f"Accuracy of the two runs, by {'variant' if kind == _VARIANTS else 'kind of headline'}",
             {run: f"{run}: {name}" for run, name in zip("AB", names, strict=True)},
         )
-        for key, pairs in paired.items()
-        if pairs
+        for kind, pairs in paired.items()
+        if pairs and kind != _COLUMNS
     }
     return (
         _environment()
@@ -183,8 +184,9 @@ def _environment(autoescape: bool = True) -> Environment:
 def _view(verdict: Verdict, facts: Facts, *, drawn: bool = True) -> dict[str, object]:
     """Returns the variables of the templates."""
     measured = overall(verdict)
-    variants = [part for part in verdict.evaluated if not part.slice or part.variant is not None]
-    naturals = [part for part in verdict.evaluated if part.slice and part.variant is None]
+    variants, naturals, by_column = (
+        [part for part in verdict.evaluated if _kind(part) == kind] for kind in (_VARIANTS, _SLICES, _COLUMNS)
+    )
     by_variant = {judged.variant: judged for judged in verdict.thresholds if judged.variant is not None}
     challenges = elsewhere(verdict, facts)
     return {
@@ -202,6 +204,7 @@ def _view(verdict: Verdict, facts: Facts, *, drawn: bool = True) -> dict[str, ob
         "contenders": list(measured.contenders) if measured else [],
         "variants": variants,
         "naturals": naturals,
+        "by_column": by_column,
         "by_variant": by_variant,
         "elsewhere": challenges,
         "limits": describe_limits(verdict),
@@ -365,13 +368,15 @@ def _paired_rules(first: Verdict, second: Verdict) -> list[dict[str, object]]:
     return [{"rule": keyed[0].get(key) or keyed[1][key], "pair": [rules.get(key) for rules in keyed]} for key in keys]
 
 
-def _paired_slices(first: Verdict, second: Verdict, *, variants: bool) -> list[tuple[str, _Pair]]:
+def _kind(part: MeasuredSlice) -> str:
+    if part.column is not None:
+        return _COLUMNS
+    return _SLICES if part.slice and part.variant is None else _VARIANTS
+
+
+def _paired_slices(first: Verdict, second: Verdict, kind: str) -> list[tuple[str, _Pair]]:
     before, now = (
-        {
-            (*part.slice.items(),): part.accuracy.value
-            for part in verdict.evaluated
-            if (not part.slice or part.variant is not None) == variants
-        }
+        {(*part.slice.items(),): part.accuracy.value for part in verdict.evaluated if _kind(part) == kind}
         for verdict in (first, second)
     )
     return [(words.slice_name(dict(key)), (before.get(key), now.get(key))) for key in dict.fromkeys([*before, *now])]
@@ -403,7 +408,7 @@ def _comparability(before: Challenge | None, now: Challenge | None) -> str:
 def _comparison_story(first: Verdict, second: Verdict, names: Sequence[str]) -> str:
     """Returns in a sentence where the two runs differ most."""
     before, now = (words.accuracy_of(verdict) for verdict in (first, second))
-    pairs = _paired_slices(first, second, variants=True)
+    pairs = _paired_slices(first, second, _VARIANTS)
     whole = [(name, (old, new)) for name, (old, new) in pairs if old is not None and new is not None]
     if before is None or now is None or not whole:
         return "One of the two was not evaluated."

@@ -467,11 +467,29 @@ def test_an_override_is_said_for_one_run_and_comes_from_no_file_and_no_environme
         "evaluation.max_variant_drop={default: 2}",
         "evaluation.max_variant_drop={default: 0.1, shouting: 0.1}",
         "evaluation.min_slice_accuracy={says_me=yes: 0.9}",
+        "evaluation.min_slice_accuracy={says_you=maybe: 0.9}",
+        "evaluation.min_slice_accuracy={says_you: 0.9}",
     ],
 )
 def test_variants_and_slices_are_those_that_there_are(override):
     (problem,) = problems(overrides=[override])
     assert problem.startswith(override.partition("=")[0])
+
+
+def test_slices_by_columns_are_those_of_the_data():
+    bound, columns = "evaluation.min_slice_accuracy={source=a=b: 0.9}", "data.slice_columns=[source, язык]"
+    config = load_config(overrides=[bound, columns], environ={})
+    assert (config.evaluation.min_slice_accuracy, config.data.slice_columns) == (
+        {"source=a=b": 0.9},
+        ["source", "язык"],
+    )
+    (problem,) = problems(overrides=[bound, "data.slice_columns=[language]"])
+    assert problem.endswith(
+        "0.9}, or of columns in data.slice_columns. Received: {\"source=a=b\": 0.9}. Add the column of 'source=a=b' "
+        "there, or leave that out."
+    )
+    (problem,) = problems(overrides=["data.slice_columns=[title]"])
+    assert problem.startswith("data: slice_columns must name columns of slices, each once. Received: 'title', which")
 
 
 def test_frozen_and_strict():

@@ -12,7 +12,7 @@ from components.data_gate.policy import Finding
 from components.evaluator.compose import compose_verdict
 from components.evaluator.measures import measure
 from components.evaluator.policy import Slice
-from components.evaluator.results import BehaviourResult, OperatingThreshold
+from components.evaluator.results import BehaviourResult, OperatingThreshold, SliceColumn
 from components.local_infra_validator.policy import Finding as InfraFinding
 from data.fetch import CSV_SHA256
 from pipeline.results.diagnosis import cause_of
@@ -122,6 +122,16 @@ def test_variants_stand_beside_the_simple_models_with_the_points_that_they_lose(
     assert ["emoji", "100.00", "-10.00", "2.00", "not", "judged"] in rows
     assert "vs as is is not judged: 50 rows, fewer than 200" in text
     assert "slices   you 99.67" in text
+
+
+def test_values_of_columns_are_lines_that_say_what_is_not_shown():
+    values = ["b\x1bbc", *(f"s{number}" for number in range(8)), "(other)"]
+    slices = [a_slice(rows=300, wrong=3, source=value) for value in values]
+    columns = (SliceColumn("language", 1, 0), SliceColumn("source", 1234, 1225))
+    found = compose_verdict([*good_slices(), a_slice(language="en"), *slices], [], a_policy(), slice_columns=columns)
+    text = summary(thresholds=found.thresholds, evaluation=found.evaluation)
+    assert "slices   you 99.67\n         language: en 100.00\n         source: b\\u001bbc 99.00 · s0 99.00 · " in text
+    assert " · s6 99.00 · 2 more in the report · (other) is 1,225 of 1,234 values\n" in text
 
 
 def test_a_summary_fits_a_terminal_of_80_columns():

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from components.evaluator.results import BehaviourCase, BehaviourResult, Metric
+from components.evaluator.results import BehaviourCase, BehaviourResult, Metric, SliceColumn
 from pipeline.results.report.curves import Curves
 from pipeline.results.report.facts import Facts
 from pipeline.results.report.render import render_comparison, render_model_card, render_report
@@ -153,6 +153,28 @@ def test_cases_are_a_table_by_group_beside_the_variants():
     assert cells[2][1:4] == ["lower case", "accuracy of the rows as written, within 0.0200", "1,000"]
     assert "0.2500<br>no number" in page
     assert "| bait added | must not fall | 3 of 4 |" in render_model_card(verdict, facts)
+
+
+def test_values_of_columns_are_a_table_of_their_own():
+    assert "t-columns" not in render_report(*a_report_run())
+    verdict, facts = a_report_run()
+    own = [replace(verdict.evaluation.slices[1], slice={"source": value}) for value in (HOSTILE, "(other)")]
+    evaluation = replace(
+        verdict.evaluation,
+        slices=[*verdict.evaluation.slices, *own],
+        slice_columns=[SliceColumn("source", 1234, 1233), SliceColumn("language", 2, 0)],
+    )
+    sliced = replace(verdict, evaluation=evaluation)
+    page, before = render_report(sliced, facts), render_report(verdict, facts)
+    assert page.count('<svg class="chart"') == before.count('<svg class="chart"')
+    table = re.search(r'<caption><span id="t-columns">.*?</table>', page, re.DOTALL)[0]
+    assert "source=(other)</th>" in table and HOSTILE not in table
+    assert "source: of 1,234 values the 1,233 with the fewest rows are together as (other)." in page
+    assert "language: of" not in page
+    assert "| source=(other) | 1,000 | " in render_model_card(sliced, facts)
+    compared = render_comparison((sliced, facts), (verdict, facts))
+    assert "source=(other)</th>" in re.search(r'id="t-columns".*?</table>', compared, re.DOTALL)[0]
+    assert "t-columns" not in render_comparison((verdict, facts), (verdict, facts))
 
 
 def test_a_comparison_tells_the_casing_story_first():
