@@ -74,7 +74,8 @@ def test_the_metrics_are_those_of_the_rows(scored, rows):
         }
         for name, estimate in expected.items():
             assert part.metrics[name].value == pytest.approx(estimate.value)
-            assert part.metrics[name].interval == pytest.approx(list(estimate[1:]))
+            # That of the calibration error is bootstrapped, and the rows stand in another order here.
+            assert part.metrics[name].interval == pytest.approx(list(estimate[1:]), abs=1e-2 if name == "ece" else 1e-9)
         bias = part.metrics["mean_score_minus_share"]
         half = 1.96 * (given - of).std(ddof=1) / math.sqrt(len(of))
         assert bias.value == pytest.approx(given.mean() - of.mean())
