@@ -13,6 +13,7 @@ from typing import NamedTuple
 from components.data_gate.policy import FAIL
 from components.evaluator.intervals import Estimate, area_of_figures, proportion
 from components.evaluator.results import BOUND, Judgement, MeasuredSlice
+from components.slices import CHALLENGE
 from pipeline.results.verdict import Cause, Ingest, Verdict
 from pipeline.results.words import AGAINST, CASINGS
 from trainer.features import EVAL_SPLIT, TRAIN_SPLIT
@@ -23,6 +24,7 @@ TOO_FEW, OVERFITTED, UNDERFITTED = "too few rows", "overfitted", "underfitted"
 OVERLAP, OUT_OF_REACH = "classes that overlap", "thresholds out of reach"
 MISCALIBRATED, WORSE_THAN_LINEAR = "miscalibrated", "worse than a linear model"
 WORSE_THAN_LAST, BELOW = "worse than the last blessed model", "below the thresholds"
+ELSEWHERE = "worth less elsewhere"
 
 _LINEAR = ("tfidf_cased", "tfidf_lower")
 _EQUAL_SCORES = 1e-6
@@ -195,6 +197,18 @@ def _training_failed(facts: Facts) -> Cause | None:
     return None
 
 
+def _elsewhere(facts: Facts) -> Cause | None:
+    challenges = [*dict.fromkeys(judged.slice.get(CHALLENGE) for judged in facts.failed)]
+    names = [name for name in challenges if name]
+    if not names or len(names) < len(challenges):
+        return None
+    return Cause(
+        ELSEWHERE,
+        f"every rule on the data's own rows passed, and the bounds of {' and '.join(names)} did not",
+        "train with rows such as those of the challenge, too, or lower its bounds in evaluation.challenges",
+    )
+
+
 def _by_capitals(facts: Facts) -> Cause | None:
     beyond_chance = (judged.variant for judged in facts.failed if not _may_be_chance(judged))
     if failed := {*beyond_chance} & {*CASINGS}:
@@ -351,6 +365,7 @@ def _worse_than_last(facts: Facts) -> Cause | None:
 
 _BRANCHES: tuple[Callable[[Facts], Cause | None], ...] = (
     _training_failed,
+    _elsewhere,
     _by_capitals,
     _noise,
     _contradictory,

@@ -154,3 +154,13 @@ def test_data_that_was_refused_for_titles_with_two_labels_has_that_cause():
     assert cause_of(a_verdict(**{**data, "ingest": {**INGEST, "rejected_by_rule": {"title": 40}}})) is None
     rows = {"accepted": False, "findings": [{**REFUSED, "rule": "rows"}]}
     assert cause_of(a_verdict(**{**data, "gate": rows})).name == diagnosis.TOO_FEW
+
+
+def test_a_model_that_fails_bounds_of_challenges_alone_is_worth_less_elsewhere():
+    facts = of_article(0.999, 0.989, 0.999, linear(0.9937, 0.9995))
+    below = failed("challenge_auc", 0.95, area(0.86), "challenge", metric="auc", slice={"challenge": "youtube"})
+    cause = find_cause(replace(facts, failed=[below]))
+    assert (cause.name, "youtube" in cause.detail) == ("worth less elsewhere", True)
+    assert "evaluation.challenges" in cause.step
+    assert find_cause(replace(facts, failed=[*facts.failed, below])).name != "worth less elsewhere"
+    assert find_cause(replace(facts, failed=[])).name != "worth less elsewhere"
