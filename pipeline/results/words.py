@@ -226,7 +226,7 @@ def _rules(failed: Sequence[Judgement]) -> str:
     return "; ".join(
         dict.fromkeys(
             judged.detail
-            or f"{rule_name(judged)} on {_rows(judged)} is "
+            or f"{rule_name(judged)}{_on_rows(judged)} is "
             f"{number(judged.observed, judged)}, and must be {'at least' if judged.direction == LEAST else 'at most'} "
             f"{number(judged.bound, judged)}"
             for judged in failed
@@ -234,8 +234,9 @@ def _rules(failed: Sequence[Judgement]) -> str:
     )
 
 
-def _rows(judged: Judgement) -> str:
-    return judged.slice.get(CHALLENGE) or f"the {SPLITS.get(judged.split, judged.split)} rows"
+def _on_rows(judged: Judgement) -> str:
+    # The name of a challenge's rule says it.
+    return "" if CHALLENGE in judged.slice else f" on the {SPLITS.get(judged.split, judged.split)} rows"
 
 
 def _praise(verdict: Verdict) -> str:

@@ -131,7 +131,7 @@ def test_bounds_that_are_given_refuse_a_model(tmp_path):
     config = ChallengeConfig(name="a", path="a.csv", min_auc=area, max_auc_below_linear=1 - area + 1e-9)
     assert [judged.outcome for judged in judge_challenges([challenge], [config])] == ["kept", "kept"]
     config = ChallengeConfig(name="a", path="a.csv", min_auc=0.999, max_auc_below_linear=0.001)
-    verdict = compose_verdict(good_slices(), [], a_policy(challenges=[config]), [challenge])
+    verdict = compose_verdict(good_slices(), [], a_policy(challenges=[config]), challenges=[challenge])
     assert [(judged.rule, judged.observed) for judged in verdict.thresholds if judged.refuses] == [
         ("challenge_auc", area),
         ("challenge_below_linear", area - 1),
