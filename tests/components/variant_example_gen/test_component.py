@@ -90,3 +90,19 @@ def test_a_row_keeps_its_slices_by_columns_in_all_variants(tmp_path):
         writer.write(example.SerializeToString())
     write_variants(tmp_path / "titles", tmp_path / "variants", "eval", VARIANTS)
     assert [row["slice:источник"] for row in read_rows(tmp_path / "variants")] == ["Ä, b"] * len(VARIANTS)
+
+
+def test_of_a_large_challenge_a_part_is_lower_cased_spread_evenly(tmp_path):
+    (tmp_path / "titles").mkdir()
+    with tf.io.TFRecordWriter(str(tmp_path / "titles" / "data.gz"), "GZIP") as writer:
+        for number in range(12):
+            example = tf.train.Example.FromString(serialized_example(f"Title {number}", 1))
+            example.features.feature["challenge"].bytes_list.value.append(b"large" if number < 9 else b"small")
+            writer.write(example.SerializeToString())
+    shares = {"large": 1 / 3, "small": 1.0}
+    assert write_variants(tmp_path / "titles", tmp_path / "variants", "challenge", ("as_is", "lower"), shares) == 12
+    rows = read_rows(tmp_path / "variants")
+    assert [row["row"] for row in rows if row["variant"] == "as_is"] == [*range(12)]
+    assert [(row["row"], row["title"]) for row in rows if row["variant"] == "lower"] == [
+        (number, f"title {number}") for number in (2, 5, 8, 9, 10, 11)
+    ]
