@@ -283,7 +283,7 @@ def test_the_command_writes_what_is_loaded_and_says_what_is_left_to_be_said(tmp_
     assert kubernetes["deploymentSpec"]["executors"]["Trainer_executor"] == {
         "nodeSelector": {"labels": {"gpu": "a100"}}
     }
-    assert {name for name in tasks(loaded) if "env" in container(loaded, name)} == {*STORE_TASKS}
+    assert {name for name in tasks(loaded) if "env" in container(loaded, name)} == {*STORE_TASKS} & {*tasks(loaded)}
 
 
 def test_the_command_refuses_a_task_that_there_is_not(tmp_path):
