@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from components.behaviours import BEHAVIOURS_FILE, BehaviourGroup, ScoredBehaviours
@@ -24,6 +25,17 @@ def read_results(predictions: str) -> list[BehaviourResult]:
         return []
     scored = ScoredBehaviours.model_validate_json(path.read_bytes())
     return [_measure(group, scored) for group in scored.behaviours.groups]
+
+
+def show_titles(results: Sequence[BehaviourResult], shown: Callable[[str], str]) -> list[BehaviourResult]:
+    """Returns the results with each title of a failed case as `shown` returns it."""
+    return [
+        dataclasses.replace(
+            result,
+            failed=[dataclasses.replace(case, titles=[*map(shown, case.titles)]) for case in result.failed],
+        )
+        for result in results
+    ]
 
 
 def judge_behaviours(results: Sequence[BehaviourResult], policy: EvaluationConfig) -> Iterator[Judgement]:

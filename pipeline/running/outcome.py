@@ -8,6 +8,8 @@ from pathlib import Path
 
 from components.bulk_example_gen import BULK_SPLIT
 from components.bulk_example_gen.settings import BulkConfig
+from components.data_gate.policy import mask
+from components.evaluator.behaviours import show_titles
 from components.evaluator.rules import describe as describe_rule
 from components.local_infra_validator.policy import FAIL, describe
 from pipeline.results import lineage
@@ -44,6 +46,8 @@ def collect_facts(verdict: Verdict, outputs: Outputs, folder: Path | None = None
 def judge_model(verdict: Verdict, outputs: Outputs, bulk: BulkConfig | None = None) -> Verdict:
     """Adds the evaluation, and whether and where the model was pushed.
 
+    With `gate.mask_examples`, the titles of failed cases are masked.
+
     Args:
       verdict: of the run so far.
       outputs: of the run, see `pipeline.results.lineage`; as many as there are.
@@ -54,11 +58,12 @@ def judge_model(verdict: Verdict, outputs: Outputs, bulk: BulkConfig | None = No
         verdict = replace(verdict, baseline_version=baseline.custom_properties["version"].string_value)
     if evaluation := outputs.get("Evaluator", {}).get("evaluation"):
         evaluated = lineage.evaluation_verdict(evaluation)
+        shown = mask if (verdict.gate_policy or {}).get("mask_examples") else str
         verdict = replace(
             verdict,
             thresholds=evaluated.thresholds,
             evaluation=evaluated.evaluation,
-            behaviours=evaluated.behaviours,
+            behaviours=show_titles(evaluated.behaviours, shown),
             challenges=evaluated.challenges,
         )
     if blessing := outputs.get("LocalInfraValidator", {}).get("blessing"):
