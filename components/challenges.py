@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, TypeAdapter, field_validator
+from pydantic import Field, TypeAdapter, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
-from components.labelled_csv.rules import MAX_ROW_LINES, MAX_TITLE_CHARACTERS, both_classes
+from components.labelled_csv.rules import MAX_ROW_LINES, MAX_TITLE_CHARACTERS, both_classes, check_slice_columns
 from components.recorded import KEEPS_UNKNOWN, Recorded
 from trainer.section import Section
 
@@ -31,6 +31,11 @@ class ChallengeConfig(Section):
         min_length=2,
         description="The label column's values, in any casing, to 0 and 1 (1 is clickbait).",
     )
+    slice_columns: list[Annotated[str, Field(min_length=1)]] | None = Field(
+        None,
+        description="Names of its columns whose values are slices, all of which it must have; null: those of "
+        "data.slice_columns that it has.",
+    )
     min_auc: float | None = Field(
         None,
         ge=0,
@@ -47,6 +52,11 @@ class ChallengeConfig(Section):
 
     _both_classes = field_validator("labels")(both_classes)
 
+    @model_validator(mode="after")
+    def _columns_of_slices(self) -> Self:
+        check_slice_columns(self.slice_columns or (), self.text_column, self.label_column)
+        return self
+
     @property
     def split_column(self) -> None:
         """None: all rows are measured."""
@@ -54,11 +64,6 @@ class ChallengeConfig(Section):
     @property
     def group_column(self) -> None:
         """None, as `split_column`."""
-
-    @property
-    def slice_columns(self) -> tuple[str, ...]:
-        """None, as `split_column`."""
-        return ()
 
     @property
     def max_title_characters(self) -> int:
@@ -74,7 +79,20 @@ class ChallengeConfig(Section):
     def columns(self) -> dict[str, str]:
         """The columns that are read, by the setting that names each."""
         place = f"of {self.name} in evaluation.challenges"
-        return {f"text_column {place}": self.text_column, f"label_column {place}": self.label_column}
+        slices = {f"slice_columns[{at}] {place}": column for at, column in enumerate(self.slice_columns or ())}
+        return {f"text_column {place}": self.text_column, f"label_column {place}": self.label_column, **slices}
+
+    def with_slices(self, header: Sequence[str], columns: Sequence[str]) -> ChallengeConfig:
+        """Returns the settings with the columns whose values are slices.
+
+        Args:
+          header: all columns of its file.
+          columns: `data.slice_columns`, of which those that the file has are taken where it names none of its own.
+        """
+        if self.slice_columns is not None:
+            return self
+        taken = [name for name in columns if name in header and name not in (self.text_column, self.label_column)]
+        return self.model_copy(update={"slice_columns": taken})
 
 
 class ChallengeSource(Section):
@@ -107,11 +125,17 @@ class ChallengeRows(Recorded):
     """Which are measured."""
     clickbait: int
     """How many of them are clickbait."""
+    slice_columns: Sequence[str] = ()
+    """Its columns whose values are slices."""
 
 
 def settings_to_json(settings: Sequence[ChallengeConfig]) -> str:
-    """Returns the parameter `settings` of ChallengeExampleGen."""
-    return _SETTINGS.dump_json([*settings]).decode()
+    """Returns the parameter `settings` of ChallengeExampleGen, with columns of slices only where there are some.
+
+    So the cache knows the examples of versions that had no such setting.
+    """
+    without = {at: {"slice_columns"} for at, challenge in enumerate(settings) if not challenge.slice_columns}
+    return _SETTINGS.dump_json([*settings], exclude=without).decode()
 
 
 def settings_from_json(text: str) -> list[ChallengeConfig]:

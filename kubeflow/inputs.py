@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from components.challenges import ChallengeConfig, ChallengeSource, sources_to_json
@@ -42,11 +43,12 @@ def cluster_inputs(config: PipelineConfig) -> RunInputs:
       InputError: a challenge is on this machine, or has not the columns.
       StoreError: a challenge cannot be read.
     """
-    challenges = tuple(config.evaluation.challenges or ())
     schema = choose_schema(config)
     text = schema.path.read_text(encoding="utf-8")
     data = DataSource(CsvInput("", "", ()), "given", "")
     behaviours = choose_behaviours(config.evaluation, data)
+    columns = config.data.slice_columns
+    challenges = [_read_challenge(challenge, columns) for challenge in config.evaluation.challenges or ()]
     return RunInputs(
         run_id=RUN_ID,
         data=data,
@@ -60,7 +62,7 @@ def cluster_inputs(config: PipelineConfig) -> RunInputs:
             config.model_dump_json(
                 exclude={
                     "data": {*NOT_THE_ROWS},
-                    "evaluation": {"behaviours"},
+                    "evaluation": {"behaviours": True, "challenges": {"__all__": {*NOT_THE_ROWS}}},
                     **dict.fromkeys(NOT_THE_MODEL, True),
                 }
             ),
@@ -70,12 +72,19 @@ def cluster_inputs(config: PipelineConfig) -> RunInputs:
         infra_attempt="",
         bulk_digest="",
         behaviours=behaviours,
-        challenges=ChallengeInputs(challenges, tuple(map(_read_source, challenges))),
+        challenges=ChallengeInputs(
+            tuple(settings for settings, _ in challenges), tuple(source for _, source in challenges)
+        ),
     )
 
 
-def _read_source(challenge: ChallengeConfig) -> ChallengeSource:
-    """Returns where a cluster finds a challenge, with its digest, by which the cluster's cache goes."""
+def _read_challenge(
+    challenge: ChallengeConfig, slice_columns: Sequence[str]
+) -> tuple[ChallengeConfig, ChallengeSource]:
+    """Returns a challenge with its columns of slices, and where a cluster finds it.
+
+    With the digest, by which the cluster's cache goes.
+    """
     url = challenge.path
     if not is_url(url):
         raise InputError(
@@ -90,10 +99,11 @@ def _read_source(challenge: ChallengeConfig) -> ChallengeSource:
                 f"A challenge must be one CSV file. Received: {challenge.name}={url}, which is not one. Give its URL."
             )
         try:
-            read_header(str(copy), challenge)
+            header = read_header(str(copy), challenge)
         except InputError as error:
             raise InputError(str(error).replace(str(copy), url)) from None
-        return ChallengeSource(name=challenge.name, path=url, sha256=file_digest(str(copy)))
+        source = ChallengeSource(name=challenge.name, path=url, sha256=file_digest(str(copy)))
+        return challenge.with_slices(header, slice_columns), source
 
 
 def local_values(config: PipelineConfig) -> tuple[DataSource, dict[str, Json]]:

@@ -107,7 +107,7 @@ class ChallengeInputs:
     """The challenges of a run."""
 
     settings: tuple[ChallengeConfig, ...] = ()
-    """Without their bounds, which the Evaluator has."""
+    """Without their bounds, which the Evaluator has, and with their columns of slices."""
     sources: tuple[ChallengeSource, ...] = ()
     """In the order of `settings`."""
     fetched: bool = False
@@ -120,7 +120,13 @@ class ChallengeInputs:
             return ""
         folder = shorten(Path(self.sources[0].path).parent) if self.fetched else ""
         reason = f"of {folder}, fetched; --no-challenges leaves them out" if self.fetched else "by --challenge"
-        return f"{', '.join(challenge.name for challenge in self.settings)}, from elsewhere · {reason}"
+        sliced = (
+            f"{challenge.name} (slices by {', '.join(challenge.slice_columns)})"
+            if challenge.slice_columns
+            else challenge.name
+            for challenge in self.settings
+        )
+        return f"{', '.join(sliced)}, from elsewhere · {reason}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,7 +193,11 @@ def prepare_inputs(
             exclude={
                 "data": {"path", "eval_data", "label_fixes", *NOT_THE_ROWS},
                 "encoder": {"digest"},
-                "evaluation": {"bless_anyway": True, "behaviours": True, "challenges": {"__all__": {"path"}}},
+                "evaluation": {
+                    "bless_anyway": True,
+                    "behaviours": True,
+                    "challenges": {"__all__": {"path", *NOT_THE_ROWS}},
+                },
                 **dict.fromkeys(NOT_THE_MODEL, True),
             }
         ),
@@ -292,12 +302,12 @@ def choose_challenges(config: PipelineConfig, data: DataSource) -> ChallengeInpu
     fetched = given is None and data.origin == "fetched"
     if given is None:
         given = [ChallengeConfig(name=name, path=str(path)) for name, path in find_fetched()] if fetched else []
-    sources = []
+    settings, sources = [], []
     for challenge in given:
         csv = _challenge_file(challenge, folder)
-        read_header(csv, challenge)
+        sliced = challenge.with_slices(read_header(csv, challenge), config.data.slice_columns)
+        settings.append(sliced.model_copy(update={"min_auc": None, "max_auc_below_linear": None}))
         sources.append(ChallengeSource(name=challenge.name, path=csv, sha256=file_digest(csv)))
-    settings = (challenge.model_copy(update={"min_auc": None, "max_auc_below_linear": None}) for challenge in given)
     return ChallengeInputs((*settings,), (*sources,), fetched)
 
 

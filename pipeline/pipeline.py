@@ -156,7 +156,9 @@ def create_pipeline(
     )
     evaluator = Evaluator(
         examples=model_scorer.outputs["predictions"],
-        policy=config.evaluation.model_dump_json(exclude={"batch_size", "behaviours"}),
+        policy=config.evaluation.model_dump_json(
+            exclude={"batch_size": True, "behaviours": True, "challenges": {"__all__": {"slice_columns"}}}
+        ),
         **{name: parameter(name) for name in BOUNDS},
     )
     infra_validator = LocalInfraValidator(

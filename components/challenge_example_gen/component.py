@@ -20,8 +20,9 @@ def ChallengeExampleGen(  # noqa: N802  components are named as classes
 
     Args:
       examples: HeadlineExampleGen's; the titles of its split train are left out, in whatever casing.
-      challenges: one split, `challenge`, with `title`, `label` and `challenge`, the name of the row's challenge. The
-        property `challenges` counts what was read and left out, see `components.challenges.rows_to_json`.
+      challenges: one split, `challenge`, with `title`, `label`, `challenge`, the name of the row's challenge, and the
+        features of all challenges' columns of slices, see `components.slices.column_features`. The property
+        `challenges` counts what was read and left out, see `components.challenges.rows_to_json`.
       settings: see `components.challenges.settings_to_json`; `sources` stand for their `path`.
       sources: see `components.challenges.sources_to_json`. The cache goes by the digests, and other content fails.
 

@@ -10,7 +10,7 @@ import logging
 import tempfile
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from components.errors import InputError
 from components.labelled_csv.digests import file_digest
 from components.labelled_csv.rows import Fault, Row, read_rows
 from components.record_batches import read_values
-from components.slices import CHALLENGE
+from components.slices import CHALLENGE, column_features
 from components.titles import title_key
 from serving.versions.stores import download, is_url
 from trainer import features
@@ -70,20 +70,28 @@ def write_challenges(
             f"{' and '.join(by_name)}."
         )
     Path(target).mkdir(parents=True, exist_ok=True)
+    # Each row has the features of all, for readers go by those of the first one.
+    read = (by_name[source.name].slice_columns or () for source in sources)
+    columns = [*dict.fromkeys(itertools.chain.from_iterable(read))]
     rows = itertools.chain.from_iterable(
-        _read_challenge(by_name[source.name], source, trained, counts) for source in sources
+        _read_challenge(by_name[source.name], source, columns, trained, counts) for source in sources
     )
     _write_shards(rows, Path(target))
     return counts
 
 
 def _read_challenge(
-    challenge: ChallengeConfig, source: ChallengeSource, trained: _Trained, counts: list[ChallengeRows]
+    challenge: ChallengeConfig,
+    source: ChallengeSource,
+    columns: Sequence[str],
+    trained: _Trained,
+    counts: list[ChallengeRows],
 ) -> Iterator[bytes]:
-    """Yields the rows that are measured, and adds their counts.
+    """Yields the rows that are measured, with features for all `columns`, and adds their counts.
 
     The file is read twice, so that no title has to stay in memory: what is left out is known by 64-bit keys.
     """
+    own = challenge.slice_columns or ()
     with _local_file(source.path) as path:
         exact, folded, labels, rules = array(_KEY), array(_KEY), array("b"), Counter[str]()
         for row in read_rows(path, challenge):
@@ -98,7 +106,9 @@ def _read_challenge(
             rules[CONFLICT] = conflicts
         accepted = (row for row in read_rows(path, challenge) if isinstance(row, Row))
         for row in itertools.compress(accepted, kept):
-            yield _serialized_example(row, challenge.name)
+            cells = dict(zip(own, row.slices, strict=True))
+            slices = column_features(columns, [cells.get(column, "") for column in columns])
+            yield _serialized_example(row, {CHALLENGE: challenge.name, **slices})
         if file_digest(path) != source.sha256:
             raise InputError(
                 f"A challenge must have the content of its digest {source.sha256}. Received: {source.path}, which has "
@@ -114,6 +124,7 @@ def _read_challenge(
         rejected_by_rule=dict(sorted(rules.items())),
         rows=int(kept.sum()),
         clickbait=int(np.asarray(labels)[kept].sum()),
+        slice_columns=(*own,),
         **row_counts,
     )
     logger.info("%s: %s", source.path, result)
@@ -181,10 +192,11 @@ def _write_shards(rows: Iterable[bytes], target: Path) -> None:
             return
 
 
-def _serialized_example(row: Row, challenge: str) -> bytes:
+def _serialized_example(row: Row, names: Mapping[str, str]) -> bytes:
     example = tf.train.Example()
     feature = example.features.feature
     feature[features.TITLE].bytes_list.value.append(row.title.encode())
     feature[features.LABEL].int64_list.value.append(row.label)
-    feature[CHALLENGE].bytes_list.value.append(challenge.encode())
+    for name, value in names.items():
+        feature[name].bytes_list.value.append(value.encode())
     return example.SerializeToString(deterministic=True)

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.challenges import ChallengeConfig, ChallengeRows
+from components.evaluator.columns import split_rows
 from components.evaluator.intervals import Estimate, area_under_roc, binned_error, mean, proportion
 from components.evaluator.results import (
     BOUND,
@@ -21,12 +22,13 @@ from components.evaluator.results import (
     AtShare,
     Challenge,
     ChallengeFigures,
+    ChallengeSlice,
     Judgement,
     Metric,
 )
 from components.evaluator.thresholds import share_point
 from components.record_batches import list_files, read_values
-from components.slices import CHALLENGE, CHALLENGE_VARIANTS, VARIANT
+from components.slices import AS_IS, CHALLENGE, CHALLENGE_VARIANTS, OTHER_VALUES, VARIANT, column_of
 from trainer import features
 
 MODEL, LAST_BLESSED, LINEAR_LOWER = "model", "last_blessed", "linear_lower"
@@ -34,9 +36,41 @@ SCORES = {MODEL: features.PROBABILITY, LAST_BLESSED: "last_blessed", LINEAR_LOWE
 """The models, and the features of their probabilities."""
 
 _FEW_ROWS = 200
+_MOST_VALUES = 50_000  # of a column; the texts of more would not stay small beside millions of rows
 _THRESHOLD = 0.5  # as in `measures`
 _NOTHING = Estimate(math.nan, math.nan, math.nan)
 _CLASSES = ("news", "clickbait")
+
+
+class _Values:
+    """The values of a column: a small code for each row, and the text of each distinct value."""
+
+    def __init__(self) -> None:
+        self._codes: dict[bytes, int] = {}
+        self._rows: list[np.ndarray] = []
+
+    def add(self, values: np.ndarray) -> None:
+        """Adds those of more rows, [rows] of bytes; where there are too many distinct ones, none is held."""
+        if self.too_many:
+            return
+        codes = self._codes
+        self._rows.append(np.array([codes.setdefault(value, len(codes)) for value in values], np.int32))
+        if self.too_many:
+            self._rows.clear()
+
+    @property
+    def distinct(self) -> int:
+        """How many distinct values there are."""
+        return len(self._codes)
+
+    @property
+    def too_many(self) -> bool:
+        """Whether there are more distinct values than slices are made of."""
+        return self.distinct > _MOST_VALUES
+
+    def split(self) -> dict[str, np.ndarray]:
+        """Returns the slices as `split_rows` does."""
+        return split_rows([value.decode() for value in self._codes], np.concatenate(self._rows))
 
 
 class _Rows(NamedTuple):
@@ -45,13 +79,15 @@ class _Rows(NamedTuple):
     labels: np.ndarray
     scores: dict[str, np.ndarray]
     """By model."""
+    columns: dict[str, _Values]
+    """By column of slices; empty for rows that are not as they are."""
 
 
 def measure_challenges(folder: str, counts: Sequence[ChallengeRows]) -> list[Challenge]:
     """Returns the metrics of each challenge.
 
     Args:
-      folder: of the split `challenge` that ModelScorer wrote. Of its rows the numbers are held, and no text.
+      folder: of the split `challenge` that ModelScorer wrote. Of its rows the numbers are held, and no title.
       counts: what was read and left out; a challenge of which no row was left has no rows in the folder.
     """
     rows = _read(folder)
@@ -124,20 +160,27 @@ def _judgement(
 def _read(folder: str) -> dict[tuple[str, str], _Rows]:
     """Returns the rows by challenge and variant."""
     present = _features(folder)
-    columns = {name: feature for name, feature in SCORES.items() if feature in present}
-    numbers = {features.LABEL: tf.int64, **dict.fromkeys(columns.values(), tf.float32)}
+    models = {name: feature for name, feature in SCORES.items() if feature in present}
+    columns = {column: feature for feature in sorted(present) if (column := column_of(feature)) is not None}
+    numbers = {features.LABEL: tf.int64, **dict.fromkeys(models.values(), tf.float32)}
+    types = {**dict.fromkeys((CHALLENGE, VARIANT, *columns.values()), tf.string), **numbers}
     parts: dict[tuple[str, str], list[np.ndarray]] = {}
-    for batch in read_values(folder, {CHALLENGE: tf.string, VARIANT: tf.string, **numbers}) if columns else ():
+    by_column: dict[str, dict[str, _Values]] = {}
+    for batch in read_values(folder, types) if models else ():
         values = np.stack([batch[name].astype(np.float32) for name in numbers])
         names, variants = batch[CHALLENGE].astype(bytes), batch[VARIANT].astype(bytes)
         for name in np.unique(names):
             for variant in np.unique(variants):
-                chosen = values[:, (names == name) & (variants == variant)]
-                parts.setdefault((name.decode(), variant.decode()), []).append(chosen)
+                chosen = (names == name) & (variants == variant)
+                parts.setdefault((name.decode(), variant.decode()), []).append(values[:, chosen])
+                for column, feature in columns.items() if variant == AS_IS.encode() else ():
+                    of_challenge = by_column.setdefault(name.decode(), {})
+                    of_challenge.setdefault(column, _Values()).add(batch[feature][chosen])
     rows = {}
-    for key, arrays in parts.items():
+    for (challenge, part), arrays in parts.items():
         labels, *scores = np.concatenate(arrays, axis=1)
-        rows[key] = _Rows(labels.astype(np.int8), dict(zip(columns, scores, strict=True)))
+        own = by_column.get(challenge, {}) if part == AS_IS else {}
+        rows[challenge, part] = _Rows(labels.astype(np.int8), dict(zip(models, scores, strict=True)), own)
     return rows
 
 
@@ -155,11 +198,32 @@ def _describe(count: ChallengeRows, as_is: _Rows | None, lower: _Rows | None) ->
         **vars(figures),
         clickbait_share=count.clickbait / count.rows if count.rows else None,
         lower=_measure(lower),
-        findings=[*_findings(count, figures)],
+        findings=[*_findings(count, figures, as_is)],
+        slices=[*_slices(count.slice_columns, as_is)] if as_is and count.slice_columns else (),
     )
 
 
-def _findings(count: ChallengeRows, figures: ChallengeFigures) -> Iterator[str]:
+def _slices(columns: Sequence[str], rows: _Rows) -> Iterator[ChallengeSlice]:
+    for column in columns:
+        values = rows.columns[column]
+        if values.too_many:
+            continue
+        parts = values.split()
+        together = values.distinct - len({*parts} - {OTHER_VALUES})
+        for value, part in parts.items():
+            labels = rows.labels[part]
+            scores = {model: of_model[part] for model, of_model in rows.scores.items()}
+            yield ChallengeSlice(
+                column=column,
+                value=value,
+                rows=len(labels),
+                clickbait_share=float(np.mean(labels)),
+                together=together if value == OTHER_VALUES else None,
+                **vars(_measure(_Rows(labels, scores, {}))),
+            )
+
+
+def _findings(count: ChallengeRows, figures: ChallengeFigures, rows: _Rows | None) -> Iterator[str]:
     if not count.rows:
         trained_on = f", of which {count.trained_on:,} were trained on" if count.trained_on else ""
         yield f"no row is left of {count.read:,}{trained_on}: nothing is measured"
@@ -170,6 +234,9 @@ def _findings(count: ChallengeRows, figures: ChallengeFigures) -> Iterator[str]:
     for name, lost in figures.non_finite.items():
         if lost:
             yield f"{lost:,} scores of {name} are no numbers: it has no AUC, ECE and Brier score"
+    for column, values in (rows.columns if rows else {}).items():
+        if values.too_many:
+            yield f"the column {column} has more than {_MOST_VALUES:,} values: they are no slices"
 
 
 def _measure(rows: _Rows | None) -> ChallengeFigures:

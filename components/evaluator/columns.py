@@ -57,33 +57,35 @@ def measure_columns(
     described = []
     for column, values in rows.values.items():
         bounds = (name.partition("=") for name in policy.min_slice_accuracy)
-        parts, total = split_rows(values, [value for name, _, value in bounds if name == column])
+        distinct, codes = np.unique(values, return_inverse=True)
+        parts = split_rows(distinct.tolist(), codes, [value for name, _, value in bounds if name == column])
         slices += [
             Slice(features.EVAL_SPLIT, {column: value}, _measure(rows, part, contenders, policy))
             for value, part in parts.items()
         ]
-        described.append(SliceColumn(column, total, total - len({*parts} - {OTHER_VALUES})))
+        described.append(SliceColumn(column, len(distinct), len(distinct) - len({*parts} - {OTHER_VALUES})))
     return ColumnSlices(slices, tuple(described))
 
 
-def split_rows(values: np.ndarray, named: Collection[str] = ()) -> tuple[dict[str, np.ndarray], int]:
-    """Returns the slices of a column as whether each row is in it, bool [rows], by value; and how many values it has.
+def split_rows(values: Sequence[str], codes: np.ndarray, named: Collection[str] = ()) -> dict[str, np.ndarray]:
+    """Returns the slices of a column as whether each row is in it, bool [rows], by value.
 
     The most frequent value is first. Values of less than `LEAST_ROWS` rows, and those behind the first `MOST_VALUES`,
     are together in `OTHER_VALUES` where they are not named; `NO_VALUE` is last.
 
     Args:
-      values: of the rows, [rows] of str.
+      values: the distinct ones, each of which a row has.
+      codes: the place in `values` of each row's, [rows] of int.
       named: values that are slices of their own in any case.
     """
-    distinct, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-    rows = dict(zip(distinct.tolist(), counts.tolist(), strict=True))
+    rows = dict(zip(values, np.bincount(codes, minlength=len(values)).tolist(), strict=True))
     by_rows = sorted({*rows} - {NO_VALUE, OTHER_VALUES}, key=lambda value: (-rows[value], value))
     own = {*[value for value in by_rows if rows[value] >= LEAST_ROWS][:MOST_VALUES], *named, NO_VALUE}
-    shown = np.array([value if value in own else OTHER_VALUES for value in distinct.tolist()], object)[places]
     order = [*(value for value in by_rows if value in own), OTHER_VALUES, NO_VALUE]
-    parts = {value: shown == value for value in order}
-    return {value: part for value, part in parts.items() if part.any()}, len(distinct)
+    places = {value: place for place, value in enumerate(order)}
+    shown = np.array([places.get(value, places[OTHER_VALUES]) for value in values], np.int32)[codes]
+    parts = {value: shown == place for value, place in places.items()}
+    return {value: part for value, part in parts.items() if part.any()}
 
 
 def _read(folders: Sequence[str], columns: Mapping[str, str], contenders: Mapping[str, str]) -> _Rows:

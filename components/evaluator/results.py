@@ -239,6 +239,18 @@ class ChallengeFigures(Recorded):
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN, kw_only=True)
+class ChallengeSlice(ChallengeFigures):
+    """The metrics of a challenge's rows, as they are, with one value of a column."""
+
+    column: str
+    value: str
+    rows: int
+    clickbait_share: float
+    together: int | None = None
+    """How many values the slice `(other)` has; None for another slice."""
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN, kw_only=True)
 class Challenge(ChallengeFigures, ChallengeRows):
     """The metrics of labelled texts from elsewhere, as they are."""
 
@@ -248,6 +260,8 @@ class Challenge(ChallengeFigures, ChallengeRows):
     """The same of the texts in lower case."""
     findings: list[str]
     """What the figures cannot show, such as `all rows are clickbait: there is no AUC`; for people."""
+    slices: Sequence[ChallengeSlice] = ()
+    """By column, in each the most frequent value first."""
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)

@@ -6,8 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from components.labelled_csv.rules import MAX_ROW_LINES, MAX_TITLE_CHARACTERS, both_classes
-from components.slices import NATURAL_SLICES, VARIANT
+from components.labelled_csv.rules import MAX_ROW_LINES, MAX_TITLE_CHARACTERS, both_classes, check_slice_columns
 from trainer.section import Section
 
 LOCATIONS = frozenset({"path", "eval_data", "label_fixes", "schema_file"})
@@ -145,18 +144,5 @@ class DataConfig(Section):
 
     @model_validator(mode="after")
     def _columns_of_slices(self) -> Self:
-        names = self.slice_columns
-        own = {VARIANT, *NATURAL_SLICES}
-        faults = {
-            "which is the text or the label": {self.text_column, self.label_column},
-            f"which names slices of the evaluation's own, as {', '.join(sorted(own))} do": own,
-            "which has a =, by which a slice is named": {name for name in names if "=" in name},
-            "twice": {name for name in names if names.count(name) > 1},
-        }
-        for fault, refused in faults.items():
-            if wrong := [name for name in names if name in refused]:
-                raise ValueError(
-                    "slice_columns must name columns of slices, each once. Received: "
-                    f"{wrong[0]!r}, {fault}. Leave it out, or rename the column."
-                )
+        check_slice_columns(self.slice_columns, self.text_column, self.label_column)
         return self

@@ -145,7 +145,7 @@ def _row_check(header: list[str], settings: RowRules) -> Callable[[int, list[str
     split_column, group_column = settings.split_column, settings.group_column
     split_at = header.index(split_column) if split_column else None
     group_at = header.index(group_column) if group_column else None
-    slices_at = [header.index(column) for column in settings.slice_columns]
+    slices_at = [header.index(column) for column in settings.slice_columns or ()]
     labels, limit = settings.labels, settings.max_title_characters
     expected = " or ".join(labels)
     is_review = {*REVIEW_NOTES} <= {*header}

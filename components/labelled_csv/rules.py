@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
+from components.slices import NATURAL_SLICES, VARIANT
 from trainer.features import EVAL_SPLIT, TRAIN_SPLIT
 
 MAX_TITLE_CHARACTERS = 10_000
@@ -36,7 +37,7 @@ class RowRules(Protocol):
     def group_column(self) -> str | None: ...
 
     @property
-    def slice_columns(self) -> Sequence[str]: ...
+    def slice_columns(self) -> Sequence[str] | None: ...
 
     @property
     def max_title_characters(self) -> int: ...
@@ -60,3 +61,24 @@ def both_classes(labels: dict[str, Literal[0, 1]]) -> dict[str, Literal[0, 1]]:
     if set(mapped.values()) != {0, 1} or "" in mapped or contradictory:
         raise ValueError("must name both classes, each label once")
     return mapped
+
+
+def check_slice_columns(names: Sequence[str], text_column: str, label_column: str) -> None:
+    """Checks the names of columns whose values are slices; for a validator of pydantic.
+
+    Raises:
+      ValueError: one is that of the text or the label, of a slice that is there already, has a `=`, or is there twice.
+    """
+    own = {VARIANT, *NATURAL_SLICES}
+    faults = {
+        "which is the text or the label": {text_column, label_column},
+        f"which names slices of the evaluation's own, as {', '.join(sorted(own))} do": own,
+        "which has a =, by which a slice is named": {name for name in names if "=" in name},
+        "twice": {name for name in names if names.count(name) > 1},
+    }
+    for fault, refused in faults.items():
+        if wrong := [name for name in names if name in refused]:
+            raise ValueError(
+                "slice_columns must name columns of slices, each once. Received: "
+                f"{wrong[0]!r}, {fault}. Leave it out, or rename the column."
+            )

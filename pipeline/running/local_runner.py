@@ -72,7 +72,7 @@ def run_pipeline(
         ):
             inputs = _prepare(view, attempt, config, data, challenges)
             if from_node:
-                attempt.verdict = reuse_last(config, from_node, attempt.verdict, attempt.earlier, challenges.sources)
+                attempt.verdict = reuse_last(config, from_node, attempt.verdict, attempt.earlier, challenges)
             ended = False
             try:
                 _run_dag(view, config, inputs, from_node, to_node)

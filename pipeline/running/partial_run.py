@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from components.challenges import ChallengeSource
 from components.headline_example_gen.settings import LOCATIONS, DataConfig
 from pipeline.config.pipeline_config import PipelineConfig
 from pipeline.results.verdict import Data, Verdict
+
+if TYPE_CHECKING:
+    from pipeline.inputs import ChallengeInputs
 
 #: In the DAG where there is a file to be scored.
 BULK_NODES = ("BulkExampleGen", "BulkInferrer")
@@ -92,7 +96,7 @@ def reuse_last(
     from_node: str,
     verdict: Verdict,
     earlier: Sequence[Verdict],
-    challenges: Sequence[ChallengeSource] = (),
+    challenges: ChallengeInputs | None = None,
 ) -> Verdict:
     """Takes over the last run's results of the components before `from_node`, which do not run again.
 
@@ -104,7 +108,7 @@ def reuse_last(
       from_node: its first component.
       verdict: its verdict so far.
       earlier: the verdicts of the runs before it, oldest first.
-      challenges: that it measures on.
+      challenges: that it measures on; None: on none.
 
     Returns:
       The verdict with the counts of rows and the gate's findings of the last run that had them of the same data.
@@ -150,8 +154,9 @@ def reuse_last(
         if (verdict.encoder and verdict.encoder.digest) != last.training.settings.get("encoder_digest"):
             differing.append("encoder")
     if NODES.index(from_node) > NODES.index(CHALLENGE_NODE):
-        measured = [(challenge.name, challenge.sha256) for challenge in last.challenges]
-        if measured != [(challenge.name, challenge.sha256) for challenge in challenges]:
+        measured = [(challenge.name, challenge.sha256, [*challenge.slice_columns]) for challenge in last.challenges]
+        read = zip(challenges.settings, challenges.sources, strict=True) if challenges else ()
+        if measured != [(source.name, source.sha256, settings.slice_columns or []) for settings, source in read]:
             differing.append("evaluation.challenges")
     if differing:
         raise PartialRunError(

@@ -322,6 +322,7 @@ def test_a_challenge_is_a_task_with_a_url_and_a_digest(monkeypatch):
     taken = tasks(spec)["VariantExampleGen"]["inputs"]["artifacts"]["challenges"]["taskOutputArtifact"]
     assert taken == {"outputArtifactKey": "challenges", "producerTask": "ChallengeExampleGen"}
     assert [challenge.name for challenge in challenge_settings(spec)] == ["tube"]
+    assert "slice_columns" not in task["parameters"]["settings"]["runtimeValue"]["constant"]
     assert '"min_auc":0.7' in tasks(spec)["Evaluator"]["inputs"]["parameters"]["policy"]["runtimeValue"]["constant"]
 
 
@@ -347,3 +348,13 @@ def test_a_challenge_that_a_cluster_could_not_read_is_refused(monkeypatch, path,
     monkeypatch.setattr(inputs, "download", download)
     with pytest.raises(InputError, match=message):
         compile_with(f"evaluation.challenges=[{{name: tube, path: {path}}}]")
+
+
+def test_a_challenge_of_a_cluster_has_the_columns_of_slices_of_its_file(monkeypatch):
+    from kubeflow import inputs
+
+    monkeypatch.setattr(inputs, "download", lambda url, target: target.write_text("title,label,source\nOne,1,bbc\n"))
+    challenge = "{name: tube, path: s3://bucket/tube.csv}"
+    spec = compile_with(f"evaluation.challenges=[{challenge}]", "data.slice_columns=[source, language]")
+    assert [challenge.slice_columns for challenge in challenge_settings(spec)] == [["source"]]
+    assert "slice_columns" not in tasks(spec)["Evaluator"]["inputs"]["parameters"]["policy"]["runtimeValue"]["constant"]

@@ -477,3 +477,31 @@ def test_challenges_must_each_have_a_name_of_its_own():
         configure("evaluation.challenges=[{name: a, path: b}, {name: a, path: c}]")
     with pytest.raises(ConfigError, match="evaluation.challenges.0.pth .*Did you mean path"):
         configure("evaluation.challenges=[{name: a, pth: b}]")
+
+
+def test_a_challenge_has_the_columns_of_slices_that_its_file_has_unless_it_names_its_own(work):
+    write_csv(work / "mine.csv", "title,label,source,text")
+    write_csv(work / "tube.csv", "text,label,source")
+    write_csv(work / "plain.csv")
+    write_csv(work / "own.csv", "title,label,source,kind")
+    data = ("data.path=mine.csv", "data.slice_columns=[source, text]")
+    given = (
+        "{name: tube, path: tube.csv, text_column: text}, {name: plain, path: plain.csv}, "
+        "{name: own, path: own.csv, slice_columns: [kind]}, {name: none, path: own.csv, slice_columns: []}"
+    )
+    found = choose(*data, f"evaluation.challenges=[{given}]")
+    assert [challenge.slice_columns for challenge in found.settings] == [["source"], [], ["kind"], []]
+    assert found.description.startswith("tube (slices by source), plain, own (slices by kind), none, from elsewhere")
+    with pytest.raises(InputError, match=r"own.csv:1: .*with slice_columns\[1\] of own in evaluation.challenges"):
+        choose("evaluation.challenges=[{name: own, path: own.csv, slice_columns: [kind, gone]}]")
+    with pytest.raises(ConfigError, match="slice_columns must name columns of slices, each once. Received: 'kind'"):
+        choose("evaluation.challenges=[{name: own, path: own.csv, slice_columns: [kind, kind]}]")
+
+
+def test_columns_of_slices_of_a_challenge_make_no_other_model(work):
+    write_csv(work / "own.csv", "title,label,kind")
+    one, other = (
+        prepare_inputs(configure(f"evaluation.challenges=[{{name: own, path: own.csv, slice_columns: {columns}}}]"))
+        for columns in ("null", "[kind]")
+    )
+    assert one.fingerprint == other.fingerprint

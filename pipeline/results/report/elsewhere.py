@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from components.evaluator.results import BOUND, AtShare, Challenge, ChallengeFigures, Judgement, Metric
+from components.evaluator.results import BOUND, AtShare, Challenge, ChallengeFigures, ChallengeSlice, Judgement, Metric
 from components.slices import CHALLENGE
 from pipeline.results import words
 from pipeline.results.report.changes import MODEL, overall
@@ -35,12 +35,22 @@ class Line(NamedTuple):
     brier: Metric
 
 
+class SliceLine(NamedTuple):
+    """The metrics of the models on a challenge's texts, as they are, with one value of a column."""
+
+    part: ChallengeSlice
+    by_model: dict[str, Line]
+    """By `words.CONTENDERS`."""
+
+
 class Elsewhere(NamedTuple):
     """A challenge, as a page shows it."""
 
     challenge: Challenge
     lines: list[Line]
     facts: ChallengeFacts | None
+    slices: list[SliceLine]
+    """By column, in each the most frequent value first; none where the challenge has no columns of slices."""
 
     def area(self, model: str, *, lower: bool = False) -> Metric:
         """Returns the AUC of one of `words.CONTENDERS`."""
@@ -51,7 +61,12 @@ def elsewhere(verdict: Verdict, facts: Facts) -> list[Elsewhere]:
     """Returns the challenges with their lines and facts."""
     by_name = {part.name: part for part in facts.challenges or []}
     return [
-        Elsewhere(challenge, [*_lines(challenge, lower=False), *_lines(challenge.lower, lower=True)], part)
+        Elsewhere(
+            challenge,
+            [*_lines(challenge, lower=False), *_lines(challenge.lower, lower=True)],
+            part,
+            [SliceLine(each, {line.model: line for line in _lines(each, lower=False)}) for each in challenge.slices],
+        )
         for challenge in verdict.challenges
         for part in [by_name.get(challenge.name)]
     ]

@@ -263,7 +263,7 @@ def _charts_elsewhere(verdict: Verdict, challenges: Sequence[Elsewhere]) -> dict
             "Area under the ROC curve of each model, at home and on headlines from elsewhere; the table has the numbers"
         )
         drawn["elsewhere"] = charts.dot_plot(area_dots(verdict), label, metric=words.METRICS["auc"])
-    for challenge, _, facts in challenges:
+    for challenge, _, facts, _ in challenges:
         if facts and facts.roc:
             drawn[f"roc-{challenge.name}"] = charts.roc(facts.roc, challenge.name)
         if facts and facts.reliability:

@@ -5,20 +5,29 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+import pydantic
 import pytest
 from tfx.types.standard_artifacts import Examples
 
+from components.baseline_scorer.score import score_splits as baseline_scores
 from components.challenge_example_gen import write
 from components.challenge_example_gen.component import ChallengeExampleGen
 from components.challenges import (
     ChallengeConfig,
     ChallengeSource,
     rows_from_json,
+    rows_to_json,
+    settings_from_json,
     settings_to_json,
     sources_to_json,
 )
 from components.errors import InputError
+from components.evaluator.challenges import measure_challenges
 from components.labelled_csv.digests import file_digest
+from components.model_scorer.score import score_splits as model_scores
+from components.slices import CHALLENGE_VARIANTS
+from components.variant_example_gen.write import write_variants
 from tests.helpers.variants import read_rows, write_titles
 
 TRAIN = [("Storm Hits Coast", 0), ("Übergrößen für Alle", 1)]
@@ -102,3 +111,57 @@ def test_a_challenge_in_a_store_is_copied_while_it_is_read(tmp_path, challenge, 
     monkeypatch.setattr(write, "download", lambda url, target: target.write_bytes(Path(source.path).read_bytes()))
     counts, rows = run(tmp_path, (config, source.model_copy(update={"path": "s3://bucket/in/a.csv"})))
     assert (counts["a"].path, len(rows)) == ("s3://bucket/in/a.csv", 1)
+
+
+def test_the_columns_of_all_challenges_are_features_of_each_row(tmp_path, challenge):
+    tube = challenge("tube", "Cats,1,BBC  News", "News,0,", header="title,label,source", slice_columns=["source"])
+    teasers = challenge(
+        "teasers", "es,Neu,1,a", "es,Alt,0,b", header="язык,title,label,source", slice_columns=["язык", "source"]
+    )
+    plain = challenge("plain", "Old,0,c", header="title,label,source", slice_columns=[])
+    counts, rows = run(tmp_path, tube, teasers, plain)
+    assert [(row["title"], row["slice:source"], row["slice:язык"]) for row in rows] == [
+        *(("Cats", "BBC News", "(none)"), ("News", "(none)", "(none)")),
+        *(("Neu", "a", "es"), ("Alt", "b", "es"), ("Old", "(none)", "(none)")),
+    ]
+    assert [[*count.slice_columns] for count in counts.values()] == [["source"], ["язык", "source"], []]
+
+
+def test_a_column_of_slices_that_is_not_there_is_an_error_that_names_the_setting(tmp_path, challenge):
+    message = r"a\.csv:1: .*'title', 'label' and 'source'.* with slice_columns\[0\] of a in evaluation.challenges"
+    with pytest.raises(InputError, match=message):
+        run(tmp_path, challenge("a", "x,1", slice_columns=["source"]))
+    with pytest.raises(pydantic.ValidationError, match="slice_columns must name columns of slices.* is the text"):
+        ChallengeConfig(name="a", path="a.csv", text_column="source", slice_columns=["source"])
+
+
+def test_without_columns_the_parameter_and_the_counts_are_those_of_versions_without_the_setting(tmp_path, challenge):
+    settings = [challenge("a", "x,1")[0], challenge("b", "x,1", slice_columns=[])[0]]
+    assert "slice_columns" not in settings_to_json(settings)
+    sliced = settings[0].with_slices(["title", "s"], ["s", "t"])
+    one, other = settings_from_json(settings_to_json([settings[0], sliced]))
+    assert (one.slice_columns, other.slice_columns) == (None, ["s"])
+    counts, rows = run(tmp_path, challenge("a", "x,1"))
+    assert "slice_columns" not in rows_to_json([*counts.values()])
+    assert {*rows[0]} == {"title", "label", "challenge"}
+
+
+def test_scorers_carry_the_columns_along_up_to_the_figures(tmp_path, challenge):
+    rows = (f"{('Budget', 'You')[at % 2]} {at},{at % 2},{'ab'[at % 4 // 2]}" for at in range(40))
+    config, source = challenge("tube", *rows, header="title,label,source", slice_columns=["source"])
+    write_titles(tmp_path / "train", TRAIN * 3)
+    counts = write.write_challenges([config], [source], tmp_path / "train", tmp_path / "written")
+    variants, scored, predictions = (tmp_path / name / "challenge" for name in ("variants", "scored", "predictions"))
+    write_variants(tmp_path / "written", variants, "challenge", CHALLENGE_VARIANTS)
+    sources = {"train": str(tmp_path / "train"), "challenge": str(variants)}
+    baseline_scores(sources, {"train": str(tmp_path / "scored" / "train"), "challenge": str(scored)}, 1000)
+
+    def score(texts):
+        return np.float32(["you" in text.lower() for text in texts])
+
+    model_scores({"challenge": str(scored)}, {"challenge": str(predictions)}, score, None)
+    (measured,) = measure_challenges(str(predictions), counts)
+    assert [(part.column, part.value, part.rows) for part in measured.slices] == [
+        *(("source", "a", 20), ("source", "b", 20))
+    ]
+    assert all(part.auc["model"].value == 1.0 and "linear_lower" in part.auc for part in measured.slices)

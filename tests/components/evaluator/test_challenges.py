@@ -8,6 +8,7 @@ import tensorflow as tf
 from sklearn.metrics import accuracy_score, brier_score_loss, roc_auc_score
 
 from components.challenges import ChallengeConfig, ChallengeRows
+from components.evaluator import challenges
 from components.evaluator.challenges import judge_challenges, measure_challenges
 from components.evaluator.compose import compose_verdict
 from components.evaluator.intervals import calibration_error
@@ -23,25 +24,37 @@ def count(name: str, labels, **changes) -> ChallengeRows:
 
 
 def write(folder, rows):
-    """Writes rows of `(challenge, variant, label, scores)` as ModelScorer does."""
+    """Writes rows of `(challenge, variant, label, scores, slices)` as ModelScorer does."""
     folder.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(folder / "data.gz"), "GZIP") as writer:
-        for challenge, variant, label, scores in rows:
+        for challenge, variant, label, scores, slices in rows:
             example = tf.train.Example()
             feature = example.features.feature
             feature["challenge"].bytes_list.value.append(challenge.encode())
             feature["variant"].bytes_list.value.append(variant.encode())
             feature["label"].int64_list.value.append(int(label))
+            for name, value in slices.items():
+                feature[name].bytes_list.value.append(value.encode())
             for name, score in scores.items():
                 feature[name].float_list.value.append(score)
             writer.write(example.SerializeToString())
     return str(folder)
 
 
-def measured(tmp_path, by_name, **changes):
-    """Measures challenges of labels and scores, lower-cased with scores that are half of those."""
+def measured(tmp_path, by_name, columns=None, **changes):
+    """Measures challenges of labels and scores, lower-cased with scores that are half of those.
+
+    Args:
+      tmp_path: a folder.
+      by_name: labels and scores, by challenge.
+      columns: the values of the rows of each challenge, by column.
+      changes: of the counts.
+    """
     rows = [
-        (name, variant, label, {feature: factor * score[at] for feature, score in scores.items()})
+        (
+            *(name, variant, label, {feature: factor * score[at] for feature, score in scores.items()}),
+            {f"slice:{column}": values[at] for column, values in (columns or {}).items()},
+        )
         for variant, factor in (("as_is", 1.0), ("lower", 0.5))
         for name, (labels, scores) in by_name.items()
         for at, label in enumerate(labels)
@@ -150,3 +163,39 @@ def test_without_a_linear_model_the_difference_to_it_is_not_judged(tmp_path):
 
 def test_without_challenges_a_verdict_has_no_such_key():
     assert "challenges" not in compose_verdict(good_slices(), [], a_policy()).as_dict()
+
+
+# ---- Slices by columns
+
+
+def test_each_value_of_a_column_has_the_figures_of_its_rows(tmp_path):
+    labels, scores = random_scores(400, 7)
+    source = np.array([*["bbc"] * 250, *["rare"] * 9, *["rarer"] * 5, *["(none)"] * 36, *["es"] * 100], object)
+    models = {"probability": scores, "tfidf_lower": 1 - scores}
+    columns = {"source": source, "language": ["(none)"] * 400}
+    (challenge,) = measured(tmp_path, {"a": (labels, models)}, columns, slice_columns=["source"])
+    assert [(part.value, part.rows, part.together) for part in challenge.slices] == [
+        *(("bbc", 250, None), ("es", 100, None), ("(other)", 14, 2), ("(none)", 36, None))
+    ]
+    for part in challenge.slices:
+        chosen = np.isin(source, ["rare", "rarer"]) if part.value == "(other)" else source == part.value
+        assert part.auc["model"].value == pytest.approx(roc_auc_score(labels[chosen], scores[chosen]))
+        assert part.accuracy["linear_lower"].value == accuracy_score(labels[chosen], 1 - scores[chosen] > 0.5)
+        assert part.clickbait_share == labels[chosen].mean()
+    assert {part.column for part in challenge.slices} == {"source"}  # the other one is another challenge's
+    verdict = compose_verdict(good_slices(), [], a_policy(), challenges=[challenge])
+    assert EvaluationVerdict.from_dict(verdict.as_dict()) == verdict
+
+
+def test_without_columns_a_challenge_has_the_keys_that_it_had(tmp_path):
+    (challenge,) = measured(tmp_path, {"a": ([0, 1], {"probability": [0.2, 0.8]})})
+    assert not {"slices", "slice_columns"} & {*challenge.as_dict()}
+
+
+def test_a_column_of_as_many_values_as_rows_is_no_slices_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(challenges, "_MOST_VALUES", 20)
+    labels, scores = random_scores(300, 8)
+    columns = {"id": [str(number) for number in range(300)], "kind": ["a"] * 300}
+    (challenge,) = measured(tmp_path, {"a": (labels, {"probability": scores})}, columns, slice_columns=["id", "kind"])
+    assert [(part.column, part.value, part.rows) for part in challenge.slices] == [("kind", "a", 300)]
+    assert challenge.findings == ["the column id has more than 20 values: they are no slices"]

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from components.challenges import ChallengeSource
+from components.challenges import ChallengeConfig, ChallengeSource
 from components.data_gate.policy import GateVerdict
 from components.headline_example_gen.settings import LOCATIONS, DataConfig
 from pipeline.config.pipeline_config import load_config
+from pipeline.inputs import ChallengeInputs
 from pipeline.results.verdict import Data, Encoder, SplitRows, Timing, Training, Verdict
 from pipeline.running.partial_run import (
     NODES,
@@ -153,10 +154,22 @@ def test_what_scores_a_file_is_no_node_without_one():
 
 
 def test_a_run_goes_on_with_the_challenges_that_the_last_one_measured_on():
+    def given(**source):
+        source = {"name": "a", "path": "elsewhere.csv", "sha256": "sha256:a", **source}
+        settings = ChallengeConfig(name="a", path="elsewhere.csv", slice_columns=source.pop("slice_columns", []))
+        return ChallengeInputs((settings,), (ChallengeSource(**source),))
+
     measured = replace(last(), challenges=[a_challenge("a")])
-    same = [ChallengeSource(name="a", path="elsewhere.csv", sha256=measured.challenges[0].sha256)]
-    reuse_last(CONFIG, "Evaluator", verdict(), [measured], same)
-    for run, challenges in ((measured, []), (last(), same), (measured, [same[0].model_copy(update={"sha256": "x"})])):
+    sliced = replace(last(), challenges=[a_challenge("a", slice_columns=["kind"])])
+    reuse_last(CONFIG, "Evaluator", verdict(), [measured], given())
+    reuse_last(CONFIG, "Evaluator", verdict(), [sliced], given(slice_columns=["kind"]))
+    for run, challenges in (
+        (measured, None),
+        (last(), given()),
+        (measured, given(sha256="x")),
+        (measured, given(slice_columns=["kind"])),
+        (sliced, given()),
+    ):
         with pytest.raises(PartialRunError, match="with another evaluation.challenges"):
             reuse_last(CONFIG, "Evaluator", verdict(), [run], challenges)
         reuse_last(CONFIG, "ChallengeExampleGen", verdict(), [run], challenges)

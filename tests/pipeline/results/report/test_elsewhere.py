@@ -1,12 +1,13 @@
 """What is said of headlines from elsewhere, held against the verdict's figures."""
 
+import dataclasses
 import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from components.evaluator.results import Metric
+from components.evaluator.results import ChallengeFigures, ChallengeSlice, Metric
 from pipeline.results.report.elsewhere import area_dots, area_range, describe_limits
 from pipeline.results.report.render import render_comparison, render_model_card, render_report
 from tests.helpers.reports import HOSTILE, a_challenge, a_report_run
@@ -132,3 +133,19 @@ def test_a_comparison_pairs_challenges_by_name_and_says_what_cannot_be_compared(
         ("agency", "in A alone"),
         ("new", "in B alone"),
     ]
+
+
+def test_values_of_columns_are_a_table_of_the_set_that_has_them(run, page):
+    assert "t-elsewhere-slices" not in page
+    youtube, *others = run[0].challenges
+    figures = {field.name: getattr(youtube, field.name) for field in dataclasses.fields(ChallengeFigures)}
+    source = {"column": "source", "rows": 450, "clickbait_share": 0.25, **figures}
+    slices = [ChallengeSlice(value=HOSTILE, **source), ChallengeSlice(value="(other)", together=1234, **source)]
+    sliced = render_report(replace(run[0], challenges=[replace(youtube, slices=slices), *others]), run[1])
+    (table,) = re.findall(r'<caption><span id="t-elsewhere-slices-1">.*?</table>', sliced, re.DOTALL)
+    assert HOSTILE not in table and "youtube: by value of a column" in table
+    (row,) = re.findall(r"<tr><th scope=\"row\">source=\(other\)</th>(.*?)</tr>", table)
+    cells = re.findall(r"<td[^>]*>\s*(.*?)\s*</td>", row)
+    area, linear = (youtube.auc[model].value for model in ("model", "linear_lower"))
+    assert cells[:3] == ["450", "25.0\u00a0%", f"{area:.4f}"] and f"{linear:.4f}" in cells
+    assert "source: the 1,234 values with the fewest rows are together as (other)." in sliced
