@@ -27,8 +27,9 @@ help: ## Show this list
 setup: .venv/.synced ## Install the frozen lock into .venv, with Python 3.12, 3.13 or 3.11
 	@.venv/bin/python -m install fit
 
-test-tools: ## Install what the tests take from Debian, where it is not there: Chromium and debootstrap
+test-tools: setup ## Get what the tests take from elsewhere: Chromium and debootstrap from Debian, Prism by Go
 	@tests/helpers/install_debian_packages
+	@.venv/bin/python -m tests.helpers.beam_engine
 
 run: setup ## Run the pipeline: from a CSV to a pushed model
 	@.venv/bin/clickbait run $(ARGS)

@@ -1,17 +1,27 @@
-"""Beam's own local job service and worker pool, each a process, over gRPC on loopback: an engine as Flink is one."""
+"""Engines of processes of their own, over gRPC on loopback: Prism or Beam's local job service, and a worker pool.
+
+Prism is Beam's portable runner, in Go. `python -m tests.helpers.beam_engine` builds the one of the installed Beam's
+version where Go is there, once, into the user's cache; `make test-tools` calls it. `PRISM` names one that was built
+elsewhere.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
+
+from trainer.encoders.cache import cache_dir
 
 JOB_SERVICE = "apache_beam.runners.portability.local_job_service_main"
 WORKER_POOL = "apache_beam.runners.worker.worker_pool_main"
@@ -43,19 +53,58 @@ class Engine(NamedTuple):
 
 
 @contextlib.contextmanager
-def local_engine(folder: Path) -> Iterator[Engine]:
-    """Starts both; what they print is in the folder."""
+def local_engine(folder: Path, prism: Path | None = None) -> Iterator[Engine]:
+    """Starts a job service and a worker pool; what they print is in the folder.
+
+    Args:
+      folder: exists.
+      prism: the program; None starts Beam's local job service, which is Python's.
+    """
     ports = (free_port(), free_port())
+    service = [str(prism), f"--job_port={ports[0]}", "--serve_http=false"]
+    if prism is None:
+        service = [sys.executable, "-m", JOB_SERVICE, f"--port={ports[0]}"]
+    pool = [sys.executable, "-m", WORKER_POOL, f"--service_port={ports[1]}"]
     processes: list[subprocess.Popen] = []
     try:
-        processes.append(_start([JOB_SERVICE, f"--port={ports[0]}"], folder / "job_service.txt"))
-        processes.append(_start([WORKER_POOL, f"--service_port={ports[1]}"], folder / "worker_pool.txt"))
+        processes.append(_start(service, folder / "job_service.txt"))
+        processes.append(_start(pool, folder / "worker_pool.txt"))
         for port, process in zip(ports, processes, strict=True):
             _await(port, process)
         yield Engine(*(f"localhost:{port}" for port in ports), Processes(*processes))
     finally:
         for process in processes:
             stop(process)
+
+
+def find_prism() -> Path | None:
+    """Returns the program that `PRISM` names, or that was built for the installed Beam; None where there is neither."""
+    path = Path(os.environ.get("PRISM") or _built_prism())
+    return path if os.access(path, os.X_OK) else None
+
+
+def build_prism() -> None:
+    """Builds Prism where Go is there and it was not built yet; Go verifies what it downloads by its own sums."""
+    if find_prism():
+        return
+    if not shutil.which("go"):
+        print("Go must be installed to test on Prism. Received: none; these tests are skipped.", file=sys.stderr)
+        return
+    module = f"github.com/apache/beam/sdks/v2/go/cmd/prism@v{version('apache-beam')}"
+    print(f"Building {module} (once, some minutes)", flush=True)
+    folder = _built_prism().parent
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
+        done = subprocess.run(["go", "install", module], env={**os.environ, "GOBIN": unfinished})
+        if done.returncode:
+            print(f"Prism must build. Received: {done.returncode}; tests on it are skipped.", file=sys.stderr)
+            return
+        folder.mkdir(exist_ok=True)
+        Path(unfinished, "prism").replace(_built_prism())
+
+
+def _built_prism() -> Path:
+    return cache_dir() / f"prism-{version('apache-beam')}" / "prism"
 
 
 def stop(process: subprocess.Popen) -> None:
@@ -76,7 +125,7 @@ def _start(call: list[str], log: Path) -> subprocess.Popen:
     environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     with log.open("ab") as stream:
         return subprocess.Popen(
-            [sys.executable, "-m", *call],
+            call,
             env=environ,
             stdout=stream,
             stderr=stream,
@@ -92,3 +141,7 @@ def _await(port: int, process: subprocess.Popen) -> None:
             return
         time.sleep(0.1)
     raise RuntimeError(f"{process.args} does not listen on {port}")
+
+
+if __name__ == "__main__":
+    build_prism()
