@@ -11,6 +11,7 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
 
 from components import Properties
+from components.beam_jobs import watch_jobs
 from trainer import features
 
 logger = logging.getLogger("components")
@@ -30,6 +31,7 @@ class BulkInferrerSpec(standard_component_specs.BulkInferrerSpec):
     }
 
 
+@watch_jobs
 class Executor(executor.Executor):
     """Scores nothing with a model that one of the validations did not bless."""
 

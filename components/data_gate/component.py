@@ -10,6 +10,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 from tfx.dsl.component.experimental.annotations import BeamComponentParameter
 from tfx.types.standard_artifacts import ExampleAnomalies, Examples, ExampleStatistics, Schema
 
+from components.beam_jobs import watch_jobs
 from components.data_gate import accepted, comparison, rules
 from components.data_gate.leakage import find_leaks
 from components.data_gate.policy import FAIL, GateConfig, apply_policy
@@ -96,6 +97,9 @@ def DataGate(  # noqa: N802  components are named as classes
     accepted.write_accepted(
         accepted_dir, statistics.uri, fingerprint, description, counts[features.TRAIN_SPLIT]["rows"]
     )
+
+
+watch_jobs(DataGate.EXECUTOR_SPEC.executor_class)
 
 
 def _baseline(

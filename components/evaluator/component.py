@@ -9,6 +9,7 @@ from tfx.dsl.component.experimental.annotations import BeamComponentParameter
 from tfx.types.standard_artifacts import Examples, ModelBlessing, ModelEvaluation
 from tfx.utils import io_utils
 
+from components.beam_jobs import watch_jobs
 from components.challenges import CHALLENGES_PROPERTY, rows_from_json
 from components.evaluator.behaviours import read_results
 from components.evaluator.challenges import measure_challenges
@@ -77,3 +78,6 @@ def Evaluator(  # noqa: N802  components are named as classes
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(blessed))
     name = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
     io_utils.write_string_file(f"{blessing.uri}/{name}", "")
+
+
+watch_jobs(Evaluator.EXECUTOR_SPEC.executor_class)

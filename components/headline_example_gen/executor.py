@@ -17,6 +17,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 
 from components import Properties
+from components.beam_jobs import watch_jobs
 from components.errors import DataRefused, InputError
 from components.headline_example_gen.files import files_digest, find_csv_files, require_apart, resolve_pattern
 from components.headline_example_gen.fixes import LabelFixes, read_fixes
@@ -37,6 +38,7 @@ _GZIP_RATIO = 3
 _SHOWN_CHARACTERS = 4096  # of each text of a rejected row in the report; rejects.csv has them whole
 
 
+@watch_jobs
 class Executor(base_beam_executor.BaseBeamExecutor):
     """Writes the examples in their splits, and beside them the report and the rejected rows."""
 

@@ -14,9 +14,11 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
 from components import Properties
+from components.beam_jobs import watch_jobs
 from components.statistics_gen.derived import derive
 
 
+@watch_jobs
 class Executor(executor.Executor):
     """Computes the statistics of each split, and writes them where TFX's own executor does.
 

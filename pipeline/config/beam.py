@@ -73,6 +73,12 @@ class BeamConfig(Section):
     setup_file: str | None = Field(
         None, min_length=1, description="Our setup.py, which Beam installs on workers that do not run our image."
     )
+    stall_minutes: float = Field(
+        10.0,
+        ge=0,
+        description="A job on an engine that hands on no rows for so long is cancelled; 0 waits for ever. Flink's are "
+        "watched where options.flink_master is the address of its REST service.",
+    )
     options: _BeamOptions = Field(
         default_factory=dict, description="Further options of Beam by their names, e.g. {parallelism: 8}."
     )
@@ -119,7 +125,10 @@ def require_known(beam: BeamConfig) -> None:
     """
     from apache_beam.options import pipeline_options
 
+    from components.beam_jobs import WatchOptions
+
     parser = _Parser(conflict_handler="resolve", allow_abbrev=False, add_help=False)
+    WatchOptions._add_argparse_args(parser)
     for kind in pipeline_options.PipelineOptions.__subclasses__():
         if kind.__module__ == pipeline_options.__name__:
             kind._add_argparse_args(parser)
@@ -231,7 +240,7 @@ def _job_server_problems(beam: BeamConfig) -> Iterator[str]:
         yield f"EXTERNAL must have a worker pool's address. Received: environment_config={address}. Set HOST:50000."
 
 
-def _flags(name: str, value: str | list[str] | int | None) -> list[str]:
+def _flags(name: str, value: str | list[str] | float | None) -> list[str]:
     if value is None or value == "false":
         return []
     if value == "true":

@@ -14,6 +14,7 @@ from absl import logging as absl_logging
 from pipeline.config.beam import require_engine
 from pipeline.config.paths import OutputPaths
 from pipeline.config.pipeline_config import PipelineConfig
+from pipeline.engine import describe_job_left, jobs_left
 from pipeline.inputs import (
     ChallengeInputs,
     DataSource,
@@ -64,6 +65,8 @@ def run_pipeline(
         print_challenges(attempt.terminal.out, challenges.description)
         if not config.cache:  # nor is an interrupted training continued
             shutil.rmtree(OutputPaths.of(config).checkpoints, ignore_errors=True)
+        for job in jobs_left(config):
+            attempt.terminal.err.print(describe_job_left(config, job))
         attempt.terminal.out.print()
         view = RunView(attempt.terminal.out)
         with (

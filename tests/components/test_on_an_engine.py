@@ -10,6 +10,9 @@ import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 import contextlib
 import filecmp
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -174,6 +177,72 @@ def read_scores(folder: str) -> dict[int, float]:
         feature = tf.train.Example.FromString(record).features.feature
         found[feature["row"].int64_list.value[0]] = feature["probability"].float_list.value[0]
     return found
+
+
+# ---- A job of ours
+
+
+def sleep(_):
+    time.sleep(600)
+
+
+def watched(beam: list[str], name: str, step=sleep):
+    from apache_beam import Create, Map
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    from components.beam_jobs import WatchedPipeline
+
+    with WatchedPipeline(options=PipelineOptions([*beam, f"--job_name={name}"])) as pipeline:
+        _ = pipeline | Create([0]) | Map(step)
+
+
+def test_a_job_that_does_not_move_is_cancelled(engine):
+    from components.beam_jobs import BeamJobError, running_jobs
+
+    with pytest.raises(BeamJobError) as caught:
+        watched(flags(engine, "DataGate", "beam.stall_minutes=0.05"), "clickbait-test-stalled")
+    code, message = describe_failure(caught.value)
+    assert code == 1
+    assert message.startswith("A Beam job must move. Received: clickbait-test-stalled, nothing for 0.05 minutes.")
+    assert "`clickbait doctor --beam` tries the engine" in message
+    assert running_jobs(engine.job_endpoint, None) == []
+
+
+def test_a_step_that_raises_is_named(engine):
+    def step(_):
+        raise ValueError("a row is bad")
+
+    with pytest.raises(RuntimeError) as caught:
+        watched(flags(engine, "DataGate"), "clickbait-test-raises", step)
+    assert "ValueError: a row is bad" in describe_failure(caught.value)[1]
+
+
+def test_a_stopped_client_cancels_its_job(engine):
+    from components.beam_jobs import running_jobs
+
+    beam = [*flags(engine, "DataGate")]
+    call = "import sys, tests.components.test_on_an_engine as us; us.watched(sys.argv[1:], 'clickbait-test-stopped')"
+    client = subprocess.Popen([sys.executable, "-c", call, *beam], cwd=Path(__file__).parents[2])
+    try:
+        end = time.monotonic() + 120
+        while not (jobs := running_jobs(engine.job_endpoint, None)) and time.monotonic() < end:
+            time.sleep(0.5)
+        assert [job.name for job in jobs] == ["clickbait-test-stopped"]
+        time.sleep(1)  # it watches
+        client.terminate()
+        assert client.wait(60) == -signal.SIGTERM
+    finally:
+        client.kill()
+    assert running_jobs(engine.job_endpoint, None) == []
+
+
+def test_the_doctor_finds_the_engine_well(engine, tmp_path):
+    from pipeline.engine import check_engine
+
+    findings = [*check_engine(load_config(overrides=[*engine.overrides, f"output={tmp_path}"], environ={}))]
+    assert [finding.name for finding in findings] == ["job server", "workers", "versions", "folders"]
+    assert not any(finding.way_out for finding in findings), findings
+    assert [*tmp_path.iterdir()] == []
 
 
 # ---- What ends an engine

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -67,10 +67,10 @@ def local_engine(folder: Path, prism: Path | None = None) -> Iterator[Engine]:
     pool = [sys.executable, "-m", WORKER_POOL, f"--service_port={ports[1]}"]
     processes: list[subprocess.Popen] = []
     try:
-        processes.append(_start(service, folder / "job_service.txt"))
-        processes.append(_start(pool, folder / "worker_pool.txt"))
+        processes.append(start(service, folder / "job_service.txt"))
+        processes.append(start(pool, folder / "worker_pool.txt"))
         for port, process in zip(ports, processes, strict=True):
-            _await(port, process)
+            wait_for_port(port, process)
         yield Engine(*(f"localhost:{port}" for port in ports), Processes(*processes))
     finally:
         for process in processes:
@@ -120,9 +120,14 @@ def free_port() -> int:
         return server.getsockname()[1]
 
 
-def _start(call: list[str], log: Path) -> subprocess.Popen:
+def start(call: list[str], log: Path, environ: Mapping[str, str] | None = None) -> subprocess.Popen:
+    """Starts a process that leads a group, for `stop`."""
     # The pool calls `python`, as it is called in the image.
-    environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environ = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        **(environ or {}),
+    }
     with log.open("ab") as stream:
         return subprocess.Popen(
             call,
@@ -134,7 +139,8 @@ def _start(call: list[str], log: Path) -> subprocess.Popen:
         )
 
 
-def _await(port: int, process: subprocess.Popen) -> None:
+def wait_for_port(port: int, process: subprocess.Popen) -> None:
+    """Returns when a process listens on a port of this machine."""
     end = time.monotonic() + 120
     while time.monotonic() < end and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
