@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -283,6 +284,9 @@ def histogram(scores: Histogram) -> Markup:
     return svg()
 
 
+_APART = 1.4  # factor between two sizes that have a label each
+
+
 def learning_curves(
     lines: Mapping[str, Sequence[tuple[int, Estimate]]],
     metric: str,
@@ -325,7 +329,9 @@ def learning_curves(
                 label=RECIPES[recipe],
             )
         axes.set_xscale("log")
-        axes.set_xticks(sizes, [f"{rows:,}" for rows in sizes])
+        # The label of a size that nearly equals the next would lie under that one's.
+        shown = [here for here, above in zip(sizes, [*sizes[1:], math.inf], strict=True) if above / here > _APART]
+        axes.set_xticks(shown, [f"{rows:,}" for rows in shown])
         axes.minorticks_off()
         axes.set_xlabel("labelled rows")
         axes.set_ylabel(metric)
