@@ -4,8 +4,7 @@ Each learning rate is a trial: it trains on the other rows, and the held-out row
 is the encoder as it is under a dense layer of its own. With `words` the rows also tell how much the encoder's logit
 counts beside the words': logistic regression of the labels on both, which is Platt scaling (1999) of two scores. Of few
 rows a part would be too few to fit that to: the trials are compared on a third, and the best of them is trained twice
-more, so that each row is held out once. It has as many steps as the training will have, because so few steps more make
-an encoder surer of itself.
+more, so that each row is held out once. Of trials that the rows cannot tell apart the first one is taken.
 """
 
 from __future__ import annotations
@@ -69,8 +68,9 @@ class Trial:
     loss: float
     """The same with the words, where they take part."""
     blend: Blend | None
-    """Of the best trial by all rows that were held out of it."""
+    """Of the chosen trial by all rows that were held out of it."""
     seconds: float
+    chosen: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,8 +84,8 @@ class Choice:
 
     @property
     def best(self) -> Trial:
-        """The trial with the least loss; of equal ones the first."""
-        return min(self.trials, key=lambda trial: trial.loss)
+        """The chosen trial."""
+        return next(trial for trial in self.trials if trial.chosen)
 
 
 def choose(settings: TrainerSettings, model: tf_keras.Model, files: Sequence[str], folder: Path | None) -> Choice:
@@ -116,20 +116,20 @@ def choose(settings: TrainerSettings, model: tf_keras.Model, files: Sequence[str
             folder_of_fold.mkdir()
             rows = hold_out(files, folder_of_fold, share=share, parts=[1], seed=settings.seed, fold=fold)
             parts.append(_Part.of(rows, with_words=settings.words))
-        trained = _Training(settings, model, round(settings.epochs / (1 - share)) if folds > 1 else settings.epochs)
-        trials: dict[Trial, _Fit] = {}
+        trained = _Training(settings, model)
+        trials: list[_Judged] = []
         diverged = None
         for number, rate in enumerate(rates, start=1):
             name = "frozen encoder" if rate is None else f"learning_rate {rate:.2e}"
             try:
                 began = time.monotonic()
-                fit = trained.on(parts[0], rate)
-                trial = _judge(rate, fit, parts[0], time.monotonic() - began)
+                judged = _judge(rate, trained.on(parts[0], rate), parts[0])
+                trial = dataclasses.replace(judged.trial, seconds=round(time.monotonic() - began, 1))
             except Diverged as error:
                 diverged = error
                 logger.info("trial %d of %d  %s  %s", number, len(rates), name, error)
             else:
-                trials[trial] = fit
+                trials.append(judged._replace(trial=trial))
                 logger.info(
                     "trial %d of %d  %s  epochs %d  held-out loss %.4f  %.1f s",
                     *(number, len(rates), name, trial.epochs, trial.loss, trial.seconds),
@@ -138,20 +138,21 @@ def choose(settings: TrainerSettings, model: tf_keras.Model, files: Sequence[str
         if not trials:
             assert diverged is not None
             raise diverged
-        best = min(trials, key=lambda trial: trial.loss)
-        fits = [trials[best], *(trained.on(part, best.learning_rate) for part in parts[1:])]
+        best = _first_unbeaten(trials)
+        fits = [best.fit, *(trained.on(part, best.trial.learning_rate) for part in parts[1:])]
         trained.begin()
     labels = np.concatenate([part.labels for part in parts])
     words = np.concatenate([part.words for part in parts if part.words is not None]) if settings.words else None
     finished = dataclasses.replace(
-        best,
+        best.trial,
+        chosen=True,
         epochs=round(statistics.mean(fit.epochs for fit in fits)),
         blend=None if words is None else fit_blend(labels, np.concatenate([fit.logits for fit in fits]), words),
     )
     choice = Choice(
         held_out_rows=len(labels) // 2,  # each is there twice
-        words_loss=None if parts[0].words is None else _loss(parts[0].labels, parts[0].words),
-        trials=[finished if trial is best else trial for trial in trials],
+        words_loss=None if parts[0].words is None else float(_losses(parts[0].labels, parts[0].words).mean()),
+        trials=[finished if judged is best else judged.trial for judged in trials],
     )
     if kept:
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -173,7 +174,7 @@ def fit_blend(labels: np.ndarray, encoder: np.ndarray, words: np.ndarray) -> Ble
       words: logits [n].
     """
     middle, half = (encoder + words) / 2, (encoder - words) / 2
-    model = LogisticRegression(C=1.0, solver="newton-cholesky")
+    model = LogisticRegression(C=0.1, solver="newton-cholesky")
     fitted = model.fit(np.stack([middle, _SHRINKING * half], axis=1), labels)
     of_middle, of_half = fitted.coef_[0, 0], _SHRINKING * fitted.coef_[0, 1]
     weights = np.array([of_middle + of_half, of_middle - of_half]) / 2
@@ -211,19 +212,21 @@ class _Fit(NamedTuple):
     """After which it said it best, of those that the training itself is to have."""
 
 
+class _Judged(NamedTuple):
+    """A trial, and what it is compared by."""
+
+    trial: Trial
+    fit: _Fit
+    losses: np.ndarray
+    """Of each row that was held out, float64 [rows]; of both of its casings together."""
+
+
 class _Training:
-    """Trains one model again and again, each time from its first weights.
+    """Trains one model again and again, each time from its first weights."""
 
-    Args:
-      settings: of the training.
-      model: it.
-      epochs: of a trial.
-    """
-
-    def __init__(self, settings: TrainerSettings, model: tf_keras.Model, epochs: int):
+    def __init__(self, settings: TrainerSettings, model: tf_keras.Model):
         self._settings = settings
         self._model = model
-        self._epochs = epochs
         self._first = model.get_weights()
 
     def begin(self) -> None:
@@ -237,31 +240,44 @@ class _Training:
         if rate is None:
             recipe.fit_head(model, settings, *inputs.read_rows([part.rows.train[1]]))
         else:
-            tried = settings.model_copy(update={"learning_rate": rate, "epochs": self._epochs})
+            tried = settings.model_copy(update={"learning_rate": rate})
             with training_graphs(settings.precision):
                 held_out = recipe.validation_rows([part.rows.validation], settings)
                 model, history = recipe.train_trial(model, tried, part.rows.train[1], held_out)
-            best = 1 + int(np.argmin(history["val_loss"])) if settings.early_stopping_patience else self._epochs
-            epochs = max(1, round(best * settings.epochs / self._epochs))
+            stops = settings.early_stopping_patience is not None
+            epochs = 1 + int(np.argmin(history["val_loss"])) if stops else settings.epochs
         logits = logits_of(model, part.titles, batch_size=settings.eval_batch_size, policy=settings.casing)
         return _Fit(logits, epochs)
 
 
-def _judge(rate: float | None, fit: _Fit, part: _Part, seconds: float) -> Trial:
-    encoder_loss = _loss(part.labels, fit.logits)
+def _judge(rate: float | None, fit: _Fit, part: _Part) -> _Judged:
+    encoder_loss = _losses(part.labels, fit.logits).mean()
     if part.words is None:
-        blend, loss = None, encoder_loss
+        blend, losses = None, _losses(part.labels, fit.logits)
     else:
         blend = fit_blend(part.labels, fit.logits, part.words)
-        loss = _loss(part.labels, blend.logits(fit.logits, part.words))
+        losses = _losses(part.labels, blend.logits(fit.logits, part.words))
+    loss = float(losses.mean())
     if not math.isfinite(loss):
         raise Diverged(f"The loss on the held-out rows must be finite. Received: {loss}. Lower training.learning_rate.")
-    return Trial(rate, fit.epochs, encoder_loss, loss, blend, round(seconds, 1))
+    return _Judged(Trial(rate, fit.epochs, float(encoder_loss), loss, blend, 0.0), fit, losses)
 
 
-def _loss(labels: np.ndarray, logits: np.ndarray) -> float:
+def _first_unbeaten(trials: Sequence[_Judged]) -> _Judged:
+    """Returns the first trial, or a later one with less loss by more than a standard error of the difference."""
+    best = trials[0]
+    for other in trials[1:]:
+        gained = best.losses - other.losses
+        if gained.mean() > gained.std(ddof=1) / math.sqrt(len(gained)):
+            best = other
+    return best
+
+
+def _losses(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """Returns the binary cross-entropy of each held-out row, float64 [rows]: the mean of its two casings."""
     probabilities = np.clip(1 / (1 + np.exp(-logits.astype(np.float64))), _CLIP, 1 - _CLIP)
-    return float(-np.mean(np.log(np.where(labels == 1, probabilities, 1 - probabilities))))
+    losses: np.ndarray = -np.log(np.where(labels == 1, probabilities, 1 - probabilities))
+    return losses.reshape(-1, 2).mean(axis=1)
 
 
 def _read(found: dict[str, Any]) -> Choice:

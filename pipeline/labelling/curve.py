@@ -167,9 +167,9 @@ def _cost(fit: Fit, held_out: int, training: TrainingConfig) -> float:
     start, trained, scored = _costs(fit.recipe)
     passes = 1.0
     if fit.recipe in (FINE_TUNED, WARM_START):
-        # Of few rows a trial has as many steps as the training, and the best has two more; see `trainer.choosing`.
+        # Of few rows a trial is one on two thirds of them, and the best has two more; see `trainer.choosing`.
         trials = len({training.learning_rate, *training.learning_rates}) if training.has_trials else 0
-        of_trials = trials + 2 if fit.rows < _FEW_ROWS else (1 - training.held_out_share) * trials
+        of_trials = 2 / 3 * (trials + 2) if fit.rows < _FEW_ROWS else (1 - training.held_out_share) * trials
         passes = training.epochs * (1 + (of_trials if trials else 0))
     return start + trained * passes * fit.rows + scored * held_out
 

@@ -147,6 +147,7 @@ class HeldOutTrial(Recorded):
     blend: Mapping[str, float] | None
     """The weights of the logits of `encoder` and `words`, and the `bias`."""
     seconds: float
+    chosen: bool = False
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
@@ -159,8 +160,8 @@ class HeldOutChoice(Recorded):
 
     @property
     def best(self) -> HeldOutTrial:
-        """The trial with the least loss; of equal ones the first."""
-        return min(self.trials, key=lambda trial: trial.loss)
+        """The chosen trial; of older runs, which do not say it, that with the least loss."""
+        return min(self.trials, key=lambda trial: (not trial.chosen, trial.loss))
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN, kw_only=True)

@@ -13,7 +13,7 @@ import tf_keras
 
 from trainer import features, inputs, recipe, wide
 from trainer.casing import normalise
-from trainer.choosing import Blend, choose, fit_blend
+from trainer.choosing import Blend, Trial, _first_unbeaten, _Judged, choose, fit_blend
 from trainer.export import Words, export_model
 from trainer.fitting.divergence import Diverged
 from trainer.fitting.warm_start import note_encoder, take_weights, weights_of
@@ -67,7 +67,7 @@ def choice(settings, model, train_file, tmp_path_factory):
 
 def test_each_learning_rate_is_tried_and_the_best_is_known(choice):
     assert [trial.learning_rate for trial in choice.trials] == [1e-2, 1e-1]
-    assert choice.best.loss == min(trial.loss for trial in choice.trials)
+    assert [trial for trial in choice.trials if trial.chosen] == [choice.best]
     assert all(1 <= trial.epochs <= 3 for trial in choice.trials)
     assert choice.held_out_rows == 240  # of so few each once
     # Words decide here, so that the blend is better than the encoder alone.
@@ -81,6 +81,16 @@ def test_the_encoder_as_it_is_is_tried_in_both_casings(settings, model, train_fi
     made = choose(frozen, model, [train_file], None)
     assert [trial.learning_rate for trial in made.trials] == [1e-12, None]
     assert (made.best.learning_rate, made.best.epochs) == (None, 0)
+
+
+@pytest.mark.parametrize(("gain", "chosen"), [(0.001, 0), (0.2, 1), (-0.2, 0)])
+def test_a_later_trial_must_be_better_by_more_than_chance(gain, chosen):
+    losses = RANDOM.gamma(1, 0.3, 400)
+    trials = [
+        _Judged(Trial(rate, 4, 0.0, 0.0, None, 1.0), None, rows)
+        for rate, rows in ((4e-4, losses), (1e-4, losses - gain + RANDOM.normal(0, 0.3, 400)))
+    ]
+    assert _first_unbeaten(trials) is trials[chosen]
 
 
 def test_of_many_rows_a_part_is_held_out(settings, model, train_file, monkeypatch):
