@@ -18,7 +18,7 @@ PYTEST = .venv/bin/python -m pytest --numprocesses=3 --dist=loadfile --no-loadsc
 # All that the image has, which is all but the development tools.
 EXPORT = $(UV) export --quiet --frozen --all-extras --no-extra dev --no-extra gpu --no-emit-project --no-annotate
 
-.PHONY: help setup test-tools run test test-quick lint lock lock-check audit sbom bench bench-ingest bench-training bench-serving image image-check screenshot clean
+.PHONY: help setup test-tools run test test-quick test-flink lint lock lock-check audit sbom bench bench-ingest bench-training bench-serving image image-check screenshot clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test: setup test-tools ## Run all tests, three files at a time; ends with what e
 
 test-quick: setup ## Run the tests that need no TensorFlow
 	@$(PYTEST) --forked-workers --without-tensorflow -m 'not slow' $(ARGS)
+
+test-flink: setup ## Run from a CSV to a push on a real Flink, brought up here (Java 11 or 17, Maven, pip); ARGS=--faults
+	@.venv/bin/python -m tests.flink $(ARGS)
 
 lint: setup ## Check style and format, types, and what imports what
 	.venv/bin/ruff check .

@@ -25,6 +25,7 @@ from pipeline.config.beam import beam_flags
 from pipeline.config.pipeline_config import load_config
 from tests.components.headline_example_gen.ingests import Ingested, run_executor, write_csv
 from tests.helpers.beam_engine import Engine, find_prism, free_port, local_engine, stop
+from tests.helpers.statistics_by_feature import by_feature
 
 pytestmark = pytest.mark.slow
 
@@ -103,30 +104,6 @@ def test_the_statistics_are_the_same(engine, in_memory, tmp_path):
         results.append([by_feature(Path(statistics.uri, name)) for name in files(statistics.uri)])
 
     assert len(results[0]) == 2 and results[0] == results[1]
-
-
-def by_feature(path: Path) -> dict[str, object]:
-    """The statistics of each feature in a file, which an engine writes in an order of its own.
-
-    Histograms are left out: they come from sketches, and these from the order in which rows arrive, as the last digits
-    do.
-    """
-    import tensorflow_data_validation as tfdv
-    from google.protobuf import json_format
-
-    (dataset,) = tfdv.load_stats_binary(str(path)).datasets
-    named = {feature.path.step[0]: feature for feature in dataset.features}
-    for feature in named.values():
-        feature.num_stats.ClearField("histograms")
-    return {"": dataset.num_examples, **{name: rounded(json_format.MessageToDict(named[name])) for name in named}}
-
-
-def rounded(value):
-    if isinstance(value, dict):
-        return {key: rounded(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [rounded(item) for item in value]
-    return float(f"{value:.9g}") if isinstance(value, float) else value
 
 
 def test_scores_in_bulk_are_the_same(engine, tiny_encoder, tmp_path):
