@@ -31,10 +31,16 @@ def explain_beam(error: BaseException) -> str | None:
             f"Beam's job server must answer until a job ends. Received: {_gist(text)}. Find out why it stopped, and "
             f"start it. {_WAY_OUT}"
         )
-    if "StartWorker" in text:
+    # Java's engines name the connection alone: to the pool of the environment EXTERNAL.
+    if "StartWorker" in text or "java.net.ConnectException" in text:
         return (
             f"Beam's engine must reach its workers. Received: {_gist(text)}. Start the worker pool, or correct "
             f"beam.environment_config. {_WAY_OUT}"
+        )
+    if "client cancelled" in text:  # all that an engine knows of a worker that is gone
+        return (
+            f"Beam's workers must live until a job ends. Received: {_gist(text)}. One was killed, or had too little "
+            f"memory: the worker pool's log has more. {_WAY_OUT}"
         )
     return f"A Beam job must succeed. Received: {_gist(text)}. The engine's and its workers' logs have more. {_WAY_OUT}"
 

@@ -223,7 +223,7 @@ class Job:
         if not any(vague in str(error) for vague in _VAGUE):
             return error
         cause = self._flink.exception_of(self._name) if self._flink else None
-        if cause is None:
+        if cause is None or any(vague in cause for vague in _VAGUE):
             return error
         failed = BeamJobError(
             f"A Beam job must succeed. Received: {self._name}, {cause}. The engine's and its workers' logs have more. "
@@ -237,6 +237,9 @@ class Job:
         with contextlib.suppress(grpc.RpcError):
             request = api.CancelJobRequest(job_id=self._result._job_id)
             self._result._job_service.Cancel(request, timeout=_ANSWER_SECONDS)
+        # Beam's job server for Flink gives up its own part of the job, and leaves Flink's running.
+        if self._flink and (job := self._flink.job(self._name)) and job.runs:
+            self._flink.cancel(job.id, _CANCEL_SECONDS)
         self._ended.wait(_CANCEL_SECONDS)
 
 

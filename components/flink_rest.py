@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import re
+import time
 import urllib.request
 from typing import Any, NamedTuple
 
@@ -95,6 +97,19 @@ class Flink(NamedTuple):
         telling = [cause for cause in causes if not cause.partition(":")[0].rpartition(".")[2].endswith(_WRAPPERS)]
         cause = next(reversed(telling or causes), None)
         return cause.strip() if cause else None
+
+    def cancel(self, job_id: str, seconds: float) -> bool:
+        """Cancels a job, and returns whether it has ended within some seconds."""
+        request = urllib.request.Request(f"{self.address}/jobs/{job_id}", method="PATCH")
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            urllib.request.urlopen(request, timeout=_ANSWER_SECONDS).close()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            details = self.get(f"/jobs/{job_id}")
+            if details and details["state"] not in _RUNNING:
+                return True
+            time.sleep(0.5)
+        return False
 
     def setting(self, key: str) -> str | None:
         """Returns a setting of the job manager's file."""

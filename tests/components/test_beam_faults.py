@@ -16,12 +16,12 @@ ValueError: no such headline [while running 'Read']
 """
 
 
-def failed_job() -> Exception:
+def failed_job(text: str = TRACEBACK) -> Exception:
     """As the client raises it, of a job whose server told it so."""
     from apache_beam.portability.api import beam_job_api_pb2 as api
     from apache_beam.runners.portability.portable_runner import PipelineResult
 
-    error = api.JobMessage(importance=api.JobMessage.JOB_MESSAGE_ERROR, message_text=TRACEBACK)
+    error = api.JobMessage(importance=api.JobMessage.JOB_MESSAGE_ERROR, message_text=text)
     messages = [api.JobMessagesResponse(message_response=error)]
     with pytest.raises(RuntimeError) as caught:
         states = [api.JobStateEvent(state=api.JobState.FAILED)]
@@ -35,6 +35,17 @@ def test_a_step_that_fails_is_named():
     assert message.startswith(
         "A Beam job must succeed. Received: ValueError: no such headline [while running 'Read']. The engine's and"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("java.net.ConnectException: finishConnect(..) failed", "Beam's engine must reach its workers. Received: "),
+        ("io.grpc.StatusRuntimeException: CANCELLED: client cancelled", "Beam's workers must live until a job ends."),
+    ],
+)
+def test_what_flink_says_of_workers(text, expected):
+    assert describe_failure(failed_job(text))[1].startswith(expected)
 
 
 def test_it_is_found_behind_what_was_raised_from_it():

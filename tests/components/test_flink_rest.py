@@ -20,6 +20,7 @@ Caused by: java.util.concurrent.CompletionException: x
 Caused by: java.io.IOException: Insufficient number of network buffers: required 512, but only 99 available.
 \tat org.apache.flink.runtime.Z.y(Z.java:1)
 """
+cancelled: list[str] = []
 ANSWERS = {
     "/overview": {"flink-version": "1.19.1", "taskmanagers": 2, "slots-total": 2, "slots-available": 0},
     "/jobs/overview": {
@@ -30,7 +31,8 @@ ANSWERS = {
         ]
     },
     "/jobs/b": {"vertices": [VERTEX, WAITING]},
-    "/jobs/c": {"vertices": [WAITING]},
+    "/jobs/c": {"vertices": [WAITING], "state": "RUNNING"},
+    "/jobs/d": {"vertices": [], "state": "CANCELED"},
     "/jobs/b/exceptions": {"root-exception": TRACE},
     "/jobmanager/config": [{"key": "restart-strategy.type", "value": "none"}],
 }
@@ -43,6 +45,11 @@ def flink():
             self.send_response(200 if self.path in ANSWERS else 404)
             self.end_headers()
             self.wfile.write(json.dumps(ANSWERS.get(self.path)).encode())
+
+        def do_PATCH(self):
+            cancelled.append(self.path)
+            self.send_response(202)
+            self.end_headers()
 
         def log_message(self, *args):
             pass
@@ -69,6 +76,11 @@ def test_the_cause_is_the_innermost(flink):
         "java.io.IOException: Insufficient number of network buffers: required 512, but only 99 available."
     )
     assert flink.exception_of("waits") is None
+
+
+def test_a_job_is_cancelled(flink):
+    assert flink.cancel("d", 5) and not flink.cancel("c", 0.1)
+    assert cancelled == ["/jobs/d", "/jobs/c"]
 
 
 def test_settings(flink):

@@ -144,7 +144,7 @@ def killed(cluster: Cluster, folder: Path) -> str | None:
         lines = [describe_job_left(config, job) for job in jobs_left(config)]
         seconds = time.monotonic() - began
         for job in running_jobs(cluster.job_endpoint, cluster.flink):
-            subprocess.run(["curl", "-sX", "PATCH", f"{cluster.flink.address}/jobs/{job.id}"], capture_output=True)
+            cluster.flink.cancel(job.id, _SECONDS)
         return f"after {seconds:.1f} s: {' '.join(lines)}" if lines else "nothing"
 
 
