@@ -14,6 +14,7 @@ import yaml
 
 from pipeline.config.beam import beam_flags
 from pipeline.config.pipeline_config import load_config
+from tests.flink.cluster import SETTINGS
 
 ROOT = Path(__file__).parents[3]
 FLINK = ROOT / "kubeflow" / "flink"
@@ -149,6 +150,8 @@ def test_versions_agree():
     assert flink in FlinkRunnerOptions.PUBLISHED_FLINK_VERSIONS
     (run,) = pod_spec(RUN)["containers"]
     assert run["image"] == workers()["image"] == load_config(environ={}).kubeflow.image
+    (beam_jar,) = TEMPLATES[0]["spec"]["initContainers"]
+    assert beam_jar["image"] == server()["image"]
     (image,) = documents("kustomization.yaml")[0]["images"]
     assert f"{image['name']}:{image['newTag']}" == server()["image"] and image["digest"] == ""
     assert f"Both are {beam} here" in TEXT
@@ -174,10 +177,23 @@ def test_the_configuration_leads_to_the_job_server_and_the_workers():
         == f"localhost:{port['containerPort']}"
         == f"localhost:{flag(workers(), 'service_port')}"
     )
-    assert flag(server(), "flink-master") == f"{CLUSTER['metadata']['name']}-rest:8081"
+    assert flag(server(), "flink-master") == beam.options["flink_master"] == f"{CLUSTER['metadata']['name']}-rest:8081"
     slots = int(CLUSTER["spec"]["flinkConfiguration"]["slotmanager.number-of-slots.max"])
     assert int(beam.options["parallelism"]) <= slots
     assert "--runner=FlinkRunner" in beam_flags(beam, "StatisticsGen")
+
+
+def test_what_a_real_flink_needed_is_in_its_configuration():
+    own = CLUSTER["spec"]["flinkConfiguration"]
+    shared = {key: value for key, value in SETTINGS.items() if key in own}
+    assert {*shared} > {"taskmanager.network.sort-shuffle.min-buffers", "classloader.resolve-order"}
+    assert {key: own[key] for key in shared if key != "taskmanager.numberOfTaskSlots"}.items() <= shared.items()
+    # Beam's jar lies where Flink's own class path is, for both managers.
+    (main,) = TEMPLATES[0]["spec"]["containers"]
+    (mounted,) = (mount for mount in main["volumeMounts"] if mount["name"] == "beam-jar")
+    (copies,) = TEMPLATES[0]["spec"]["initContainers"]
+    assert mounted["mountPath"] == f"/opt/flink/lib/{mounted['subPath']}"
+    assert copies["command"][-1].endswith(f" /beam/{mounted['subPath']}")
 
 
 def test_the_workers_command_is_in_the_image():
@@ -211,6 +227,7 @@ def test_pods_may_do_nothing_that_they_need_not():
         assert inherited["seccompProfile"] == {"type": "RuntimeDefault"}
     ours = [server(), *pod_spec(RUN)["containers"], workers()]
     # Flink's image writes its configuration when it starts.
+    ours += TEMPLATES[0]["spec"]["initContainers"]
     for container in (*ours, *TEMPLATES[0]["spec"]["containers"]):
         own = container["securityContext"]
         assert own["allowPrivilegeEscalation"] is False and own["capabilities"] == {"drop": ["ALL"]}
