@@ -37,6 +37,16 @@ def explain_beam(error: BaseException) -> str | None:
             f"Beam's engine must reach its workers. Received: {_gist(text)}. Start the worker pool, or correct "
             f"beam.environment_config. {_WAY_OUT}"
         )
+    if "Timeout has occurred" in text or "NoResourceAvailable" in text:  # Flink's slot.request.timeout
+        return (
+            f"Beam's engine must have free slots. Received: {_gist(text)}. Start task managers, or wait for the jobs "
+            f"that hold theirs; `clickbait doctor --beam` counts them. {_WAY_OUT}"
+        )
+    if "Insufficient number of network buffers" in text:
+        return (
+            f"Flink must have network buffers for a job. Received: {_gist(text)}. Set "
+            f"taskmanager.network.sort-shuffle.min-buffers to 32 in Flink's configuration. {_WAY_OUT}"
+        )
     if "client cancelled" in text:  # all that an engine knows of a worker that is gone
         return (
             f"Beam's workers must live until a job ends. Received: {_gist(text)}. One was killed, or had too little "

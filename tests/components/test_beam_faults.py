@@ -41,6 +41,8 @@ def test_a_step_that_fails_is_named():
     ("text", "expected"),
     [
         ("java.net.ConnectException: finishConnect(..) failed", "Beam's engine must reach its workers. Received: "),
+        ("TimeoutException: Timeout has occurred: 60000 ms", "Beam's engine must have free slots. Received: "),
+        ("IOException: Insufficient number of network buffers: required 512", "Flink must have network buffers for a"),
         ("io.grpc.StatusRuntimeException: CANCELLED: client cancelled", "Beam's workers must live until a job ends."),
     ],
 )

@@ -37,11 +37,11 @@ def test_the_components_and_runners_are_those_there_are():
 
 
 def test_what_goes_wrong_is_said_in_these_words():
-    places = ("components/beam_faults.py", "pipeline/config/beam.py")
+    places = ("components/beam_faults.py", "components/beam_jobs.py", "pipeline/config/beam.py")
     code = "".join((ROOT / place).read_text(encoding="utf-8") for place in places)
     table = TEXT.partition("## What goes wrong")[2].partition("\n\n#")[0]
     said = [one.partition(" Received:")[0] for one in re.findall(r"`([A-Z][^`]+)`", table)]
-    assert len(said) == 7
+    assert len(said) == 8
     for message in said:
         assert message in code, message
 
