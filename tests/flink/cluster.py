@@ -171,7 +171,8 @@ def _await_slots(flink: Flink, task_managers: int, processes: Mapping[str, subpr
     while time.monotonic() < end:
         if ended := [name for name, process in processes.items() if process.poll() is not None]:
             log = (folder / f"{ended[0]}.txt").read_text(encoding="utf-8", errors="replace")
-            raise RuntimeError(f"{ended[0]} must run. Received: its end, after\n{log[-2000:]}")
+            code = processes[ended[0]].returncode
+            raise RuntimeError(f"{ended[0]} must run. Received: its end with {code}, after\n{log[-2000:]}")
         if (overview := flink.overview()) and overview["slots-total"] >= task_managers:
             return
         time.sleep(0.5)
