@@ -330,7 +330,7 @@ def learning_curves(
             )
         axes.set_xscale("log")
         # The label of a size that nearly equals the next would lie under that one's.
-        shown = [here for here, above in zip(sizes, [*sizes[1:], math.inf], strict=True) if above / here > _APART]
+        shown = [here for here, above in zip(sizes, [*sizes[1:], math.inf], strict=False) if above / here > _APART]
         axes.set_xticks(shown, [f"{rows:,}" for rows in shown])
         axes.minorticks_off()
         axes.set_xlabel("labelled rows")

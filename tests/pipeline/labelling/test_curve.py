@@ -119,8 +119,8 @@ def test_the_cost_is_corrected_by_what_was_measured():
     cost = curves.expected_seconds([measured[0].fit], 100, TRAINING, [])
     assert curves.expected_seconds(fits, 100, TRAINING, measured) == pytest.approx(rough * 10 / cost)
     assert curves.expected_seconds(fits, 100, OWN, []) == pytest.approx(
-        20.4 + 4 * 5 * 500 * 0.009
-    )  # two trials on two thirds of the rows, three times each, and the training
+        20.4 + 4 * (1 + 4 * 2 / 3) * 500 * 0.009
+    )  # two trials on two thirds of the rows, the best of them twice more, and the training
     assert curves.expected_seconds([Fit(FINE_TUNED, 5000, 1)], 100, OWN, []) == pytest.approx(
         20.4 + 4 * 2.6 * 5000 * 0.009
     )
