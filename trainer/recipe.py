@@ -11,20 +11,17 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 import tf_keras
-from sklearn.linear_model import LogisticRegression
 
 from trainer import features, inputs
 from trainer.casing import lower
 from trainer.encoders.errors import EncoderError
 from trainer.encoders.resolve import ResolvedEncoder, resolve_encoder
+from trainer.encoders.vectors import fit_classifier
 from trainer.fitting.divergence import StopAtDivergence
 from trainer.fitting.schedule import StopEarly, Unfreeze
 from trainer.fitting.steps_per_call import MOST_STEPS, Pace
 from trainer.model import build_model, compile_model, vectors_of
 from trainer.settings import TrainerSettings
-
-#: Inverse strength of the penalty on the dense layer's weights, as scikit-learn's `C`; vectors have length 1.
-_C = 10.0
 
 
 def find_encoder(settings: TrainerSettings) -> ResolvedEncoder:
@@ -84,7 +81,7 @@ def fit_head(model: tf_keras.Model, settings: TrainerSettings, titles: Sequence[
     seen = [*titles, *lower(tf.constant(titles)).numpy()] if settings.casing == "augment" else titles
     vectors = vectors_of(model, seen, batch_size=settings.eval_batch_size, policy=settings.casing)
     copies = len(seen) // len(titles)
-    fitted = LogisticRegression(C=_C / copies, solver="newton-cholesky").fit(vectors, np.tile(labels, copies))
+    fitted = fit_classifier(vectors, np.tile(labels, copies), copies=copies)
     head = model.get_layer(features.PROBABILITY)
     head.set_weights([fitted.coef_.T.astype(np.float32), fitted.intercept_.astype(np.float32)])
 

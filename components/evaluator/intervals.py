@@ -87,10 +87,7 @@ def mean(values: np.ndarray) -> Estimate:
 
 def binned_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Returns the value of `calibration_error` without its interval, which takes 200 times as long; NaN of no rows."""
-    if not len(labels):
-        return np.nan
-    bins, gaps = np.searchsorted(_BIN_EDGES, probabilities), probabilities - labels
-    return _error(np.bincount(bins, gaps, ECE_BINS), len(labels))
+    return _error(np.bincount(*_gaps(labels, probabilities), ECE_BINS), len(labels)) if len(labels) else np.nan
 
 
 def calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> Estimate:
@@ -102,7 +99,7 @@ def calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> Estimate
     rows = len(labels)
     if not rows:
         return Estimate(np.nan, 0.0, 1.0)
-    bins, gaps = np.searchsorted(_BIN_EDGES, probabilities), probabilities - labels
+    bins, gaps = _gaps(labels, probabilities)
     value = _error(np.bincount(bins, gaps, ECE_BINS), rows)
     random = np.random.default_rng(0)
     drawn = (random.integers(rows, size=rows) for _ in range(_RESAMPLES))
@@ -137,6 +134,11 @@ def paired_difference(right: np.ndarray, other_right: np.ndarray) -> Estimate:
     up, down = (gained + 1) / (rows + 2), (lost + 1) / (rows + 2)
     half = _Z * np.sqrt((up + down - (up - down) ** 2) / (rows + 2))
     return Estimate((gained - lost) / rows, max(-1.0, up - down - half), min(1.0, up - down + half))
+
+
+def _gaps(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the bin of each row, and by how much its probability is above its label."""
+    return np.searchsorted(_BIN_EDGES, probabilities), probabilities - labels
 
 
 def _error(gaps_by_bin: np.ndarray, rows: int) -> float:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.commands.options import CONFIG_FILE, OUTPUT, OVERRIDES
+from pipeline.commands.options import CONFIG_FILE, LABEL_COLUMN, MODEL, OUTPUT, OVERRIDES, TEXT_COLUMN
 from pipeline.config.paths import OutputPaths
 from pipeline.terminal import open_console, quiet, shorten
 from serving.versions import version_folder
@@ -36,9 +36,9 @@ _MEGABYTE = 1_000_000
 @click.option("--recipes", metavar="NAMES", help="Models, with commas between.  [default: all]")
 @click.option("--seeds", type=click.IntRange(1, 100), default=1, show_default=True, help="Samples of each size.")
 @click.option("--to", "target", type=click.Path(path_type=Path), help="Folder of the curve.  [default: OUTPUT/curve]")
-@click.option("--text-column", help="The CSV's column of texts.  [default: title]")
-@click.option("--label-column", help="The CSV's column of labels.  [default: label]")
-@click.option("--model", help="Name of the model in TF Serving.  [default: clickbait]")
+@TEXT_COLUMN
+@LABEL_COLUMN
+@MODEL
 @OUTPUT
 @click.option("--preset", default="own", show_default=True, help="Whose recipe is fine-tuned; as for run.")
 @CONFIG_FILE

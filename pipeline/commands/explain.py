@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.commands.options import MODEL
 from pipeline.config.paths import OutputPaths
 from pipeline.terminal import open_console, quiet
 from serving.client.bulk.text_files import LinesSource
@@ -48,7 +49,7 @@ class ExplainError(Exception):
 @click.command()
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @click.option("--output", help="Folder that holds all that runs wrote.  [default: output]")
-@click.option("--model", help="Name of the model in TF Serving.  [default: clickbait]")
+@MODEL
 @click.option("--version", type=int, help="The model's version.  [default: the newest, which is served]")
 @click.option("--target", metavar="HOST:PORT", help="Score on that server over gRPC instead of loading the model here.")
 @click.option("--timeout", "timeout_s", type=float, default=60.0, show_default=True, help="Seconds, of each call.")

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipeline.commands.options import MODEL
 from pipeline.config.paths import OutputPaths
 from pipeline.terminal import captured_output, open_console, shorten
 from serving.untrusted import visible
@@ -62,7 +63,7 @@ class Since(_ParamType):
 @click.command()
 @click.argument("logs", nargs=-1, required=True)
 @click.option("--output", help="Folder that holds all that runs wrote.  [default: output]")
-@click.option("--model", help="Name of the model in TF Serving.  [default: clickbait]")
+@MODEL
 @click.option("--version", type=int, help="The version to judge.  [default: the newest, which is served]")
 @click.option(
     "--since", type=Since(), metavar="TIME", help="Judge what was served since: 30m, 24h, 7d or a date in UTC."

@@ -28,6 +28,9 @@ CHALLENGE = click.option(
     callback=_challenges,
     help="Labelled CSV from elsewhere to measure the model on; may be given again.",
 )
+TEXT_COLUMN = click.option("--text-column", help="The CSV's column of texts.  [default: title]")
+LABEL_COLUMN = click.option("--label-column", help="The CSV's column of labels.  [default: label]")
+MODEL = click.option("--model", help="Name of the model in TF Serving.  [default: clickbait]")
 OUTPUT = click.option("--output", help="Folder that holds all that runs write.  [default: output]")
 # `run` reads the variable in the configuration's order of layers.
 OUTPUT_TO_READ = click.option(

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from pipeline.commands.options import CONFIG_FILE, OUTPUT, OVERRIDES, PRESET
+from pipeline.commands.options import CONFIG_FILE, LABEL_COLUMN, OUTPUT, OVERRIDES, PRESET
 from pipeline.terminal import open_console, quiet, shorten
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _WEAK_AUC = 0.7
 )
 @click.option("--force", is_flag=True, help="Replace --out, though it has answers.")
 @click.option("--text-column", help="The column of texts.  [default: title]")
-@click.option("--label-column", help="The CSV's column of labels.  [default: label]")
+@LABEL_COLUMN
 @click.option("--encoder", help="As for run.  [default: embedded]")
 @click.option("--offline", is_flag=True, default=None, help="Never download.")
 @OUTPUT

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands.options import CHALLENGE, CONFIG_FILE, OUTPUT, OVERRIDES, PRESET
+from pipeline.commands.options import CHALLENGE, CONFIG_FILE, LABEL_COLUMN, OUTPUT, OVERRIDES, PRESET, TEXT_COLUMN
 
 
 def _reason(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
@@ -27,8 +27,8 @@ def _reason(ctx: click.Context, option: click.Parameter, value: str | None) -> s
     metavar="FILE",
     help="As --data: its rows evaluate, all of --data train.  [default: split by hash]",
 )
-@click.option("--text-column", help="The CSV's column of texts.  [default: title]")
-@click.option("--label-column", help="The CSV's column of labels.  [default: label]")
+@TEXT_COLUMN
+@LABEL_COLUMN
 @click.option("--encoder", help="embedded, hub URL, Kaggle handle, SavedModel folder or .tar.gz.  [default: embedded]")
 @click.option("--offline", is_flag=True, default=None, help="Never download: the encoder is in the cache, or it fails.")
 @PRESET

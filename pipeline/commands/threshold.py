@@ -10,7 +10,16 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from pipeline.commands.options import CONFIG_FILE, OUTPUT, OUTPUT_TO_READ, OVERRIDES, PRESET
+from pipeline.commands.options import (
+    CONFIG_FILE,
+    LABEL_COLUMN,
+    MODEL,
+    OUTPUT,
+    OUTPUT_TO_READ,
+    OVERRIDES,
+    PRESET,
+    TEXT_COLUMN,
+)
 from pipeline.config.paths import OutputPaths
 from pipeline.terminal import open_console, quiet, shorten
 from serving.versions import version_folder
@@ -37,9 +46,9 @@ def threshold() -> None:
 @click.option("--coverage", type=float, metavar="SHARE", help="Of the texts that are to have an answer.")
 @click.option("--data", "data_path", metavar="FILE", help="Labelled rows, scored here.  [default: the run's own]")
 @_RUN
-@click.option("--text-column", help="The CSV's column of texts.  [default: title]")
-@click.option("--label-column", help="The CSV's column of labels.  [default: label]")
-@click.option("--model", help="Name of the model in TF Serving.  [default: clickbait]")
+@TEXT_COLUMN
+@LABEL_COLUMN
+@MODEL
 @OUTPUT
 @PRESET
 @CONFIG_FILE

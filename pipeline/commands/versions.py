@@ -10,6 +10,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
+from pipeline.commands.options import MODEL
 from pipeline.config.paths import OutputPaths
 from pipeline.terminal import open_console
 from serving.versions import version_folder
@@ -40,7 +41,7 @@ class VersionRow(NamedTuple):
 def _with_output(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the options that choose the serving folder; without them `CLICKBAIT__...` variables decide, as for run."""
     for option in (
-        click.option("--model", help="Name of the model in TF Serving.  [default: clickbait]"),
+        MODEL,
         click.option("--output", help="Folder that holds all that runs wrote.  [default: output]"),
     ):
         command = option(command)

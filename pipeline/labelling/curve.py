@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 import pipeline
 from components.errors import DataRefused
-from components.evaluator.intervals import area_under_roc, calibration_error, proportion
+from components.evaluator.intervals import area_under_roc, binned_error, proportion
 from components.headline_example_gen.files import data_digest, find_csv_files
 from components.headline_example_gen.labelled import read_labelled
 from components.headline_example_gen.resolve import Candidate
@@ -213,7 +213,7 @@ def judge(fit: Fit, labels: np.ndarray, fitted: Fitted) -> Point:
         *fit,
         accuracy=proportion(int(((scores >= _THRESHOLD) == labels).sum()), len(labels)),
         auc=area_under_roc(labels, scores),
-        ece=calibration_error(labels, scores).value,
+        ece=binned_error(labels, scores),
         seconds=fitted.seconds,
         memory_bytes=fitted.memory_bytes,
     )

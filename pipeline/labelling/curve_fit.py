@@ -27,7 +27,6 @@ from trainer import features
 
 JOB_FILE, RESULT_FILE = "job.json", "result.json"
 _BATCH_ROWS = 256
-_INVERSE_PENALTY = 10  # of the frozen encoder's logistic regression; its vectors have length 1
 _KILOBYTE = 1 if sys.platform == "darwin" else 1024  # what a unit of ru_maxrss is, in bytes
 
 
@@ -117,20 +116,11 @@ def _scores_of(model: Path, titles: Sequence[str]) -> np.ndarray:
 
 def _frozen(job: Job, folder: Path) -> np.ndarray:
     """Fits logistic regression to the encoder's vectors."""
-    import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
-    import tensorflow as tf
-    import tensorflow_hub as hub
-    import tensorflow_text  # noqa: F401  registers the ops that text encoders are made of
-    from sklearn.linear_model import LogisticRegression
+    from trainer.encoders.vectors import encode, fit_classifier
 
-    encode = hub.load(job.encoder)
-
-    def vectors(titles: Sequence[str]) -> np.ndarray:
-        starts = range(0, len(titles), _BATCH_ROWS)
-        return np.concatenate([encode(tf.constant(titles[start : start + _BATCH_ROWS])).numpy() for start in starts])
-
-    model = LogisticRegression(C=_INVERSE_PENALTY, max_iter=1000).fit(vectors(job.titles), job.labels)
-    scores: np.ndarray = model.predict_proba(vectors(job.held_out))[:, 1]
+    vectors = encode(Path(job.encoder), [*job.titles, *job.held_out])
+    model = fit_classifier(vectors[: len(job.titles)], np.array(job.labels))
+    scores: np.ndarray = model.predict_proba(vectors[len(job.titles) :])[:, 1]
     return scores
 
 

@@ -21,11 +21,10 @@ from sklearn.linear_model import LogisticRegression
 from components.titles import title_key
 from trainer import wide
 from trainer.choosing import Blend, fit_blend
-from trainer.encoders.vectors import encode
+from trainer.encoders.vectors import encode, fit_classifier
 from trainer.wide import WideWeights
 
 FOLDS = 5
-_C = 10.0  # of scikit-learn, for vectors of length 1
 
 
 class Inputs(NamedTuple):
@@ -55,8 +54,7 @@ class Members(NamedTuple):
     @classmethod
     def fit(cls, inputs: Inputs, labels: np.ndarray) -> Self:
         """Fits both to labels, 0 or 1 [titles], and both of them."""
-        encoder = LogisticRegression(C=_C, solver="newton-cholesky").fit(inputs.vectors, labels)
-        return cls(wide.fit_counts(inputs.counts, labels), encoder)
+        return cls(wide.fit_counts(inputs.counts, labels), fit_classifier(inputs.vectors, labels))
 
     def logits(self, inputs: Inputs) -> np.ndarray:
         """Returns the logits of encoder and words, float64 [2, titles]."""
