@@ -15,8 +15,9 @@ SBOM ?= sbom.json
 # A file is one worker's; three, because some wait; their order is that of tests/conftest.py.
 export COVERAGE_FILE := $(CURDIR)/.coverage/data
 PYTEST = .venv/bin/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder
-# All that the image has, which is all but the development tools.
-EXPORT = $(UV) export --quiet --frozen --all-extras --no-extra dev --no-extra gpu --no-emit-project --no-annotate
+# All that the image has: extras for a desk, and CUDA, are not in it.
+IN_IMAGE = --frozen --all-extras $(addprefix --no-extra ,dev gpu mlflow notebook)
+EXPORT = $(UV) export --quiet $(IN_IMAGE) --no-emit-project --no-annotate
 
 .PHONY: help setup test-tools run test test-quick test-flink lint lock lock-check audit sbom bench bench-ingest bench-training bench-serving image image-check screenshot clean
 
@@ -67,7 +68,7 @@ audit: | $(UV) ## Compare the lock with the advisories of osv.dev; 2 where one a
 	'https://api.osv.dev can be reached, or give a mirror: ARGS=--service-url=URL.' >&2; exit $$code
 
 sbom: | $(UV) ## Write sbom.json, what the lock installs, as CycloneDX
-	@$(UV) export --quiet --frozen --all-extras --no-extra dev --no-extra gpu --format cyclonedx1.5 --preview-features sbom-export \
+	@$(UV) export --quiet $(IN_IMAGE) --format cyclonedx1.5 --preview-features sbom-export \
 	--output-file $(SBOM) && echo "wrote $(SBOM)"
 
 bench: setup ## Measure seeds and casings on the real 32,000 rows (after `clickbait fetch`)
@@ -97,7 +98,8 @@ clean: ## Remove .venv and .uv
 .venv/.synced: setup.py pyproject.toml uv.lock | $(UV)
 	@python=$$(install/find-python) && flags=$$("$$python" -m install uv-flags) \
 	&& echo "Installing the lock into .venv with $$("$$python" --version) (some 4 GB; a minute with a warm cache)" \
-	&& $(UV) sync --quiet --frozen --python "$$python" $$flags --extra dev --extra kubeflow --extra s3 --extra gcs
+	&& $(UV) sync --quiet --frozen --python "$$python" $$flags \
+	$(addprefix --extra ,dev gcs kubeflow mlflow notebook s3)
 	@touch $@
 
 .uv/bin/uv:

@@ -67,6 +67,8 @@ setup(
         "kubeflow": ["kfp>=2.17,<2.18", "kfp-kubernetes>=2.17,<2.18"],
         "s3": ["s3fs>=2025.3"],
         "gcs": ["gcsfs>=2025.3"],
+        "mlflow": ["mlflow>=3.4,<4"],
+        "notebook": ["ipykernel>=6", "nbclient>=0.10", "nbformat>=5.10"],
         "gpu": ["tensorflow[and-cuda]==2.21.0; sys_platform == 'linux'"],
         "dev": [
             "axe-playwright-python>=0.1.4",
