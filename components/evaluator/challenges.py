@@ -24,6 +24,7 @@ from components.evaluator.results import (
     ChallengeFigures,
     ChallengeSlice,
     Judgement,
+    LowerFigures,
     Metric,
 )
 from components.evaluator.thresholds import share_point
@@ -197,7 +198,7 @@ def _describe(count: ChallengeRows, as_is: _Rows | None, lower: _Rows | None) ->
         **vars(count),
         **vars(figures),
         clickbait_share=count.clickbait / count.rows if count.rows else None,
-        lower=_measure(lower),
+        lower=LowerFigures(**vars(_measure(lower)), rows=len(lower.labels) if lower else 0),
         findings=[*_findings(count, figures, as_is)],
         slices=[*_slices(count.slice_columns, as_is)] if as_is and count.slice_columns else (),
     )

@@ -239,6 +239,14 @@ class ChallengeFigures(Recorded):
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN, kw_only=True)
+class LowerFigures(ChallengeFigures):
+    """The metrics of a challenge's texts in lower case."""
+
+    rows: int | None = None
+    """How many of the challenge's texts were scored so; None in verdicts that do not say it."""
+
+
+@dataclass(frozen=True, config=KEEPS_UNKNOWN, kw_only=True)
 class ChallengeSlice(ChallengeFigures):
     """The metrics of a challenge's rows, as they are, with one value of a column."""
 
@@ -256,7 +264,7 @@ class Challenge(ChallengeFigures, ChallengeRows):
 
     clickbait_share: float | None
     """None without rows."""
-    lower: ChallengeFigures
+    lower: LowerFigures
     """The same of the texts in lower case."""
     findings: list[str]
     """What the figures cannot show, such as `all rows are clickbait: there is no AUC`; for people."""

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from pydantic import JsonValue
 from pydantic.dataclasses import dataclass
 
-from components.evaluator.results import Challenge, MeasuredSlice, Metric
+from components.evaluator.results import Challenge, ChallengeFigures, MeasuredSlice, Metric
 from components.recorded import KEEPS_UNKNOWN, Recorded
 from pipeline.results.verdict import Data, Settings, Verdict
-from pipeline.results.words import METRICS, short_digest
+from pipeline.results.words import METRICS, short_digest, slice_name
 from trainer.features import EVAL_SPLIT
 
 MODEL = "model"
@@ -65,7 +65,7 @@ def pair_challenges(before: Verdict, now: Verdict) -> dict[str, tuple[Challenge 
     return {name: (old.get(name), new.get(name)) for name in dict.fromkeys([*old, *new])}
 
 
-def challenge_metric(challenge: Challenge, name: str) -> float | None:
+def challenge_metric(challenge: ChallengeFigures, name: str) -> float | None:
     """Returns the model's figure of `CHALLENGE_METRICS`."""
     by_model: Mapping[str, Metric] = getattr(challenge, name)
     return by_model[MODEL].value if MODEL in by_model else None
@@ -110,6 +110,11 @@ def _elsewhere(before: Verdict, now: Verdict) -> Iterator[tuple[str, ...]]:
         yield f"{name} rows", f"{old.rows:,}", f"{new.rows:,}"
         for key, title in CHALLENGE_METRICS.items():
             yield f"{title} on {name}", *(_number(challenge_metric(challenge, key)) for challenge in (old, new))
+        earlier = {(part.column, part.value): part for part in old.slices}
+        for part in new.slices:
+            if before_it := earlier.get((part.column, part.value)):
+                what = f"{METRICS['auc']} on {name}, {slice_name({part.column: part.value})}"
+                yield what, *(_number(challenge_metric(figures, "auc")) for figures in (before_it, part))
 
 
 def _number(value: float | None) -> str:

@@ -28,6 +28,7 @@ class Line(NamedTuple):
     model: str
     """One of `words.CONTENDERS`."""
     lower: bool
+    rows: int
     auc: Metric
     accuracy: Metric
     at_share: AtShare | None
@@ -63,9 +64,12 @@ def elsewhere(verdict: Verdict, facts: Facts) -> list[Elsewhere]:
     return [
         Elsewhere(
             challenge,
-            [*_lines(challenge, lower=False), *_lines(challenge.lower, lower=True)],
+            [
+                *_lines(challenge, challenge.rows),
+                *_lines(challenge.lower, _lower_rows(challenge), lower=True),
+            ],
             part,
-            [SliceLine(each, {line.model: line for line in _lines(each, lower=False)}) for each in challenge.slices],
+            [SliceLine(each, {line.model: line for line in _lines(each, each.rows)}) for each in challenge.slices],
         )
         for challenge in verdict.challenges
         for part in [by_name.get(challenge.name)]
@@ -110,7 +114,7 @@ def area_range(verdict: Verdict, digits: int) -> str:
 
 def describe_limits(verdict: Verdict) -> list[str]:
     """Returns in sentences how the figures on challenges lie beside those at home and those of the linear model."""
-    return [*_areas(verdict), *_accuracies(verdict), *_linear(verdict)]
+    return [*_areas(verdict), *_accuracies(verdict), *_linear(verdict), *_weakest_slices(verdict)]
 
 
 def _areas(verdict: Verdict) -> Iterator[str]:
@@ -148,11 +152,28 @@ def _linear(verdict: Verdict) -> Iterator[str]:
         yield f"A linear model of lower-cased words is as good or better on {', '.join(as_good)}."
 
 
-def _lines(figures: ChallengeFigures, *, lower: bool) -> list[Line]:
+def _weakest_slices(verdict: Verdict) -> Iterator[str]:
+    """Names the value of a column with the least AUC, where its whole interval lies below the challenge's own AUC."""
+    for challenge in verdict.challenges:
+        area = _value(challenge.auc, MODEL)
+        measured = [
+            (own, part) for part in challenge.slices if (own := part.auc.get(MODEL, _NOTHING)).value is not None
+        ]
+        if area is None or not measured:
+            continue
+        own, part = min(measured, key=lambda pair: pair[0].value or 0.0)
+        end = (own.interval or [None])[-1]
+        if end is not None and end < area:
+            name = words.slice_name({part.column: part.value})
+            yield f"On {challenge.name} it is weakest where {name}: AUC {own.value:.3f} of {part.rows:,} rows."
+
+
+def _lines(figures: ChallengeFigures, rows: int, *, lower: bool = False) -> list[Line]:
     return [
         Line(
             name,
             lower,
+            rows,
             figures.auc[model],
             figures.accuracy.get(model, _NOTHING),
             figures.accuracy_at_share.get(model),
@@ -162,6 +183,10 @@ def _lines(figures: ChallengeFigures, *, lower: bool) -> list[Line]:
         for model, name in _NAMES.items()
         if model in figures.auc
     ]
+
+
+def _lower_rows(challenge: Challenge) -> int:
+    return challenge.rows if challenge.lower.rows is None else challenge.lower.rows
 
 
 def _bounds_area(judged: Judgement) -> bool:

@@ -83,6 +83,7 @@ def test_figures_are_those_of_each_model_and_of_each_variant(tmp_path):
         assert challenge.ece[name].value == pytest.approx(calibration_error(labels, of_model.astype(float)).value)
         low, high = challenge.auc[name].interval
         assert low < challenge.auc[name].value < high
+    assert challenge.lower.rows == challenge.rows
     assert challenge.lower.auc["model"].value == challenge.auc["model"].value  # half of a score ranks as the score
     assert challenge.lower.accuracy["model"].value == accuracy_score(labels, scores > 1)
     at = challenge.accuracy_at_share["model"]

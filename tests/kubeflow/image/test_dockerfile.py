@@ -78,14 +78,16 @@ def test_the_dependencies_are_one_layer_that_only_the_lock_changes():
 
 
 @pytest.mark.parametrize(("arguments", "left_out"), [({}, {"gpu"}), ({"GPU": "1"}, set())])
-def test_extras_of_a_desk_are_not_installed_nor_cuda_where_it_is_not_asked_for(
-    packaging, arguments, left_out
-):
+def test_extras_of_a_desk_are_not_installed_nor_cuda_where_it_is_not_asked_for(packaging, arguments, left_out):
     *_, dependencies, _, _ = read_stages(TEXT, arguments)
     given = {**assignments(" ".join(step.value for step in dependencies.of("ARG"))), **arguments}
     (sync,) = (expand(step.value, given) for step in dependencies.of("RUN") if "uv sync" in step.value)
     assert "--frozen " in sync
-    assert {*re.findall(r"--extra (\S+)", sync)} == {*packaging["extras_require"]} - {"dev", "mlflow", "notebook"} - left_out
+    assert {*re.findall(r"--extra (\S+)", sync)} == {*packaging["extras_require"]} - {
+        "dev",
+        "mlflow",
+        "notebook",
+    } - left_out
 
 
 def test_the_image_installs_nothing_itself():

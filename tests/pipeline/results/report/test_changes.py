@@ -1,7 +1,9 @@
 """The differences between two runs, and nothing else."""
 
+import dataclasses
 from dataclasses import replace
 
+from components.evaluator.results import ChallengeFigures, ChallengeSlice, Metric
 from pipeline.results.report.changes import describe_changes, flatten
 from pipeline.results.verdict import SplitRows
 from tests.helpers.reports import a_report_run
@@ -54,3 +56,27 @@ def test_figures_on_challenges_are_compared_by_name():
         "calibration error on youtube": tuple(figures),
         "agency": (f"{agency.rows} rows", "not measured"),
     }
+
+
+def test_values_of_columns_that_both_runs_have_are_compared():
+    verdict, facts = a_report_run(elsewhere=True)
+    youtube = verdict.challenges[0]
+    figures = {field.name: getattr(youtube, field.name) for field in dataclasses.fields(ChallengeFigures)}
+
+    def run(**areas):
+        slices = [
+            ChallengeSlice(
+                column="source",
+                value=value,
+                rows=9,
+                clickbait_share=0.5,
+                **figures | {"auc": {"model": Metric(area, None)}},
+            )
+            for value, area in areas.items()
+        ]
+        return replace(verdict, challenges=[replace(youtube, slices=slices)])
+
+    changes = describe_changes(run(a=0.7, b=0.6), facts.settings, run(b=0.65, c=0.9), facts.settings)
+    assert [(change.what, change.before, change.now) for change in changes] == [
+        ("AUC on youtube, source=b", "0.6000", "0.6500")
+    ]

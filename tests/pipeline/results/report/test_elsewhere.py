@@ -135,6 +135,35 @@ def test_a_comparison_pairs_challenges_by_name_and_says_what_cannot_be_compared(
     ]
 
 
+def test_a_lower_case_that_was_scored_in_part_says_of_how_many(run, page):
+    assert "of them</td>" not in page
+    youtube, *others = run[0].challenges
+    part = replace(youtube, lower=replace(youtube.lower, rows=500))
+    assert "<td>lower case, 500 of them</td>" in render_report(replace(run[0], challenges=[part, *others]), run[1])
+
+
+def test_the_weakest_value_of_a_column_is_named_where_chance_does_not_explain_it(with_challenges):
+    challenge = a_challenge("youtube", LABELS, {"model": GOOD})
+    figures = {field.name: getattr(challenge, field.name) for field in dataclasses.fields(ChallengeFigures)}
+
+    def named(*parts):
+        slices = [
+            ChallengeSlice(
+                column="source", value=value, rows=90, clickbait_share=0.5, **figures | {"auc": {"model": Metric(*auc)}}
+            )
+            for value, auc in parts
+        ]
+        return [
+            sentence
+            for sentence in describe_limits(with_challenges(replace(challenge, slices=slices)))
+            if "weak" in sentence
+        ]
+
+    weak, by_chance = ("a", (0.61, [0.5, 0.7])), ("b", (0.97, [0.9, 1.0]))
+    assert named(weak, by_chance) == ["On youtube it is weakest where source=a: AUC 0.610 of 90 rows."]
+    assert named(by_chance, ("c", (None, None))) == []
+
+
 def test_values_of_columns_are_a_table_of_the_set_that_has_them(run, page):
     assert "t-elsewhere-slices" not in page
     youtube, *others = run[0].challenges
