@@ -21,7 +21,14 @@ _PLAIN_WIDTH = 120
 
 
 class _Console(Console):
-    """Shows controls in what it is given, titles and names of files among it, instead of obeying them."""
+    """Shows controls in what it is given, titles and names of files among it, instead of obeying them.
+
+    FORCE_COLOR gives a pipe colours; what moves is for a terminal alone.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.is_interactive = self.is_interactive and self.file.isatty()
 
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(visible(text), **options)

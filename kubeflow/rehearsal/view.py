@@ -43,7 +43,7 @@ class RehearsalView:
     @contextlib.contextmanager
     def drawing(self) -> Iterator[None]:
         """Draws what happens inside; tasks that are at work at its end are marked as interrupted."""
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             self._live.start()
         try:
             yield

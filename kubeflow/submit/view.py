@@ -52,7 +52,7 @@ class ClusterView:
     @contextlib.contextmanager
     def drawing(self) -> Iterator[None]:
         """Draws what happens inside."""
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             self._live.start()
         try:
             yield

@@ -83,7 +83,7 @@ class RunView(logging.Handler):
         for logger in loggers:
             logger.setLevel(logging.INFO)
             logger.addHandler(self)
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             self._live.start()
         try:
             yield self

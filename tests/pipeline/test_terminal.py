@@ -4,10 +4,12 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 from rich.table import Table
 
+from pipeline.running.progress_view import RunView
 from pipeline.terminal import captured_output, open_console
 
 NOISE = """
@@ -141,6 +143,16 @@ def test_a_pipe_is_no_terminal_and_gets_lines_of_a_fixed_width_without_colours(l
     with captured_output(log, verbose=False) as terminal:
         terminal.out.print("[red]" + "word " * 20 + "[/]")
     assert capfd.readouterr().out.rstrip() == ("word " * 20).rstrip()
+
+
+def test_a_pipe_that_is_to_have_colours_gets_nothing_that_moves(log, monkeypatch, capfd):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with captured_output(log, verbose=False) as terminal:
+        terminal.out.print("[red]word[/]")
+        with RunView(terminal.out).listening() as view:
+            view.say("importing TFX")
+            time.sleep(0.2)
+    assert re.fullmatch(r"\x1b\[31mword\x1b\[0m\n", capfd.readouterr().out)
 
 
 def _is_open(descriptor: int) -> bool:
