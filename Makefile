@@ -19,7 +19,7 @@ PYTEST = .venv/bin/python -m pytest --numprocesses=3 --dist=loadfile --no-loadsc
 IN_IMAGE = --frozen --all-extras $(addprefix --no-extra ,dev gpu mlflow notebook)
 EXPORT = $(UV) export --quiet $(IN_IMAGE) --no-emit-project --no-annotate
 
-.PHONY: help setup test-tools run test test-quick test-flink lint lock lock-check audit sbom bench bench-ingest bench-training bench-serving image image-check screenshot clean
+.PHONY: help setup test-tools run test test-quick test-flink lint lock lock-check audit sbom notebook bench bench-ingest bench-training bench-serving image image-check screenshot clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,11 +47,12 @@ test-quick: setup ## Run the tests that need no TensorFlow
 test-flink: setup ## Run from a CSV to a push on a real Flink, brought up here (Java 11 or 17, Maven, pip); ARGS=--faults
 	@.venv/bin/python -m tests.flink $(ARGS)
 
-lint: setup ## Check style and format, types, and what imports what
+lint: setup ## Check style and format, types, what imports what, and that the notebook's outputs are its cells'
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
+	.venv/bin/python -m notebooks --check
 
 lock: | $(UV) ## Lock what setup.py names: uv.lock, and requirements.txt for those without uv
 	$(UV) lock
@@ -70,6 +71,9 @@ audit: | $(UV) ## Compare the lock with the advisories of osv.dev; 2 where one a
 sbom: | $(UV) ## Write sbom.json, what the lock installs, as CycloneDX
 	@$(UV) export --quiet $(IN_IMAGE) --format cyclonedx1.5 --preview-features sbom-export \
 	--output-file $(SBOM) && echo "wrote $(SBOM)"
+
+notebook: setup ## Run notebooks/is_this_title_clickbait.ipynb and keep its outputs
+	@.venv/bin/python -m notebooks
 
 bench: setup ## Measure seeds and casings on the real 32,000 rows (after `clickbait fetch`)
 	.venv/bin/python -m bench $(ARGS)
