@@ -19,7 +19,7 @@ PYTEST = .venv/bin/python -m pytest --numprocesses=3 --dist=loadfile --no-loadsc
 IN_IMAGE = --frozen --all-extras $(addprefix --no-extra ,dev gpu mlflow notebook)
 EXPORT = $(UV) export --quiet $(IN_IMAGE) --no-emit-project --no-annotate
 
-.PHONY: help setup test-tools run test test-quick test-flink lint lock lock-check audit sbom notebook bench bench-ingest bench-training bench-serving image image-check screenshot clean
+.PHONY: help setup test-tools run test test-quick test-flink lint lock lock-check audit sbom notebook bench bench-engines bench-ingest bench-training bench-serving image image-check screenshot clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ notebook: setup ## Run notebooks/is_this_title_clickbait.ipynb and keep its outp
 
 bench: setup ## Measure seeds and casings on the real 32,000 rows (after `clickbait fetch`)
 	.venv/bin/python -m bench $(ARGS)
+
+bench-engines: setup test-tools ## Measure the Beam components by size, in memory, on Prism and on Flink (Java, Maven)
+	.venv/bin/python -m bench.engines $(ARGS)
 
 bench-ingest: setup ## Measure the ingest beside TFX's CsvExampleGen (100,000 to 10 million rows)
 	.venv/bin/python -m bench.ingest $(ARGS)

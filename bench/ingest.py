@@ -91,7 +91,7 @@ def _measure(contenders: Sequence[Contender], rows: int, files: int, repeats: in
     with tempfile.TemporaryDirectory(prefix="bench-ingest-") as scratch:
         data = Path(scratch, "data")
         data.mkdir()
-        _make_files(data, rows, files)
+        make_files(data, rows, files)
         for repeat in range(repeats):
             # Each second round is the other way round, so that a machine that gets slower or busier favours no one.
             for contender in contenders if repeat % 2 == 0 else reversed(contenders):
@@ -99,7 +99,7 @@ def _measure(contenders: Sequence[Contender], rows: int, files: int, repeats: in
     return costs
 
 
-def _make_files(folder: Path, rows: int, files: int) -> None:
+def make_files(folder: Path, rows: int, files: int) -> None:
     draw = random.Random(1)
     with Path("data/sample/headlines.csv").open(encoding="utf-8", newline="") as stream:
         words = sorted({word for row in csv.DictReader(stream) for word in row["title"].split()})

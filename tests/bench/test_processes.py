@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -31,6 +32,24 @@ def test_children_count_and_end_with_it():
     while _runs(int(ended.printed.split()[0])) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not _runs(int(ended.printed.split()[0]))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_sessions_beside_it_are_watched_for_as_long_as_it_runs():
+    busy = "x = bytearray(b'x') * 2**27\nwhile True: pass"
+    with subprocess.Popen([sys.executable, "-c", busy], start_new_session=True) as other:
+        try:
+            sleeper = ["timeit", "-n", "1", "-r", "1", "import time; time.sleep(2)"]
+            beside = {"other": [other.pid], "nobody": []}
+            ended = run_module(sleeper, counts_children=True, beside=beside)
+            assert other.poll() is None
+        finally:
+            other.kill()
+    assert ended.code == 0, ended.log
+    assert 0.1 < ended.beside["other"].cpu <= ended.wall + 0.1
+    assert ended.beside["other"].peak_kib > 2**17
+    assert ended.beside["nobody"] == (0.0, 0.0)
+    assert "own" not in ended.beside
 
 
 def _runs(pid: int) -> bool:
