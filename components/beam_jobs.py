@@ -1,10 +1,11 @@
-"""The components' jobs on an engine: named, watched while they run, and cancelled when their client is stopped."""
+"""The jobs of components on an engine: named, watched, cancelled when their client is stopped, and their results."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import hashlib
+import json
 import logging
 import os
 import re
@@ -22,6 +23,7 @@ from apache_beam.options import pipeline_options
 from apache_beam.portability.api import beam_job_api_pb2 as api
 from apache_beam.portability.api import beam_job_api_pb2_grpc
 from apache_beam.runners.portability import portable_runner
+from tfx.dsl.io import fileio
 
 from components.flink_rest import Flink
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("components")
 
 _ExecutorClass = TypeVar("_ExecutorClass", bound="type[base_beam_executor.BaseBeamExecutor]")
+_Value = TypeVar("_Value")
 
 _POLL_SECONDS = 5
 _ANSWER_SECONDS = 10
@@ -49,6 +52,10 @@ class BeamJobError(Exception):
     """A job failed for a reason that the engine knows, or did not move."""
 
     exit_code = 1
+
+
+class SharedDict(dict[str, _Value]):
+    """What the threads of a worker share; Beam holds it by a weak reference, which a plain dict has not."""
 
 
 class WatchOptions(pipeline_options.PipelineOptions):
@@ -75,6 +82,34 @@ def watch_jobs(executor_class: _ExecutorClass) -> _ExecutorClass:
 
     executor_class._make_beam_pipeline = make
     return executor_class
+
+
+def runs_in_memory(pipeline: beam.Pipeline | None) -> bool:
+    """Returns whether a pipeline would run in this process alone; so does what has none."""
+    if pipeline is None:
+        return True
+    runner = pipeline.options.view_as(pipeline_options.StandardOptions).runner
+    mode = pipeline.options.view_as(pipeline_options.DirectOptions).direct_running_mode
+    return runner in (None, "DirectRunner") and mode in (None, "in_memory")
+
+
+@beam.ptransform_fn
+def WriteResults(results: beam.PCollection, path: str) -> beam.PCollection:  # noqa: N802
+    """Writes all elements, which JSON must know, into one file: for the driver, which sees no PCollection."""
+    return results | "All" >> beam.combiners.ToList() | "Write" >> beam.Map(_write_json, path)
+
+
+def take_results(path: str) -> list[Any]:
+    """Returns what `WriteResults` wrote, in no order, and removes the file."""
+    with fileio.open(path, "r") as stream:
+        results = json.loads(stream.read())
+    fileio.remove(path)
+    return results
+
+
+def _write_json(results: list[Any], path: str) -> None:
+    with fileio.open(path, "w") as stream:
+        stream.write(json.dumps(results))
 
 
 def job_prefix(root: str) -> str:

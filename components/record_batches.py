@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -12,15 +13,19 @@ import pyarrow.compute as pc
 import tensorflow as tf
 from tfx_bsl.coders import example_coder
 
-from components.slices import CHALLENGE_VARIANTS
+from components.slices import SPLIT_VARIANTS
 
 _BATCH_ROWS = 8192
 # Compressing by zlib's default took most of the time of writing; this takes a third of that.
 _COMPRESSION = tf.io.TFRecordOptions("GZIP", compression_level=1)
+_PARTIAL = ".partial"
 
 
 Split = str | Path | Sequence[Path]
 """The folder of a split, or some of its files."""
+
+Part = dict[str, list[Path]]
+"""The files of some rows of a split, in all their variants, by the split's name."""
 
 
 def list_files(split: Split) -> list[Path]:
@@ -28,15 +33,21 @@ def list_files(split: Split) -> list[Path]:
     return sorted(Path(split).glob("*.gz")) if isinstance(split, str | Path) else [*split]
 
 
-def parts_of_challenges(folder: str | Path) -> list[list[Path]]:
-    """Returns the files of each part of the challenges' rows, which has all variants of its rows.
+def parts_of_splits(sources: Mapping[str, str]) -> list[Part]:
+    """Returns the parts of splits, each with all variants of its rows.
 
     Part by part, memory stays bounded however many rows there are. VariantExampleGen writes all files of a variant
     before those of the next.
+
+    Args:
+      sources: the folders of the splits, by name.
     """
-    files = list_files(folder)
-    parts = len(files) // len(CHALLENGE_VARIANTS)
-    return [files[number::parts] for number in range(parts)]
+    parts = []
+    for split, folder in sources.items():
+        files = list_files(folder)
+        count = len(files) // len(SPLIT_VARIANTS[split])
+        parts += [{split: files[number::count]} for number in range(count)]
+    return parts
 
 
 def read_batches(file: str | Path) -> Iterator[pa.RecordBatch]:
@@ -44,6 +55,12 @@ def read_batches(file: str | Path) -> Iterator[pa.RecordBatch]:
     decoder = example_coder.ExamplesToRecordBatchDecoder()
     for records in tf.data.TFRecordDataset(str(file), "GZIP").batch(_BATCH_ROWS).as_numpy_iterator():
         yield decoder.DecodeBatch(list(records))
+
+
+def count_rows(file: str | Path) -> int:
+    """Returns how many rows a file has, without decoding them."""
+    batches = tf.data.TFRecordDataset(str(file), "GZIP").batch(_BATCH_ROWS)
+    return sum(len(records) for records in batches.as_numpy_iterator())
 
 
 def read_split(split: Split) -> Iterator[pa.RecordBatch]:
@@ -73,16 +90,30 @@ def distinct_texts(splits: Iterable[Split], name: str) -> set[str]:
 
 @contextlib.contextmanager
 def open_writer(file: str | Path) -> Iterator[Callable[[pa.RecordBatch], None]]:
-    """Yields a function that appends a batch to the file."""
-    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    """Yields a function that appends a batch to the file, which is there once it is whole."""
+    file = Path(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
     encoder = example_coder.RecordBatchToExamplesEncoder()
-    with tf.io.TFRecordWriter(str(file), _COMPRESSION) as writer:
+    # An engine may run a step twice, or lose its worker.
+    partial = file.with_name(f"{file.name}-{secrets.token_hex(4)}{_PARTIAL}")
+    try:
+        with tf.io.TFRecordWriter(str(partial), _COMPRESSION) as writer:
 
-        def write(batch: pa.RecordBatch) -> None:
-            for record in encoder.encode(batch):
-                writer.write(record)
+            def write(batch: pa.RecordBatch) -> None:
+                for record in encoder.encode(batch):
+                    writer.write(record)
 
-        yield write
+            yield write
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def remove_partial_files(folders: Iterable[str | Path]) -> None:
+    """Removes what writers left in these folders that were killed."""
+    for folder in folders:
+        for partial in Path(folder).glob(f"*{_PARTIAL}"):
+            partial.unlink()
 
 
 def add_columns(source: Split, target: str | Path, make: Callable[[pa.RecordBatch], Mapping[str, np.ndarray]]) -> None:

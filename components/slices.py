@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from trainer import features
 
 SPLIT, VARIANT, ROW = "split", "variant", "row"
 """The features of a row and its variants: the split, one of `VARIANTS`, and the number of the row in its split."""
@@ -31,6 +33,13 @@ LOWER_ROWS = 10_000
 
 CHALLENGE_VARIANTS = (AS_IS, "lower")
 """The variants that the rows of challenges are scored in."""
+
+SPLIT_VARIANTS: Mapping[str, Sequence[str]] = {
+    features.TRAIN_SPLIT: VARIANTS[:1],
+    features.EVAL_SPLIT: VARIANTS,
+    CHALLENGE: CHALLENGE_VARIANTS,
+}
+"""The variants of each split's rows."""
 
 STARTS_WITH_DIGIT = "starts_with_digit"
 """`yes` or `no`; punctuation and signs before the digit do not count."""

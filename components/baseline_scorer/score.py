@@ -10,7 +10,7 @@ import tensorflow as tf
 from sklearn.pipeline import Pipeline
 
 from components.baseline_scorer.models import BASELINES, TFIDF_LOWER, NoBaselineError, score_texts, train_baseline
-from components.record_batches import Split, add_columns, distinct_texts, parts_of_challenges, read_values, texts
+from components.record_batches import Split, add_columns, distinct_texts, parts_of_splits, read_values, texts
 from components.slices import CHALLENGE
 from trainer import features
 
@@ -28,20 +28,42 @@ def score_splits(sources: Mapping[str, str], targets: Mapping[str, str], max_tra
     Returns:
       Why there are no such columns; empty where there are.
     """
-    models, reason = {}, ""
-    try:
-        models = _train(sources[features.TRAIN_SPLIT], max_train_rows)
-    except NoBaselineError as error:
-        reason = str(error)
-    _score(models, {split: source for split, source in sources.items() if split != CHALLENGE}, targets)
-    if CHALLENGE in sources:
-        lower = {name: model for name, model in models.items() if name == TFIDF_LOWER}
-        for part in parts_of_challenges(sources[CHALLENGE]):
-            _score(lower, {CHALLENGE: part}, targets)
+    models, reason = train_baselines(sources[features.TRAIN_SPLIT], max_train_rows)
+    home = dict(sources)
+    parts: list[Mapping[str, Split]] = [home]
+    if CHALLENGE in home:
+        parts += parts_of_splits({CHALLENGE: home.pop(CHALLENGE)})
+    for part in parts:
+        score_rows(models, part, targets)
     return reason
 
 
-def _score(models: Mapping[str, Pipeline], sources: Mapping[str, Split], targets: Mapping[str, str]) -> None:
+def train_baselines(folder: str, max_rows: int) -> tuple[dict[str, Pipeline], str]:
+    """Returns the models of `BASELINES`, trained on the first rows of a split; or none, and why."""
+    titles: list[str] = []
+    labels: list[int] = []
+    for batch in read_values(folder, {features.TITLE: tf.string, features.LABEL: tf.int64}):
+        titles += [title.decode() for title in batch[features.TITLE]]
+        labels += batch[features.LABEL].tolist()
+        if len(titles) >= max_rows:
+            break
+    titles, labels = titles[:max_rows], labels[:max_rows]
+    try:
+        return {name: train_baseline([*map(read, titles)], labels) for name, read in BASELINES.items()}, ""
+    except NoBaselineError as error:
+        return {}, str(error)
+
+
+def score_rows(models: Mapping[str, Pipeline], sources: Mapping[str, Split], targets: Mapping[str, str]) -> None:
+    """Writes rows with the scores of the models, each distinct text of all these splits scored once.
+
+    Args:
+      models: by their names; of challenges `tfidf_lower` alone scores.
+      sources: the splits, or parts of them, by name: either challenges or others.
+      targets: the folders of the splits that are written.
+    """
+    if CHALLENGE in sources:
+        models = {name: model for name, model in models.items() if name == TFIDF_LOWER}
     titles = distinct_texts(sources.values(), features.TITLE) if models else set()
     scores = {name: _score_distinct(model, map(BASELINES[name], titles)) for name, model in models.items()}
 
@@ -54,18 +76,6 @@ def _score(models: Mapping[str, Pipeline], sources: Mapping[str, Split], targets
 
     for split, source in sources.items():
         add_columns(source, targets[split], columns_of)
-
-
-def _train(folder: str, max_rows: int) -> dict[str, Pipeline]:
-    titles: list[str] = []
-    labels: list[int] = []
-    for batch in read_values(folder, {features.TITLE: tf.string, features.LABEL: tf.int64}):
-        titles += [title.decode() for title in batch[features.TITLE]]
-        labels += batch[features.LABEL].tolist()
-        if len(titles) >= max_rows:
-            break
-    titles, labels = titles[:max_rows], labels[:max_rows]
-    return {name: train_baseline([*map(read, titles)], labels) for name, read in BASELINES.items()}
 
 
 def _score_distinct(model: Pipeline, found) -> dict[str, float]:

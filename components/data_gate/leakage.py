@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 
 import apache_beam as beam
@@ -10,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tfx.dsl.io import fileio
 
+from components.beam_jobs import WriteResults, take_results
 from components.titles import title_key
 from trainer import features
 
@@ -38,12 +38,9 @@ def find_leaks(pipeline: beam.Pipeline, splits: Mapping[str, str], scratch: str)
             | "Keys" >> beam.FlatMap(_read_keys)
             | "ByShard" >> beam.GroupByKey()
             | "Common" >> beam.Map(_common)
-            | "All" >> beam.combiners.ToList()
-            | "Write" >> beam.Map(_write, scratch)
+            | "Results" >> WriteResults(scratch)
         )
-    with fileio.open(scratch, "r") as stream:
-        found = set(json.loads(stream.read()))
-    fileio.remove(scratch)
+    found = {key for keys in take_results(scratch) for key in keys}
     return len(found), _titles(found, files[-1][0], files) if found else []
 
 
@@ -62,11 +59,6 @@ def _common(element: tuple[int, Iterable[tuple[str, bytes]]]) -> list[int]:
         return []
     first, second = (np.concatenate(arrays) for arrays in by_split.values())
     return np.intersect1d(first, second).tolist()
-
-
-def _write(found: list[list[int]], path: str) -> None:
-    with fileio.open(path, "w") as stream:
-        stream.write(json.dumps([key for keys in found for key in keys]))
 
 
 def _titles(keys: set[int], split: str, files: list[tuple[str, str]]) -> list[str]:

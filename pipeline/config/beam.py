@@ -14,7 +14,14 @@ from pydantic import Field, model_validator
 
 from trainer.section import Section
 
-BeamComponent = Literal["HeadlineExampleGen", "StatisticsGen", "DataGate", "Evaluator", "BulkInferrer"]
+BeamComponent = Literal[
+    "HeadlineExampleGen",
+    "StatisticsGen",
+    "DataGate",
+    "ModelScorer",
+    "Evaluator",
+    "BulkInferrer",
+]
 """The components whose work Beam does."""
 
 BEAM_COMPONENTS: tuple[BeamComponent, ...] = get_args(BeamComponent)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from components.model_scorer.score import explain_errors, score_splits
+from components.model_scorer.score import confident_errors, explain_errors, read_errors, score_splits
 from components.slices import CHALLENGE_VARIANTS
 from components.variant_example_gen.write import write_variants
 from tests.helpers.variants import read_rows, splits_of, write_titles, write_variant_splits
@@ -35,6 +35,11 @@ def cased(text):
 @pytest.fixture
 def sources(tmp_path):
     return write_variant_splits(tmp_path, TRAIN, EVAL, VARIANTS)
+
+
+def explained(tmp_path, candidate, count=50):
+    errors = confident_errors(read_errors(splits_of(tmp_path / "predictions")["eval"]), count)
+    return explain_errors(errors, candidate)
 
 
 def scored(tmp_path, sources, candidate, last_blessed=None):
@@ -84,12 +89,12 @@ def test_variants_are_scored_beside_their_original_and_originals_by_length(tmp_p
 def test_a_score_that_is_no_number_stays_none_and_is_no_confident_error(tmp_path, sources):
     found = scored(tmp_path, sources, Model(lambda text: math.nan))
     assert all(math.isnan(row["probability"]) for rows in found.values() for row in rows)
-    assert explain_errors(splits_of(tmp_path / "predictions")["eval"], Model(cased), 50)["errors"] == []
+    assert explained(tmp_path, Model(cased))["errors"] == []
 
 
 def test_the_most_confident_errors_as_they_are_come_first_with_their_words(tmp_path, sources):
     scored(tmp_path, sources, Model(cased), Model(lambda text: 0.5))
-    told = explain_errors(splits_of(tmp_path / "predictions")["eval"], Model(cased), 50)
+    told = explained(tmp_path, Model(cased))
     assert told["threshold"] == 0.5
     first, second = told["errors"]
     assert first == {
@@ -106,15 +111,13 @@ def test_the_most_confident_errors_as_they_are_come_first_with_their_words(tmp_p
 
 def test_no_more_errors_are_explained_than_asked_for(tmp_path, sources):
     scored(tmp_path, sources, Model(cased))
-    told = explain_errors(splits_of(tmp_path / "predictions")["eval"], Model(cased), 1)
+    told = explained(tmp_path, Model(cased), 1)
     assert [error["row"] for error in told["errors"]] == [2]
 
 
 def test_an_effect_that_is_no_number_is_null(tmp_path, sources):
     scored(tmp_path, sources, Model(cased))
-    told = explain_errors(
-        splits_of(tmp_path / "predictions")["eval"], Model(lambda text: math.nan if text == "You" else 0.5), 1
-    )
+    told = explained(tmp_path, Model(lambda text: math.nan if text == "You" else 0.5), 1)
     assert told["errors"][0]["words"] == [{"word": "You", "effect": 0.0}, {"word": "again", "effect": None}]
 
 
