@@ -18,6 +18,7 @@ BeamComponent = Literal[
     "HeadlineExampleGen",
     "StatisticsGen",
     "DataGate",
+    "VariantExampleGen",
     "ModelScorer",
     "Evaluator",
     "BulkInferrer",

@@ -26,11 +26,11 @@ def write_variant_splits(
     base: Path, train: Sequence[tuple[str, int]], evaluation: Sequence[tuple[str, int]], variants: Sequence[str]
 ) -> dict[str, str]:
     """The folders of both splits by name, as the scorers read them."""
-    from components.variant_example_gen.write import write_variants
+    from components.variant_example_gen.write import SplitToWrite, write_variants
 
     for split, rows, made in (("train", train, variants[:1]), ("eval", evaluation, variants)):
         source = write_titles(base / "titles" / f"Split-{split}", rows)
-        write_variants(source, base / "variants" / f"Split-{split}", split, made)
+        write_variants(SplitToWrite(split, source, base / "variants" / f"Split-{split}", made))
     return splits_of(base / "variants")
 
 

@@ -9,7 +9,7 @@ from tfx.types.standard_artifacts import Examples
 from components.baseline_scorer.component import BaselineScorer
 from components.baseline_scorer.models import BASELINES, score_texts, train_baseline
 from components.baseline_scorer.score import score_splits
-from components.variant_example_gen.write import write_variants
+from components.variant_example_gen.write import SplitToWrite, write_variants
 from tests.helpers.variants import read_rows, splits_of, write_titles, write_variant_splits
 
 TRAIN = [("Storm hits coast", 0), ("You Won't Believe This", 1), ("Court rules on budget", 0), ("What Cats Know", 1)]
@@ -71,7 +71,7 @@ def test_challenges_get_the_score_of_the_lower_cased_model(tmp_path):
     before = write_variant_splits(tmp_path, TRAIN, EVAL, VARIANTS)
     write_titles(tmp_path / "titles" / "Split-challenge", [("What Rules", 1)], [("STORM You", 0)])
     folder = tmp_path / "variants" / "Split-challenge"
-    write_variants(tmp_path / "titles" / "Split-challenge", folder, "challenge", ("as_is", "lower"))
+    write_variants(SplitToWrite("challenge", tmp_path / "titles" / "Split-challenge", folder, ("as_is", "lower")))
     targets = {split: str(tmp_path / "scored" / split) for split in (*before, "challenge")}
     assert score_splits({**before, "challenge": str(folder)}, targets, 1000) == ""
     titles, labels = zip(*TRAIN, strict=True)

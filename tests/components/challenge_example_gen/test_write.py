@@ -27,7 +27,7 @@ from components.evaluator.challenges import measure_challenges
 from components.labelled_csv.digests import file_digest
 from components.model_scorer.score import score_splits as model_scores
 from components.slices import CHALLENGE_VARIANTS
-from components.variant_example_gen.write import write_variants
+from components.variant_example_gen.write import SplitToWrite, write_variants
 from tests.helpers.variants import read_rows, write_titles
 
 TRAIN = [("Storm Hits Coast", 0), ("Übergrößen für Alle", 1)]
@@ -152,7 +152,7 @@ def test_scorers_carry_the_columns_along_up_to_the_figures(tmp_path, challenge):
     write_titles(tmp_path / "train", TRAIN * 3)
     counts = write.write_challenges([config], [source], tmp_path / "train", tmp_path / "written")
     variants, scored, predictions = (tmp_path / name / "challenge" for name in ("variants", "scored", "predictions"))
-    write_variants(tmp_path / "written", variants, "challenge", CHALLENGE_VARIANTS)
+    write_variants(SplitToWrite("challenge", tmp_path / "written", variants, CHALLENGE_VARIANTS))
     sources = {"train": str(tmp_path / "train"), "challenge": str(variants)}
     baseline_scores(sources, {"train": str(tmp_path / "scored" / "train"), "challenge": str(scored)}, 1000)
 

@@ -37,13 +37,13 @@ def variants(rows, examples, tmp_path_factory) -> dict[str, str]:
     from pathlib import Path
 
     from components.baseline_scorer.score import score_splits
-    from components.variant_example_gen.write import write_variants
+    from components.variant_example_gen.write import SplitToWrite, write_variants
 
     place = tmp_path_factory.mktemp("variants")
     for split, (titles, labels) in rows.items():
         source = Path(examples(zip(titles, labels, strict=True))).parent
         wanted = VARIANTS if split == "eval" else VARIANTS[:1]
-        write_variants(source, place / "written" / f"Split-{split}", split, wanted)
+        write_variants(SplitToWrite(split, source, place / "written" / f"Split-{split}", wanted))
     folders = {kind: {split: str(place / kind / f"Split-{split}") for split in rows} for kind in ("written", "scored")}
     score_splits(folders["written"], folders["scored"], 10_000)
     return folders["scored"]

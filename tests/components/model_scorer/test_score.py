@@ -9,7 +9,7 @@ import pytest
 
 from components.model_scorer.score import confident_errors, explain_errors, read_errors, score_splits
 from components.slices import CHALLENGE_VARIANTS
-from components.variant_example_gen.write import write_variants
+from components.variant_example_gen.write import SplitToWrite, write_variants
 from tests.helpers.variants import read_rows, splits_of, write_titles, write_variant_splits
 
 TRAIN = [("Storm hits coast", 0), ("You Won't Believe", 1)]
@@ -126,7 +126,7 @@ def test_challenges_are_scored_part_by_part_and_change_no_other_batch(tmp_path, 
     scored(tmp_path / "alone", sources, alone)
     elsewhere = tmp_path / "elsewhere"
     write_titles(elsewhere / "titles", [("You here", 1), ("Cats", 0)], [("Storm there", 0)])
-    write_variants(elsewhere / "titles", elsewhere / "Split-challenge", "challenge", CHALLENGE_VARIANTS)
+    write_variants(SplitToWrite("challenge", elsewhere / "titles", elsewhere / "Split-challenge", CHALLENGE_VARIANTS))
     splits = {**sources, "challenge": str(elsewhere / "Split-challenge")}
     targets = {**splits_of(tmp_path / "beside"), "challenge": str(tmp_path / "beside" / "Split-challenge")}
     score_splits(splits, targets, beside, None)

@@ -14,7 +14,7 @@ from components.errors import DataRefused
 from components.slices import VARIANTS
 from components.variant_example_gen.component import VariantExampleGen
 from components.variant_example_gen.perturbations import perturb
-from components.variant_example_gen.write import write_variants
+from components.variant_example_gen.write import SplitToWrite, write_variants
 from tests.helpers.examples import serialized_example
 from tests.helpers.variants import read_rows, splits_of, write_titles
 
@@ -65,14 +65,20 @@ def test_a_row_stays_in_its_natural_slices_whatever_the_variant_writes(tmp_path)
 def test_the_same_rows_make_the_same_rows_in_the_same_files(tmp_path):
     for name in ("one", "two"):
         write_titles(tmp_path / name / "titles", *EVAL)
-        assert write_variants(tmp_path / name / "titles", tmp_path / name / "variants", "eval", VARIANTS) == 5
+        assert (
+            write_variants(SplitToWrite("eval", tmp_path / name / "titles", tmp_path / name / "variants", VARIANTS))
+            == 5
+        )
     names = [sorted(file.name for file in (tmp_path / output / "variants").iterdir()) for output in ("one", "two")]
     assert names == [[f"data_tfrecord-{number:05d}-of-00020.gz" for number in range(20)]] * 2
     assert read_rows(tmp_path / "one" / "variants") == read_rows(tmp_path / "two" / "variants")
 
 
 def test_a_split_without_rows_stays_a_split(tmp_path):
-    assert write_variants(write_titles(tmp_path / "none", []), tmp_path / "variants", "eval", ("as_is",)) == 0
+    assert (
+        write_variants(SplitToWrite("eval", write_titles(tmp_path / "none", []), tmp_path / "variants", ("as_is",)))
+        == 0
+    )
     assert read_rows(tmp_path / "variants") == []
     assert len(list((tmp_path / "variants").iterdir())) == 1
 
@@ -88,7 +94,7 @@ def test_a_row_keeps_its_slices_by_columns_in_all_variants(tmp_path):
         example = tf.train.Example.FromString(serialized_example("One", 1))
         example.features.feature["slice:источник"].bytes_list.value.append("Ä, b".encode())
         writer.write(example.SerializeToString())
-    write_variants(tmp_path / "titles", tmp_path / "variants", "eval", VARIANTS)
+    write_variants(SplitToWrite("eval", tmp_path / "titles", tmp_path / "variants", VARIANTS))
     assert [row["slice:источник"] for row in read_rows(tmp_path / "variants")] == ["Ä, b"] * len(VARIANTS)
 
 
@@ -100,7 +106,12 @@ def test_of_a_large_challenge_a_part_is_lower_cased_spread_evenly(tmp_path):
             example.features.feature["challenge"].bytes_list.value.append(b"large" if number < 9 else b"small")
             writer.write(example.SerializeToString())
     shares = {"large": 1 / 3, "small": 1.0}
-    assert write_variants(tmp_path / "titles", tmp_path / "variants", "challenge", ("as_is", "lower"), shares) == 12
+    assert (
+        write_variants(
+            SplitToWrite("challenge", tmp_path / "titles", tmp_path / "variants", ("as_is", "lower"), shares)
+        )
+        == 12
+    )
     rows = read_rows(tmp_path / "variants")
     assert [row["row"] for row in rows if row["variant"] == "as_is"] == [*range(12)]
     assert [(row["row"], row["title"]) for row in rows if row["variant"] == "lower"] == [
