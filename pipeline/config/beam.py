@@ -19,6 +19,7 @@ BeamComponent = Literal[
     "StatisticsGen",
     "DataGate",
     "VariantExampleGen",
+    "BaselineScorer",
     "ModelScorer",
     "Evaluator",
     "BulkInferrer",
