@@ -100,6 +100,8 @@ def calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> Estimate
     if not rows:
         return Estimate(np.nan, 0.0, 1.0)
     bins, gaps = _gaps(labels, probabilities)
+    order = np.lexsort((gaps, bins))  # an engine hands rows on in an order of its own, and a draw goes by their places
+    bins, gaps = bins[order], gaps[order]
     value = _error(np.bincount(bins, gaps, ECE_BINS), rows)
     random = np.random.default_rng(0)
     drawn = (random.integers(rows, size=rows) for _ in range(_RESAMPLES))

@@ -95,3 +95,9 @@ def test_the_interval_of_a_difference_holds_the_true_one_95_times_in_100():
         found = paired_difference(drawn != 1, drawn != 0)
         held += found.low <= 0.02 <= found.high
     assert 0.93 <= held / 2000 <= 0.98
+
+
+def test_the_interval_of_the_calibration_error_does_not_hang_by_the_order_of_the_rows():
+    order = np.random.default_rng(1).permutation(len(LABELS))
+    found = calibration_error(LABELS[order], SCORES[order])
+    assert found == pytest.approx(calibration_error(LABELS, SCORES), abs=1e-12)
