@@ -9,6 +9,7 @@ import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
 
 import contextlib
 import filecmp
+import json
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,8 +26,10 @@ from components.errors import describe_failure
 from pipeline.config.beam import beam_flags
 from pipeline.config.pipeline_config import load_config
 from tests.components.headline_example_gen.ingests import Ingested, run_executor, write_csv
+from tests.flink.compare import rounded
 from tests.helpers.beam_engine import Engine, find_prism, free_port, local_engine, stop
 from tests.helpers.statistics_by_feature import by_feature
+from tests.helpers.variants import read_rows
 
 pytestmark = pytest.mark.slow
 
@@ -66,6 +70,23 @@ def flags(engine: Engine, component: str, *overrides: str) -> list[str]:
     return beam_flags(load_config(overrides=[*engine.overrides, *overrides], environ={}).beam, component)
 
 
+# Workers in threads of this process have TensorFlow already, which costs another 5 s a job.
+HERE = ("beam.environment_type=LOOPBACK", "beam.environment_config=null")
+
+
+@pytest.fixture(scope="module")
+def model(tiny_encoder, tmp_path_factory):
+    import tfx.v1 as tfx
+
+    from trainer.export import export_model
+    from trainer.model import build_model
+
+    model = tfx.types.standard_artifacts.Model()
+    model.uri = str(tmp_path_factory.mktemp("model"))
+    export_model(build_model(tiny_encoder, fine_tune=True, seed=1), f"{model.uri}/Format-Serving", policy="lower")
+    return model
+
+
 def files(folder: str) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
 
@@ -76,7 +97,7 @@ def run(executor, component: str, inputs, outputs, properties, folder: Path, bea
 
 
 def test_the_ingest_writes_the_same_bytes(engine, data, in_memory, tmp_path):
-    there = run_executor(data, tmp_path, limit_rows=250, beam_flags=flags(engine, "HeadlineExampleGen"))
+    there = run_executor(data, tmp_path, limit_rows=250, beam_flags=flags(engine, "HeadlineExampleGen", *HERE))
 
     assert there.report == in_memory.report
     assert there.report["rows"]["rejected"] > 0 and there.report["rows"]["left_out"] > 0
@@ -84,6 +105,22 @@ def test_the_ingest_writes_the_same_bytes(engine, data, in_memory, tmp_path):
         names = files(uri)
         assert names == files(other)
         assert filecmp.cmpfiles(uri, other, names, shallow=False)[0] == names
+
+
+def test_titles_in_both_splits_are_the_same(engine, in_memory, tmp_path):
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    from components.beam_jobs import WatchedPipeline
+    from components.data_gate.leakage import find_leaks
+
+    folder = f"{in_memory.examples.uri}/Split-train"
+    ours, theirs = (
+        find_leaks(
+            WatchedPipeline(options=PipelineOptions(beam)), {"train": folder, "eval": folder}, str(tmp_path / "leaks")
+        )
+        for beam in ([], flags(engine, "DataGate", *HERE))
+    )
+    assert ours == theirs and ours[0] > 100
 
 
 def test_the_statistics_are_the_same(engine, in_memory, tmp_path):
@@ -96,7 +133,7 @@ def test_the_statistics_are_the_same(engine, in_memory, tmp_path):
     Path(schema.uri).mkdir()
     shutil.copy(SCHEMA, schema.uri)
     results = []
-    for place, beam in (("memory", []), ("engine", flags(engine, "StatisticsGen"))):
+    for place, beam in (("memory", []), ("engine", flags(engine, "StatisticsGen", *HERE))):
         statistics = tfx.types.standard_artifacts.ExampleStatistics()
         statistics.uri = str(tmp_path / place)
         inputs = {"examples": [in_memory.examples], "schema": [schema]}
@@ -106,23 +143,123 @@ def test_the_statistics_are_the_same(engine, in_memory, tmp_path):
     assert len(results[0]) == 2 and results[0] == results[1]
 
 
-def test_scores_in_bulk_are_the_same(engine, tiny_encoder, tmp_path):
+@pytest.fixture(scope="module")
+def challenges(in_memory, tmp_path_factory):
+    from tfx.types.standard_artifacts import Examples
+
+    from components.challenge_example_gen.write import write_challenges
+    from components.challenges import ChallengeConfig, ChallengeSource, rows_to_json
+    from components.labelled_csv.digests import file_digest
+
+    folder = tmp_path_factory.mktemp("challenges")
+    path = str(folder / "tube.csv")
+    write_csv(folder / "tube.csv", [(f"Tube {title}", label) for title, label in ROWS[:40]])
+    challenges = Examples()
+    challenges.uri = str(folder / "challenges")
+    counts = write_challenges(
+        [ChallengeConfig(name="tube", path=path)],
+        [ChallengeSource(name="tube", path=path, sha256=file_digest(path))],
+        f"{in_memory.examples.uri}/Split-train",
+        f"{challenges.uri}/Split-challenge",
+    )
+    challenges.split_names = '["challenge"]'
+    challenges.set_string_custom_property("challenges", rows_to_json(counts))
+    return challenges
+
+
+def evaluate(examples, challenges, model, folder: Path, beam_of) -> dict[str, Any]:
+    """Runs the components from the variants to the verdict, and returns their outputs by name."""
+    from tfx.types.standard_artifacts import Examples, ModelBlessing, ModelEvaluation
+
+    from components.baseline_scorer.component import BaselineScorer
+    from components.data_gate.verdict import DataVerdict, write_verdict
+    from components.evaluator.component import Evaluator
+    from components.evaluator.policy import EvaluationConfig
+    from components.model_scorer.component import ModelScorer
+    from components.model_scorer.explanations import Explanations
+    from components.variant_example_gen.component import VariantExampleGen
+
+    accepted = DataVerdict()
+    accepted.uri = str(folder / "accepted")
+    write_verdict(accepted, [])
+    given_rows = {"data_verdict": [accepted], "challenges": [challenges]}
+    models = {"model": [model], "baseline_model": [model]}
+    scoring = {"batch_rows": 16, "explained_errors": len(ROWS), "behaviours": ""}
+    made: dict[str, Any] = {"examples": examples}
+    for component, source, inputs, properties, outputs in (
+        (VariantExampleGen, "examples", given_rows, {}, {"variants": Examples}),
+        (BaselineScorer, "variants", {}, {"max_train_rows": 150}, {"scored": Examples}),
+        (ModelScorer, "scored", models, scoring, {"predictions": Examples, "explanations": Explanations}),
+        (
+            *(Evaluator, "predictions", {}, {"policy": EvaluationConfig().model_dump_json()}),
+            {"evaluation": ModelEvaluation, "blessing": ModelBlessing},
+        ),
+    ):
+        name = component.__name__
+        for output, kind in outputs.items():
+            made[output] = kind()
+            made[output].uri = str(folder / output)
+        given = {output: [made[output]] for output in outputs}
+        executor = component.EXECUTOR_SPEC.executor_class
+        run(executor, name, {"examples": [made[source]], **inputs}, given, properties, folder, beam_of(name))
+    return made
+
+
+def test_variants_their_scores_and_the_verdict_are_the_same(engine, in_memory, challenges, model, tmp_path):
+    # A worker of the pool loads the model, and knows nothing of this process.
+    here = {"ModelScorer": ()}
+    given = in_memory.examples, challenges, model
+    ours = evaluate(*given, tmp_path / "memory", lambda name: [])
+    theirs = evaluate(*given, tmp_path / "engine", lambda name: flags(engine, name, *here.get(name, HERE)))
+
+    for output in ("variants", "scored", "predictions"):
+        assert files(ours[output].uri) == files(theirs[output].uri)
+        before, after = (dict(artifact[output].mlmd_artifact.custom_properties) for artifact in (ours, theirs))
+        assert before == after
+    assert ours["variants"].get_int_custom_property("train_rows") > 100
+    before, after = (keyed_rows(artifact["predictions"].uri) for artifact in (ours, theirs))
+    assert before.keys() == after.keys() and len(before) > 500
+    assert sum(split == "challenge" for split, *_ in before) == 80
+    for key, row in before.items():
+        assert without_scores(row) == without_scores(after[key])
+        ours_here, theirs_here = ([scores[name] for name in SCORES if name in scores] for scores in (row, after[key]))
+        assert np.allclose(ours_here, theirs_here, rtol=0, atol=1e-6), key
+    # The order of errors that are equally sure hangs by the last bit.
+    before, after = ({error["row"] for error in contents(made, "explanations")["errors"]} for made in (ours, theirs))
+    assert before == after and len(before) > 10
+    before, after = (rounded(contents(made, "evaluation", "verdict.json")) for made in (ours, theirs))
+    assert before == after and before["thresholds"] and before["challenges"]
+
+
+def contents(made: dict[str, Any], output: str, name: str = "explanations.json") -> dict[str, Any]:
+    return json.loads(Path(made[output].uri, name).read_bytes())
+
+
+SCORES = ("tfidf_cased", "tfidf_lower", "probability", "as_is_probability", "last_blessed")
+
+
+def without_scores(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in SCORES}
+
+
+def keyed_rows(uri: str) -> dict[tuple, dict[str, Any]]:
+    rows = [row for folder in Path(uri).glob("Split-*") for row in read_rows(folder)]
+    return {(row["split"], row["row"], row["variant"]): row for row in rows}
+
+
+def test_scores_in_bulk_are_the_same(engine, model, tmp_path):
     import tfx.v1 as tfx
 
     from components.bulk_example_gen import BULK_SPLIT
     from components.bulk_example_gen.write import write_examples
     from components.bulk_inferrer.component import BulkInferrer, Executor
     from serving.client.bulk.files import file_digest
-    from trainer.export import export_model
-    from trainer.model import build_model
 
     texts = tmp_path / "texts.txt"
     texts.write_text("".join(f"{title}\n" for title, _ in ROWS), encoding="utf-8")
-    examples, model = tfx.types.standard_artifacts.Examples(), tfx.types.standard_artifacts.Model()
+    examples = tfx.types.standard_artifacts.Examples()
     examples.uri, examples.split_names = str(tmp_path / "examples"), f'["{BULK_SPLIT}"]'
     write_examples(str(texts), "title", file_digest(str(texts)), f"{examples.uri}/Split-{BULK_SPLIT}")
-    model.uri = str(tmp_path / "model")
-    export_model(build_model(tiny_encoder, fine_tune=True, seed=1), f"{model.uri}/Format-Serving", policy="lower")
     standard = tfx.types.standard_artifacts
     inputs = {"examples": [examples], "model": [model]}
     for name, kind in (("blessing", "ModelBlessing"), ("infra_blessing", "InfraBlessing")):
@@ -133,7 +270,7 @@ def test_scores_in_bulk_are_the_same(engine, tiny_encoder, tmp_path):
     component = BulkInferrer(**{name: tfx.dsl.Channel(type=kind) for name, kind in kinds.items()})
 
     scores = []
-    for place, beam in (("memory", []), ("engine", flags(engine, "BulkInferrer"))):
+    for place, beam in (("memory", []), ("engine", flags(engine, "BulkInferrer", *HERE))):
         scored = standard.Examples()
         scored.uri = str(tmp_path / place)
         outputs = {"output_examples": [scored]}

@@ -62,14 +62,15 @@ def _verdicts(memory: Path, there: Path) -> Iterator[str]:
 
 def _verdict(output: Path) -> dict[str, Any]:
     (path,) = output.glob("runs/*/verdict.json")
-    return _rounded(json.loads(path.read_text(encoding="utf-8")))
+    return rounded(json.loads(path.read_text(encoding="utf-8")))
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """Returns a verdict with its numbers to four digits."""
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_rounded(item) for item in value]
+        return [rounded(item) for item in value]
     return round(value, 4) if isinstance(value, float) else value
 
 
