@@ -24,7 +24,7 @@ def find_leaks(pipeline: beam.Pipeline, splits: Mapping[str, str], scratch: str)
     Args:
       pipeline: not yet run.
       splits: name to folder of TFRecords of tf.Examples.
-      scratch: a path for the result.
+      scratch: a path for the result; 8 bytes a leak lie beside it until this returns.
 
     Returns:
       How many titles are in more than one split, and some of them.
@@ -37,11 +37,14 @@ def find_leaks(pipeline: beam.Pipeline, splits: Mapping[str, str], scratch: str)
             | "Spread" >> beam.Reshuffle()
             | "Keys" >> beam.FlatMap(_read_keys)
             | "ByShard" >> beam.GroupByKey()
-            | "Common" >> beam.Map(_common)
+            | "Common" >> beam.FlatMap(_common, scratch)
             | "Results" >> WriteResults(scratch)
         )
-    found = {key for keys in take_results(scratch) for key in keys}
-    return len(found), _titles(found, files[-1][0], files) if found else []
+    shards = [_take_keys(path) for path in sorted(take_results(scratch))]
+    if not shards:
+        return 0, []
+    keys = np.sort(np.concatenate(shards))
+    return len(keys), _titles(keys, files[-1][0], files)
 
 
 def _read_keys(element: tuple[str, str]) -> Iterator[tuple[int, tuple[str, bytes]]]:
@@ -51,21 +54,38 @@ def _read_keys(element: tuple[str, str]) -> Iterator[tuple[int, tuple[str, bytes
         yield shard, (split, keys[keys % _SHARDS == shard].tobytes())
 
 
-def _common(element: tuple[int, Iterable[tuple[str, bytes]]]) -> list[int]:
+def _common(element: tuple[int, Iterable[tuple[str, bytes]]], scratch: str) -> Iterator[str]:
+    """Writes the keys that both splits have into a file, and yields its path; without any there is none."""
+    shard, packed_keys = element
     by_split: dict[str, list[np.ndarray]] = {}
-    for split, packed in element[1]:
+    for split, packed in packed_keys:
         by_split.setdefault(split, []).append(np.frombuffer(packed, np.uint64))
     if len(by_split) < 2:
-        return []
+        return
     first, second = (np.concatenate(arrays) for arrays in by_split.values())
-    return np.intersect1d(first, second).tolist()
+    keys = np.intersect1d(first, second)
+    if len(keys):
+        path = f"{scratch}-{shard:02}"
+        with fileio.open(f"{path}.partial", "wb") as stream:
+            stream.write(keys.tobytes())
+        fileio.rename(f"{path}.partial", path, overwrite=True)
+        yield path
 
 
-def _titles(keys: set[int], split: str, files: list[tuple[str, str]]) -> list[str]:
+def _take_keys(path: str) -> np.ndarray:
+    with fileio.open(path, "rb") as stream:
+        keys = np.frombuffer(stream.read(), np.uint64)
+    fileio.remove(path)
+    return keys
+
+
+def _titles(keys: np.ndarray, split: str, files: list[tuple[str, str]]) -> list[str]:
     shown: list[str] = []
     for name, file in files:
         for title in _read_titles(file) if name == split else ():
-            if title_key(title).order in keys:
+            key = np.uint64(title_key(title).order)
+            place = np.searchsorted(keys, key)
+            if place < len(keys) and keys[place] == key:
                 shown.append(title)
             if len(shown) == _SHOWN_TITLES:
                 return shown
