@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.helpers.statistics_by_feature import by_feature
+from tests.helpers.variants import read_rows
 
 _TOLERANCE = 1e-6
 
@@ -75,19 +76,23 @@ def rounded(value: Any) -> Any:
 
 
 def _scores(memory: Path, there: Path) -> Iterator[str]:
-    import tensorflow as tf
-
-    scores = []
-    for output in (memory, there):
-        (folder,) = _newest(output, "BulkInferrer", "output_examples").glob("Split-*")
-        features = [tf.train.Example.FromString(record).features.feature for record in _records(folder)]
-        scores.append({item["row"].int64_list.value[0]: item["probability"].float_list.value[0] for item in features})
-    ours, theirs = scores
-    if ours.keys() != theirs.keys():
-        yield f"scores: {len(ours)} in memory, {len(theirs)} on Flink"
-        return
-    largest = max(abs(ours[row] - theirs[row]) for row in ours)
-    if largest > _TOLERANCE:
-        yield f"scores: they differ by {largest:.2g}"
-    else:
-        print(f"  equal: {len(ours)} scores of BulkInferrer, to {largest:.1g}")
+    for component, name, keys, scores in (
+        ("ModelScorer", "predictions", ("title", "variant"), ("probability", "tfidf_lower")),
+        ("BulkInferrer", "output_examples", ("row",), ("probability",)),
+    ):
+        ours, theirs = (
+            {
+                tuple(row[key] for key in keys): [row[score] for score in scores]
+                for folder in _newest(output, component, name).glob("Split-*")
+                for row in read_rows(folder)
+            }
+            for output in (memory, there)
+        )
+        if ours.keys() != theirs.keys():
+            yield f"scores of {component}: {len(ours)} in memory, {len(theirs)} on Flink"
+            continue
+        largest = max(abs(one - other) for key in ours for one, other in zip(ours[key], theirs[key], strict=True))
+        if largest > _TOLERANCE:
+            yield f"scores of {component}: they differ by {largest:.2g}"
+        else:
+            print(f"  equal: {len(ours)} scores of {component}, to {largest:.1g}")
