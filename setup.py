@@ -19,7 +19,7 @@ setup(
         **{name: ["py.typed"] for name in PACKAGES},
         "pipeline": ["py.typed", "config/presets/*.yaml", "results/report/templates/*"],
         "data": ["py.typed", "schema.pbtxt", "behaviours.yaml", "sample/*"],
-        "serving": ["py.typed", "protocol/*.pb"],
+        "serving": ["py.typed", "protocol/*.pb", "server/demo/static/*"],
     },
     install_requires=[
         # The stack

@@ -30,7 +30,7 @@ _COMMANDS = {
     "run": "pipeline.commands.run:run",
     "runs": "pipeline.commands.runs:runs",
     "schema": "pipeline.commands.schema:schema",
-    "serve": "serving.serve:serve_command",
+    "serve": "pipeline.commands.serve:serve",
     "threshold": "pipeline.commands.threshold:threshold",
     "verdict": "pipeline.commands.runs:verdict",
     "versions": "pipeline.commands.versions:versions",

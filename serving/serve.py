@@ -1,10 +1,9 @@
-"""`clickbait serve`: the real TF Serving where there is one, else the local server, with TF Serving's own flags."""
+"""The flags of `clickbait serve`, and the real TF Serving: its binary, and the official image."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,27 +17,6 @@ _BINARY = "tensorflow_model_server"
 _DEFAULTS = {"port": "8500", "rest_api_port": "8501", "model_name": "clickbait"}
 #: As in serving/manifests/kubernetes/deployment.yaml, for the same reasons.
 _DEFAULTS_OF_REAL_SERVER = {"num_load_threads": "2", "max_num_load_retries": "2", "grpc_max_threads": "64"}
-
-
-@click.command(
-    "serve",
-    add_help_option=False,  # the server has its own, with all flags
-    context_settings={"ignore_unknown_options": True},
-)
-@click.argument("flags", nargs=-1, type=click.UNPROCESSED)
-@click.pass_context
-def serve_command(ctx: click.Context, flags: tuple[str, ...]) -> None:
-    """Serve the pushed model; takes TF Serving's flags, and --docker for the official image."""
-    if {"-h", "--help"} & set(flags):
-        click.echo("--docker runs the official image; a tensorflow_model_server on PATH, or named by TF_MODEL_SERVER,")
-        click.echo("is used instead of the local server. The flags of the local server:\n")
-        ctx.exit(_run_local_server(["--help"]))
-    given = with_defaults([flag for flag in flags if flag != "--docker"], os.environ)
-    if "--docker" in flags:
-        _replace_process(docker_command(for_real_server(given, "the official image")))
-    if binary := find_binary(os.environ):
-        _replace_process([binary, *for_real_server(given, binary)])
-    ctx.exit(_run_local_server(given))
 
 
 def with_defaults(flags: Sequence[str], environ: Mapping[str, str]) -> list[str]:
@@ -122,12 +100,6 @@ def docker_command(flags: Sequence[str]) -> list[str]:
     return ["docker", "run", "--rm", "--init", *published, *mount, *entry, *rest]
 
 
-def _run_local_server(flags: Sequence[str]) -> int:
-    from serving.server.__main__ import main  # imports gRPC, which the real server's command does without
-
-    return main(flags)
-
-
 def _join_values(flags: Sequence[str]) -> list[str]:
     from serving.server.flags import valued_flags  # a third of what `clickbait --help` costs
 
@@ -152,9 +124,3 @@ def _value(flags: Sequence[str], name: str) -> str | None:
     """Returns the value of `--flag=value`, the last of several; None where there is none."""
     values = [flag.partition("=")[2] for flag in flags if flag.startswith(f"--{name}=")]
     return values[-1] if values else None
-
-
-def _replace_process(command: Sequence[str]) -> None:
-    click.echo(f"serving with {' '.join(command)}", err=True)
-    sys.stdout.flush()
-    os.execvp(command[0], list(command))

@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections.abc import Sequence
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,23 +20,29 @@ from serving.server.errors import StartError
 from serving.server.flags import IGNORED_NOTES, parse_flags
 from serving.server.preflight import make_plan
 
+if TYPE_CHECKING:
+    from serving.server.demo.api import Variants
+
 log = logging.getLogger("clickbait.server")
 
 _M_ARENA_MAX = -8  # of glibc's malloc.h
 _ARENAS = 2
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, variants: Variants | None = None) -> int:
     """Serves until it is stopped.
 
     Args:
       arguments: the command line; None for this process's.
+      variants: what the demo page shows of a headline; without it there is no such page.
 
     Returns:
       The exit code: 0 stopped by a signal, 2 the call or the configuration is wrong, 1 no version loads.
     """
     try:
         flags, ignored = parse_flags(sys.argv[1:] if arguments is None else arguments)
+        if variants is not None and not flags.rest_api_port:
+            raise click.UsageError("--demo must have a port of REST. Received: --rest_api_port=0. Give another.")
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
@@ -55,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with quiet_imports():
             from serving.server.app import run_server
 
-        run_server(plan, stopping)
+        run_server(plan, stopping, variants)
     except StartError as error:
         log.error("cannot start: %s", error)
         return error.exit_code

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from serving.server.config import read_model_config_file
+from serving.server.demo.api import DemoApi, Variants
 from serving.server.errors import ServingError
 from serving.server.flags import Flags
 from serving.server.grpc_service import GrpcServer
@@ -26,12 +27,13 @@ log = logging.getLogger("clickbait.server")
 _THREADS_A_CPU = 32
 
 
-def run_server(plan: Plan, stopping: threading.Event) -> None:
+def run_server(plan: Plan, stopping: threading.Event, variants: Variants | None = None) -> None:
     """Serves until it is stopped.
 
     Args:
       plan: the checked flags, the model and the credentials.
       stopping: an event that stops the server.
+      variants: what the demo page shows of a headline; without it there is no such page.
 
     Raises:
       StartError: no version loads, or an address cannot be bound after all.
@@ -61,11 +63,14 @@ def run_server(plan: Plan, stopping: threading.Event) -> None:
         grpc_server.listen(f"unix:{flags.grpc_socket_path}", plan.credentials)
     rest = None
     if flags.rest_api_port:
-        api = RestApi(manager, flags.rest_api_timeout_in_ms, plan.request_log)
+        options = (flags.rest_api_timeout_in_ms, plan.request_log)
+        api = RestApi(manager, *options) if variants is None else DemoApi(manager, variants, *options)
         rest = RestServer(api, flags.host, flags.rest_api_port, _threads(flags.rest_api_num_threads))
         rest.start()
     grpc_server.start()
     log.info("serving model %s: %s", config.name, _addresses(flags))
+    if variants is not None:
+        log.info("the demo page: http://%s:%d/", _bracketed(flags.host), flags.rest_api_port)
     if plan.request_log:
         log.info("logging requests, users' texts, to %s", plan.request_log.folder)
     stopping.wait()

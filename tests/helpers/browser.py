@@ -43,12 +43,14 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def opened(browser: Browser, file: Path, *, width: int = 1280, scheme: str = "light", **options) -> Iterator[Opened]:
-    """Opens a file in a window of its own.
+def opened(
+    browser: Browser, file: Path | str, *, width: int = 1280, scheme: str = "light", **options
+) -> Iterator[Opened]:
+    """Opens a page in a window of its own.
 
     Args:
       browser: from `chromium`.
-      file: the page.
+      file: the page, or its URL.
       width: of the window.
       scheme: `light` or `dark`.
       options: of Playwright's context.
@@ -60,7 +62,7 @@ def opened(browser: Browser, file: Path, *, width: int = 1280, scheme: str = "li
     page.on("request", lambda request: found.requests.append(request.url))
     page.on("console", lambda message: found.complaints.append(message.text))
     page.on("pageerror", lambda error: found.complaints.append(str(error)))
-    page.goto(file.as_uri())
+    page.goto(file.as_uri() if isinstance(file, Path) else file)
     try:
         yield found
     finally:

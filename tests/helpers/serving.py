@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 import grpc
@@ -111,6 +112,7 @@ class ServerProcess:
       log: the file for what it says.
       name: of the model.
       *flags: more of the command line.
+      program: another program that starts a server.
 
     Attributes:
       predictions: stub of the PredictionService.
@@ -118,10 +120,10 @@ class ServerProcess:
       process: the process.
     """
 
-    def __init__(self, base_path: Path, log: Path, name: str = "m", *flags: str):
+    def __init__(self, base_path: Path, log: Path, name: str = "m", *flags: str, program: Sequence[str] = ()):
         self.name, self._log = name, log
         self.port, self.rest_port = free_ports(2)
-        command = [REAL_SERVER] if REAL_SERVER else [sys.executable, "-m", "serving.server"]
+        command = [*program] or ([REAL_SERVER] if REAL_SERVER else [sys.executable, "-m", "serving.server"])
         command += [f"--port={self.port}", f"--rest_api_port={self.rest_port}"]
         command += [f"--model_name={name}", f"--model_base_path={base_path}", *flags]
         with log.open("wb") as output:

@@ -179,3 +179,23 @@ def test_docker_refuses_files_of_this_machine(docker, name):
     with pytest.raises(click.UsageError, match=f"Received: --{name}=/etc/x.") as raised:
         docker_command(with_defaults(["--model_base_path=/srv/m", f"--{name}", "/etc/x"], {}))
     assert raised.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--demo", "--docker"], "--demo must be given without --docker"),
+        (["--demo", "--rest_api_port", "0"], "--demo must have a port of REST. Received: --rest_api_port=0."),
+    ],
+)
+def test_the_demo_page_is_the_local_servers_own_over_rest(flags, message):
+    call = [sys.executable, "-m", "pipeline", "serve", *flags]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and message in done.stderr
+
+
+def test_without_the_demo_nothing_of_it_is_imported():
+    names = "[name for name in sys.modules if 'demo' in name or 'components' in name]"
+    code = f"import sys, pipeline.commands.serve; print({names})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

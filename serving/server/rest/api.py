@@ -49,11 +49,24 @@ class Answer:
     status: int
     body: bytes
     content_type: str = "application/json"
+    headers: tuple[str, ...] = ()
+    """Further ones, as they are sent."""
 
 
 def error_answer(status: int, message: str) -> Answer:
     """Returns the answer of a request that fails."""
     return Answer(status, json.dumps({"error": message}).encode())
+
+
+def answered(work: Callable[[], JsonObject]) -> Answer:
+    """Returns what a function returns as an answer, or its error as one."""
+    try:
+        return Answer(200, to_body(work()))
+    except ServingError as error:
+        return error_answer(error.http_status, error.message)
+    except Exception as error:
+        log.exception("a request failed with an unexpected error")
+        return error_answer(500, f"{type(error).__name__}: {error}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,13 +97,7 @@ class RestApi:
             return Answer(404, b"<HTML><HEAD><TITLE>404 Not Found</TITLE></HEAD></HTML>\n", "text/html")
         if method == "OPTIONS":
             return Answer(200 if origin else 400, b"")
-        try:
-            return Answer(200, to_body(self._dispatch(method, path, body)))
-        except ServingError as error:
-            return error_answer(error.http_status, error.message)
-        except Exception as error:
-            log.exception("a request failed with an unexpected error")
-            return error_answer(500, f"{type(error).__name__}: {error}")
+        return answered(lambda: self._dispatch(method, path, body))
 
     def _dispatch(self, method: str, path: str, body: bytes) -> JsonObject:
         pattern = {"POST": _INFERENCE, "GET": _MODEL}.get(method)

@@ -338,6 +338,7 @@ def _response(version: str, answer: Answer, headers: list[str], *, with_body: bo
         f"Date: {email.utils.formatdate(usegmt=True)}",
         f"Content-Type: {answer.content_type}",
         f"Content-Length: {len(answer.body)}",
+        *answer.headers,
         *headers,
     ]
     return "\r\n".join([*head, "", ""]).encode("latin-1") + (answer.body if with_body else b"")
