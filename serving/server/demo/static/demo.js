@@ -198,6 +198,7 @@ async function look() {
   } catch (error) {
     next = RETRY_MS;
     state.model = null;
+    at("reasons").hidden = at("reasons").classList.contains("waiting");
     const unloaded = error.status === 404;
     at("lamp").className = "lamp off";
     at("model").textContent = unloaded ? "No version is loaded" : "The server does not answer";
@@ -320,7 +321,7 @@ function showReasons({ score: value, words, words_left: left, variants }, kind) 
   at("words-note").textContent = `Points of the score that go when the word is left out: + leads to clickbait, ${MINUS} to news.${rest}`;
   const other = variants.filter((variant) => classOf(variant.score, state.model?.unsure) !== kind);
   at("variants-note").textContent = other.length
-    ? `${other.length} of ${variants.length} are no longer ${kind}: ${other.map(({ name }) => name).join("; ")}.`
+    ? `${other.length} of ${variants.length} ${other.length === 1 ? "is" : "are"} no longer ${kind}: ${other.map(({ name }) => name).join("; ")}.`
     : `All ${variants.length} are still ${kind}.`;
   at("variants").tBodies[0].replaceChildren(
     ...variants.map((variant) => {
