@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import webbrowser
 from pathlib import Path
 
 import click
@@ -40,5 +41,5 @@ def report(run: str | None, output: str, compare: tuple[str, str] | None, target
             f"The page's path must be writable. Received: {error.filename}: {error.strerror}. Give --to FILE."
         ) from error
     click.echo(page)
-    if opened:
-        click.launch(str(page))
+    if opened and not webbrowser.open(page.absolute().as_uri()):
+        click.echo("There is no browser here to show it in: open the file in one.", err=True)

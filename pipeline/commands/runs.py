@@ -12,19 +12,46 @@ from pipeline.commands.options import OUTPUT_TO_READ
 from pipeline.terminal import open_console
 from serving.untrusted import visible
 
+_SUFFIXES = (".png", ".html")
+
+
+def _plot_file(ctx: click.Context, option: click.Parameter, value: Path | None) -> Path | None:
+    if value is not None and value.suffix not in _SUFFIXES:
+        raise click.UsageError(f"--plot must end with {' or '.join(_SUFFIXES)}. Received: {value}. Give such a file.")
+    return value
+
 
 @click.command()
 @OUTPUT_TO_READ
-def runs(output: str) -> None:
+@click.option(
+    "--plot",
+    "plot_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=_plot_file,
+    help="Write accuracy, AUC elsewhere and time over the runs there, as .png or .html.",
+)
+def runs(output: str, plot_file: Path | None) -> None:
     """List the runs, oldest first."""
-    from pipeline.results.run_folders import read_runs
+    from pipeline.results.run_folders import OutputError, read_runs
     from pipeline.results.summary import run_table
 
     known = read_runs(output)
     if not known:
         click.echo(f"No runs in {output}. Type `clickbait run`.")
         return
-    open_console().print(run_table(known))
+    if plot_file is None:
+        open_console().print(run_table(known))
+        return
+    from pipeline.results.report.history import write_history
+
+    try:
+        write_history(known, plot_file)
+    except OSError as error:
+        raise OutputError(
+            f"--plot must be writable. Received: {plot_file}: {error.strerror}. Give another file."
+        ) from error
+    click.echo(plot_file)
 
 
 @click.command()

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
 import matplotlib
@@ -72,6 +73,20 @@ _RC: dict[RcKeyType, object] = {
 _NEAR_PERFECT = 0.9
 _PERCENT = FuncFormatter(lambda share, _: f"{100 * share:.10g}%")
 _HEIGHT_OF_ROW = 0.27  # inches
+_DOTS_PER_INCH = 150
+_MOST_RUN_NAMES = 12  # below a chart
+
+
+class RunPoint(NamedTuple):
+    """A run on the charts of `runs`."""
+
+    name: str
+    accuracy: float | None
+    interval: Sequence[float | None] | None
+    areas: Mapping[str, float]
+    """The AUC on headlines from elsewhere, by challenge."""
+    seconds: float | None
+    pushed: bool
 
 
 class Dots(NamedTuple):
@@ -282,6 +297,89 @@ def histogram(scores: Histogram) -> Markup:
         axes.set_ylabel("headlines")
         _legend(figure, axes, columns=2)
     return svg()
+
+
+def runs(points: Sequence[RunPoint]) -> Markup:
+    """Draws accuracy, AUC elsewhere and time of runs, oldest first; filled dots are runs whose model was pushed."""
+    label = "Charts of the accuracy, the area under the ROC curve elsewhere and the time of each run"
+    with _figure(*_size_of_runs(points), label) as (svg, figure):
+        _draw_runs(figure, points, {})
+    return svg()
+
+
+def runs_image(points: Sequence[RunPoint]) -> bytes:
+    """Draws what `runs` draws as a PNG, in the colours of the light page."""
+    colours, stream = _light_colours(), io.BytesIO()
+    light = {key: colours.get(value, value) if isinstance(value, str) else value for key, value in _RC.items()}
+    with matplotlib.rc_context(light):
+        figure = Figure(_size_of_runs(points))
+        _draw_runs(figure, points, colours)
+        figure.savefig(stream, format="png", dpi=_DOTS_PER_INCH)
+    return stream.getvalue()
+
+
+def _size_of_runs(points: Sequence[RunPoint]) -> tuple[float, float]:
+    return 7.2, 4.9 if any(point.areas for point in points) else 3.5
+
+
+def _draw_runs(figure: Figure, points: Sequence[RunPoint], colours: Mapping[str, str]) -> None:
+    """Draws with colours of the page; those that `colours` has instead."""
+    areas = list(dict.fromkeys(name for point in points for name in point.areas))
+    titles = ["accuracy on the evaluation rows", *(["AUC elsewhere"] if areas else []), "time of the run, s"]
+    rooms = dict(zip(titles, figure.subplots(len(titles), 1, sharex=True), strict=True))
+    for title, axes in rooms.items():
+        axes.set_title(title)
+        axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    accuracy, time = rooms[titles[0]], rooms[titles[-1]]
+    styles = list(_STYLES.values())
+    blue, line_colour = (colours.get(colour, colour) for colour in (_SERIES[0], _MUTED))
+    _draw_series(accuracy, points, [point.accuracy for point in points], (blue, *styles[0][1:]))
+    for place, point in enumerate(points):
+        ends = [end for end in point.interval or () if end is not None]
+        if len(ends) == 2:
+            accuracy.plot([place, place], ends, color=blue, linewidth=4, alpha=0.35)
+    for number, name in enumerate(areas):
+        colour, marker, line = styles[number % len(styles)]
+        style = (colours.get(colour, colour), marker, line)
+        _draw_series(rooms["AUC elsewhere"], points, [point.areas.get(name) for point in points], style, name)
+    for place, point in enumerate(points):
+        if point.seconds is not None:
+            time.bar(place, point.seconds, 0.5, color=blue if point.pushed else line_colour)
+    accuracy.yaxis.set_major_formatter(_PERCENT)
+    time.set_ylim(bottom=0)
+    if areas:
+        rooms["AUC elsewhere"].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    shown = range(0, len(points), math.ceil(len(points) / _MOST_RUN_NAMES))
+    time.set_xticks([*shown], [points[place].name for place in shown], rotation=30, ha="right")
+    time.set_xlim(-0.6, len(points) - 0.4)
+    time.grid(axis="x", visible=False)
+    legend = "filled dot, blue bar: pushed"
+    figure.text(0.995, 0.995, legend, ha="right", va="top", fontsize=8, color=line_colour, in_layout=False)
+
+
+def _draw_series(
+    axes: Axes,
+    points: Sequence[RunPoint],
+    values: Sequence[float | None],
+    style: tuple[str, str, str],
+    name: str | None = None,
+) -> None:
+    colour, marker, line = style
+    known = [(place, value) for place, value in enumerate(values) if value is not None]
+    axes.plot(*zip(*known, strict=True) if known else ([], []), line, color=colour, linewidth=1)
+    axes.plot([], [], line, marker=marker, color=colour, markersize=5, label=name)
+    for place, value in known:
+        filled = colour if points[place].pushed else "none"
+        axes.plot([place], [value], marker, color=colour, markersize=6, markerfacecolor=filled)
+
+
+def _light_colours() -> dict[str, str]:
+    """Returns the light page's colours for those of `_VARIABLES`; they come first in the style sheet."""
+    style = resources.files("pipeline.results.report").joinpath("templates/style.css").read_text(encoding="utf-8")
+    known: dict[str, str] = {}
+    for name, colour in re.findall(r"(--[a-z0-9-]+): (#[0-9a-f]{6})", style):
+        known.setdefault(name, colour)
+    return {placeholder: known[name] for placeholder, name in _VARIABLES.items()}
 
 
 _APART = 1.4  # factor between two sizes that have a label each

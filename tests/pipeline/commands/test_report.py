@@ -1,6 +1,7 @@
 """`clickbait report`: where it writes what, and what it refuses."""
 
 import json
+import webbrowser
 
 import pytest
 from click.testing import CliRunner
@@ -93,3 +94,17 @@ def test_a_page_that_cannot_be_written_is_one_message(outputs, tmp_path):
     assert said.exit_code == 2
     assert "Give --to FILE." in said.stderr
     assert not isinstance(said.exception, OSError)
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_the_page_is_opened_in_the_browser_and_without_one_its_path_is_there(outputs, tmp_path, monkeypatch, status):
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\nexit {status}\n', encoding="utf-8")
+    browser.chmod(0o755)
+    monkeypatch.setattr(webbrowser, "_tryorder", [str(browser)])
+    monkeypatch.setattr(webbrowser, "_browsers", {str(browser): [None, webbrowser.GenericBrowser(str(browser))]})
+    page = outputs[0] / "report.html"
+    shown = clickbait("--output", outputs[0].parent.parent, "--open")
+    assert (shown.exit_code, (tmp_path / "opened").read_text(encoding="utf-8")) == (0, f"{page.as_uri()}\n")
+    assert shown.output.startswith(str(page))
+    assert ("There is no browser" in shown.output) == bool(status)
