@@ -36,7 +36,7 @@ from serving.versions.stores import is_url
 from trainer.encoders.resolve import ResolvedEncoder, resolve_encoder
 
 #: Settings that make no other model of the same data. The encoder counts by its digest.
-NOT_THE_MODEL = ("output", "cache", "encoder", "infra", "push", "bulk", "monitor", "beam", "kubeflow")
+NOT_THE_MODEL = ("output", "cache", "encoder", "infra", "push", "bulk", "monitor", "tracking", "beam", "kubeflow")
 
 
 @dataclasses.dataclass(frozen=True)

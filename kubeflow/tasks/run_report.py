@@ -13,7 +13,6 @@ from tfx.types.standard_artifacts import (
 )
 
 from components.data_gate.verdict import DataVerdict
-from components.evaluator.results import BOUND
 from components.headline_example_gen.ingest import Ingest
 from components.model_scorer.explanations import Explanations
 from kubeflow.container.outputs import as_artifact, metadata_of
@@ -21,9 +20,9 @@ from kubeflow.tasks.artifacts import HTML, ClassificationMetrics, Metrics
 from pipeline.results.report.changes import overall
 from pipeline.results.report.collect import collect_facts
 from pipeline.results.report.render import render_report
+from pipeline.results.tracking import metrics_of
 from pipeline.results.verdict import Data, Verdict
 from pipeline.running import outcome
-from trainer.features import EVAL_SPLIT, TRAIN_SPLIT
 
 _CLASSES = ("not clickbait", "clickbait")
 
@@ -59,7 +58,7 @@ def RunReport(  # noqa: N802  components are named as classes
       evaluation: the Evaluator's.
       infra_blessing: LocalInfraValidator's.
       pushed_model: VersionedPusher's.
-      metrics: those of the rules for all rows as they are, and the counts of rows.
+      metrics: by the names that a local run logs to MLflow, so that KFP's own MLflow plugin logs the same.
       confusion_matrix: of the held-out rows at 0.5.
       report: the page that a local run leaves as `report.html`.
       run_id: of the run.
@@ -88,14 +87,8 @@ def RunReport(  # noqa: N802  components are named as classes
         gate_policy={"mask_examples": bool(mask_examples)},
     )
     verdict = outcome.judge_model(outcome.collect_facts(verdict, outputs), outputs)
-    for split in (EVAL_SPLIT, TRAIN_SPLIT):
-        if (accuracy := verdict.accuracy_on(split)) is not None:
-            metrics.set_float_custom_property(f"{split} binary_accuracy", accuracy)
-    for judged in verdict.thresholds:
-        if judged.against == BOUND and not judged.slice and judged.observed is not None:
-            metrics.set_float_custom_property(f"{judged.split} {judged.metric}", float(judged.observed))
-    for split, counts in (verdict.rows or {}).items():
-        metrics.set_float_custom_property(f"{split} rows", float(counts.rows))
+    for name, value in metrics_of(verdict).items():
+        metrics.set_float_custom_property(name, value)
     evaluated = overall(verdict)
     confusion_matrix.set_json_value_custom_property(
         "confusionMatrix",

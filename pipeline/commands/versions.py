@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import PurePosixPath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 from rich.markup import escape
@@ -18,6 +18,9 @@ from serving.versions.rollback import Rollback, restore_version
 from serving.versions.version_folder import ChosenThreshold, VersionCard
 from trainer import saved_model
 from trainer.features import EVAL_SPLIT
+
+if TYPE_CHECKING:
+    from pipeline.config.pipeline_config import PipelineConfig
 
 _SHOWN_DIGITS = 8
 _SHOWN_TIME = len("2026-01-01T00:00")
@@ -54,7 +57,7 @@ def _with_output(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--target", metavar="HOST:PORT", help="A server whose state of each version is shown.")
 def versions(output: str | None, model: str | None, serving: str | None, target: str | None) -> None:
     """List the versions in the serving folder, the newest last; TF Serving serves the newest."""
-    paths = _find_paths(output, model)
+    paths = OutputPaths.of(_load_config(output, model))
     folder = serving or paths.serving_model
     states = _served(target, PurePosixPath(folder).name) if target else None
     rows = describe_versions(paths, states, serving)
@@ -80,8 +83,10 @@ def rollback(output: str | None, model: str | None, to: int | None, target: str 
     not pushed again by a run, until a rollback names it with --to.
     """
     from components.versioned_pusher.confirm import confirm_version
+    from pipeline.results.tracking import follow_rollback
 
-    paths = _find_paths(output, model)
+    config = _load_config(output, model)
+    paths = OutputPaths.of(config)
     folder = paths.serving_model
     done = restore_version(folder, to)
     for skipped in done.skipped:
@@ -97,6 +102,8 @@ def rollback(output: str | None, model: str | None, to: int | None, target: str 
         click.echo(
             f"version {done.version}, which is served, is a copy of version {done.restored_from}; nothing is changed"
         )
+    if tracked := follow_rollback(folder, paths.runs.parent, config.tracking):
+        click.echo(tracked)
     if target:
         confirm_version(target, folder.name, done.version, _CONFIRM_SECONDS)
         click.echo(f"{target} serves it")
@@ -194,10 +201,10 @@ def _state(version: int, newest: int, states: dict[int, str] | None) -> str:
     return "serving" if state == _AVAILABLE else state.lower().replace("_", " ")
 
 
-def _find_paths(output: str | None, model: str | None) -> OutputPaths:
+def _load_config(output: str | None, model: str | None) -> PipelineConfig:
     from pipeline.config.pipeline_config import load_config
 
-    return OutputPaths.of(load_config(flags={"output": output, "model_name": model}))
+    return load_config(flags={"output": output, "model_name": model})
 
 
 def _describe_threshold(chosen: ChosenThreshold) -> str:

@@ -35,6 +35,7 @@ from pipeline.config.layers import (
     shown,
 )
 from pipeline.config.monitor import MonitorConfig
+from pipeline.config.tracking import TrackingConfig
 from trainer.section import Section
 from trainer.settings import EncoderConfig, TrainingConfig, TunerConfig
 
@@ -72,6 +73,7 @@ class PipelineConfig(Section):
     push: PushConfig = Field(default_factory=PushConfig)
     bulk: BulkConfig = Field(default_factory=BulkConfig)
     monitor: MonitorConfig = Field(default_factory=MonitorConfig)
+    tracking: TrackingConfig = Field(default_factory=TrackingConfig)
     beam: BeamConfig = Field(default_factory=BeamConfig)
     kubeflow: KubeflowConfig = Field(default_factory=KubeflowConfig)
 

@@ -111,6 +111,9 @@ def print_summary(console: Console, verdict: Verdict, folder: Path) -> None:
         console.print(escape(f"{elsewhere(verdict.challenges)}{seen}"), soft_wrap=True)
     if (folder / REPORT_FILE).is_file():
         _line(console, "report", shorten(folder / REPORT_FILE))
+    if tracked := verdict.tracked:
+        missing = f"not {'whole ' if tracked.run else ''}in {tracked.uri}: {tracked.problem}"
+        _line(console, "tracked", missing if tracked.problem else f"{tracked.uri} · run {tracked.run}")
     _line(console, "verdict", f"{shorten(folder / VERDICT_FILE)} · {verdict.seconds or 0:.0f} s")
     if verdict.cause:
         _line(console, "cause", f"{verdict.cause.name}: {verdict.cause.detail}")

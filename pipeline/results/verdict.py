@@ -225,6 +225,18 @@ class Cause(Recorded):
     """The one that fits, for people; begins with a command where there is one."""
 
 
+@dataclass(frozen=True, config=KEEPS_UNKNOWN)
+class Tracked(Recorded):
+    """The run in a tracker."""
+
+    uri: str
+    """Of MLflow's store or server."""
+    run: str | None
+    """MLflow's id of it; None where it could not be opened."""
+    problem: str = ""
+    """Why it is not logged, or not whole; for people."""
+
+
 @dataclass(frozen=True, config=KEEPS_UNKNOWN, kw_only=True)
 class Verdict(Recorded):
     """The results of a run."""
@@ -270,6 +282,8 @@ class Verdict(Recorded):
     pushed: Pushed | None = None
     """The file has null where a model was judged and is in no version."""
     bulk: Bulk | None = None
+    tracked: Tracked | None = None
+    """Of a run with `tracking.mlflow_uri`."""
     components: Mapping[str, Timing] | None = None
     """In the order in which they ran."""
     seconds: float | None = None

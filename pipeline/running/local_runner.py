@@ -25,6 +25,7 @@ from pipeline.inputs import (
     prepare_inputs,
 )
 from pipeline.results.summary import print_challenges
+from pipeline.results.tracking import Tracker, require_tracker
 from pipeline.results.verdict import Encoder
 from pipeline.running.attempt import Attempt, open_attempt
 from pipeline.running.partial_run import PartialRunError, check_challenges, check_nodes, from_nodes, reuse_last
@@ -58,6 +59,7 @@ def run_pipeline(
     began = time.monotonic()
     check_nodes(config, from_node, to_node)
     require_engine(config.beam)
+    require_tracker(config.tracking)
     data = choose_data(config)
     challenges = choose_challenges(config, data)
     check_challenges(challenges.sources, from_node, to_node)
@@ -69,10 +71,14 @@ def run_pipeline(
             attempt.terminal.err.print(describe_job_left(config, job))
         attempt.terminal.out.print()
         view = RunView(attempt.terminal.out)
+        tracker = Tracker(config) if config.tracking.mlflow_uri else None
         with (
             attempt.judged(view.timings, "the same command goes on from the finished components"),
             view.listening(),
         ):
+            if tracker:
+                view.say("opening the run in the tracker")
+                attempt.verdict = tracker.begin(attempt.verdict)
             inputs = _prepare(view, attempt, config, data, challenges)
             if from_node:
                 attempt.verdict = reuse_last(config, from_node, attempt.verdict, attempt.earlier, challenges)
@@ -87,6 +93,8 @@ def run_pipeline(
 
         outputs = functools.partial(_read_outputs, config) if view.timings else dict
         leave_report(attempt.folder, attempt.verdict, outputs, attempt.earlier, attempt.terminal.err)
+        if tracker:
+            attempt.verdict = tracker.end(attempt.verdict, attempt.folder)
         return attempt.print_outcome()
 
 

@@ -16,6 +16,7 @@ from pipeline.config.pipeline_config import load_config
 from pipeline.monitoring.served_version import find_trained_from
 from pipeline.results.lineage import read_outputs
 from pipeline.results.run_folders import read_run, read_runs
+from pipeline.results.verdict import Tracked
 from pipeline.running.local_runner import run_pipeline
 from serving.versions.rollback import restore_version
 from serving.versions.version_folder import VersionCard, list_versions, read_card
@@ -25,6 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_server")]
 
 UNTRAINED = ("evaluation.min_eval_accuracy=1.0", "training.learning_rate=1e-9")
 REASON = "new rules are to come"
+NO_TRACKER = "http://127.0.0.1:9"
 EPOCHS = 1000
 """As many as there may be."""
 
@@ -112,7 +114,7 @@ def outcomes(output, tiny_encoder, clickbait, quick_server) -> dict[str, Outcome
 
     first = run("first")
     run("unfit", "infra.max_memory_gb=0.001")
-    run("unfit again", "infra.max_memory_gb=0.001")
+    run("unfit again", "infra.max_memory_gb=0.001", f"tracking.mlflow_uri={NO_TRACKER}")
     with pytest.MonkeyPatch.context() as patch:
         # TFX's Beam components read absl's flags from the command line, where -v would be a number.
         patch.setattr("sys.argv", ["clickbait", "run", "-v", "--preset"])
@@ -129,6 +131,14 @@ def outcomes(output, tiny_encoder, clickbait, quick_server) -> dict[str, Outcome
     assert cleaned.exit_code == 0, cleaned.output
     run("after cleaning", "training.seed=4")
     return told
+
+
+def test_a_tracker_that_is_down_is_said_in_a_line_and_changes_nothing_else(outcomes):
+    unfit = outcomes["unfit again"]
+    (line,) = [line for line in unfit.out.splitlines() if NO_TRACKER in line]
+    assert line.split() == ["tracked", "not", "in", f"{NO_TRACKER}:", "Connection", "refused"]
+    assert unfit.verdict.tracked == Tracked(NO_TRACKER, None, "Connection refused")
+    assert outcomes["first"].verdict.tracked is None
 
 
 def test_the_first_model_is_pushed(outcomes):

@@ -17,10 +17,10 @@ MODEL = "model"
 """The name of the run's own model among those of `ChallengeFigures`."""
 
 #: Settings of where results are written, which do not change them.
-_PATHS = ("output", "cache", "kubeflow.", "beam.", "monitor.", "serving.")
+_PATHS = ("output", "cache", "kubeflow.", "beam.", "monitor.", "tracking.", "serving.")
 CHALLENGE_METRICS = {"auc": METRICS["auc"], "accuracy": "accuracy", "ece": METRICS["ece"]}
 """The figures of challenges that are compared, by the names of `ChallengeFigures`."""
-_METRICS = ("binary_accuracy", "auc", "precision", "recall", "ece", "brier")
+COMPARED_METRICS = ("binary_accuracy", "auc", "precision", "recall", "ece", "brier")
 
 
 @dataclass(frozen=True, config=KEEPS_UNKNOWN)
@@ -96,7 +96,7 @@ def _reached(before: Verdict, now: Verdict) -> Iterator[tuple[str, ...]]:
     old, new = overall(before), overall(now)
     if old is None or new is None:
         return
-    for name in _METRICS:
+    for name in COMPARED_METRICS:
         if name in old.metrics and name in new.metrics:
             yield METRICS[name], _number(old.metrics[name].value), _number(new.metrics[name].value)
 

@@ -299,7 +299,8 @@ EPOCHS = "must be a whole number, at least 1 and at most 1000."
         (
             {"overrides": ["zzz=3"]},
             "zzz (--set): must be an existing key. Received: 3. Valid keys: model_name, output, cache; "
-            "sections: data, gate, encoder, training, tuner, evaluation, infra, push, bulk, monitor, beam, kubeflow.",
+            "sections: data, gate, encoder, training, tuner, evaluation, infra, push, bulk, monitor, tracking, beam, "
+            "kubeflow.",
         ),
         (
             {"overrides": ["encoder=use"]},
