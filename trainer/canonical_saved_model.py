@@ -1,4 +1,4 @@
-"""Makes the bytes of a SavedModel depend on its computation alone.
+"""Saves SavedModels whose bytes depend on their computation alone.
 
 TensorFlow numbers functions and what they capture by a counter of the process, and writes into each call of a function
 how the process was configured: the options of its graphs, its devices, the addresses of its fellow workers. So the same
@@ -9,10 +9,13 @@ removed.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+import tensorflow as tf
 from google.protobuf.message import Message
 from tensorflow.core.framework import attr_value_pb2, function_pb2, node_def_pb2
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, saved_model_pb2
@@ -23,6 +26,18 @@ _CONFIGURATION = "config_proto"  # of a call; TensorFlow gives functions soft pl
 _UNCONFIGURED = config_pb2.ConfigProto(allow_soft_placement=True).SerializeToString()
 _LOADED = re.compile(rb"(.*_load)_\d+", re.DOTALL)
 _NUMBERED = re.compile(r"(.*)_\d+", re.DOTALL)
+
+
+def save(module: tf.Module, folder: str | Path, signatures: Any = None) -> None:
+    """Writes a SavedModel, without the line in which TensorFlow says so; arguments as of `tf.saved_model.save`."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        tf.saved_model.save(module, str(folder), signatures)
+    finally:
+        logger.setLevel(level)
+    make_canonical(folder)
 
 
 def make_canonical(saved_model: str | Path) -> None:

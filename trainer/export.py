@@ -52,8 +52,7 @@ def export_model(model: tf_keras.Model, directory: str | Path, *, policy: str, w
         return score_titles(parsed[features.TITLE])
 
     signatures = {features.RAW_SIGNATURE: score_titles, features.EXAMPLES_SIGNATURE: score_examples}
-    tf.saved_model.save(score, str(directory), signatures=signatures)
-    canonical_saved_model.make_canonical(directory)
+    canonical_saved_model.save(score, directory, signatures)
 
 
 class _Blended(tf.Module):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2, saved_model_pb2
@@ -99,3 +101,11 @@ def test_numbers_of_the_process_are_gone_wherever_they_stand(tmp_path):
     assert caller.node_def[0].input[:] == ["captured_0", "^captured_0"]
     assert caller.ret["out"] == caller.signature.input_arg[0].name == "captured_0"
     assert [*meta_graph.object_graph_def.concrete_functions] == ["__inference_call_0"]
+
+
+def test_saving_writes_no_line_and_leaves_tensorflows_log_as_it_was(tmp_path, caplog):
+    with caplog.at_level(logging.INFO, "tensorflow"):
+        canonical_saved_model.save(tf.Module(), tmp_path / "quiet")
+        tf.get_logger().info("heard")
+    assert [record.message for record in caplog.records if record.name == "tensorflow"] == ["heard"]
+    assert not (tmp_path / "quiet" / "fingerprint.pb").exists()

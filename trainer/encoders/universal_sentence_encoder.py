@@ -212,5 +212,4 @@ def save_encoder(folder: Path) -> None:
     encoder = build_encoder()
     for training in (False, True):  # two traces, which hub.KerasLayer chooses from
         encoder.__call__.get_concrete_function(tf.TensorSpec([None], tf.string), training=training)
-    tf.saved_model.save(encoder, str(folder))
-    canonical_saved_model.make_canonical(folder)
+    canonical_saved_model.save(encoder, folder)
