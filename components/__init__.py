@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import trainer.tensorflow_setup.keras_policy  # noqa: F401  before any of them imports TensorFlow
 from components import lean_tfx  # noqa: F401  before any of them imports TFX
 
 Properties = dict[str, Any]

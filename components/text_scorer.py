@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import trainer.tensorflow_setup.keras_policy  # noqa: F401  isort: skip
-
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

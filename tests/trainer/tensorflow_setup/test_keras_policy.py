@@ -49,9 +49,7 @@ def test_a_variable_that_says_no_is_refused_and_quoted():
     assert "Received: TF_USE_LEGACY_KERAS='0'" in done.stderr
 
 
-def test_the_policy_imports_no_tensorflow_and_reaches_child_processes():
-    done = run(
-        "import os, sys, trainer.tensorflow_setup.keras_policy; "
-        "print('tensorflow' in sys.modules, os.environ['TF_USE_LEGACY_KERAS'])"
-    )
+@pytest.mark.parametrize("module", ["trainer.tensorflow_setup.keras_policy", "components"])
+def test_the_policy_imports_no_tensorflow_and_reaches_child_processes(module):
+    done = run(f"import os, sys, {module}; print('tensorflow' in sys.modules, os.environ['TF_USE_LEGACY_KERAS'])")
     assert done.stdout.split() == ["False", "1"], done.stderr
