@@ -124,8 +124,9 @@ def moments(node: str, half: float) -> list[Moment]:
     copies = [Moment(node, event=event, path=path) for event, path in COPIES.get(node, ())]
     # The copies first: at half of its time on a slower run a node may have made them, and makes none again.
     # What a node leaves in TFX's folders alone, TFX alone makes good, and for every node in the same way.
-    executed = [Moment(node, executed=True)] if copies or node == "Trainer" else []
-    return [*BEFORE.get(node, ()), Moment(node), *copies, Moment(node, seconds=half), *executed, *AFTER.get(node, ())]
+    watched = copies or node == "Trainer"
+    started, executed = ([Moment(node)], [Moment(node, executed=True)]) if watched else ([], [])
+    return [*BEFORE.get(node, ()), *started, *copies, Moment(node, seconds=half), *executed, *AFTER.get(node, ())]
 
 
 def command(program: Path, flags: dict[str, Any]) -> subprocess.Popen:

@@ -18,7 +18,7 @@ from trainer import saved_model
 
 pytestmark = pytest.mark.slow
 
-KILLS, CHAINS = 20, 2
+KILLS, CHAINS = 12, 2
 
 
 class Ending(NamedTuple):
