@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 import apache_beam as beam
 import numpy as np
@@ -10,10 +11,10 @@ import tensorflow as tf
 from tfx.dsl.io import fileio
 
 from components.beam_jobs import WriteResults, take_results
+from components.record_batches import read_values
 from components.titles import title_key
 from trainer import features
 
-_BATCH_ROWS = 4096
 _SHARDS = 64
 _SHOWN_TITLES = 5
 
@@ -93,7 +94,5 @@ def _titles(keys: np.ndarray, split: str, files: list[tuple[str, str]]) -> list[
 
 
 def _read_titles(file: str) -> Iterator[str]:
-    spec = {features.TITLE: tf.io.FixedLenFeature([], tf.string)}
-    records = tf.data.TFRecordDataset(file, compression_type="GZIP").batch(_BATCH_ROWS)
-    for batch in records.as_numpy_iterator():
-        yield from (title.decode() for title in tf.io.parse_example(batch, spec)[features.TITLE].numpy())
+    for batch in read_values([Path(file)], {features.TITLE: tf.string}):
+        yield from (title.decode() for title in batch[features.TITLE])

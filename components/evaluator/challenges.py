@@ -28,7 +28,7 @@ from components.evaluator.results import (
     Metric,
 )
 from components.evaluator.thresholds import share_point
-from components.record_batches import list_files, read_values
+from components.record_batches import feature_names, list_files, read_values
 from components.slices import AS_IS, CHALLENGE, CHALLENGE_VARIANTS, OTHER_VALUES, VARIANT, column_of
 from trainer import features
 
@@ -160,7 +160,7 @@ def _judgement(
 
 def _read(folder: str) -> dict[tuple[str, str], _Rows]:
     """Returns the rows by challenge and variant."""
-    present = _features(folder)
+    present = feature_names(list_files(folder))
     models = {name: feature for name, feature in SCORES.items() if feature in present}
     columns = {column: feature for feature in sorted(present) if (column := column_of(feature)) is not None}
     numbers = {features.LABEL: tf.int64, **dict.fromkeys(models.values(), tf.float32)}
@@ -183,13 +183,6 @@ def _read(folder: str) -> dict[tuple[str, str], _Rows]:
         own = by_column.get(challenge, {}) if part == AS_IS else {}
         rows[challenge, part] = _Rows(labels.astype(np.int8), dict(zip(models, scores, strict=True)), own)
     return rows
-
-
-def _features(folder: str) -> set[str]:
-    files = [str(file) for file in list_files(folder)]
-    for record in tf.data.TFRecordDataset(files, "GZIP").take(1).as_numpy_iterator():
-        return {*tf.train.Example.FromString(record).features.feature}
-    return set()
 
 
 def _describe(count: ChallengeRows, as_is: _Rows | None, lower: _Rows | None) -> Challenge:

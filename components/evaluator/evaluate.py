@@ -9,7 +9,6 @@ from pathlib import Path
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.compute as pc
-import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tfx_bsl.tfxio import tf_example_record
 
@@ -19,7 +18,7 @@ from components.evaluator.compose import compose_verdict
 from components.evaluator.eval_config import CONTENDERS, SLICING_FEATURES, create_eval_config, numbers_read
 from components.evaluator.policy import EvaluationConfig, Slice
 from components.evaluator.results import BehaviourResult, Challenge, EvaluationVerdict, write_verdict
-from components.record_batches import singles
+from components.record_batches import feature_names, singles
 from components.slices import AS_IS, NATURAL_SLICES, SPLIT, VARIANT, VARIANTS
 
 #: All slices of a split, in the order in which they are shown.
@@ -52,7 +51,7 @@ def evaluate_predictions(
     Returns:
       The verdict.
     """
-    present = _features(folders)
+    present = feature_names(sorted(itertools.chain.from_iterable(map(_files, folders))))
     contenders = {name: feature for name, feature in CONTENDERS.items() if feature in present}
     source = tf_example_record.TFExampleRecord(
         [f"{folder}/*" for folder in folders], telemetry_descriptors=["Evaluator"]
@@ -85,14 +84,6 @@ def read_slices(output: str) -> list[Slice]:
         slices.append(Slice(split, where if variant == AS_IS else {VARIANT: variant}, metrics))
     positions = {key: position for position, key in enumerate(_KEYS)}
     return sorted(slices, key=lambda part: (part.split, positions[(*part.key.items(),)]))
-
-
-def _features(folders: Sequence[str]) -> set[str]:
-    """Returns the names of the first row's features."""
-    files = sorted(itertools.chain.from_iterable(map(_files, folders)))
-    for record in tf.data.TFRecordDataset(files, "GZIP").take(1).as_numpy_iterator():
-        return {*tf.train.Example.FromString(record).features.feature}
-    return set()
 
 
 def gather_slices(batch: pa.RecordBatch, slicing: Sequence[str], numbers: Sequence[str]) -> pa.RecordBatch:

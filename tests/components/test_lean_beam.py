@@ -7,6 +7,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import types
 import xml
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 import components  # noqa: F401  isort: skip
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.worker import statecache
 from apache_beam.transforms import core, userstate
 
 from components.lean_beam import imported_submodules, remembered_options, remembered_specs
@@ -113,6 +115,15 @@ def test_the_submodules_of_a_function_are_those_that_cloudpickle_finds(function,
     found = imported_submodules(function.__code__, dependencies)
     assert found == as_it_came._find_imported_submodules(function.__code__, dependencies)
     assert (concurrent.futures in found) == (function is uses_submodules and concurrent in dependencies)
+
+
+def test_a_side_input_weighs_what_it_weighs_without_the_modules_of_the_process(monkeypatch):
+    module = types.ModuleType("a_module_that_came_later")
+    module.titles = ["a title"] * 1000
+    value = {"titles": ["another title"] * 10, "globals": vars(module)}
+    outside = statecache.get_deep_size(value)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    assert statecache.get_deep_size(value) < outside
 
 
 @pytest.mark.parametrize("first", ["components", "apache_beam"])
