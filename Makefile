@@ -37,7 +37,7 @@ run: setup ## Run the pipeline: from a CSV to a pushed model
 
 test: setup test-tools ## Run all tests, three files at a time; ends with what each folder cost
 	@rm -rf .coverage && mkdir .coverage
-	@COVERAGE_OF_TESTS=1 $(PYTEST) --forked-workers --cpu-by-folder $(ARGS)
+	@COVERAGE_OF_TESTS=1 $(PYTEST) --forked-workers --cpu-by-folder -m 'not image' $(ARGS)
 	@.venv/bin/coverage combine --quiet \
 	&& .venv/bin/coverage report $(if $(ARGS),--fail-under=0) > .coverage/report.txt || { tail -2 .coverage/report.txt; exit 2; }
 

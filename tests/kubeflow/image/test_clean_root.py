@@ -25,6 +25,7 @@ LACKING = clean_root.lacking()
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.image,
     pytest.mark.skipif(bool(LACKING), reason=str(LACKING)),
 ]
 
