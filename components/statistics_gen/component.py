@@ -14,8 +14,10 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
 from components import Properties
-from components.beam_jobs import watch_jobs
+from components.beam_jobs import runs_in_memory, watch_jobs
+from components.record_batches import read_split
 from components.statistics_gen.derived import derive
+from components.statistics_gen.in_memory import compute_statistics
 
 
 @watch_jobs
@@ -39,18 +41,29 @@ class Executor(executor.Executor):
         statistics.split_names = examples.split_names
         statistics.span = examples.span
 
-        options = tfdv.StatsOptions(schema=io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema)))
-        with self._make_beam_pipeline() as pipeline:
-            for split in artifact_utils.decode_split_names(examples.split_names):
+        known = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema))
+        splits = artifact_utils.decode_split_names(examples.split_names)
+        files = {
+            split: Path(artifact_utils.get_split_uri([statistics], split), executor.DEFAULT_FILE_NAME)
+            for split in splits
+        }
+        pipeline = self._make_beam_pipeline()
+        if runs_in_memory(pipeline):
+            for split, file in files.items():
+                batches = map(derive, read_split(artifact_utils.get_split_uri([examples], split)))
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(compute_statistics(batches, known).SerializeToString(deterministic=True))
+            return
+        with pipeline:
+            for split, file in files.items():
                 # Read without the schema, which knows the derived features and would have them in the Examples.
                 source = tfxio_utils.get_split_tfxio([examples], split, telemetry_descriptors=["StatisticsGen"])
-                path = Path(artifact_utils.get_split_uri([statistics], split), executor.DEFAULT_FILE_NAME)
                 _ = (
                     pipeline
                     | f"Read[{split}]" >> source.BeamSource()
                     | f"Derive[{split}]" >> beam.Map(derive)
-                    | f"Statistics[{split}]" >> tfdv.GenerateStatistics(options)
-                    | f"Write[{split}]" >> tfdv.WriteStatisticsToBinaryFile(str(path))
+                    | f"Statistics[{split}]" >> tfdv.GenerateStatistics(tfdv.StatsOptions(schema=known))
+                    | f"Write[{split}]" >> tfdv.WriteStatisticsToBinaryFile(str(file))
                 )
 
 

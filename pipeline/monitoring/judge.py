@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
-import apache_beam as beam
 import pyarrow as pa
 import tensorflow_data_validation as tfdv
 from tensorflow_data_validation.statistics import stats_impl
@@ -18,6 +16,7 @@ from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatistics
 from components.data_gate.comparison import judge_drift, judge_skew
 from components.data_gate.policy import Finding, apply_policy
 from components.statistics_gen.derived import DERIVED, derive
+from components.statistics_gen.in_memory import compute_statistics
 from pipeline.config.monitor import MonitorConfig
 from pipeline.monitoring.traffic import Row, too_few
 from trainer import features
@@ -110,9 +109,7 @@ def _share(scores: Sequence[float]) -> float:
 
 
 def text_statistics(rows: Sequence[Row], schema: schema_pb2.Schema) -> statistics_pb2.DatasetFeatureStatisticsList:
-    """Computes statistics of the titles and the derived features, by Beam as StatisticsGen does.
-
-    TFDV counts the words of rows in memory by a sketch, which gives the frequent ones other shares than Beam does.
+    """Computes statistics of the titles and the derived features, as StatisticsGen does.
 
     Args:
       rows: what was served; bytes that are no UTF-8 count as U+FFFD.
@@ -122,16 +119,7 @@ def text_statistics(rows: Sequence[Row], schema: schema_pb2.Schema) -> statistic
         [[row.text.decode("utf-8", "replace").encode()] for row in rows], pa.large_list(pa.large_binary())
     )
     batch = derive(pa.RecordBatch.from_arrays([titles], [features.TITLE]))
-    with tempfile.TemporaryDirectory() as folder:
-        target = str(Path(folder, "FeatureStats.pb"))
-        with beam.Pipeline() as pipeline:
-            _ = (
-                pipeline
-                | beam.Create([batch])
-                | tfdv.GenerateStatistics(tfdv.StatsOptions(schema=schema))
-                | tfdv.WriteStatisticsToBinaryFile(target)
-            )
-        return tfdv.load_stats_binary(target)
+    return compute_statistics([batch], schema)
 
 
 def score_statistics(scores: Sequence[float]) -> statistics_pb2.DatasetFeatureStatisticsList:

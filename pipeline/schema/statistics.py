@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-import apache_beam as beam
 import pyarrow as pa
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from components.headline_example_gen.settings import DataConfig
 from components.labelled_csv.rows import Fault, Row, read_rows
+from components.statistics_gen import in_memory
 from components.statistics_gen.derived import derive
 from trainer import features
 
@@ -45,7 +43,7 @@ class Finding(NamedTuple):
 
 
 def compute_statistics(paths: Sequence[str], settings: DataConfig, schema: schema_pb2.Schema) -> FileStatistics:
-    """Streams the files through Beam, in memory.
+    """Reads the files twice: for their faults, and for their rows.
 
     Args:
       paths: of CSV files.
@@ -55,20 +53,9 @@ def compute_statistics(paths: Sequence[str], settings: DataConfig, schema: schem
     Raises:
       InputError: a file cannot be read as a CSV.
     """
-    # First without Beam, which would make another exception of a file's fault.
     rejected = sum(isinstance(row, Fault) for path in paths for row in read_rows(path, settings))
-    with tempfile.TemporaryDirectory() as folder:
-        target = str(Path(folder, "FeatureStats.pb"))
-        with beam.Pipeline() as pipeline:
-            _ = (
-                pipeline
-                | beam.Create(list(paths))
-                | beam.FlatMap(_read_batches, settings)
-                | beam.Map(derive)
-                | tfdv.GenerateStatistics(tfdv.StatsOptions(schema=schema))
-                | tfdv.WriteStatisticsToBinaryFile(target)
-            )
-        return FileStatistics(tfdv.load_stats_binary(target), rejected)
+    batches = itertools.chain.from_iterable(_read_batches(path, settings) for path in paths)
+    return FileStatistics(in_memory.compute_statistics(map(derive, batches), schema), rejected)
 
 
 def find(statistics: statistics_pb2.DatasetFeatureStatisticsList, schema: schema_pb2.Schema) -> list[Finding]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pyarrow as pa
-import tensorflow_data_validation as tfdv
-from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
+from components.statistics_gen import in_memory
 from components.statistics_gen.derived import derive
 from trainer import features
 
@@ -30,4 +29,4 @@ def compute_statistics(
         ],
         [features.TITLE, features.LABEL],
     )
-    return stats_impl.generate_statistics_in_memory(derive(batch), tfdv.StatsOptions(schema=schema))
+    return in_memory.compute_statistics([derive(batch)], schema)
