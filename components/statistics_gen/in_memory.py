@@ -32,34 +32,32 @@ def compute_statistics(
       schema: names the numbers that are classes.
     """
     options = tfdv.StatsOptions(schema=schema)
-    combiners = [one for one in stats_impl.get_generators(options) if isinstance(one, CombinerStatsGenerator)]
+    generators = stats_impl.get_generators(options)
+    combiners = [one for one in generators if isinstance(one, CombinerStatsGenerator)]
+    (counter,) = (one for one in generators if isinstance(one, top_k.TopKUniquesStatsGenerator))
+    counts = _Counts(options, counter)
     for combiner in combiners:
         combiner.setup()
     accumulators = [combiner.create_accumulator() for combiner in combiners]
-    counting = _Counting(options)
     for batch in batches:
         accumulators = [one.add_input(so_far, batch) for one, so_far in zip(combiners, accumulators, strict=True)]
-        counting.add(batch)
+        counts.add(batch)
     parts = [one.extract_output(so_far) for one, so_far in zip(combiners, accumulators, strict=True)]
-    return merge_util.merge_dataset_feature_statistics([*parts, counting.statistics()])
+    return merge_util.merge_dataset_feature_statistics([*parts, counts.statistics()])
 
 
-class _Counting:
-    """Counts values, as `TopKUniquesStatsGenerator` does by Beam."""
+class _Counts:
+    """How often each feature has each value: what a generator of TFDV counts by Beam."""
 
-    def __init__(self, options: tfdv.StatsOptions):
-        self._options = options
-        (self._generator,) = (
-            one for one in stats_impl.get_generators(options) if isinstance(one, top_k.TopKUniquesStatsGenerator)
-        )
+    def __init__(self, options: tfdv.StatsOptions, generator: top_k.TopKUniquesStatsGenerator):
+        self._options, self._transform = options, generator.ptransform
         self._counts: dict[tuple[str, ...], Counter[Any]] = defaultdict(Counter)
 
     def add(self, batch: pa.RecordBatch) -> None:
-        transform = self._generator.ptransform
         counted = top_k._to_topk_tuples(
             (None, batch),
-            transform._bytes_features,
-            transform._categorical_numeric_types,
+            self._transform._bytes_features,
+            self._transform._categorical_numeric_types,
             self._options.example_weight_map,
         )
         for (_, path, value), (count, _) in counted:
