@@ -13,7 +13,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
 import objsize.traverse
 from apache_beam.internal.cloudpickle import cloudpickle
@@ -26,18 +26,10 @@ Specs = tuple[set[userstate.StateSpec], set[userstate.TimerSpec]]
 def remembered_specs(look: Callable[[Any], Specs]) -> Callable[[Any], Specs]:
     """Returns `look`, which is `userstate.get_dofn_specs`, with a cache of the methods without state and timers."""
     plain: WeakSet[FunctionType] = WeakSet()
-    names: WeakKeyDictionary[type, frozenset[str]] = WeakKeyDictionary()
 
     @functools.wraps(look)
     def specs_of(dofn: Any) -> Specs:
-        kind = type(dofn)
-        if kind not in names:
-            names[kind] = frozenset(name for name in dir(kind) if callable(getattr(kind, name, None)))
-        methods = {
-            name: found
-            for name in names[kind].union(vars(dofn))
-            if isinstance(found := getattr(dofn, name, None), MethodType)
-        }
+        methods = {name: found for name in dir(dofn) if isinstance(found := getattr(dofn, name, None), MethodType)}
         # `_inspect_NAME` decides the arguments of a method NAME.
         inspected = [name for name in methods if hasattr(dofn, f"_inspect_{name}")]
         functions = [method.__func__ for name, method in methods.items() if name not in inspected]

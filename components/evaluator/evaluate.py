@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
-from pathlib import Path
 
 import apache_beam as beam
 import pyarrow as pa
@@ -18,7 +16,7 @@ from components.evaluator.compose import compose_verdict
 from components.evaluator.eval_config import CONTENDERS, SLICING_FEATURES, create_eval_config, numbers_read
 from components.evaluator.policy import EvaluationConfig, Slice
 from components.evaluator.results import BehaviourResult, Challenge, EvaluationVerdict, write_verdict
-from components.record_batches import feature_names, singles
+from components.record_batches import feature_names, list_files, singles
 from components.slices import AS_IS, NATURAL_SLICES, SPLIT, VARIANT, VARIANTS
 
 #: All slices of a split, in the order in which they are shown.
@@ -51,7 +49,7 @@ def evaluate_predictions(
     Returns:
       The verdict.
     """
-    present = feature_names(sorted(itertools.chain.from_iterable(map(_files, folders))))
+    present = feature_names(file for folder in sorted(folders) for file in list_files(folder))
     contenders = {name: feature for name, feature in CONTENDERS.items() if feature in present}
     source = tf_example_record.TFExampleRecord(
         [f"{folder}/*" for folder in folders], telemetry_descriptors=["Evaluator"]
@@ -112,7 +110,3 @@ def gather_slices(batch: pa.RecordBatch, slicing: Sequence[str], numbers: Sequen
         lists = gathered.column(f"{name}_list")
         columns[name] = pa.LargeListArray.from_arrays(lists.offsets.cast(pa.int64()), lists.values)
     return pa.RecordBatch.from_arrays([*columns.values()], [*columns])
-
-
-def _files(folder: str) -> list[str]:
-    return [str(path) for path in Path(folder).iterdir()]

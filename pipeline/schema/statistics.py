@@ -43,7 +43,7 @@ class Finding(NamedTuple):
 
 
 def compute_statistics(paths: Sequence[str], settings: DataConfig, schema: schema_pb2.Schema) -> FileStatistics:
-    """Reads the files twice: for their faults, and for their rows.
+    """Computes them as a run's StatisticsGen does.
 
     Args:
       paths: of CSV files.
@@ -53,9 +53,18 @@ def compute_statistics(paths: Sequence[str], settings: DataConfig, schema: schem
     Raises:
       InputError: a file cannot be read as a CSV.
     """
-    rejected = sum(isinstance(row, Fault) for path in paths for row in read_rows(path, settings))
-    batches = itertools.chain.from_iterable(_read_batches(path, settings) for path in paths)
-    return FileStatistics(in_memory.compute_statistics(map(derive, batches), schema), rejected)
+    rejected = 0
+
+    def accepted() -> Iterator[Row]:
+        nonlocal rejected
+        for row in itertools.chain.from_iterable(read_rows(path, settings) for path in paths):
+            if isinstance(row, Fault):
+                rejected += 1
+            else:
+                yield row
+
+    statistics = in_memory.compute_statistics(map(derive, _batched(accepted())), schema)
+    return FileStatistics(statistics, rejected)
 
 
 def find(statistics: statistics_pb2.DatasetFeatureStatisticsList, schema: schema_pb2.Schema) -> list[Finding]:
@@ -113,8 +122,7 @@ def _values(statistics: statistics_pb2.DatasetFeatureStatisticsList, name: str) 
     return []
 
 
-def _read_batches(path: str, settings: DataConfig) -> Iterator[pa.RecordBatch]:
-    rows = (row for row in read_rows(path, settings) if isinstance(row, Row))
+def _batched(rows: Iterator[Row]) -> Iterator[pa.RecordBatch]:
     while batch := list(itertools.islice(rows, _BATCH_ROWS)):
         yield pa.RecordBatch.from_arrays(
             [
